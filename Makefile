@@ -1,0 +1,54 @@
+# Two commands do everything on a fresh machine with a plain Python: make demo, make test.
+# PYTHON=… picks another interpreter; each gets its own environment beside the checkout's files.
+
+PYTHON ?= python3
+TAG := $(shell $(PYTHON) -c 'import sys; print("%d%d" % sys.version_info[:2])')
+VENV := .venv$(TAG)
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# One thread a process: the numerical libraries would otherwise fight over the cores that pytest-xdist uses.
+export OMP_NUM_THREADS = 1
+export OPENBLAS_NUM_THREADS = 1
+WORKERS ?= 2
+
+.PHONY: demo test lint calibrate benchmark notebooks readme clean
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/brightspots demo --force
+
+test: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not calibration'
+	$(BIN)/python -m pytest --nbmake notebooks
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+calibrate: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) -m calibration
+
+# The rivals have an environment to themselves. Published files are read from BRIGHTSPOTS_REAL_DATA where it is set.
+BENCHMARK := .venv$(TAG)-benchmark
+$(BENCHMARK)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(BENCHMARK)
+	$(BENCHMARK)/bin/python -m pip install --quiet --editable '.[benchmark]'
+	touch $@
+
+benchmark: $(BENCHMARK)/.ready
+	env -u OMP_NUM_THREADS $(BENCHMARK)/bin/python benchmarks/rivals.py --write
+	env -u OMP_NUM_THREADS $(BENCHMARK)/bin/python benchmarks/scale.py --write
+
+notebooks: $(READY)
+	$(BIN)/python -m jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+
+readme: $(READY)
+	$(BIN)/python docs/readme.py
+
+clean:
+	rm -rf .venv* demo dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

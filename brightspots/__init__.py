@@ -1,0 +1,124 @@
+"""Bright and dark spots inside hospitals: hierarchical models of outcomes by trust and department.
+
+``fit_hierarchy`` fits, ``HierarchyFit`` answers, ``write_board_pack`` writes it up. Nothing here imports PyMC, ArviZ,
+statsmodels or matplotlib until it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from brightspots._version import __version__
+
+if TYPE_CHECKING:
+    from brightspots.errors import (
+        BrightspotsError,
+        CertificateWarning,
+        DataError,
+        DataWarning,
+        MissingExtraError,
+        SettingsError,
+    )
+    from brightspots.figures.describe import describe
+    from brightspots.figures.funnel import plot_funnel
+    from brightspots.fits import HierarchyFit, OutcomeFits
+    from brightspots.hierarchy import fit_hierarchy
+    from brightspots.limits import FunnelLimits, funnel_limits
+    from brightspots.readers import (
+        read_cms_hrrp,
+        read_cms_ratings,
+        read_cqc_ratings,
+        read_nhs_rtt,
+        read_nhs_shmi,
+        read_ny_cardiac,
+        read_ny_iqi,
+    )
+    from brightspots.report import write_board_pack
+    from brightspots.samples import list_samples, load_sample
+    from brightspots.settings import Flat, HalfNormal, InverseGamma, Normal, Priors, SpotRule
+    from brightspots.simulate import Nation, simulate_nation
+    from brightspots.spots import Spots
+    from brightspots.storage import load_fit
+
+# Where each public name lives; it is imported when first used.
+_HOMES = {
+    "brightspots.errors": (
+        "BrightspotsError",
+        "CertificateWarning",
+        "DataError",
+        "DataWarning",
+        "MissingExtraError",
+        "SettingsError",
+    ),
+    "brightspots.figures.describe": ("describe",),
+    "brightspots.figures.funnel": ("plot_funnel",),
+    "brightspots.fits": ("HierarchyFit", "OutcomeFits"),
+    "brightspots.hierarchy": ("fit_hierarchy",),
+    "brightspots.limits": ("FunnelLimits", "funnel_limits"),
+    "brightspots.readers": (
+        "read_cms_hrrp",
+        "read_cms_ratings",
+        "read_cqc_ratings",
+        "read_nhs_rtt",
+        "read_nhs_shmi",
+        "read_ny_cardiac",
+        "read_ny_iqi",
+    ),
+    "brightspots.report": ("write_board_pack",),
+    "brightspots.samples": ("list_samples", "load_sample"),
+    "brightspots.settings": ("Flat", "HalfNormal", "InverseGamma", "Normal", "Priors", "SpotRule"),
+    "brightspots.simulate": ("Nation", "simulate_nation"),
+    "brightspots.spots": ("Spots",),
+    "brightspots.storage": ("load_fit",),
+}
+_HOME_OF = {name: home for home, public in _HOMES.items() for name in public}
+
+__all__ = [
+    "BrightspotsError",
+    "CertificateWarning",
+    "DataError",
+    "DataWarning",
+    "Flat",
+    "FunnelLimits",
+    "HalfNormal",
+    "HierarchyFit",
+    "InverseGamma",
+    "MissingExtraError",
+    "Nation",
+    "Normal",
+    "OutcomeFits",
+    "Priors",
+    "SettingsError",
+    "SpotRule",
+    "Spots",
+    "__version__",
+    "describe",
+    "fit_hierarchy",
+    "funnel_limits",
+    "list_samples",
+    "load_fit",
+    "load_sample",
+    "plot_funnel",
+    "read_cms_hrrp",
+    "read_cms_ratings",
+    "read_cqc_ratings",
+    "read_nhs_rtt",
+    "read_nhs_shmi",
+    "read_ny_cardiac",
+    "read_ny_iqi",
+    "simulate_nation",
+    "write_board_pack",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'brightspots' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

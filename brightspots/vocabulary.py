@@ -1,0 +1,79 @@
+"""Names that the library owns: columns, dimensions, groups, levels and statuses, declared once."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Family = Literal["poisson", "binomial", "normal"]
+FAMILIES: Final = ("poisson", "binomial", "normal")
+
+HigherIs = Literal["worse", "better"]
+
+# What a difference between two estimates is; counts are always compared by ratios.
+EstimateScale = Literal["log ratio", "difference"]
+ESTIMATE_SCALES: Final = ("log ratio", "difference")
+
+# Columns of the input and of the tables that come back.
+TRUST: Final = "trust"
+DEPARTMENT: Final = "department"
+PERIOD: Final = "period"
+OUTCOME: Final = "outcome"
+OBSERVED: Final = "observed"
+EXPECTED: Final = "expected"
+DENOMINATOR: Final = "denominator"
+OBSERVED_LOWER: Final = "observed_lower"
+OBSERVED_UPPER: Final = "observed_upper"
+ESTIMATE: Final = "estimate"
+STANDARD_ERROR: Final = "standard_error"
+RATING: Final = "rating"
+TRUST_NAME: Final = "trust_name"
+DEPARTMENT_NAME: Final = "department_name"
+
+# Dimensions of the posterior.
+CELL: Final = "cell"
+
+# Variables of the posterior.
+INTERCEPT: Final = "intercept"
+COEFFICIENT: Final = "coefficient"
+COVARIATE: Final = "covariate"
+SD_TRUST: Final = "sd_trust"
+SD_DEPARTMENT: Final = "sd_department"
+SD_PERIOD: Final = "sd_period"
+SD_DEPARTMENT_TYPE: Final = "sd_department_type"
+DEGREES_OF_FREEDOM: Final = "degrees_of_freedom"
+TRUST_EFFECT: Final = "trust_effect"
+DEPARTMENT_EFFECT: Final = "department_effect"
+DEPARTMENT_TYPE_EFFECT: Final = "department_type_effect"
+
+# Statuses.
+BRIGHT: Final = "bright spot"
+DARK: Final = "dark spot"
+IN_LINE: Final = "in line"
+CANNOT_TELL: Final = "cannot tell"
+STATUSES: Final = (BRIGHT, DARK, IN_LINE, CANNOT_TELL)
+
+DARK_IN_STRONG: Final = "dark in strong"
+BRIGHT_IN_WEAK: Final = "bright in weak"
+CONCORDANT: Final = "concordant"
+NOT_RATED: Final = "not rated"
+RATING_STATUSES: Final = (DARK_IN_STRONG, BRIGHT_IN_WEAK, CONCORDANT, NOT_RATED)
+
+# Rating scales whose order is public knowledge, worst first.
+CQC_RATINGS: Final = ("Inadequate", "Requires improvement", "Good", "Outstanding")
+KNOWN_SCALES: Final = (CQC_RATINGS,)
+
+# What publishers write where there is no rating, in lower case.
+UNRATED_WORDS: Final = frozenset(
+    {
+        "",
+        "inspected but not rated",
+        "insufficient evidence to rate",
+        "n/a",
+        "no published rating",
+        "not applicable",
+        "not available",
+        "not formally rated",
+        "not rated",
+        "not yet rated",
+    }
+)
