@@ -1,0 +1,178 @@
+"""Counts and estimates of a table: read, checked, pooled, as intervals with their size and offset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from brightspots import vocabulary as names
+from brightspots.cells import FloatArray, IntArray
+from brightspots.columns import Source, check_rows, number_column
+
+
+@dataclass(frozen=True)
+class ColumnNames:
+    """Which column of the data plays which part; None where it is not named by the caller."""
+
+    trust: str = names.TRUST
+    department: str = names.DEPARTMENT
+    observed: str = names.OBSERVED
+    expected: str | None = names.EXPECTED
+    denominator: str | None = None
+    observed_lower: str | None = None
+    observed_upper: str | None = None
+    estimate: str | None = None
+    standard_error: str | None = None
+    period: str | bool | None = None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Per row: the count as an interval, its size, its offset and its expected events (or None)."""
+
+    lower: FloatArray
+    upper: FloatArray
+    size: FloatArray
+    expected: FloatArray | None
+
+
+def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> Counts:
+    """Read the columns of a family, row by row (R,), and refuse values that cannot be."""
+    if family == "normal":
+        estimate = number_column(source, str(columns.estimate), "estimate")
+        error = number_column(source, str(columns.standard_error), "standard error")
+        check_rows(
+            source,
+            str(columns.standard_error),
+            error <= 0,
+            "a standard error is zero or negative",
+            expected="positive standard errors",
+            action="an estimate known exactly cannot be weighed; drop it or correct it",
+        )
+        return Counts(estimate, estimate, error, None)
+    lower, upper = _observed_interval(source, columns)
+    expected = None
+    if columns.expected is not None:
+        expected = number_column(source, columns.expected, "expected events")
+        check_rows(
+            source,
+            columns.expected,
+            expected <= 0,
+            "expected events are zero or negative",
+            expected="positive expected events",
+            action="drop cells in which nobody was at risk, or correct the expected",
+        )
+    if family == "poisson":
+        assert expected is not None  # required by _resolve_names
+        return Counts(lower, upper, expected, expected)
+    column = str(columns.denominator)
+    denominator = number_column(source, column, "denominator")
+    _check_whole(source, column, denominator, "denominator")
+    check_rows(
+        source,
+        column,
+        denominator <= 0,
+        "the denominator is zero or negative",
+        expected="at least one person at risk",
+        action="drop cells without anybody at risk",
+    )
+    check_rows(
+        source,
+        columns.observed,
+        upper > denominator,
+        f"observed exceeds {column!r}",
+        expected="observed ≤ denominator",
+        action="check that both count the same people",
+    )
+    if expected is not None and columns.expected is not None:
+        check_rows(
+            source,
+            columns.expected,
+            expected >= denominator,
+            f"expected events reach {column!r}",
+            expected="expected < denominator",
+            action="check the case-mix model, or use family='poisson'",
+        )
+    return Counts(lower, upper, denominator, expected)
+
+
+def _observed_interval(source: Source, columns: ColumnNames) -> tuple[FloatArray, FloatArray]:
+    """Counts as intervals: [observed, observed], or the stated bounds where the count is suppressed."""
+    if columns.observed_lower is None or columns.observed_upper is None:
+        observed = number_column(source, columns.observed, "observed events")
+        _check_whole(source, columns.observed, observed, "count")
+        return observed, observed
+    observed = number_column(source, columns.observed, "observed events", allow_missing=True)
+    lower = number_column(source, columns.observed_lower, "lower bound", allow_missing=True)
+    upper = number_column(source, columns.observed_upper, "upper bound", allow_missing=True)
+    known = ~np.isnan(observed)
+    check_rows(
+        source,
+        columns.observed,
+        ~known & (np.isnan(lower) | np.isnan(upper)),
+        "the count is missing and has no bounds",
+        expected=f"a count, or both {columns.observed_lower!r} and {columns.observed_upper!r}",
+        action="give the interval that a suppressed count lies in, or drop the row",
+    )
+    lower, upper = np.where(known, observed, lower), np.where(known, observed, upper)
+    for name, values in ((columns.observed_lower, lower), (columns.observed_upper, upper)):
+        _check_whole(source, name, values, "count")
+    check_rows(
+        source,
+        columns.observed_lower,
+        lower > upper,
+        f"lower bound above {columns.observed_upper!r}",
+        expected="lower ≤ upper",
+    )
+    return lower, upper
+
+
+def _check_whole(source: Source, column: str, values: FloatArray, what: str) -> None:
+    check_rows(
+        source,
+        column,
+        values < 0,
+        f"a {what} is negative",
+        expected=f"a {what} of zero or more",
+        action="correct the data; for differences or scores use family='normal' with estimate= and standard_error=",
+    )
+    check_rows(
+        source,
+        column,
+        values != np.floor(values),
+        f"a {what} is fractional",
+        expected="whole numbers",
+        action="give counts; for rates or scores use family='normal' with estimate= and standard_error=",
+    )
+
+
+def take(counts: Counts, rows: npt.NDArray[np.intp]) -> Counts:
+    """The counts at some rows."""
+    expected = None if counts.expected is None else counts.expected[rows]
+    return Counts(counts.lower[rows], counts.upper[rows], counts.size[rows], expected)
+
+
+def pool(counts: Counts, leaf_of_row: IntArray, order: npt.NDArray[np.intp], family: names.Family) -> Counts:
+    """Sum counts over the rows of a cell; average estimates with inverse-variance weights."""
+    leaf = leaf_of_row[order]
+
+    def total(values: FloatArray) -> FloatArray:
+        return np.bincount(leaf, values[order]).astype(np.float64, copy=False)
+
+    if family == "normal":
+        precision = counts.size**-2.0
+        pooled = total(counts.lower * precision) / total(precision)
+        return Counts(pooled, pooled, total(precision) ** -0.5, None)
+    expected = None if counts.expected is None else total(counts.expected)
+    return Counts(total(counts.lower), total(counts.upper), total(counts.size), expected)
+
+
+def offset(counts: Counts, family: names.Family) -> FloatArray:
+    """Give log E, logit(E/n), or zero where there is no expected."""
+    if family == "poisson":
+        return np.log(counts.size)
+    if family == "binomial" and counts.expected is not None:
+        return np.log(counts.expected) - np.log(counts.size - counts.expected)
+    return np.zeros(len(counts.size))

@@ -1,0 +1,121 @@
+"""Covariates: from a formula to a scaled design matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brightspots.cells import FloatArray, IntArray
+from brightspots.columns import Source, check_rows
+from brightspots.errors import DataError, SettingsError
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Covariate columns as the formula gives them, one row per row of the data.
+
+    Parameters
+    ----------
+    names : tuple of str
+    values : float array (R, K)
+    """
+
+    names: tuple[str, ...]
+    values: FloatArray
+
+    def scaled(self, rows: npt.NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+        """Columns at some rows, centred and divided by their standard deviation, and those deviations.
+
+        Raises
+        ------
+        DataError
+            Where a column does not vary.
+        """
+        values = self.values[rows]
+        centred = values - values.mean(axis=0)
+        scale = centred.std(axis=0)
+        constant = scale <= 1e-12 * np.maximum(np.abs(values).max(axis=0, initial=0.0), 1.0)
+        if constant.any():
+            raise DataError(
+                "the covariate is the same in every row",
+                column=", ".join(name for name, flat in zip(self.names, constant, strict=True) if flat),
+                expected="a covariate that varies",
+                action="leave it out of covariates=",
+            )
+        return centred / scale, scale
+
+    def check_constant_within(self, leaf_of_row: IntArray, source: Source) -> None:
+        """Raise `DataError` where a covariate varies among rows that are to be pooled."""
+        first = np.unique(leaf_of_row, return_index=True)[1]
+        for column, name in enumerate(self.names):
+            values = self.values[:, column]
+            check_rows(
+                source,
+                name,
+                values != values[first][leaf_of_row],
+                "the covariate varies among the rows that period=False pools",
+                expected="one value per cell",
+                action="give periods (period=…), or make the covariate one value per cell",
+            )
+
+
+def covariate_design(source: Source, formula: str | None) -> Design:
+    """Evaluate a right-hand-side formula such as ``"beds + teaching"`` on the data.
+
+    Text columns become indicator columns against their first level. The model has its own intercept.
+
+    Raises
+    ------
+    SettingsError
+        Where the formula cannot be read or has a left-hand side.
+    DataError
+        Where a covariate is missing from the data or has missing or infinite values.
+    """
+    if formula is None:
+        return Design((), np.empty((len(source), 0)))
+    if not isinstance(formula, str) or not formula.strip() or "~" in formula:
+        raise SettingsError(
+            f"covariates must be a right-hand-side formula such as 'beds + teaching'; received {formula!r}"
+        )
+    import formulaic
+    import formulaic.errors
+
+    try:
+        parsed = formulaic.Formula(f"1 + {formula}")
+    except formulaic.errors.FormulaicError as error:
+        raise SettingsError(f"covariates={formula!r} cannot be read as a formula: {error}") from error
+    needed = [str(name) for name in parsed.required_variables]
+    for name in needed:
+        if name not in source.columns:
+            raise DataError(
+                "is not in the data",
+                column=name,
+                expected="a column for each covariate",
+                action=f"the data have: {', '.join(map(repr, source.columns))}",
+            )
+        check_rows(
+            source,
+            name,
+            np.asarray(source.frame[name].is_null().to_numpy(), dtype=bool),
+            "the covariate is missing",
+            expected="a value in every row",
+            action="fill the value in, drop the row, or leave the covariate out",
+        )
+    frame = pd.DataFrame({name: source.values(name) for name in needed}, index=range(len(source)))
+    matrix = formulaic.model_matrix(parsed, frame, na_action="ignore")
+    columns = [column for column in matrix.columns if column != "Intercept"]
+    values = np.asarray(matrix[columns], dtype=np.float64)
+    check_rows(
+        source,
+        ", ".join(needed),
+        np.asarray(~np.isfinite(values).all(axis=1)),
+        "a covariate is missing or infinite",
+        expected="finite values",
+        action="fill the value in, drop the row, or change the formula",
+    )
+    if not columns:
+        raise SettingsError(f"covariates={formula!r} has no terms besides the intercept")
+    return Design(tuple(map(str, columns)), values)

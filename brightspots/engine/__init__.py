@@ -1,0 +1,1 @@
+"""Engines that turn cells and priors into a posterior."""

@@ -1,0 +1,19 @@
+"""Which of the two twins does the work: plain NumPy for a small table, compiled loops for a larger one."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+# One-dimensional integrals from which compiled loops win by more than a first compilation may cost.
+COMPILE_FROM = 500_000
+
+
+def loops(integrals: int) -> ModuleType:
+    """Module with `sum_polynomials`, `integrate_polynomials` and `leaf_effects` for so many integrals."""
+    if integrals < COMPILE_FROM:
+        from brightspots.engine import vectorised
+
+        return vectorised
+    from brightspots.engine import kernels
+
+    return kernels

@@ -1,0 +1,249 @@
+"""Leave-one-out prediction of every cell, without refitting: how surprising it is to the rest of the data.
+
+Given a draw of what trusts share, a trust's effect without one of its cells has a one-dimensional distribution: the
+trust's polynomial less the cell's, against N(0, σ_u²). Draws of the shared parameters are reweighted by one over the
+probability of the cell given the rest, the same two integrals' ratio (Marshall & Spiegelhalter 2007, Bayesian
+Analysis 2:409; Li, Qiu, Zhang & Feng 2016, Stat Comput 26:881).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from brightspots.cells import Cells, FloatArray, IntArray
+from brightspots.engine.conditional import terms_of
+from brightspots.engine.expansion import Expansion, draws_of, expand
+from brightspots.engine.leaf import hermite
+from brightspots.engine.polynomials import (
+    TRUST_NODES,
+    integrate_polynomials,
+    integrate_trusts,
+    trust_groups,
+    trust_polynomials,
+)
+from brightspots.engine.tree import Tree
+from brightspots.parallel import map_in_order
+from brightspots.posterior import Posterior, SharedDraws
+
+# Shared parameters move a prediction the less the larger the table, so that evenly spaced draws of them suffice: at
+# least this many, and more while cells × draws stays below the second number.
+LEAST_DRAWS = 128
+CELLS_TIMES_DRAWS = 500_000
+_NODES = 11
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the rest of the data predict of the predictor of each cell's total, (C', S) each.
+
+    Parameters
+    ----------
+    location, sd : (C', S)
+        Of the nearly normal linear predictor: log expected events (poisson), logit of the overall probability
+        (binomial), or the mean estimate (normal).
+    log_weight : (C', S)
+        Minus the log probability of the cell given the rest.
+    """
+
+    location: FloatArray
+    sd: FloatArray
+    log_weight: FloatArray
+
+
+def surprise(posterior: Posterior) -> FloatArray:
+    """Leave-one-out mid-p of every cell, (C,): P(y_rep > y) + ½P(y_rep = y), predicted from everything but the cell.
+
+    With periods a cell is the total of its periods, all of them left out together. A suppressed count contributes its
+    expectation over the interval, which is ½P(y_rep ≥ lower) + ½P(y_rep > upper). Under the model it is
+    uniform; near 0 the cell is higher, near 1 lower, than the rest of the data would have it.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Of either engine: only its data and shared draws are used.
+
+    References
+    ----------
+    Marshall EC, Spiegelhalter DJ (2007). Identifying outliers in Bayesian hierarchical models. Bayesian Analysis
+    2:409–444. Ohlssen DI, Sharples LD, Spiegelhalter DJ (2007). J R Stat Soc A 170:865–890.
+    """
+    cells = posterior.cells
+    shared = thin(posterior.shared, max(LEAST_DRAWS, CELLS_TIMES_DRAWS // cells.n_cells))
+    tree = Tree(cells, terms_of(shared))
+    expansions = expand(tree, draws_of(tree, shared))
+    groups = trust_groups(cells, shared.n_draws)
+    result = np.empty(cells.n_cells)
+
+    def one(group: tuple[slice, slice, slice]) -> FloatArray:
+        prediction = _predict(expansions, shared, group)
+        tail = tail_probability(cells, group[1], prediction)
+        weights = special.softmax(prediction.log_weight, axis=1)
+        return np.asarray(np.sum(weights * tail, axis=1))
+
+    for group, values in zip(groups, map_in_order(one, groups), strict=True):
+        result[group[1]] = values
+    return result
+
+
+def thin(shared: SharedDraws, most: int) -> SharedDraws:
+    """Keep at most `most` evenly spaced draws."""
+    if shared.n_draws <= most:
+        return shared
+    keep = np.linspace(0, shared.n_draws - 1, most).astype(np.int64)
+    kept: dict[str, Any] = {name: None if v is None else v[keep] for name, v in vars(shared).items()}
+    return SharedDraws(**kept)
+
+
+def _predict(
+    expansions: tuple[Expansion, ...], shared: SharedDraws, group: tuple[slice, slice, slice]
+) -> Prediction:
+    """Predict the cells of one group of trusts from the rest of the data."""
+    cells = expansions[0].tree.cells
+    _, own, _ = group
+    shape = (own.stop - own.start, shared.n_draws)
+    trust_mean, trust_variance, log_weight = np.empty(shape), np.empty(shape), np.empty(shape)
+    for band, at, full, rest in _cavities(expansions, group):
+        sd = band.draws.scales.trust
+        trust_mean[:, at], trust_variance[:, at] = sd * rest[1], sd**2 * rest[2]
+        log_weight[:, at] = rest[0] - full
+    nothing = np.zeros(shared.n_draws)
+    sd_department = nothing if shared.sd_department is None else shared.sd_department
+    sd_period = nothing if shared.sd_period is None else shared.sd_period
+    fixed, passing = total_predictor(cells, own, shared, sd_period)
+    sd = np.sqrt(trust_variance + sd_department**2 + passing)
+    return Prediction(fixed + trust_mean, sd, log_weight)
+
+
+def _cavities(
+    expansions: tuple[Expansion, ...], group: tuple[slice, slice, slice]
+) -> Iterator[tuple[Expansion, IntArray, FloatArray, FloatArray]]:
+    """For each band: its draws, the log likelihood of each cell's trust, and the integrals without the cell."""
+    for band in expansions:
+        polynomials = trust_polynomials(band, group, by_cell=True)
+        assert polynomials.cell is not None  # asked for
+        trust = band.tree.cells.cell_trust[polynomials.cells]
+        of_trust = trust - polynomials.trusts.start
+        without = np.ascontiguousarray(polynomials.trust[:, of_trust] - polynomials.cell)
+        rest = integrate_polynomials(
+            band,
+            without,
+            band.trust_reach[trust],
+            polynomials.centre[of_trust],
+            band.draws.scales.trust,
+            TRUST_NODES,
+        )
+        yield band, band.members, integrate_trusts(band, polynomials)[0][of_trust], rest
+
+
+def total_predictor(
+    cells: Cells, own: slice, shared: SharedDraws, sd_period: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Predictor of each cell's total at u = v = 0 and the variance that its periods' effects add, (C', S) each.
+
+    The sum of a cell's log-normal rates is taken as log-normal with the same mean and variance (Fenton 1960);
+    with one leaf a cell, and for estimates, nothing is approximated.
+    """
+    bounds = cells.cell_leaves[own.start : own.stop + 1]
+    leaves, starts = slice(int(bounds[0]), int(bounds[-1])), bounds[:-1] - bounds[0]
+    predictor = shared.leaf_predictor(cells, leaves)
+    size = cells.size[leaves, np.newaxis]
+
+    def total(values: FloatArray) -> FloatArray:
+        return np.asarray(np.add.reduceat(values, starts, axis=0), dtype=np.float64)
+
+    if cells.family == "normal":
+        precision = np.broadcast_to(size**-2.0, predictor.shape)
+        whole = total(precision)
+        return total(precision * predictor) / whole, sd_period**2 * total(precision**2) / whole**2
+    if cells.family == "poisson":
+        rate = np.exp(predictor)
+        whole = total(rate)
+        passing = np.log1p(np.expm1(sd_period**2) * total(rate**2) / whole**2)
+        return np.log(whole) + 0.5 * (sd_period**2 - passing), passing
+    probability = special.expit(predictor)
+    whole, people = total(size * probability), total(np.broadcast_to(size, predictor.shape))
+    information = size * probability * (1.0 - probability)
+    passing = sd_period**2 * total(information**2) / total(information) ** 2
+    return special.logit(whole / people), passing
+
+
+def tail_probability(cells: Cells, own: slice, prediction: Prediction) -> FloatArray:
+    """½P(y_rep ≥ lower) + ½P(y_rep > upper) of each cell's total at each draw, (C', S)."""
+    if cells.family == "normal":
+        precision = cells.cell_sum(cells.size**-2.0)[own]
+        seen = (cells.cell_sum(cells.lower * cells.size**-2.0)[own] / precision)[:, np.newaxis]
+        spread = np.sqrt(prediction.sd**2 + 1.0 / precision[:, np.newaxis])
+        return np.asarray(special.ndtr((prediction.location - seen) / spread))
+    lower, upper = cells.cell_sum(cells.lower)[own], cells.cell_sum(cells.upper)[own]
+    people = cells.cell_sum(cells.size)[own] if cells.family == "binomial" else None
+    return 0.5 * (at_least(lower, people, prediction) + at_least(upper + 1.0, people, prediction))
+
+
+def at_least(count: FloatArray, people: FloatArray | None, prediction: Prediction) -> FloatArray:
+    """P(y_rep ≥ count) of each cell at each draw, (C', S), the predictor being normal.
+
+    A count of at least k means a Gamma(k) variable below the expected events (or a Beta(k, n − k + 1) variable
+    below the probability). The double integral, over that variable and over the predictor, is done by quadrature
+    over whichever of the two is the narrower, so that the integrand is always smooth.
+
+    Parameters
+    ----------
+    count : (C',)
+    people : (C',) or None
+        Denominators (binomial); None for Poisson.
+    prediction : Prediction
+    """
+    result = np.ones_like(prediction.location)
+    possible = count >= 1
+    if people is not None:
+        result[count > people] = 0.0
+        possible &= count <= people
+    positive = np.where(possible, count, 1.0)
+    information = positive if people is None else positive * (people - positive + 1.0) / (people + 1.0)
+    narrow = information * np.median(prediction.sd, axis=1) ** 2 < 1.0
+    for rows, function in (
+        (np.flatnonzero(possible & narrow), _over_predictor),
+        (np.flatnonzero(possible & ~narrow), _over_count),
+    ):
+        if len(rows):
+            some = None if people is None else people[rows]
+            result[rows] = function(count[rows], some, prediction.location[rows], prediction.sd[rows])
+    return result
+
+
+def _over_predictor(
+    count: FloatArray, people: FloatArray | None, location: FloatArray, sd: FloatArray
+) -> FloatArray:
+    """Average P(y ≥ count | predictor) over the predictor."""
+    points, log_weights = hermite(_NODES)
+    weights = np.exp(log_weights - 0.5 * points**2)
+    k = count[:, np.newaxis]
+    average = np.zeros_like(location)
+    for point, weight in zip(points, weights, strict=True):
+        predictor = location + sd * point
+        if people is None:
+            average += weight * special.gammainc(k, np.exp(predictor))
+        else:
+            average += weight * special.betainc(k, people[:, np.newaxis] - k + 1.0, special.expit(predictor))
+    return average
+
+
+def _over_count(
+    count: FloatArray, people: FloatArray | None, location: FloatArray, sd: FloatArray
+) -> FloatArray:
+    """Average P(predictor > threshold) over the threshold that the count sets."""
+    points, log_weights = hermite(_NODES)
+    weights = np.exp(log_weights - 0.5 * points**2)
+    average = np.zeros_like(location)
+    for point, weight in zip(points, weights, strict=True):
+        if people is None:
+            threshold = np.log(special.gammaincinv(count, special.ndtr(point)))
+        else:
+            threshold = special.logit(special.betaincinv(count, people - count + 1.0, special.ndtr(point)))
+        average += weight * special.ndtr((location - threshold[:, np.newaxis]) / sd)
+    return average

@@ -1,0 +1,245 @@
+"""The three loops in which a fit spends its time, compiled.
+
+Each has a twin in plain NumPy (`vectorised.py`), which small tables use so as not to wait for a
+compiler; tests hold the two to the same numbers. Compiled code is kept on disk, so a machine compiles once.
+The loops release the interpreter's lock: callers spread groups of trusts over threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# Draws worked on together: the coefficients of so many stay in a core's innermost cache.
+_BLOCK = 192
+
+
+def _compiled(signature: str) -> Callable[[Function], Function]:
+    def decorate(function: Function) -> Function:
+        options: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
+        try:
+            compiled: Function = numba.njit(signature, cache=True, **options)(function)
+        except RuntimeError:
+            # Nowhere to keep compiled code (a read-only home): compile for this process alone.
+            compiled = numba.njit(signature, **options)(function)
+        return compiled
+
+    return decorate
+
+
+@_compiled("f8[:,:,::1](f8[:,:,::1], f8[:,::1], f8[::1], f8[::1], f8[::1], f8[::1], f8[:,::1], i8[::1])")
+def sum_polynomials(table, basis, information, slope, variance, reach, shift, bounds):  # type: ignore[no-untyped-def]
+    """Polynomials of leaves at every draw, moved by the draw's shift and added over runs of leaves.
+
+    Parameters
+    ----------
+    table : (L, order + 1, J)
+        Remainder's coefficients at the nodes of the leaf's σ.
+    basis : (J, S)
+    information, slope, reach : (L,)
+    variance : (S,)
+        Of the leaf effect.
+    shift : (L, S)
+        In units of `reach`.
+    bounds : (R + 1,)
+        Runs of leaves.
+
+    Returns
+    -------
+    (order + 1, R, S)
+    """
+    n_powers, n_nodes, size = table.shape[1], table.shape[2], basis.shape[1]
+    out = np.zeros((n_powers, len(bounds) - 1, size))
+    work = np.empty((n_powers, _BLOCK))
+    product = np.empty(_BLOCK)
+    # Rows are named before they are looped over: only then does the compiler see that they do not overlap.
+    for first in range(0, size, _BLOCK):
+        width = min(_BLOCK, size - first)
+        spread = variance[first : first + width]
+        for run in range(len(bounds) - 1):
+            product[:] = 1.0
+            for leaf in range(bounds[run], bounds[run + 1]):
+                distance = shift[leaf, first : first + width]
+                for power in range(n_powers):
+                    row = work[power]
+                    factor, column = table[leaf, power, 0], basis[0, first : first + width]
+                    for s in range(width):
+                        row[s] = factor * column[s]
+                    for node in range(1, n_nodes):
+                        factor, column = table[leaf, power, node], basis[node, first : first + width]
+                        for s in range(width):
+                            row[s] += factor * column[s]
+                raw, tilt, unit = information[leaf], slope[leaf], reach[leaf]
+                constant, linear, square = work[0], work[1], work[2]
+                for s in range(width):
+                    inflated = 1.0 + raw * spread[s]
+                    shrink = 1.0 / inflated
+                    product[s] *= inflated
+                    constant[s] += 0.5 * spread[s] * shrink * tilt * tilt
+                    linear[s] += shrink * tilt * unit
+                    square[s] -= 0.5 * shrink * raw * unit * unit
+                if (leaf - bounds[run]) % 8 == 7 or leaf == bounds[run + 1] - 1:
+                    # One logarithm for a few leaves; eight factors cannot overflow.
+                    for s in range(width):
+                        constant[s] -= 0.5 * math.log(product[s])
+                        product[s] = 1.0
+                for lowest in range(n_powers - 1):
+                    for power in range(n_powers - 2, lowest - 1, -1):
+                        row, above = work[power], work[power + 1]
+                        for s in range(width):
+                            row[s] += distance[s] * above[s]
+                for power in range(n_powers):
+                    row, total = work[power], out[power, run]
+                    for s in range(width):
+                        total[first + s] += row[s]
+    return out
+
+
+@_compiled("f8[:,:,::1](f8[:,:,::1], f8[::1], f8[:,::1], f8[::1], f8[::1], f8[::1], f8, i8)")
+def integrate_polynomials(polynomial, reach, centre, sd, points, log_weights, furthest, newton_steps):  # type: ignore[no-untyped-def]
+    """Integrate exp p((σz − centre)/reach) over a standard normal z.
+
+    Returns
+    -------
+    (5, n, S)
+        Log integral, and mean, variance, third and fourth cumulant of z.
+    """
+    n_powers, rows, size = polynomial.shape
+    n_nodes = len(points)
+    out = np.empty((5, rows, size))
+    coefficient = np.empty(n_powers)
+    effect = np.empty(n_nodes)
+    log = np.empty(n_nodes)
+    for row in range(rows):
+        unit = 1.0 / reach[row]
+        for s in range(size):
+            spread, middle = sd[s], centre[row, s]
+            for power in range(n_powers):
+                coefficient[power] = polynomial[power, row, s]
+            mode = middle / max(spread, 1e-300)
+            mode = min(max(mode, -3.0), 3.0)
+            width = 1.0
+            for step in range(newton_steps + 1):
+                wanted = (spread * mode - middle) * unit
+                x = min(max(wanted, -furthest), furthest)
+                value, slope, half = 0.0, 0.0, 0.0
+                for power in range(n_powers - 1, -1, -1):
+                    half = half * x + slope
+                    slope = slope * x + value
+                    value = value * x + coefficient[power]
+                bend = 1.0 - spread * spread * min(2.0 * half, 0.0) * unit * unit
+                if step == newton_steps:
+                    width = 1.0 / math.sqrt(bend)
+                    break
+                move = (spread * slope * unit - mode) / bend
+                mode += min(max(move, -8.0), 8.0)
+                if abs(move) < 1e-3 * (1.0 + abs(mode)) and abs(move) * math.sqrt(bend) < 1e-2:
+                    width = 1.0 / math.sqrt(bend)
+                    break
+            peak = -1e300
+            for node in range(n_nodes):
+                z = mode + width * points[node]
+                wanted = (spread * z - middle) * unit
+                x = min(max(wanted, -furthest), furthest)
+                if x == wanted:
+                    value = coefficient[n_powers - 1]
+                    for power in range(n_powers - 2, -1, -1):
+                        value = value * x + coefficient[power]
+                else:
+                    value, slope = 0.0, 0.0
+                    for power in range(n_powers - 1, -1, -1):
+                        slope = slope * x + value
+                        value = value * x + coefficient[power]
+                    value += slope * (wanted - x)
+                effect[node] = z
+                log[node] = value - 0.5 * z * z + log_weights[node]
+                peak = max(peak, log[node])
+            total, mean = 0.0, 0.0
+            for node in range(n_nodes):
+                log[node] = math.exp(log[node] - peak)
+                total += log[node]
+                mean += log[node] * effect[node]
+            mean /= total
+            second, third, fourth = 0.0, 0.0, 0.0
+            for node in range(n_nodes):
+                away = effect[node] - mean
+                part = log[node] * away * away
+                second += part
+                third += part * away
+                fourth += part * away * away
+            second /= total
+            out[0, row, s] = peak + math.log(total * width)
+            out[1, row, s] = mean
+            out[2, row, s] = second
+            out[3, row, s] = third / total
+            out[4, row, s] = fourth / total - 3.0 * second * second
+    return out
+
+
+@_compiled("f8[:,:,::1](f8[:,:,::1], f8[::1], f8[:,::1], f8[::1], f8[:,::1])")
+def leaf_effects(polynomial, reach, away, sd, scores):  # type: ignore[no-untyped-def]
+    """Draw leaf effects given their trust: cumulants from the polynomial's derivatives, then quantiles.
+
+    Parameters
+    ----------
+    polynomial : (order + 1, n, S)
+    reach : (n,)
+    away : (n, S)
+        Trust effect less its centre.
+    sd : (S,)
+    scores : (n, S)
+
+    Returns
+    -------
+    (5, n, S)
+        Drawn effects; mean, standard deviation, skewness and excess kurtosis of what they are drawn from.
+    """
+    n_powers, rows, size = polynomial.shape
+    out = np.empty((5, rows, size))
+    work = np.empty((n_powers, _BLOCK))
+    distance = np.empty(_BLOCK)
+    for row in range(rows):
+        unit = 1.0 / reach[row]
+        for first in range(0, size, _BLOCK):
+            width = min(_BLOCK, size - first)
+            for s in range(width):
+                distance[s] = away[row, first + s] * unit
+            for power in range(n_powers):
+                target, source = work[power], polynomial[power, row]
+                for s in range(width):
+                    target[s] = source[first + s]
+            for lowest in range(min(5, n_powers - 1)):
+                for power in range(n_powers - 2, lowest - 1, -1):
+                    target, above = work[power], work[power + 1]
+                    for s in range(width):
+                        target[s] += distance[s] * above[s]
+            for s in range(width):
+                spread = sd[first + s]
+                scale = spread * unit
+                variance = max(1.0 + 2.0 * work[2, s] * scale**2, 1e-12)
+                root = math.sqrt(variance)
+                skewness = 6.0 * work[3, s] * scale**3 / (variance * root)
+                skewness = min(max(skewness, -1.0), 1.0)
+                kurtosis = 24.0 * work[4, s] * scale**4 / (variance * variance)
+                kurtosis = min(max(kurtosis, -1.0), 1.5)
+                z = scores[row, first + s]
+                square = z * z
+                corrected = (
+                    z
+                    + skewness * (square - 1.0) / 6.0
+                    + kurtosis * z * (square - 3.0) / 24.0
+                    - skewness * skewness * z * (2.0 * square - 5.0) / 36.0
+                )
+                at = first + s
+                out[0, row, at] = spread * (work[1, s] * scale + root * corrected)
+                out[1, row, at] = spread * work[1, s] * scale
+                out[2, row, at] = spread * root
+                out[3, row, at] = skewness
+                out[4, row, at] = kurtosis
+    return out

@@ -1,0 +1,195 @@
+"""Mode of the standard deviations, and the normal pseudo-observations that describe the data around it.
+
+Each leaf, its own effect integrated out exactly, is replaced by the normal observation with the same slope
+and curvature. Because a normal mixture obeys the heat equation, ∂m/∂σ² = ½(m'' + m'²), that replacement also
+matches the leaf's derivative in its own σ; so maximising the closed-form marginal density of the replaced
+tree and replacing again converges to the mode of the Laplace approximation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from brightspots.cells import FloatArray
+from brightspots.engine.leaf import integrate_leaf
+from brightspots.engine.tree import (
+    BorderSolution,
+    Elimination,
+    Scales,
+    Tree,
+    eliminate,
+    solve_border,
+    solve_effects,
+)
+from brightspots.likelihood import Outcomes
+from brightspots.parallel import map_in_order, spans
+
+_ROUNDS = 40
+_AVERAGED_ROUNDS = 2
+_LONGEST_SHIFT = 2.0
+_LONGEST_LOG_STEP = 1.0
+_TOLERANCE = 1e-2
+_LEAVES_AT_ONCE = 2_000
+_DIFFERENCE = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class PseudoData:
+    """Normal pseudo-observations of the leaves, −½·information·x² + linear·x with x without the offset, (N,) each."""
+
+    information: FloatArray
+    linear: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Mode:
+    """Where the Laplace marginal density of log σ peaks.
+
+    Parameters
+    ----------
+    log_sd : (k,)
+    curvature : (k, k)
+        Minus the Hessian of the log density, made positive definite.
+    border : (B,)
+    data : PseudoData
+    """
+
+    log_sd: FloatArray
+    curvature: FloatArray
+    border: FloatArray
+    data: PseudoData
+
+
+def pseudo_data(
+    tree: Tree, predictor: FloatArray, leaf_sd: float, spread: FloatArray | None = None
+) -> PseudoData:
+    """Replace every leaf by a normal observation that matches its marginal slope and curvature.
+
+    Parameters
+    ----------
+    tree : Tree
+    predictor : (N,)
+    leaf_sd : float
+    spread : (N,), optional
+        Match the slope and curvature averaged over N(predictor, spread²) instead of those at `predictor`. The average
+        slope is what the border feels of a leaf whose trust is uncertain, so it gives the border's mean, not its mode.
+    """
+    points = np.zeros(1) if spread is None else np.array([-1.0, 1.0])  # two points: exact for cubics
+    width = np.zeros(len(predictor)) if spread is None else spread
+
+    def one(span: slice) -> tuple[FloatArray, FloatArray]:
+        at = predictor[span, np.newaxis] + width[span, np.newaxis] * points
+        marginal = integrate_leaf(Outcomes.of(tree.cells, span), at, np.array(leaf_sd))
+        slope, curvature, variance = (
+            part.mean(axis=1) for part in (marginal.slope, marginal.curvature, marginal.variance)
+        )
+        # With raw information I, weight = I/(1 + Iσ²) and Var[z] = 1/(1 + Iσ²).
+        information = -curvature / variance
+        return information, slope / variance + information * (predictor[span] - tree.cells.offset[span])
+
+    parts = map_in_order(one, spans(tree.cells.n_leaves, _LEAVES_AT_ONCE))
+    information, linear = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return PseudoData(information, linear)
+
+
+def find_mode(tree: Tree) -> Mode:
+    """Alternate between replacing the leaves and maximising over log σ, border and effects."""
+    cells = tree.cells
+    guess, information = Outcomes.of(cells).guess()
+    raw = guess - cells.offset
+    centre = float(np.average(raw, weights=information))
+    spread = float(np.sqrt(np.average((raw - centre) ** 2, weights=information)))
+    log_sd = np.full(len(tree.terms.levels), np.log(max(0.5 * spread, 1e-3)))
+    predictor = cells.offset + centre
+    for _ in range(_ROUNDS):
+        scales = tree.scales(log_sd)
+        data = pseudo_data(tree, predictor, float(scales.leaf))
+        step, curvature = _newton_step(tree, data, log_sd)
+        log_sd = log_sd + step
+        scales = tree.scales(log_sd)
+        solution = solve_border(tree, eliminate(tree, data.information, data.linear, scales), scales)
+        shift = np.clip(_fitted(tree, solution) - predictor, -_LONGEST_SHIFT, _LONGEST_SHIFT)
+        predictor = predictor + shift
+        if np.abs(step).max() < _TOLERANCE and np.sqrt(np.mean(shift**2)) < _TOLERANCE * spread:
+            break
+    for _ in range(_AVERAGED_ROUNDS):
+        eliminated = eliminate(tree, data.information, data.linear, scales)
+        data = pseudo_data(tree, predictor, float(scales.leaf), _predictor_sd(tree, eliminated))
+        step, curvature = _newton_step(tree, data, log_sd)
+        log_sd = log_sd + step
+        scales = tree.scales(log_sd)
+        solution = solve_border(tree, eliminate(tree, data.information, data.linear, scales), scales)
+        predictor = _fitted(tree, solution)
+    return Mode(log_sd, curvature, solution.border, data)
+
+
+def _fitted(tree: Tree, solution: BorderSolution) -> FloatArray:
+    """Linear predictor of every leaf at the modes of border, u and v, (N,)."""
+    cells = tree.cells
+    return tree.predictor(solution.border) + solution.trust[cells.leaf_trust] + solution.cell[cells.leaf_cell]
+
+
+def _predictor_sd(tree: Tree, eliminated: Elimination) -> FloatArray:
+    """Standard deviation of u + v given the border, at every leaf, (N,)."""
+    cells = tree.cells
+    kept = 1.0 - eliminated.cell_gain * cells.cell_sum(eliminated.leaf_weight)
+    variance = eliminated.cell_gain + kept**2 * eliminated.trust_gain[cells.cell_trust]
+    return np.sqrt(variance)[cells.leaf_cell]
+
+
+def centre_effects(tree: Tree, border: FloatArray, scales: Scales, rounds: int = 8) -> tuple[FloatArray, ...]:
+    """Modes of u (T,) and v (C,) given border and σ's, and the pseudo-data there (information, linear)."""
+    cells = tree.cells
+    trust, cell = np.zeros(cells.n_trusts), np.zeros(cells.n_cells)
+    base = tree.predictor(border)
+    for _ in range(rounds):
+        predictor = base + trust[cells.leaf_trust] + cell[cells.leaf_cell]
+        data = pseudo_data(tree, predictor, float(scales.leaf))
+        new_trust, new_cell = solve_effects(
+            tree, eliminate(tree, data.information, data.linear, scales), border
+        )
+        moved = max(np.abs(new_trust - trust).max(), np.abs(new_cell - cell).max())
+        trust = trust + np.clip(new_trust - trust, -_LONGEST_SHIFT, _LONGEST_SHIFT)
+        cell = cell + np.clip(new_cell - cell, -_LONGEST_SHIFT, _LONGEST_SHIFT)
+        if moved < _TOLERANCE * float(scales.trust):
+            break
+    predictor = base + trust[cells.leaf_trust] + cell[cells.leaf_cell]
+    data = pseudo_data(tree, predictor, float(scales.leaf))
+    return trust, cell, data.information, data.linear
+
+
+def log_marginal(tree: Tree, data: PseudoData, log_sd: FloatArray) -> float:
+    """Log density of log σ under the pseudo-data, up to a constant."""
+    scales = tree.scales(log_sd)
+    eliminated = eliminate(tree, data.information, data.linear, scales)
+    return float(tree.log_prior(log_sd)) + solve_border(tree, eliminated, scales).log_marginal
+
+
+def _newton_step(tree: Tree, data: PseudoData, at: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """One damped Newton step for log σ by finite differences, and the curvature it used."""
+    k = len(at)
+    steps = _DIFFERENCE * np.eye(k)
+
+    def density(log_sd: FloatArray) -> float:
+        return log_marginal(tree, data, log_sd)
+
+    here = density(at)
+    up = np.array([density(at + step) for step in steps])
+    down = np.array([density(at - step) for step in steps])
+    gradient = (up - down) / (2.0 * _DIFFERENCE)
+    curvature = np.diag(-(up - 2.0 * here + down))
+    for i in range(k):
+        for j in range(i):
+            both = density(at + steps[i] + steps[j])
+            curvature[i, j] = curvature[j, i] = -(both - up[i] - up[j] + here)
+    values, vectors = np.linalg.eigh(curvature / _DIFFERENCE**2)
+    values = np.maximum(values, 0.5)  # flatter than this only on the way, or towards a boundary
+    positive = (vectors * values) @ vectors.T
+    step = np.clip(np.linalg.solve(positive, gradient), -_LONGEST_LOG_STEP, _LONGEST_LOG_STEP)
+    for _ in range(6):
+        if density(at + step) >= here - 1e-6:
+            break
+        step = 0.5 * step
+    return step, positive

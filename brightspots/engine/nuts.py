@@ -1,0 +1,161 @@
+"""No-U-turn sampling of the hierarchy with PyMC: the reference and the fallback."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from brightspots import stacks
+from brightspots import vocabulary as names
+from brightspots.cells import Cells, FloatArray
+from brightspots.engine.pymc_model import build_model
+from brightspots.posterior import Certificate, SharedDraws, StoredPosterior
+from brightspots.settings import Priors
+
+CHAINS = 4
+TUNE = 1_000
+DRAWS_PER_CHAIN = 1_000
+# Thresholds of Vehtari et al. (2021, Bayesian Analysis 16:667): R-hat below 1.01 and 100 effective draws a chain.
+R_HAT_LIMIT = 1.01
+EFFECTIVE_PER_CHAIN = 100
+TARGET_ACCEPT = 0.95
+
+
+def sample(
+    cells: Cells,
+    priors: Priors,
+    *,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampler: str = "auto",
+    progress: bool = False,
+) -> tuple[StoredPosterior, Certificate]:
+    """Sample the joint posterior with NUTS.
+
+    Parameters
+    ----------
+    cells : Cells
+    priors : Priors
+    draws : int, optional
+        Draws kept in all, spread over four chains; default 4,000.
+    seed : int, optional
+        The same seed gives the same numbers.
+    sampler : {"auto", "nutpie", "numpyro", "pymc"}, default "auto"
+        Who runs NUTS; auto takes the fastest that is installed.
+    progress : bool, default False
+        Show a progress bar.
+
+    Returns
+    -------
+    StoredPosterior, Certificate
+    """
+    import pymc as pm
+
+    started = time.perf_counter()
+    per_chain = DRAWS_PER_CHAIN if draws is None else -(-draws // CHAINS)
+    model = build_model(cells, priors)
+    with _quiet(progress), model:
+        sampled = pm.sample(
+            draws=per_chain,
+            tune=TUNE,
+            chains=CHAINS,
+            random_seed=seed,
+            nuts_sampler=stacks.choose_sampler(sampler),
+            progressbar=progress,
+            target_accept=TARGET_ACCEPT,
+            compute_convergence_checks=False,
+        )
+    posterior = _collect(cells, stacks.group(sampled, "posterior"))
+    diverging = int(stacks.group(sampled, "sample_stats")["diverging"].sum())
+    certificate = certify(posterior, diverging, time.perf_counter() - started)
+    return posterior, certificate
+
+
+def show_progress(progress: bool | None) -> bool:
+    """Whether to show a bar: where asked, else in a terminal or in Jupyter and never in a pipeline."""
+    if progress is not None:
+        return progress
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+@contextlib.contextmanager
+def _quiet(progress: bool) -> Iterator[None]:
+    """Keep PyMC's notes about its own running out of a pipeline's log; what matters is in the certificate."""
+    logger = logging.getLogger("pymc")
+    level = logger.level
+    if not progress:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _collect(cells: Cells, dataset: xr.Dataset) -> StoredPosterior:
+    """Arrange a sampled Dataset (chain, draw, …) as draws, chains one after the other."""
+    chains, draws = dataset.sizes["chain"], dataset.sizes["draw"]
+    size = chains * draws
+
+    def take(name: str, *shape: int) -> FloatArray | None:
+        if name not in dataset:
+            return None
+        return np.asarray(dataset[name].to_numpy(), dtype=np.float64).reshape(size, *shape)
+
+    def required(name: str, *shape: int) -> FloatArray:
+        values = take(name, *shape)
+        return np.zeros((size, *shape)) if values is None else values
+
+    shared = SharedDraws(
+        intercept=required(names.INTERCEPT),
+        coefficients=required(names.COEFFICIENT, len(cells.covariates)),
+        sd_trust=required(names.SD_TRUST),
+        sd_department=take(names.SD_DEPARTMENT),
+        sd_period=take(names.SD_PERIOD),
+        sd_department_type=take(names.SD_DEPARTMENT_TYPE),
+        type_effect=required(names.DEPARTMENT_TYPE_EFFECT, cells.n_types),
+        degrees_of_freedom=take(names.DEGREES_OF_FREEDOM),
+    )
+    return StoredPosterior(
+        cells=cells,
+        shared=shared,
+        trust_effect=np.ascontiguousarray(required(names.TRUST_EFFECT, cells.n_trusts).T),
+        department_effect=np.ascontiguousarray(required(names.DEPARTMENT_EFFECT, cells.n_cells).T),
+        chains=chains,
+    )
+
+
+def certify(posterior: StoredPosterior, divergences: int, seconds: float) -> Certificate:
+    """Judge the chains by the shared parameters and the trust effects."""
+    shared, chains = posterior.shared, posterior.chains
+    columns: list[Any] = [shared.intercept, shared.sd_trust]
+    columns += [
+        sd for sd in (shared.sd_department, shared.sd_period, shared.sd_department_type) if sd is not None
+    ]
+    watched = np.column_stack([*columns, shared.coefficients])
+    if shared.sd_department_type is not None:
+        watched = np.column_stack([watched, shared.type_effect])
+    by_chain = watched.reshape(chains, -1, watched.shape[1])
+    effects = posterior.trust_effect.T.reshape(chains, -1, posterior.cells.n_trusts)
+    by_chain = np.concatenate([by_chain, effects], axis=2)
+    r_hat = float(np.max(stacks.r_hat(by_chain)))
+    effective = float(np.min(stacks.effective_draws(by_chain)))
+    problems = []
+    if not r_hat <= R_HAT_LIMIT:
+        problems.append(f"R-hat {r_hat:.3f} exceeds {R_HAT_LIMIT}")
+    if not effective >= EFFECTIVE_PER_CHAIN * chains:
+        problems.append(f"{effective:.0f} effective draws are fewer than {EFFECTIVE_PER_CHAIN * chains}")
+    if divergences:
+        problems.append(f"{divergences:,} divergent transitions")
+    message = (
+        "does not hold: " + "; ".join(problems) + "; run longer (draws=…) or look for conflicting data"
+        if problems
+        else "holds: the chains agree"
+    )
+    return Certificate("nuts", effective, float("nan"), r_hat, divergences, seconds, not problems, message)

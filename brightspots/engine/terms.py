@@ -1,0 +1,122 @@
+"""Which terms a model has and with what priors: the one place where defaults meet the data.
+
+Every engine reads a `Terms`, so that the integrating engine and the Markov chains fit the same joint density.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from brightspots.cells import Cells, FloatArray
+from brightspots.settings import Flat, HalfNormal, InverseGamma, LocationPrior, Normal, Priors, ScalePrior
+
+Level = Literal["trust", "department", "period", "department_type"]
+
+# The order in which engines keep the standard deviations.
+LEVELS: Final[tuple[Level, ...]] = ("trust", "department", "period", "department_type")
+
+INTERCEPT_AGAINST_EXPECTED: Final = Normal(0.0, 0.5)
+INTERCEPT_ON_LOGIT: Final = Normal(0.0, 1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The model that is fitted: a prior for every term that is in it, None for a level that is not.
+
+    Parameters
+    ----------
+    intercept, covariate : Normal or Flat
+    trust : HalfNormal, InverseGamma or Flat
+        Prior of the standard deviation between trusts.
+    department, period, department_type : as `trust`, or None
+    """
+
+    intercept: LocationPrior
+    covariate: LocationPrior
+    trust: ScalePrior
+    department: ScalePrior | None
+    period: ScalePrior | None
+    department_type: ScalePrior | None
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """Levels that have a standard deviation, in the order of `LEVELS`."""
+        return tuple(level for level in LEVELS if getattr(self, level) is not None)
+
+    def scale_prior(self, level: Level) -> ScalePrior:
+        """Prior of the standard deviation of a level that is in the model."""
+        prior: ScalePrior | None = getattr(self, level)
+        if prior is None:
+            raise KeyError(f"the model has no {level} level")
+        return prior
+
+
+def resolve_priors(cells: Cells, priors: Priors) -> Terms:
+    """Fill in the defaults that depend on the data, and drop the levels that the data do not have.
+
+    Parameters
+    ----------
+    cells : Cells
+    priors : Priors
+
+    Returns
+    -------
+    Terms
+        With the intercept N(0, 0.5²) where the offset carries an expected or the data are estimates, and
+        N(0, 1.5²) on the logit scale where it does not; without a period level where cells have none.
+    """
+    intercept = priors.intercept
+    if intercept is None:
+        on_logit = cells.family == "binomial" and cells.expected is None
+        intercept = INTERCEPT_ON_LOGIT if on_logit else INTERCEPT_AGAINST_EXPECTED
+    return Terms(
+        intercept=_location(intercept),
+        covariate=_location(priors.covariate),
+        trust=_scale(priors.trust),
+        department=None if priors.department is None else _scale(priors.department),
+        period=_scale(priors.period) if cells.has_periods and priors.period is not None else None,
+        department_type=None if priors.department_type is None else _scale(priors.department_type),
+    )
+
+
+def log_density_of_log_sd(prior: ScalePrior, log_sd: FloatArray) -> FloatArray:
+    """Log density of log σ, with the Jacobian, so that it is finite for every log σ.
+
+    Normalised for proper priors; a flat prior on σ has density σ in log σ.
+    """
+    variance = np.exp(2.0 * log_sd)
+    if isinstance(prior, HalfNormal):
+        constant = 0.5 * math.log(2.0 / math.pi) - math.log(prior.scale)
+        return constant - 0.5 * variance / prior.scale**2 + log_sd
+    if isinstance(prior, InverseGamma):
+        constant = prior.shape * math.log(prior.scale) - math.lgamma(prior.shape) + math.log(2.0)
+        return constant - 2.0 * prior.shape * log_sd - prior.scale / variance
+    return log_sd
+
+
+def slope_of_log_density(prior: ScalePrior, log_sd: FloatArray) -> FloatArray:
+    """Derivative of `log_density_of_log_sd` with respect to log σ."""
+    variance = np.exp(2.0 * log_sd)
+    if isinstance(prior, HalfNormal):
+        return 1.0 - variance / prior.scale**2
+    if isinstance(prior, InverseGamma):
+        return 2.0 * prior.scale / variance - 2.0 * prior.shape
+    return np.ones_like(log_sd)
+
+
+def location_precision(prior: LocationPrior) -> tuple[float, float]:
+    """Mean and precision of a location prior; a flat one has precision 0."""
+    return (0.0, 0.0) if isinstance(prior, Flat) else (prior.mean, prior.sd**-2.0)
+
+
+def _location(prior: LocationPrior | float) -> LocationPrior:
+    # Priors has already turned numbers into priors; this says so to the type checker.
+    return Normal(0.0, prior) if isinstance(prior, int | float) else prior
+
+
+def _scale(prior: ScalePrior | float) -> ScalePrior:
+    return HalfNormal(prior) if isinstance(prior, int | float) else prior

@@ -1,0 +1,134 @@
+"""Writing files: whole or not at all, never over another unasked, and harmless in a spreadsheet."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from brightspots.errors import MissingExtraError, SettingsError
+
+# What makes a spreadsheet run a cell as a formula, in ASCII and in the full-width forms that some locales read alike.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path beside `path`; move it into place if the block succeeds, delete it if not.
+
+    Yields
+    ------
+    pathlib.Path
+        An empty file in the same folder, with the same suffix (some writers choose their format by it).
+
+    Raises
+    ------
+    SettingsError
+        Where the folder does not exist.
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise SettingsError(f"the folder {str(target.parent)!r} does not exist: make it first")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files for their owner alone
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def refuse_to_overwrite(paths: Iterable[Path], *, force: bool) -> None:
+    """Raise `SettingsError` naming the files that exist already, unless `force`."""
+    existing = [str(path) for path in paths if path.exists()]
+    if existing and not force:
+        raise SettingsError(f"{', '.join(existing)} would be overwritten; pass --force, or write elsewhere")
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write UTF-8 text, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
+    """Write an indented JSON object, atomically."""
+    write_text(path, to_json(content, indent=2) + "\n")
+
+
+def to_json(content: Mapping[str, Any], indent: int | None = None) -> str:
+    """JSON that every parser reads: numbers that are not finite become null."""
+    return json.dumps(_plain(content), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, index: bool = False) -> None:
+    """Write a frame as .csv or .parquet by suffix, atomically and at full precision.
+
+    In CSV, text that a spreadsheet would run as a formula gets an apostrophe in front (`neutralise`). Parquet keeps
+    text as it is: its columns have types, and no program runs them.
+
+    Raises
+    ------
+    MissingExtraError
+        Where Parquet is asked for and pyarrow is not installed.
+    """
+    suffix = Path(path).suffix
+    with atomic_path(path) as temporary:
+        if suffix == ".parquet":
+            bare = frame.reset_index() if index else frame.copy()
+            bare.attrs.clear()  # notes for people, which Parquet would try to write as metadata
+            try:
+                bare.to_parquet(temporary, index=False, engine="pyarrow")
+            except ImportError as error:
+                raise MissingExtraError("pyarrow", extra="parquet", purpose="writing Parquet") from error
+        else:
+            flat = frame.reset_index() if index else frame
+            safe = pd.DataFrame({neutralise(str(name)): _safe_column(flat[name]) for name in flat.columns})
+            safe.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def neutralise(text: str) -> str:
+    """Put an apostrophe before text that a spreadsheet would run as a formula.
+
+    >>> neutralise("=1+1"), neutralise("Ysbyty Gwynedd")
+    ("'=1+1", 'Ysbyty Gwynedd')
+    """
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _safe_column(column: pd.Series[Any]) -> Any:
+    """Neutralise text and leave numbers (a minus sign is no formula there) and missing values alone."""
+    if column.dtype.kind in "ifubM":
+        return column
+    safe = [neutralise(value) if isinstance(value, str) else value for value in column]
+    return pd.Series(
+        safe, index=column.index, dtype=object
+    )  # as objects: whole numbers beside gaps stay whole
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int) else str(value)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,293 @@
+"""Any eager dataframe in, checked `Cells` out: the one place that asks what kind of table this is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brightspots import vocabulary as names
+from brightspots.cells import Cells, IntArray
+from brightspots.columns import KeyColumn, Source, key_column
+from brightspots.counts import ColumnNames, Counts, offset, pool, read_counts, take
+from brightspots.design import covariate_design
+from brightspots.errors import DataError, SettingsError
+from brightspots.settings import Priors
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Checked cells, and whatever else the data held.
+
+    Parameters
+    ----------
+    cells : Cells
+    extras : pandas.DataFrame (R rows)
+        The columns that the model does not use (ratings, names), in the order of the data.
+    row_cell : int array (R,)
+        Cell of each row of the data.
+    """
+
+    cells: Cells
+    extras: pd.DataFrame
+    row_cell: IntArray
+
+
+def open_source(data: Any) -> Source:
+    """Wrap an eager dataframe or a mapping of columns, without changing or copying it.
+
+    Raises
+    ------
+    DataError
+        Where `data` is not a table, is lazy, has no rows or repeats a column name.
+    """
+    if isinstance(data, pd.DataFrame) and not data.columns.is_unique:
+        repeated = sorted({str(name) for name in data.columns[data.columns.duplicated()]})
+        raise DataError(
+            f"column names appear more than once: {', '.join(repeated)}", action="rename or drop them"
+        )
+    if isinstance(data, Mapping):
+        lengths = {str(name): np.size(np.asarray(column, dtype=object)) for name, column in data.items()}
+        if len(set(lengths.values())) > 1:
+            raise DataError(f"the columns of the mapping differ in length: {lengths}")
+        data = pd.DataFrame({str(name): column for name, column in data.items()})
+    try:
+        frame = nw.from_native(data, eager_only=True)
+    except TypeError:
+        lazy = hasattr(data, "collect") or hasattr(data, "execute") or hasattr(data, "compute")
+        action = (
+            "collect it first (for example .collect()), or count patient records with standardise()"
+            if lazy
+            else "pass a pandas, polars or pyarrow table, or a mapping of columns"
+        )
+        raise DataError(
+            f"the data are a {type(data).__name__}", expected="an eager dataframe", action=action
+        ) from None
+    if len(frame) == 0:
+        raise DataError("the data have no rows", expected="one row per trust and department")
+    index = nw.maybe_get_index(frame)
+    return Source(frame, np.arange(len(frame)) if index is None else np.asarray(index))
+
+
+def read_table(
+    data: object,
+    columns: ColumnNames,
+    *,
+    family: names.Family | None,
+    covariates: str | None,
+    priors: Priors,
+) -> Table:
+    """Check the data and put them into canonical order.
+
+    Parameters
+    ----------
+    data : eager dataframe or mapping of columns
+    columns : ColumnNames
+    family : {"poisson", "binomial", "normal"} or None
+        None infers it from the columns.
+    covariates : str or None
+        Formula of cell- or trust-level covariates.
+    priors : Priors
+        Says which levels are in the model, and so what the data must be able to tell apart.
+
+    Raises
+    ------
+    DataError
+        With the column, the first offending rows, what was expected and what to do.
+    """
+    source = data if isinstance(data, Source) else open_source(data)
+    columns = _resolve_names(source, columns, family)
+    family = family or _infer_family(columns)
+    trust = key_column(source, columns.trust, "trust")
+    department = key_column(source, columns.department, "department")
+    period = None if not isinstance(columns.period, str) else key_column(source, columns.period, "period")
+    if period is not None and len(period.labels) == 1:
+        period = None  # one period cannot tell what lasts from what passes
+    counts = read_counts(source, columns, family)
+    design = covariate_design(source, covariates)
+
+    order, leaf_of_row = _canonical_leaves(source, trust, department, period, counts, columns)
+    first = np.unique(leaf_of_row[order], return_index=True)[1]
+    leaf_rows = order[first]
+    if columns.period is False and len(leaf_rows) < len(source):
+        counts = pool(counts, leaf_of_row, order, family)
+        design.check_constant_within(leaf_of_row, source)
+    else:
+        counts = take(counts, leaf_rows)
+
+    cell_key = trust.codes[leaf_rows] * len(department.labels) + department.codes[leaf_rows]
+    cell_keys, leaf_cell = np.unique(cell_key, return_inverse=True)
+    leaf_type = department.codes[leaf_rows].copy()
+    if period is not None:
+        leaf_type = leaf_type * len(period.labels) + period.codes[leaf_rows]
+    scaled, scale = design.scaled(leaf_rows)
+    cells = Cells(
+        family=family,
+        trusts=trust.labels,
+        departments=department.labels,
+        periods=None if period is None else period.labels,
+        cell_trust=cell_keys // len(department.labels),
+        cell_department=cell_keys % len(department.labels),
+        leaf_cell=leaf_cell.astype(np.int64),
+        leaf_period=None if period is None else period.codes[leaf_rows],
+        leaf_type=leaf_type,
+        lower=counts.lower,
+        upper=counts.upper,
+        size=counts.size,
+        offset=offset(counts, family),
+        expected=counts.expected,
+        design=scaled,
+        covariates=design.names,
+        covariate_scale=scale,
+        row=leaf_rows.astype(np.int64),
+    )
+    _check_identifiable(cells, columns, priors)
+    used = {value for value in vars(columns).values() if isinstance(value, str)}
+    return Table(cells, _extras(source, used), leaf_cell[leaf_of_row].astype(np.int64))
+
+
+def _resolve_names(source: Source, columns: ColumnNames, family: names.Family | None) -> ColumnNames:
+    """Fill in the standard names that the data have, and check that the named ones exist."""
+    have = set(source.columns)
+    resolved: dict[str, Any] = dict(vars(columns))
+
+    def adopt(part: str) -> None:
+        if resolved[part] is None and part in have:
+            resolved[part] = part
+
+    if family == "normal" or (family is None and columns.observed not in have):
+        adopt("estimate")
+        adopt("standard_error")
+    if resolved["estimate"] is None and (
+        family == "binomial" or (family is None and columns.expected not in have)
+    ):
+        adopt("denominator")
+    if resolved["estimate"] is None:
+        adopt("observed_lower")
+        adopt("observed_upper")
+    if resolved["period"] is None:
+        adopt("period")
+    if resolved["period"] is True:
+        raise SettingsError("period must be a column name, None, or False to pool periods; received True")
+
+    if family == "normal" or resolved["estimate"] is not None:
+        for part in ("expected", "denominator", "observed_lower", "observed_upper"):
+            resolved[part] = None
+        resolved["observed"] = None
+        required = ["trust", "department", "estimate", "standard_error"]
+    else:
+        resolved["standard_error"] = None
+        if family == "poisson":
+            resolved["denominator"] = None
+        binomial = family == "binomial" or resolved["denominator"] is not None
+        if binomial and columns.expected == names.EXPECTED and names.EXPECTED not in have:
+            resolved["expected"] = None
+        required = ["trust", "department", "observed", "denominator" if binomial else "expected"]
+    for part in required:
+        if resolved[part] is None:
+            raise DataError(
+                f"no column is given for {part}",
+                expected=f"a column named {part!r}, or {part}=… naming it",
+                action=f"the data have: {', '.join(map(repr, source.columns))}",
+            )
+    for part, name in resolved.items():
+        if isinstance(name, str) and name not in have:
+            raise DataError(
+                "is not in the data",
+                column=name,
+                expected=f"a column that gives {part}",
+                action=f"pass {part}=… with one of: {', '.join(map(repr, source.columns))}",
+            )
+    if (resolved["observed_lower"] is None) != (resolved["observed_upper"] is None):
+        raise SettingsError("observed_lower and observed_upper must be given together")
+    return ColumnNames(**resolved)
+
+
+def _infer_family(columns: ColumnNames) -> names.Family:
+    if columns.estimate is not None:
+        return "normal"
+    return "binomial" if columns.denominator is not None else "poisson"
+
+
+def _canonical_leaves(
+    source: Source,
+    trust: KeyColumn,
+    department: KeyColumn,
+    period: KeyColumn | None,
+    counts: Counts,
+    columns: ColumnNames,
+) -> tuple[npt.NDArray[np.intp], IntArray]:
+    """Rows sorted by key, and the leaf of each row; a repeated key is an error unless periods are pooled."""
+    key = trust.codes * len(department.labels) + department.codes
+    if period is not None:
+        key = key * len(period.labels) + period.codes
+    # Ties (rows that pooling will sum) are broken by value, so that rounding cannot depend on row order.
+    order = np.lexsort((counts.upper, counts.lower, counts.size, key))
+    _, leaf_of_row, rows_of_leaf = np.unique(key, return_inverse=True, return_counts=True)
+    if columns.period is not False:
+        repeated = rows_of_leaf[leaf_of_row] > 1
+        if repeated.any():
+            described = columns.trust, columns.department, *([columns.period] if period is not None else [])
+            action = (
+                "sum the rows, name the column that tells them apart with period= or outcome=, or pass period=False "
+                "to pool them"
+            )
+            raise DataError(
+                "the same cell appears more than once",
+                column=", ".join(map(str, described)),
+                rows=source.labels[order[repeated[order]]].tolist(),
+                expected="one row per " + " × ".join(map(str, described)),
+                action=action,
+            )
+    return order, leaf_of_row.astype(np.int64)
+
+
+def _check_identifiable(cells: Cells, columns: ColumnNames, priors: Priors) -> None:
+    """Refuse data that cannot tell the levels of the model apart."""
+    if cells.n_trusts < 2:
+        raise DataError(
+            f"there is a single trust ({cells.trusts[0]!r})",
+            column=columns.trust,
+            expected="at least two trusts, better twenty or more",
+            action="variation between trusts cannot be learned from one; add the trusts it is compared with",
+        )
+    if priors.department is not None:
+        alone = "pass priors=Priors(department=None, department_type=None) to fit trusts alone"
+        if cells.n_departments < 2:
+            raise DataError(
+                f"there is a single department ({cells.departments[0]!r})",
+                column=columns.department,
+                expected="at least two departments",
+                action=alone,
+            )
+        if np.diff(cells.trust_cells).max() < 2:
+            raise DataError(
+                "no trust has more than one department",
+                column=columns.department,
+                expected="trusts with several departments, to tell the levels apart",
+                action=alone,
+            )
+    if cells.family != "normal":
+        if not cells.upper.any():
+            raise DataError(
+                "there are no events at all",
+                column=columns.observed,
+                expected="at least one event",
+                action="ratios cannot be estimated; use a longer period or a commoner outcome",
+            )
+        if cells.family == "binomial" and np.array_equal(cells.lower, cells.size):
+            raise DataError(
+                "everybody had the event in every cell",
+                column=columns.observed,
+                expected="some people without the event",
+            )
+
+
+def _extras(source: Source, used: set[str]) -> pd.DataFrame:
+    """Copy the columns that the model did not use, as pandas, in the order of the data."""
+    return pd.DataFrame({name: source.values(name) for name in source.columns if name not in used})

@@ -1,0 +1,118 @@
+"""Tables that break approximations: each must earn its certificate and agree with what is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import brightspots as bs
+from brightspots import Priors
+from tests.conftest import simulate_frame
+
+
+def certified(frame: pd.DataFrame, **options) -> bs.HierarchyFit:
+    """A fit by integration; a certificate that fails is a warning, and warnings are errors."""
+    fit = bs.fit_hierarchy(frame, seed=1, method="integrate", **options)
+    assert fit.certificate.ok
+    assert fit.certificate.effective_draws >= 1_000
+    for table in (fit.departments(), fit.trusts(), fit.variance_partition()):
+        numbers = table.select_dtypes("number").drop(
+            columns=["detectable_ratio", "observed", "raw_ratio"], errors="ignore"
+        )
+        assert np.isfinite(numbers.to_numpy()).all()
+    return fit
+
+
+def test_departments_that_do_not_vary_give_a_sigma_at_the_boundary():
+    """The density of σ is finite at 0, so mass must reach it: the lower limit is near 0, not an artefact above it."""
+    frame = simulate_frame(60, 8, sd_department=0.0, mean_expected=40.0)
+    department = certified(frame).variance_partition().loc["department"]
+    assert department["sd_lower"] < 0.01
+    assert department["sd"] < 0.05
+
+
+def test_a_department_type_without_events_is_low_everywhere_and_finite():
+    frame = simulate_frame(20, 6, mean_expected=8.0)
+    frame.loc[frame["department"] == "D02", "observed"] = 0
+    types = certified(frame).department_types().set_index("department")["type_ratio"]
+    assert types.idxmin() == "D02"
+    assert types["D02"] < 0.5
+
+
+def test_a_trust_with_one_department_and_a_department_in_one_trust():
+    frame = simulate_frame(15, 5)
+    frame = frame[~((frame["trust"] == "T003") & (frame["department"] != "D01"))]
+    only_here = frame.iloc[[0]].assign(department="D99", observed=30, expected=25.0)
+    frame = pd.concat([frame, only_here], ignore_index=True)
+    fit = bs.fit_hierarchy(frame, seed=1, method="integrate")
+    table = fit.departments()
+    alone = table["trust"] == "T003"
+    assert table.loc[alone, "own_ratio"].isna().all()
+    assert table.loc[~alone, "own_ratio"].notna().all()
+    assert "only department" in table.attrs["own_ratio"]
+
+
+def test_expected_events_from_a_thousandth_to_a_hundred_thousand():
+    rng = np.random.default_rng(5)
+    frame = simulate_frame(30, 8, seed=3)
+    frame["expected"] = 10.0 ** rng.uniform(-3, 5, len(frame))
+    u = np.repeat(rng.normal(0, 0.15, 30), 8)
+    v = rng.normal(0, 0.2, len(frame))
+    frame["observed"] = rng.poisson(frame["expected"] * np.exp(u + v))
+    fit = certified(frame)
+    table = fit.departments()
+    known = table["expected"] > 1e4
+    raw = np.log(table["raw_ratio"][known])
+    level = fit.effects.shared.intercept.mean() + np.log(
+        fit.department_types().set_index("department")["type_ratio"][table["department"][known]].to_numpy()
+    )
+    np.testing.assert_allclose(np.log(table["peer_ratio"][known]) + level, raw, atol=0.03)
+    assert (table["reliability"][table["expected"] < 0.01] < 0.1).all()
+
+
+def test_denominators_that_differ_a_hundred_thousand_fold():
+    rng = np.random.default_rng(6)
+    frame = simulate_frame(30, 8).drop(columns="expected")
+    frame["denominator"] = np.round(10.0 ** rng.uniform(1, 6, len(frame)))
+    eta = -1.0 + np.repeat(rng.normal(0, 0.4, 30), 8) + rng.normal(0, 0.5, len(frame))
+    frame["observed"] = rng.binomial(frame["denominator"].astype(int), 1 / (1 + np.exp(-eta)))
+    partition = certified(frame).variance_partition()
+    assert partition.loc["department", "sd_lower"] < 0.5 < partition.loc["department", "sd_upper"]
+
+
+def test_suppressed_counts_say_less_than_exact_ones_and_more_than_none():
+    frame = simulate_frame(25, 6, mean_expected=6.0, sd_department=0.5)
+    exact = certified(frame).departments()
+    hidden = (frame["observed"] >= 1) & (frame["observed"] <= 7)
+    intervals = frame.astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
+    intervals.loc[hidden, "observed"] = np.nan
+    censored = certified(intervals.drop(columns="rating")).departments()
+    rows = hidden.to_numpy()
+    assert censored["observed"][rows].isna().all()
+    mean_of = {
+        name: table["reliability"][rows].mean() for name, table in (("exact", exact), ("hidden", censored))
+    }
+    assert 0 < mean_of["hidden"] < mean_of["exact"]
+    kept = certified(intervals).variance_partition().loc["department"]
+    assert kept["sd_lower"] < 0.5 < kept["sd_upper"]
+
+
+@pytest.mark.parametrize("left_out", ["department", "department_type"])
+def test_a_level_can_be_left_out(left_out):
+    frame = simulate_frame(20, 6)
+    fit = bs.fit_hierarchy(frame, priors=Priors(**{left_out: None}), seed=1, method="integrate")
+    assert fit.certificate.ok
+    assert getattr(fit.effects.shared, f"sd_{left_out}") is None
+
+
+def test_covariates_are_recovered():
+    rng = np.random.default_rng(2)
+    frame = simulate_frame(60, 6)
+    frame["beds"] = np.repeat(rng.normal(500, 150, 60), 6)
+    rate = frame["expected"] * np.exp(0.001 * (frame["beds"] - 500) + rng.normal(0, 0.15, len(frame)))
+    frame["observed"] = rng.poisson(rate)
+    fit = certified(frame, covariates="beds")
+    slope = fit.effects.shared.coefficients[:, 0] / fit.table.cells.covariate_scale[0]
+    assert abs(slope.mean() - 0.001) < 3 * slope.std()
+    assert slope.std() < 3e-4
