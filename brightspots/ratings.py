@@ -1,0 +1,320 @@
+"""Overall ratings: read from whatever holds them, put in order, and set against the statuses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brightspots import vocabulary as names
+from brightspots.cells import Cells, FloatArray, IntArray
+from brightspots.errors import DataError, SettingsError
+
+# A scale with more bands is a score: bands cut as often as its values occur would say nothing.
+MOST_BANDS = 20
+
+_SPELLING = {label.casefold(): label for scale in names.KNOWN_SCALES for label in scale}
+
+
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """Ratings of the trusts, or of each department of each trust.
+
+    Parameters
+    ----------
+    levels : tuple
+        The bands that occur, worst first.
+    cell_band : int array (C,)
+        Band that each cell is compared with, as an index into `levels`; −1 where there is none.
+    trust_band : int array (T,) or None
+        Band of each trust; None where it is departments that are rated.
+    strong : bool array (levels,)
+        Which bands count as strong: those whose mid-rank among what is rated lies in the upper half.
+    """
+
+    levels: tuple[Any, ...]
+    cell_band: IntArray
+    trust_band: IntArray | None
+    strong: npt.NDArray[np.bool_]
+
+    @property
+    def by_department(self) -> bool:
+        """Whether departments have ratings of their own, instead of that of their trust."""
+        return self.trust_band is None
+
+    @property
+    def frequencies(self) -> FloatArray:
+        """Share of each band among the rated trusts (or departments, where those are rated), (levels,)."""
+        return _frequencies(self.cell_band if self.trust_band is None else self.trust_band, len(self.levels))
+
+    @property
+    def rated(self) -> IntArray:
+        """Cells that have a rating to be compared with, ascending."""
+        return np.flatnonzero(self.cell_band >= 0).astype(np.int64)
+
+    def only_rated(self) -> Ratings:
+        """The same for the rated cells and trusts alone, in the order of ``cells.only(ratings.rated)``."""
+        trusts = self.trust_band
+        return replace(
+            self,
+            cell_band=self.cell_band[self.rated],
+            trust_band=None if trusts is None else trusts[trusts >= 0],
+        )
+
+
+def read_ratings(
+    cells: Cells, values: Mapping[Any, Any] | pd.DataFrame | pd.Series, order: Sequence[Any] | None = None
+) -> Ratings:
+    """Match ratings to trusts or departments and put the bands in order.
+
+    Parameters
+    ----------
+    cells : Cells
+    values : mapping, Series or DataFrame
+        By trust: a mapping or Series from trust to rating, or a frame of two columns (trust, rating). By
+        department: keys (trust, department), or a frame with the columns `trust, department, rating`; a
+        department that is not named stays unrated.
+    order : sequence, optional
+        The bands, worst first. Needed for text that is neither an ordered categorical nor a known scale.
+
+    Raises
+    ------
+    DataError
+        Where nothing is matched, something has two ratings, or the order cannot be known.
+    SettingsError
+        Where `values` is of another kind, or `order` leaves out a band.
+    """
+    stated = _as_series(values)
+    words = _words(stated, order)
+    known = words.notna()
+    stated, words = stated[known], words[known]
+    _check_one_each(stated.index)
+    by_department = stated.index.nlevels == 2
+    units = _unit_labels(cells, by_department)
+    position = stated.index.get_indexer(units)
+    if not (position >= 0).any():
+        whose = "departments" if by_department else "trusts"
+        raise DataError(
+            f"none of the rated {whose} is in the data",
+            rows=[_shown(label) for label in stated.index[:3]],
+            expected=f"labels such as {_shown(units[0])}",
+            action="check that both use the same codes (text and numbers differ)",
+        )
+    matched = np.unique(position[position >= 0])
+    levels = _ordered_levels(stated.iloc[matched], words.iloc[matched], order)
+    if len(levels) > MOST_BANDS:
+        raise DataError(
+            f"the rating has {len(levels):,} different values",
+            column=names.RATING,
+            expected=f"at most {MOST_BANDS} bands",
+            action="cut the score into bands first, for example with pandas.qcut",
+        )
+    place = {word: number for number, word in enumerate(levels)}
+    # The last entry is for units that are not found, whose position is −1.
+    band_of_row = np.array([*(place.get(word, -1) for word in words), -1], dtype=np.int64)
+    band = band_of_row[position]
+    shares = _frequencies(band, len(levels))
+    return Ratings(
+        levels=tuple(levels.values()),
+        cell_band=band if by_department else band[cells.cell_trust],
+        trust_band=None if by_department else band,
+        strong=np.cumsum(shares) - shares / 2.0 > 0.5,
+    )
+
+
+def column_ratings(
+    cells: Cells, row_cell: IntArray, column: pd.Series, order: Sequence[Any] | None = None
+) -> Ratings:
+    """Ratings from a column of the data: of trusts, or of departments where it differs inside most trusts.
+
+    Parameters
+    ----------
+    cells : Cells
+    row_cell : int array (R,)
+        Cell of each row of the data.
+    column : Series (R,)
+        Rating of each row; may be missing.
+    order : sequence, optional
+        As for `read_ratings`.
+
+    Raises
+    ------
+    DataError
+        As `read_ratings`; where a department has two ratings; and where only a few trusts have departments
+        rated differently, which is more likely a slip than ratings of departments.
+    """
+    frame = pd.DataFrame(
+        {"cell": row_cell, names.RATING: column.array, "word": _words(column, order).array}
+    ).dropna(subset="word")
+    frame = frame.drop_duplicates(["cell", "word"])
+    frame["code"] = cells.cell_trust[frame["cell"]]
+    frame[names.TRUST] = cells.trusts[frame["code"]]
+    frame[names.DEPARTMENT] = cells.departments[cells.cell_department[frame["cell"]]]
+    of_trust = frame.drop_duplicates(["code", "word"])
+    differs = np.bincount(of_trust["code"], minlength=cells.n_trusts) > 1
+    if not differs.any():
+        return read_ratings(cells, of_trust[[names.TRUST, names.RATING]], order)
+    comparable = np.bincount(cells.cell_trust[frame["cell"].unique()], minlength=cells.n_trusts) > 1
+    if frame["cell"].duplicated().any() or 2 * differs.sum() < comparable.sum():
+        raise DataError(
+            "a trust has more than one rating",
+            column=str(column.name),
+            rows=[f"trust {label}" for label in cells.trusts[differs]],
+            expected="one overall rating per trust, or one rating per department of each trust",
+            action="choose one, for example the latest, and pass it as a mapping; ratings of departments as a frame "
+            "with the columns trust, department, rating",
+        )
+    return read_ratings(cells, frame[[names.TRUST, names.DEPARTMENT, names.RATING]], order)
+
+
+def rating_status(status: npt.NDArray[np.str_], ratings: Ratings | None) -> npt.NDArray[np.str_]:
+    """Cross each department's status with the rating it is compared with, (C,).
+
+    `concordant` covers every rated department that is not shown to diverge; for one whose status is `cannot tell`
+    that is no evidence of agreement.
+    """
+    if ratings is None:
+        return np.full(len(status), names.NOT_RATED)
+    rated = ratings.cell_band >= 0
+    strong = ratings.strong[ratings.cell_band] & rated
+    return np.select(
+        [~rated, (status == names.DARK) & strong, (status == names.BRIGHT) & ~strong],
+        [names.NOT_RATED, names.DARK_IN_STRONG, names.BRIGHT_IN_WEAK],
+        default=names.CONCORDANT,
+    )
+
+
+def _frequencies(band: IntArray, levels: int) -> FloatArray:
+    counts = np.bincount(band[band >= 0], minlength=levels)
+    return np.asarray(counts / counts.sum(), dtype=np.float64)
+
+
+def _as_series(values: Mapping[Any, Any] | pd.DataFrame | pd.Series) -> pd.Series:
+    """Ratings by trust, or by (trust, department), with an index of plain objects."""
+    if isinstance(values, pd.DataFrame):
+        values = _frame_as_series(values)
+    elif isinstance(values, Mapping):
+        values = pd.Series(list(values.values()), index=pd.Index(list(values)), dtype=object)
+    elif not isinstance(values, pd.Series):
+        raise SettingsError(
+            f"rating must be a column name, a mapping, a Series or a DataFrame; received {type(values).__name__}"
+        )
+    if values.index.nlevels > 2:
+        raise DataError(
+            f"the ratings have {values.index.nlevels} keys", expected="trust, or trust and department"
+        )
+    if isinstance(values.index, pd.MultiIndex):
+        return values.set_axis(pd.MultiIndex.from_tuples([tuple(key) for key in values.index]))
+    return values.set_axis(values.index.astype(object))
+
+
+def _frame_as_series(frame: pd.DataFrame) -> pd.Series:
+    if names.TRUST in frame.columns and names.RATING in frame.columns:
+        keys = [name for name in (names.TRUST, names.DEPARTMENT) if name in frame.columns]
+        return frame.set_index(keys)[names.RATING]
+    if frame.shape[1] == 2:
+        return frame.set_index(frame.columns[0])[frame.columns[1]]
+    raise DataError(
+        f"the rating frame has {frame.shape[1]} columns",
+        expected="two columns (trust, rating), or columns named 'trust', 'rating' and, for ratings of "
+        "departments, 'department'",
+    )
+
+
+def _unit_labels(cells: Cells, by_department: bool) -> pd.Index:
+    """What is rated, by the labels of the data: trusts (T,) or departments of trusts (C,)."""
+    if not by_department:
+        return pd.Index(cells.trusts, dtype=object)
+    return pd.MultiIndex.from_arrays(
+        [cells.trusts[cells.cell_trust], cells.departments[cells.cell_department]]
+    )
+
+
+def _check_one_each(index: pd.Index) -> None:
+    repeated = index[index.duplicated()]
+    if len(repeated):
+        unit = "trust" if index.nlevels == 1 else "department"
+        raise DataError(
+            f"a {unit} has more than one rating",
+            rows=sorted({_shown(label) for label in repeated}),
+            expected=f"one rating per {unit}",
+        )
+
+
+def _shown(label: Any) -> str:
+    return " × ".join(map(str, label)) if isinstance(label, tuple) else str(label)
+
+
+def _word(value: Any) -> str | None:
+    """A rating as text that is the same however it is written: 4, 4.0 and " 4 "; "GOOD" and "Good". None is missing."""
+    if pd.isna(value):
+        return None
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    word = str(value).strip()
+    return _SPELLING.get(word.casefold(), word)
+
+
+def _words(ratings: pd.Series, order: Sequence[Any] | None) -> pd.Series:
+    """Each rating as text; missing where there is none, or only a word for none that `order` does not claim."""
+    if isinstance(order, str):
+        raise SettingsError(f"rating_order must be a list of bands, worst first; received {order!r}")
+    claimed = set() if order is None else {_word(value) for value in order}
+
+    def word_of(value: Any) -> str | None:
+        word = _word(value)
+        unrated = word is None or (word.casefold() in names.UNRATED_WORDS and word not in claimed)
+        return None if unrated else word
+
+    return pd.Series([word_of(value) for value in ratings], index=ratings.index, dtype=object)
+
+
+def _ordered_levels(ratings: pd.Series, words: pd.Series, order: Sequence[Any] | None) -> dict[str, Any]:
+    """The bands that occur, worst first: the text that identifies each, and how it is to be shown."""
+    found = {word: _plain(value, word) for word, value in zip(words, ratings, strict=True)}
+    if order is not None:
+        wanted = [str(_word(value)) for value in order]
+        if len(set(wanted)) < len(wanted):
+            raise SettingsError(f"rating_order names a band more than once; received {list(order)!r}")
+        unknown = [shown for word, shown in found.items() if word not in wanted]
+        if unknown:
+            raise SettingsError(f"rating_order does not name {', '.join(map(repr, unknown))}")
+        return {word: found[word] for word in wanted if word in found}
+    if isinstance(ratings.dtype, pd.CategoricalDtype) and ratings.dtype.ordered:
+        categories = [str(_word(value)) for value in ratings.dtype.categories]
+        return {word: found[word] for word in categories if word in found}
+    numbers = {word: _number(word) for word in found}
+    # "4" beside "4.0" is two words for one number: which band is which cannot be known.
+    if len(set(numbers.values())) == len(found) and not any(map(math.isnan, numbers.values())):
+        return {word: found[word] for word in sorted(found, key=numbers.__getitem__)}
+    for scale in names.KNOWN_SCALES:
+        if set(found) <= set(scale):
+            return {word: found[word] for word in scale if word in found}
+    raise DataError(
+        f"the order of the ratings cannot be known: {', '.join(sorted(map(repr, found.values())))}",
+        column=names.RATING,
+        expected="numbers, an ordered categorical, or the Care Quality Commission's words",
+        action="pass rating_order=[…], worst first",
+    )
+
+
+def _plain(value: Any, word: str) -> Any:
+    """How a band is shown: text as its word, numbers without NumPy's wrapping or the .0 of a whole number."""
+    if isinstance(value, str):
+        return word
+    plain = value.item() if isinstance(value, np.generic) else value
+    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
+
+
+def _number(word: str) -> float:
+    """The number that a word spells; NaN for anything else."""
+    try:
+        number = float(word)
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan

@@ -1,0 +1,297 @@
+"""The list of bright and dark spots: statuses crossed with ratings, and whom to talk to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from brightspots import display, frames, learning, summaries
+from brightspots import vocabulary as names
+from brightspots.cells import Cells, FloatArray
+from brightspots.decisions import Decisions, decide
+from brightspots.errors import DataError, SettingsError
+from brightspots.persistence import count_same_side, period_sides
+from brightspots.posterior import Posterior
+from brightspots.rating_model import fit_with_ratings
+from brightspots.rating_statistics import RatingStatistics, rating_statistics
+from brightspots.ratings import Ratings, column_ratings, rating_status, read_ratings
+from brightspots.settings import SpotRule, check_probability
+from brightspots.tables import Table
+
+if TYPE_CHECKING:
+    from brightspots.fits import HierarchyFit
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Spots:
+    """Bright and dark spots of a fit under a rule.
+
+    Attributes
+    ----------
+    fit : HierarchyFit
+        The fit that the statuses come from.
+    rule : SpotRule
+    decisions : Decisions
+        Statuses and probabilities in the order of `Cells`.
+    ratings : Ratings or None
+    rating_uses_outcome : bool
+    """
+
+    fit: HierarchyFit
+    rule: SpotRule
+    decisions: Decisions
+    ratings: Ratings | None
+    rating_uses_outcome: bool
+
+    @property
+    def effects(self) -> Posterior:
+        """The posterior of the fit."""
+        return self.fit.effects
+
+    @property
+    def margin(self) -> float:
+        """The ratio that matters, or the difference where effects are not ratios."""
+        return self.fit._margin(self.rule)
+
+    @property
+    def higher_is(self) -> names.HigherIs:
+        """Which side is dark."""
+        return self.fit.higher_is
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """`HierarchyFit.departments` with what was decided, unrounded, in the order of the data.
+
+        Adds `status, probability, rating, rating_status, p_other_band, p_two_bands`. `detectable_ratio`
+        is that under the smallest exceedance probability that this list needed, where anything was flagged.
+        `p_other_band` and `p_two_bands` are the probabilities, given the outcomes and the rating itself, that
+        the band which the department's own level would earn lies at least one or two bands from its rating.
+
+        With periods it also adds
+
+        - `persistent`, the probability that the lasting effect exceeds the margin on the side of the flag (without
+          a flag: on the likelier side). Ratios of a fit with periods describe the lasting effect v alone, so this
+          is what the flag rests on, and for a flagged department the same as `probability`; what passes (w) is not in
+          it, and what few periods cannot tell apart from w keeps it low;
+        - `periods_same_side` of `periods`: in how many of the periods that can be compared the department lay on
+          that side as counted, see `persistence.period_sides`.
+        """
+        cells, decisions, rated = self.effects.cells, self.decisions, self.ratings
+        table = self.fit.departments(margin=self.rule.margin, difference=self.rule.difference)
+        order = frames.cell_order(cells)
+        columns: dict[str, Any] = {"status": decisions.status, "probability": decisions.probability}
+        columns["rating"] = _rating_column(cells, rated)
+        columns["rating_status"] = rating_status(decisions.status, rated)
+        columns["p_other_band"], columns["p_two_bands"] = self._p_bands()
+        if cells.has_periods:
+            sides = period_sides(cells, self.effects.shared)
+            same, compared = count_same_side(cells, sides, self.rule.reference, decisions.side)
+            columns |= {"persistent": decisions.beyond, "periods_same_side": same, "periods": compared}
+        for name, values in columns.items():
+            table[name] = values[order]
+        if np.isfinite(decisions.needed):
+            summary = self.fit._cell_summary(self.margin, 0.95)
+            needed = float(np.clip(decisions.needed, 0.5, 1.0 - 1e-6))
+            detectable = frames.detectable_column(cells, summary, self.margin, needed=needed)
+            for name, values in detectable.items():
+                table[name] = values[order]
+        return table
+
+    @property
+    def bright(self) -> pd.DataFrame:
+        """Rows of the bright spots."""
+        return self.table[self.table["status"] == names.BRIGHT]
+
+    @property
+    def dark(self) -> pd.DataFrame:
+        """Rows of the dark spots."""
+        return self.table[self.table["status"] == names.DARK]
+
+    @property
+    def expected_false_flags(self) -> float:
+        """Expected number of flags in the list that are false, Σ(1 − p)."""
+        return self.decisions.expected_false
+
+    def summary(self) -> pd.DataFrame:
+        """Count departments by status, with the expected number of false flags among each kind of flag.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by `status`; `departments`, `expected_false` (missing where nothing is flagged);
+            `.attrs["expected_false_flags"]` is the total.
+        """
+        status, probability = self.decisions.status, self.decisions.probability
+        flags = (names.BRIGHT, names.DARK)
+        frame = pd.DataFrame(
+            {
+                "departments": [int(np.sum(status == each)) for each in names.STATUSES],
+                "expected_false": [
+                    float(np.sum(1.0 - probability[status == each])) if each in flags else np.nan
+                    for each in names.STATUSES
+                ],
+            },
+            index=pd.Index(names.STATUSES, name="status"),
+        )
+        frame.attrs["expected_false_flags"] = self.expected_false_flags
+        return frame
+
+    def rating_explains(self, probability: float = 0.95) -> pd.DataFrame:
+        """Say how much of the variation the overall rating explains.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows `trust` (share of the variance between rated trusts; not where departments have ratings of their
+            own) and `trust_and_department` (share of the variance between departments of all trusts); columns
+            `share, share_lower, share_upper`. `.attrs["p_reversed"]` is the
+            probability, with interval, that a random department of a higher-rated trust (or one rated higher
+            itself) is worse than one of a lower-rated trust; `.attrs["rating_uses_outcome"]` repeats what was
+            said of the rating.
+
+        Notes
+        -----
+        The model is fitted once more with the bands as a level between nation and trust; a share is the variance
+        of the bands' means over that plus the variance within bands (Nakagawa & Schielzeth 2013, Methods in
+        Ecology and Evolution 4:133). A variance cannot be negative: of a rating that says nothing the share is
+        small, and its interval begins near zero. `share` is the posterior median, which near that bound is less
+        biased than the mean. With covariates in the fit, the shares are of what they leave.
+
+        Raises
+        ------
+        SettingsError
+            Where no rating was given, or only one band occurs.
+        """
+        check_probability("probability", probability)
+        if self.ratings is None:
+            raise SettingsError("no rating was given: pass rating=… to find_spots()")
+        if len(self.ratings.levels) < 2:
+            unit = "department" if self.ratings.by_department else "trust"
+            raise SettingsError(
+                f"every rated {unit} has the rating {self.ratings.levels[0]!r}: it explains nothing"
+            )
+        statistics = self._rating_statistics
+        explained = {
+            name: summaries.summarise(draws, probability) for name, draws in statistics.explained.items()
+        }
+        frame = pd.DataFrame(
+            {
+                "share": [float(np.median(draws)) for draws in statistics.explained.values()],
+                "share_lower": [float(e.lower) for e in explained.values()],
+                "share_upper": [float(e.upper) for e in explained.values()],
+            },
+            index=pd.Index(list(explained), name="of"),
+        )
+        reversed_ = summaries.summarise(statistics.reversed, probability)
+        frame.attrs["p_reversed"] = tuple(
+            float(v) for v in (reversed_.point, reversed_.lower, reversed_.upper)
+        )
+        frame.attrs["rating_uses_outcome"] = self.rating_uses_outcome
+        return frame
+
+    @cached_property
+    def _rating_statistics(self) -> RatingStatistics:
+        """Departments against their ratings, of which there are at least two bands."""
+        assert self.ratings is not None  # asked only where there are ratings
+        seed = 0 if self.fit.seed is None else self.fit.seed
+        rated = fit_with_ratings(self.effects.cells, self.fit.priors, self.ratings, seed)
+        return rating_statistics(rated, self.higher_is)
+
+    def _p_bands(self) -> tuple[FloatArray, FloatArray]:
+        """P(another band) and P(at least two bands away) of each cell; where one band occurs, there is no other."""
+        other, two = (np.full(self.effects.cells.n_cells, np.nan) for _ in range(2))
+        if self.ratings is not None:
+            rated, several = self.ratings.rated, len(self.ratings.levels) > 1
+            other[rated] = self._rating_statistics.p_other_band if several else 0.0
+            two[rated] = self._rating_statistics.p_two_bands if several else 0.0
+        return other, two
+
+    def learning_pairs(self, k: int = 3) -> pd.DataFrame:
+        """For each dark spot, the bright spots to talk to: same department type, another trust, nearest in size.
+
+        Nearest in size (log of the expected events, denominator or precision) and, where the fit has covariates,
+        in those too: standardised Euclidean distance, see `learning.learning_pairs`.
+
+        Parameters
+        ----------
+        k : int, default 3
+            Partners per dark spot at most.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a pair: `trust, department` of the dark spot, `partner_trust`, the `size` of both, and
+            `p_truly_better`, the probability that the partner's level is better by more than the rule's margin
+            (partners with at most an even chance are not shown); `own_ratio` and `peer_ratio` of both say why;
+            `distance` says how alike they are. `.attrs["without_partner"]` lists the dark spots for which no bright
+            spot of their type elsewhere is probably better.
+        """
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+            raise SettingsError(f"k must be a positive whole number; received {k!r}")
+        return learning.learning_pairs(
+            self.effects,
+            self.fit._cell_summary(self.margin, 0.95),
+            self.decisions.status,
+            margin=self.margin,
+            higher_is=self.higher_is,
+            k=k,
+        )
+
+    def to_html(self) -> str:
+        """The list as an HTML fragment, all text from data escaped."""
+        return display.spots_html(self)
+
+    def __repr__(self) -> str:
+        return display.spots_text(self)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def find_spots(
+    fit: HierarchyFit,
+    rule: SpotRule,
+    rating: str | Mapping[Any, Any] | pd.DataFrame | pd.Series | None,
+    *,
+    rating_order: Sequence[Any] | None,
+    rating_uses_outcome: bool,
+) -> Spots:
+    """Apply a rule to a fit; see `HierarchyFit.find_spots`."""
+    summary = fit._cell_summary(fit._margin(rule), 0.95)
+    decisions = decide(summary, fit.table.cells.weight, rule, fit.higher_is)
+    rated = _resolve_ratings(fit.table, rating, rating_order)
+    return Spots(fit, rule, decisions, rated, rating_uses_outcome)
+
+
+def _rating_column(cells: Cells, rated: Ratings | None) -> Any:
+    if rated is None:
+        return np.full(cells.n_cells, None, dtype=object)
+    labels = np.array([*rated.levels, None], dtype=object)
+    return labels[rated.cell_band]
+
+
+def _resolve_ratings(
+    table: Table,
+    rating: str | Mapping[Any, Any] | pd.DataFrame | pd.Series | None,
+    order: Sequence[Any] | None,
+) -> Ratings | None:
+    """Ratings from a column of the data, or as given; None where there are none."""
+    if rating is None:
+        if names.RATING not in table.extras:
+            return None
+        rating = names.RATING
+    if not isinstance(rating, str):
+        return read_ratings(table.cells, rating, order)
+    if rating not in table.extras:
+        raise DataError(
+            "is not in the data",
+            column=rating,
+            expected="a column of overall ratings",
+            action=f"pass rating=… with a column ({', '.join(map(repr, table.extras.columns))}), a mapping or a frame",
+        )
+    return column_ratings(table.cells, table.row_cell, table.extras[rating], order)
