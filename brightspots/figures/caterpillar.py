@@ -1,0 +1,167 @@
+"""Ratios with their intervals, from the lowest to the highest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from brightspots.errors import DataError
+from brightspots.figures import canvas
+from brightspots.figures.describe import listed, remember
+from brightspots.figures.palette import INK, NEUTRAL, PALE, STATUS_MARKS
+from brightspots.vocabulary import BRIGHT, CANNOT_TELL, DARK, IN_LINE
+
+# Rows up to which each has its name; beyond it only those that stand out are named, as far as they fit.
+_NAMED_ROWS = 60
+_FEWEST_POINTS_BETWEEN_NAMES = 9.0
+
+
+def draw_caterpillar(
+    frame: pd.DataFrame,
+    *,
+    ratio: str = "own_ratio",
+    lower: str | None = None,
+    upper: str | None = None,
+    label: str = "department",
+    status: str | None = "status",
+    margin: float | None = None,
+    title: str | None = None,
+    xlabel: str | None = None,
+    caption: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw ratios and intervals on a logarithmic axis, sorted by ratio.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    ratio, lower, upper : str
+        Columns of the ratio and its interval; by default ``{ratio}_lower`` and ``{ratio}_upper``. Rows whose ratio
+        is missing (a trust's only department) are left out, and the caption says how many.
+    label : str, default "department"
+        Column of names.
+    status : str or None, default "status"
+        Column of statuses; None (or a column that is absent) marks all alike.
+    margin : float, optional
+        Draws lines at `margin` and 1/`margin`.
+    title, xlabel, caption : str, optional
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    DataError
+        Where a column is missing, or no row has a ratio.
+    """
+    lower, upper = lower or f"{ratio}_lower", upper or f"{ratio}_upper"
+    missing = [column for column in (ratio, lower, upper, label) if column not in frame]
+    if missing:
+        raise DataError(f"no column {', '.join(missing)}", expected="a table of departments or trusts")
+    known = frame[frame[ratio].notna()].sort_values(ratio, kind="stable")
+    if known.empty:
+        raise DataError("no ratio to draw", column=ratio, expected="at least one number")
+    centre, low, high = (known[column].to_numpy(dtype=float) for column in (ratio, lower, upper))
+    names = known[label].astype(str).to_numpy(dtype=object)
+    if status is not None and status in known:
+        statuses = known[status].to_numpy(dtype=object)
+    else:
+        statuses = np.full(len(known), IN_LINE, dtype=object)
+    height = np.arange(len(known), dtype=float)
+    short = len(known) <= _NAMED_ROWS
+    with canvas.style():
+        ax = canvas.open_axes(ax, (8.0, 1.8 + 0.23 * len(known)) if short else (8.0, 9.0))
+        for kind, mark in STATUS_MARKS.items():
+            here = statuses == kind
+            if not here.any():
+                continue
+            flagged = kind in (BRIGHT, DARK)
+            ax.hlines(
+                height[here], low[here], high[here], color=mark.colour if flagged else (NEUTRAL if short else PALE),
+                linewidth=1.6 if short else 0.7,
+                alpha=1.0 if short else 0.5, zorder=4 if flagged else 2,
+            )  # fmt: skip
+            canvas.draw_marks(
+                ax, centre[here], height[here], mark, crowded=not short and not flagged, small=not short
+            )
+        ax.axvline(1.0, color=INK, linewidth=1.0, zorder=3)
+        for edge in () if margin is None else (margin, 1.0 / margin):
+            ax.axvline(edge, color=NEUTRAL, linewidth=0.9, linestyle="--", zorder=3)
+        ax.set_xlim(0.95 * min(low.min(), 0.9), 1.05 * max(high.max(), 1.1))
+        ax.set_ylim(-0.8, len(known) - 0.2)
+        canvas.ratio_axis(ax, "x")
+        ax.set_xlabel(xlabel or "Ratio (logarithmic axis), with interval")
+        canvas.settle(ax)
+        rows = _named_rows(ax, statuses, short)
+        ax.set_yticks(height[rows], [canvas.shorten(name, 44) for name in names[rows]])
+        ax.tick_params(axis="y", length=0, labelsize=8.5 if short else 7.5)
+        canvas.print_ticks_literally(ax)
+        canvas.settle(ax)
+        present = [kind for kind in STATUS_MARKS if (statuses == kind).any()] if status in known else []
+        entries = [
+            (STATUS_MARKS[kind], f"{kind.capitalize()} ({(statuses == kind).sum():,})") for kind in present
+        ]
+        canvas.set_title(ax, title, canvas.legend_above(ax, entries))
+        notes = _notes(len(frame) - len(known), statuses, len(rows), short, margin)
+        canvas.set_caption(ax, canvas.sentence(notes, caption))
+        remember(ax, _description(names, centre, low, high, statuses, title, notes, caption))
+    return ax
+
+
+def _named_rows(ax: Axes, statuses: np.ndarray, short: bool) -> np.ndarray:
+    """Rows to name: all of a short list; of a long one those flagged, from the ends inward, that do not touch."""
+    if short:
+        return np.arange(len(statuses))
+    per_row = canvas.height_in_points(ax) / len(statuses)
+    flagged = np.flatnonzero(np.isin(statuses, np.array([BRIGHT, DARK], dtype=object)))
+    middle = 0.5 * (len(statuses) - 1)
+    chosen: list[int] = []
+    for row in flagged[np.argsort(-np.abs(flagged - middle), kind="stable")]:
+        if all(abs(row - other) * per_row >= _FEWEST_POINTS_BETWEEN_NAMES for other in chosen):
+            chosen.append(int(row))
+    return np.array(sorted(chosen), dtype=int)
+
+
+def _notes(dropped: int, statuses: np.ndarray, named: int, short: bool, margin: float | None) -> str:
+    parts = []
+    flagged = int(np.isin(statuses, np.array([BRIGHT, DARK], dtype=object)).sum())
+    if not short and flagged > named:
+        parts.append(f"{flagged:,} of {len(statuses):,} rows are flagged; those with room are named.")
+    if margin is not None:
+        parts.append(f"Dashed: ratios of {margin:g} and 1/{margin:g}.")
+    if dropped:
+        parts.append(f"{dropped:,} without a ratio {'is' if dropped == 1 else 'are'} not shown.")
+    if (statuses == CANNOT_TELL).any():
+        parts.append("“Cannot tell” is not reassurance: the data are too thin to say.")
+    return " ".join(parts)
+
+
+def _description(
+    names: np.ndarray,
+    centre: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    statuses: np.ndarray,
+    title: str | None,
+    notes: str,
+    caption: str | None,
+) -> str:
+    def row(position: int) -> str:
+        return (
+            f"{canvas.shorten(names[position], 60)} {centre[position]:.2f} "
+            f"({low[position]:.2f} to {high[position]:.2f})"
+        )
+
+    flags = [
+        f"{kind.capitalize()}s: {listed([canvas.shorten(name, 60) for name in names[statuses == kind]])}"
+        for kind in (DARK, BRIGHT)
+        if (statuses == kind).any()
+    ]
+    return canvas.sentence(
+        f"Caterpillar plot{': ' + canvas.shorten(title, 120) if title else ''}",
+        f"{len(names):,} ratios with intervals, from {row(0)} to {row(len(names) - 1)}",
+        *flags, notes, caption,
+    )  # fmt: skip

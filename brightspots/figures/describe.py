@@ -1,0 +1,50 @@
+"""Alternative text: what a figure shows, for those who hear the page instead of seeing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+from matplotlib.axes import Axes
+
+from brightspots.errors import SettingsError
+
+_DESCRIPTIONS: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()
+
+
+def describe(ax: Axes) -> str:
+    """Return the alternative text of a figure that this library drew.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        What a plotting function returned.
+
+    Returns
+    -------
+    str
+        A few plain sentences: kind of figure, size, what stands out, how it was made.
+
+    Raises
+    ------
+    SettingsError
+        Where the axes hold no figure of this library.
+    """
+    text = _DESCRIPTIONS.get(ax) if isinstance(ax, Axes) else None
+    if text is None:
+        raise SettingsError(
+            "describe(ax) takes axes that a brightspots figure was drawn on; "
+            f"received {type(ax).__name__} without one"
+        )
+    return text
+
+
+def remember(ax: Axes, text: str) -> None:
+    """Keep the alternative text of a figure as long as its axes live."""
+    _DESCRIPTIONS[ax] = text
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Write the first few names and how many more there are."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown

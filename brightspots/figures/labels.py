@@ -1,0 +1,187 @@
+"""Labels beside points, placed so that none covers another label or a marked point.
+
+The rule: most important first; each label tries positions around its point, near before far; the first place that is
+inside the axes and free is taken, with a thin line back to the point where it is not next to it. A place is free when
+it covers no label, no marked point, no line and no other point, and no other marked point is so near that the label
+could be taken for its name. Where there is none such, other points and lines may be covered. A label that still finds
+no place is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
+from matplotlib.transforms import Bbox
+
+from brightspots.cells import FloatArray
+from brightspots.figures.canvas import figure_of, settle, shorten
+from brightspots.figures.palette import INK, NEUTRAL
+
+_FONT_SIZE = 8.0
+_LONGEST = 34
+# Gaps in points between a point and its label, and directions in the order in which they are tried.
+_NEAR = 6.0
+_GAPS = (_NEAR, 12.0, 22.0, 36.0, 54.0, 76.0)
+_DIRECTIONS = ((1, 0), (1, 1), (1, -1), (-1, 0), (-1, 1), (-1, -1), (0, 1), (0, -1))
+# With more points than this a label cannot help covering some.
+_OBSTACLES = 2_000
+
+
+def place_labels(
+    ax: Axes,
+    x: FloatArray,
+    y: FloatArray,
+    names: Sequence[str],
+    marked: FloatArray,
+    others: FloatArray,
+    ringed: npt.NDArray[np.bool_] | None = None,
+) -> int:
+    """Label points in the order given, in the place of labels written before.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        With its limits set.
+    x, y : float array (k,)
+        Points to label, in data units.
+    names : sequence of str (k,)
+    marked : float array (m, 2)
+        Points that labels may not cover, in data units.
+    others : float array (l, 2)
+        Points of lines and other units, covered only where there is no other place.
+    ringed : bool array (k,), optional
+        Points with a ring about them, whose labels keep further off.
+
+    Returns
+    -------
+    int
+        Number of labels that found no place.
+    """
+    if not len(names):
+        return 0
+    figure = figure_of(ax).get_figure(root=True)
+    for text in list(ax.texts):
+        if text.get_gid() == "label":
+            text.remove()
+    settle(ax)
+    points_to_pixels = figure.dpi / 72.0
+    inside = ax.get_window_extent()
+    anchors = ax.transData.transform(np.column_stack([x, y]))
+    units = ax.transData.transform(marked)
+    strict = units
+    loose = ax.transData.transform(others) if len(others) <= _OBSTACLES else np.empty((0, 2))
+    everything = np.concatenate([strict, loose])
+    # Words already written, such as the names of lines, are taken places.
+    taken = [text.get_window_extent() for text in ax.texts if text.get_gid() != "caption"]
+    missed = 0
+    for position, (anchor, name) in enumerate(zip(anchors, names, strict=True)):
+        ruler = ax.text(0.0, 0.0, shorten(name, _LONGEST), fontsize=_FONT_SIZE)
+        box = ruler.get_window_extent()
+        ruler.remove()
+        gaps = _GAPS[1:] if ringed is not None and ringed[position] else _GAPS
+        place = None
+        for avoided in (everything, strict):
+            place = place or _free_place(
+                anchor,
+                box.width,
+                box.height,
+                [gap * points_to_pixels for gap in gaps],
+                inside,
+                taken,
+                avoided,
+                units,
+            )
+        if place is None:
+            missed += 1
+            continue
+        led = place.gap > gaps[0] * points_to_pixels
+        taken.append(place.box)
+        if led:
+            leader = _between(anchor, place.box)
+            strict, everything = np.concatenate([strict, leader]), np.concatenate([everything, leader])
+        ax.annotate(
+            shorten(name, _LONGEST),
+            xy=(x[position], y[position]),
+            xytext=tuple((np.asarray(place.box.min) - anchor) / points_to_pixels),
+            textcoords="offset points",
+            ha="left",
+            va="bottom",
+            fontsize=_FONT_SIZE,
+            color=INK,
+            zorder=8,
+            annotation_clip=False,
+            path_effects=[withStroke(linewidth=2.0, foreground="white")],
+            arrowprops={"arrowstyle": "-", "color": NEUTRAL, "linewidth": 0.6, "shrinkA": 0.0, "shrinkB": 3.0}
+            if led
+            else None,
+            gid="label",
+        )
+    return missed
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a label goes, in pixels, and how far that is from its point."""
+
+    box: Bbox
+    gap: float
+
+
+def _between(anchor: FloatArray, box: Bbox) -> FloatArray:
+    """Points along the line that leads from a point to its label, (8, 2)."""
+    centre = 0.5 * (np.asarray(box.min) + np.asarray(box.max))
+    return np.asarray(anchor + np.linspace(0.2, 0.9, 8)[:, np.newaxis] * (centre - anchor))
+
+
+def _free_place(
+    anchor: FloatArray,
+    width: float,
+    height: float,
+    gaps: list[float],
+    inside: Bbox,
+    taken: list[Bbox],
+    avoided: FloatArray,
+    units: FloatArray,
+) -> _Place | None:
+    """Find the first free place among those around a point; all sizes in pixels."""
+    margin = 0.4 * gaps[0]
+    for gap in gaps:
+        for right, up in _DIRECTIONS:
+            reach = gap if right == 0 or up == 0 else gap / np.sqrt(2.0)
+            left = anchor[0] + right * reach - (0.0, width / 2.0, width)[1 - right]
+            bottom = anchor[1] + up * reach - (0.0, height / 2.0, height)[1 - up]
+            box = Bbox.from_bounds(left, bottom, width, height)
+            if not (
+                inside.x0 <= box.x0 and box.x1 <= inside.x1 and inside.y0 <= box.y0 and box.y1 <= inside.y1
+            ):
+                continue
+            if any(box.padded(2.0).overlaps(other) for other in taken):
+                continue
+            if gap > gaps[0] and any(
+                other.contains(*point) for other in taken for point in _between(anchor, box)
+            ):
+                continue
+            covered = (
+                (avoided[:, 0] > box.x0 - margin)
+                & (avoided[:, 0] < box.x1 + margin)
+                & (avoided[:, 1] > box.y0 - margin)
+                & (avoided[:, 1] < box.y1 + margin)
+            )
+            if not covered.any() and not _is_ambiguous(
+                box, anchor, units, (1.6 if gap == gaps[0] else 1.0) * gaps[0]
+            ):
+                return _Place(box, gap)
+    return None
+
+
+def _is_ambiguous(box: Bbox, anchor: FloatArray, units: FloatArray, distance: float) -> bool:
+    """Whether a marked point other than the label's own lies within a distance of the label."""
+    across = np.maximum(np.maximum(box.x0 - units[:, 0], units[:, 0] - box.x1), 0.0)
+    along = np.maximum(np.maximum(box.y0 - units[:, 1], units[:, 1] - box.y1), 0.0)
+    own = np.hypot(*(units - anchor).T) < 0.5
+    return bool((np.hypot(across, along)[~own] < distance).any())

@@ -1,0 +1,196 @@
+"""Every department of every trust on one sheet: bright, dark, in line, cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from brightspots.errors import DataError
+from brightspots.figures import canvas
+from brightspots.figures.describe import listed, remember
+from brightspots.figures.palette import FILL, INK, PALE, STATUS_MARKS
+from brightspots.vocabulary import BRIGHT, DARK, DEPARTMENT, RATING, STATUSES, TRUST
+
+# Inches of a row and of a column, and what surrounds the grid.
+_ROW, _COLUMN, _MARGIN = 0.155, 0.34, (3.2, 2.9)
+# Rows from which the departments are named at the top too.
+_TALL = 40
+_NAMES_ON_TOP = 1.6
+_NO_RATING = "Not rated"
+
+
+def draw_mosaic(
+    spots_table: pd.DataFrame,
+    *,
+    order: Sequence[object] | None = None,
+    trust_names: dict[object, str] | None = None,
+    department_names: dict[object, str] | None = None,
+    title: str | None = "Bright and dark spots by trust and department",
+    caption: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the trust × department grid of statuses.
+
+    Trusts stand in alphabetical order, or grouped by overall rating where `order` is given: never by their results.
+
+    Parameters
+    ----------
+    spots_table : pandas.DataFrame
+        `Spots.table`: `trust, department, status`, and `rating` where `order` is given.
+    order : sequence, optional
+        Ratings from the highest to the lowest; groups the rows. Trusts without one of them come last.
+    trust_names, department_names : dict, optional
+        Names to write instead of the labels.
+    title, caption : str, optional
+    ax : matplotlib.axes.Axes, optional
+        Without it the figure is made large enough for every row to be read.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    DataError
+        Where a column is missing, a status unknown, or a cell given twice.
+    """
+    _check_table(spots_table, order is not None)
+    names = spots_table[TRUST].map(lambda label: str((trust_names or {}).get(label, label)))
+    columns_of = spots_table[DEPARTMENT].map(lambda label: str((department_names or {}).get(label, label)))
+    group = _groups(spots_table, order)
+    rows = (
+        pd.DataFrame({"group": group, "name": names, "trust": spots_table[TRUST]})
+        .drop_duplicates("trust")
+        .sort_values(
+            ["group", "name"], key=lambda column: column if column.name == "group" else column.str.casefold()
+        )
+    )
+    departments = sorted(columns_of.unique(), key=str.casefold)
+    row_of = {trust: position for position, trust in enumerate(rows["trust"])}
+    y = spots_table[TRUST].map(row_of).to_numpy(dtype=float)
+    x = columns_of.map({name: position for position, name in enumerate(departments)}).to_numpy(dtype=float)
+    if len(set(zip(x, y, strict=True))) < len(x):
+        raise DataError("a trust has the same department twice", expected="one row per trust and department")
+
+    status = spots_table["status"].to_numpy(dtype=object)
+    with canvas.style():
+        tall = len(rows) > _TALL
+        width = _MARGIN[0] + _COLUMN * max(len(departments), 10)
+        ax = canvas.open_axes(ax, (width, _MARGIN[1] + _ROW * len(rows) + (_NAMES_ON_TOP if tall else 0.0)))
+        _draw_grid(ax, x, y, status, len(departments), len(rows))
+        ax.set_xticks(
+            range(len(departments)), [canvas.shorten(name, 30) for name in departments], rotation=90.0
+        )
+        ax.set_yticks(range(len(rows)), [canvas.shorten(name, 42) for name in rows["name"]])
+        ax.tick_params(axis="both", length=0, labelsize=7.5)
+        # A tall sheet names its departments at both ends.
+        ax.tick_params(axis="x", labeltop=tall, labelbottom=True, labelrotation=90.0)
+        canvas.print_ticks_literally(ax)
+        for side in ("left", "bottom"):
+            ax.spines[side].set_visible(False)
+        if order is not None:
+            _draw_groups(ax, rows["group"].to_numpy(), [*map(str, order), _NO_RATING], len(departments))
+        canvas.settle(ax)
+        counts = {name: int((status == name).sum()) for name in STATUSES}
+        entries = [(STATUS_MARKS[name], f"{name.capitalize()} ({counts[name]:,})") for name in STATUSES]
+        above = canvas.legend_above(ax, entries, _name_height(ax) if tall else 0.0)
+        canvas.set_title(ax, title, above)
+        grouped = "in alphabetical order" if order is None else "grouped by overall rating, then alphabetical"
+        arranged = f"Trusts are {grouped}; this is not a ranking"
+        blank = "An empty cell: no such department. “Cannot tell” is not reassurance: the data are too thin to say"
+        canvas.set_caption(ax, canvas.sentence(arranged, blank, caption))
+        shape = (len(rows), len(departments))
+        remember(ax, _description(spots_table, names, columns_of, shape, counts, arranged, caption))
+    return ax
+
+
+def _check_table(table: pd.DataFrame, rated: bool) -> None:
+    missing = [
+        column
+        for column in (TRUST, DEPARTMENT, "status", *([RATING] if rated else []))
+        if column not in table
+    ]
+    if missing:
+        raise DataError(f"no column {', '.join(missing)}", expected="the table of find_spots()")
+    unknown = table.index[~table["status"].isin(STATUSES)]
+    if len(unknown):
+        raise DataError(
+            "unknown status", column="status", rows=unknown.tolist(), expected=", ".join(STATUSES)
+        )
+
+
+def _groups(table: pd.DataFrame, order: Sequence[object] | None) -> pd.Series[int]:
+    """Position of each row's rating in the order; those without one come last."""
+    if order is None:
+        return pd.Series(0, index=table.index)
+    position = {str(rating): place for place, rating in enumerate(order)}
+    return table[RATING].map(lambda rating: position.get(str(rating), len(position))).astype(int)
+
+
+def _draw_grid(
+    ax: Axes,
+    x: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    status: npt.NDArray[np.object_],
+    columns: int,
+    rows: int,
+) -> None:
+    # Every second row is tinted, so that the eye keeps its line across the sheet.
+    for row in range(0, rows, 2):
+        ax.axhspan(row - 0.5, row + 0.5, color=FILL, alpha=0.5, linewidth=0.0, zorder=0)
+    ax.vlines(np.arange(columns + 1) - 0.5, -0.5, rows - 0.5, color=PALE, linewidth=0.4, zorder=1)
+    for name, mark in STATUS_MARKS.items():
+        here = status == name
+        if here.any():
+            canvas.draw_marks(ax, x[here], y[here], mark)
+    ax.set_xlim(-0.6, columns - 0.4)
+    ax.set_ylim(rows - 0.4, -0.6)
+
+
+def _name_height(ax: Axes) -> float:
+    """Height in points of the tallest department name, with its distance from the axes."""
+    tallest = max(label.get_window_extent().height for label in ax.get_xticklabels())
+    return float(tallest) * 72.0 / canvas.figure_of(ax).get_figure(root=True).dpi + 6.0
+
+
+def _draw_groups(ax: Axes, group: npt.NDArray[np.int64], names: list[str], columns: int) -> None:
+    """Rule off the ratings and name them on the right."""
+    for position, name in enumerate(names):
+        rows = np.flatnonzero(group == position)
+        if len(rows):
+            ax.hlines(rows[-1] + 0.5, -0.6, columns - 0.4, color=INK, linewidth=0.9, zorder=2)
+            ax.annotate(
+                canvas.shorten(name, 28), xy=(columns - 0.4, rows.mean()), xytext=(5.0, 0.0),
+                textcoords="offset points", va="center", rotation=270.0 if len(rows) > 8 else 0.0, fontsize=8.5,
+                annotation_clip=False,
+            )  # fmt: skip
+
+
+def _description(
+    table: pd.DataFrame,
+    names: pd.Series[str],
+    departments: pd.Series[str],
+    shape: tuple[int, int],
+    counts: dict[str, int],
+    arranged: str,
+    caption: str | None,
+) -> str:
+    def cells(status: str) -> str | None:
+        here = table["status"] == status
+        if not here.any():
+            return None
+        pairs = [
+            f"{canvas.shorten(department, 40)} at {canvas.shorten(trust, 40)}"
+            for trust, department in zip(names[here], departments[here], strict=True)
+        ]
+        return f"{status.capitalize()}s: {listed(pairs)}"
+
+    return canvas.sentence(
+        f"Grid of {shape[0]:,} trusts by {shape[1]:,} departments",
+        ", ".join(f"{count:,} {status}" for status, count in counts.items()),
+        cells(DARK), cells(BRIGHT), arranged, caption,
+    )  # fmt: skip

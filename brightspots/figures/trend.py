@@ -1,0 +1,129 @@
+"""A department through time: what passes, and what lasts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from brightspots.errors import DataError
+from brightspots.figures import canvas
+from brightspots.figures.describe import remember
+from brightspots.figures.palette import BRIGHT_COLOUR, INK, NEUTRAL, PALE
+
+
+def draw_trend(
+    frame: pd.DataFrame,
+    *,
+    period: str = "period",
+    ratio: str = "ratio",
+    lower: str | None = None,
+    upper: str | None = None,
+    level: float | None = None,
+    level_lower: float | None = None,
+    level_upper: float | None = None,
+    title: str | None = None,
+    ylabel: str | None = None,
+    caption: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a department's ratio by period, and its lasting level as a band.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row a period.
+    period, ratio, lower, upper : str
+        Columns; the interval's are by default ``{ratio}_lower`` and ``{ratio}_upper`` where there are such.
+        Periods are drawn in sorted order; one whose ratio is missing leaves a gap in the line.
+    level, level_lower, level_upper : float, optional
+        The lasting level and its interval.
+    title, ylabel, caption : str, optional
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    DataError
+        Where a column is missing, a period is given twice, or no ratio is known.
+    """
+    missing = [column for column in (period, ratio) if column not in frame]
+    if missing:
+        raise DataError(f"no column {', '.join(missing)}", expected="one row a period")
+    twice = frame.index[frame[period].duplicated()]
+    if len(twice):
+        raise DataError(
+            "a period is given twice", column=period, rows=twice.tolist(), expected="one row a period"
+        )
+    known = frame.sort_values(period, kind="stable")
+    y = known[ratio].to_numpy(dtype=float)
+    if np.isnan(y).all():
+        raise DataError("no ratio to draw", column=ratio, expected="at least one number")
+    lower, upper = lower or f"{ratio}_lower", upper or f"{ratio}_upper"
+    low = known[lower].to_numpy(dtype=float) if lower in known else y
+    high = known[upper].to_numpy(dtype=float) if upper in known else y
+    x = np.arange(len(known), dtype=float)
+    with canvas.style():
+        ax = canvas.open_axes(ax, (8.0, 4.6))
+        if level_lower is not None and level_upper is not None:
+            ax.axhspan(level_lower, level_upper, color=PALE, alpha=0.6, linewidth=0.0, zorder=0)
+        if level is not None:
+            ax.axhline(level, color=INK, linewidth=1.6, zorder=2)
+            ax.annotate(
+                "lasting level", xy=(1.0, level), xycoords=("axes fraction", "data"), xytext=(4.0, 0.0),
+                textcoords="offset points", va="center", fontsize=8.5, annotation_clip=False,
+            )  # fmt: skip
+        ax.axhline(1.0, color=NEUTRAL, linewidth=1.0, linestyle="--", zorder=1)
+        ax.vlines(x, low, high, color=BRIGHT_COLOUR, linewidth=1.4, zorder=3)
+        ax.plot(
+            x, y, color=BRIGHT_COLOUR, marker="o", markersize=7.0, markeredgecolor="white", linewidth=1.2, zorder=4
+        )[0].set_gid("ratios")  # fmt: skip
+        values = np.concatenate(
+            [y, low, high, [value for value in (level, level_lower, level_upper) if value is not None]]
+        )
+        values = values[np.isfinite(values) & (values > 0)]
+        ax.set_ylim(min(float(values.min()), 0.9) / 1.06, max(float(values.max()), 1.1) * 1.06)
+        ax.set_xlim(-0.4, len(x) - 0.6)
+        canvas.ratio_axis(ax, "y")
+        labels = [canvas.shorten(name, 16) for name in known[period].astype(str)]
+        every = max(1, -(-len(labels) // 12))
+        ax.set_xticks(x[::every], labels[::every])
+        canvas.print_ticks_literally(ax)
+        ax.set_ylabel(ylabel or "Ratio (logarithmic axis)")
+        canvas.settle(ax)
+        canvas.set_title(ax, title)
+        notes = "Points: each period with its interval. Dashed: 1"
+        if level is not None:
+            notes += ". Line and band: what lasts, from all periods together"
+        canvas.set_caption(ax, canvas.sentence(notes, caption))
+        remember(ax, _description(labels, y, level, level_lower, level_upper, title, caption))
+    return ax
+
+
+def _description(
+    labels: list[str],
+    y: np.ndarray,
+    level: float | None,
+    level_lower: float | None,
+    level_upper: float | None,
+    title: str | None,
+    caption: str | None,
+) -> str:
+    values = ", ".join(
+        f"{label} {value:.2f}" if np.isfinite(value) else f"{label} missing"
+        for label, value in zip(labels, y, strict=True)
+    )
+    lasting = None
+    if level is not None:
+        lasting = f"Lasting level {level:.2f}"
+        if level_lower is not None and level_upper is not None:
+            lasting += f" ({level_lower:.2f} to {level_upper:.2f})"
+    return canvas.sentence(
+        f"Trend{': ' + canvas.shorten(title, 120) if title else ''}",
+        f"Ratio by period: {values}",
+        lasting,
+        caption,
+    )

@@ -1,0 +1,191 @@
+"""What `brightspots.limits` is called with: units read and checked, options checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, Literal, get_args
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brightspots.cells import FloatArray
+from brightspots.columns import Source, number_column
+from brightspots.errors import DataError, SettingsError
+from brightspots.settings import check_probability
+from brightspots.vocabulary import DENOMINATOR, EXPECTED, OBSERVED
+
+FunnelMethod = Literal["poisson", "spiegelhalter", "shmi", "cqc", "proportion", "phs"]
+Sides = Literal["two", "upper", "lower"]
+
+
+def check_finite(name: str, value: object) -> float:
+    """Return a finite number, or raise `SettingsError`."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not math.isfinite(value):
+        raise SettingsError(f"{name} must be a finite number; received {value!r}")
+    return float(value)
+
+
+def check_levels(levels: Iterable[float]) -> tuple[float, ...]:
+    """Return the levels in ascending order, or raise `SettingsError`."""
+    if not isinstance(levels, Iterable):
+        raise SettingsError(f"levels must be a sequence such as (0.95, 0.998); received {levels!r}")
+    checked = sorted(check_probability("each of levels", level) for level in levels)
+    if not checked or len(set(checked)) < len(checked):
+        raise SettingsError(f"levels must hold at least one number and none twice; received {levels!r}")
+    return tuple(checked)
+
+
+def check_sides(sides: str) -> None:
+    """Raise `SettingsError` for an unknown side."""
+    if sides not in get_args(Sides):
+        raise SettingsError(f"sides must be one of {', '.join(get_args(Sides))}; received {sides!r}")
+
+
+def check_options(method: FunnelMethod, trim: float | None, tau2: float | None) -> None:
+    """Raise `SettingsError` for an option that the method does not use or a value out of its range."""
+    adjusts = ("shmi", "cqc", "proportion")
+    for name, value in (("trim", trim), ("tau2", tau2)):
+        if value is not None and method not in adjusts:
+            raise SettingsError(
+                f"{name} is used by the methods {', '.join(adjusts)}; received it with {method!r}"
+            )
+    if trim is not None and not 0.0 <= check_finite("trim", trim) < 0.5:
+        raise SettingsError(f"trim must lie in [0, 0.5); received {trim!r}")
+    if tau2 is not None and check_finite("tau2", tau2) < 0.0:
+        raise SettingsError(f"tau2 must be zero or more; received {tau2!r}")
+
+
+def choose_size(method: FunnelMethod, has_expected: bool, has_denominator: bool) -> str:
+    """Decide which of the two sizes the method reads, or raise `SettingsError`."""
+    if has_expected and has_denominator:
+        raise SettingsError(
+            "give expected (a funnel of ratios) or denominator (a funnel of proportions), not both"
+        )
+    if not has_expected and not has_denominator:
+        raise SettingsError("give expected (a funnel of ratios) or denominator (a funnel of proportions)")
+    if method == "proportion" and has_expected:
+        raise SettingsError(
+            "method='proportion' needs denominator, the number of patients; received expected"
+        )
+    if method not in ("proportion", "spiegelhalter") and has_denominator:
+        raise SettingsError(
+            f"method={method!r} needs expected events; received denominator (use method='proportion' or "
+            "'spiegelhalter', or give expected = denominator × a reference rate)"
+        )
+    return EXPECTED if has_expected else DENOMINATOR
+
+
+def read_units(
+    values: Any, sizes: Any, value_name: str, size_name: str
+) -> tuple[pd.Index[Any], FloatArray, FloatArray]:
+    """Read the index, values (zeros where none are given) and sizes."""
+    sizes_series = _series(sizes, size_name)
+    values_series = (
+        pd.Series(0.0, index=sizes_series.index) if values is None else _series(values, value_name)
+    )
+    labelled = [
+        series.index
+        for given, series in ((values, values_series), (sizes, sizes_series))
+        if isinstance(given, pd.Series)
+    ]
+    if len(values_series) != len(sizes_series):
+        raise DataError(
+            f"{len(values_series):,} values of {value_name} and {len(sizes_series):,} of {size_name}",
+            expected="one of each per unit",
+        )
+    if len(labelled) == 2 and not labelled[0].equals(labelled[1]):
+        raise DataError(
+            f"{value_name} and {size_name} have different indexes",
+            expected="the same labels in the same order",
+            action="take both from one table",
+        )
+    if len(sizes_series) == 0:
+        raise DataError("there are no units", column=size_name, expected="at least one unit")
+    index = labelled[0] if labelled else sizes_series.index
+    frame = pd.DataFrame({value_name: values_series.array, size_name: sizes_series.array})
+    source = Source(nw.from_native(frame, eager_only=True), index.to_numpy())
+    return (
+        index,
+        number_column(source, value_name, value_name.replace("_", " ")),
+        number_column(source, size_name, size_name.replace("_", " ")),
+    )
+
+
+def _series(values: Any, name: str) -> pd.Series[Any]:
+    if isinstance(values, pd.Series):
+        return values
+    array = values if isinstance(values, list) else np.asarray(values)
+    if np.ndim(array) != 1:
+        raise DataError("not one-dimensional", column=name, expected="one value per unit")
+    return pd.Series(array)
+
+
+def read_offsets(offset: Any, index: pd.Index[Any]) -> FloatArray:
+    """Read one finite offset per unit."""
+    series = _series(offset, "offset")
+    if len(series) != len(index):
+        raise DataError(
+            f"{len(series):,} offsets for {len(index):,} units", column="offset", expected="one per unit"
+        )
+    source = Source(nw.from_native(pd.DataFrame({"offset": series.array}), eager_only=True), index.to_numpy())
+    return number_column(source, "offset", "offsets")
+
+
+def check_positive(index: pd.Index[Any], size: FloatArray, size_name: str) -> None:
+    """Raise `DataError` naming the units without a positive size."""
+    _check(
+        index,
+        size_name,
+        size <= 0,
+        "not positive",
+        "more than 0",
+        "a unit without size has no place in a funnel",
+    )
+
+
+def check_counts(index: pd.Index[Any], observed: FloatArray, size: FloatArray, size_name: str) -> None:
+    """Raise `DataError` naming the units whose counts or sizes cannot be."""
+    whole = "whole numbers, zero or more"
+    _check(index, OBSERVED, observed < 0, "negative counts", whole, None)
+    _check(
+        index, OBSERVED, observed != np.floor(observed), "fractional counts", whole, "give counts, not rates"
+    )
+    check_positive(index, size, size_name)
+    if size_name == DENOMINATOR:
+        _check(index, DENOMINATOR, size != np.floor(size), "fractional denominators", "whole numbers", None)
+        _check(index, OBSERVED, observed > size, "more events than patients", "observed ≤ denominator", None)
+
+
+def _check(
+    index: pd.Index[Any],
+    column: str,
+    bad: npt.NDArray[np.bool_],
+    problem: str,
+    expected: str,
+    action: str | None,
+) -> None:
+    if bad.any():
+        raise DataError(problem, column=column, rows=index[bad].tolist(), expected=expected, action=action)
+
+
+def check_target(target: float | None, observed: FloatArray, size: FloatArray, size_name: str) -> float:
+    """Return the centre of the funnel: as given, 1 for ratios, the overall proportion for proportions."""
+    if target is not None:
+        given = check_finite("target", target)
+        if given <= 0 or (size_name == DENOMINATOR and given >= 1):
+            kind = "a positive ratio" if size_name == EXPECTED else "a proportion between 0 and 1"
+            raise SettingsError(f"target must be {kind}; received {target!r}")
+        return given
+    if size_name == EXPECTED:
+        return 1.0
+    overall = float(observed.sum() / size.sum())
+    if overall in (0.0, 1.0):
+        raise DataError(
+            f"{'no patient has' if overall == 0 else 'every patient has'} the event, so there is no centre",
+            column=OBSERVED,
+            action="give target, a reference proportion",
+        )
+    return overall

@@ -1,0 +1,415 @@
+"""Funnel limits: where a unit of a given size would fall by chance, and which units fall outside.
+
+Limits are computed once. The zones of the table, the points that a figure marks and the curves that it draws
+all come from the same `FunnelLimits`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+from brightspots.boundaries import (
+    Boundary,
+    binomial_boundary,
+    binomial_ratio,
+    expected_binomial_boundary,
+    method_boundary,
+    normal_boundary,
+    poisson_boundary,
+)
+from brightspots.cells import FloatArray
+from brightspots.errors import SettingsError
+from brightspots.funnel_units import (
+    FunnelMethod,
+    Sides,
+    check_counts,
+    check_finite,
+    check_levels,
+    check_options,
+    check_positive,
+    check_sides,
+    check_target,
+    choose_size,
+    read_offsets,
+    read_units,
+)
+from brightspots.overdispersion import method_dispersion
+from brightspots.vocabulary import DENOMINATOR, ESTIMATE, EXPECTED, FAMILIES, OBSERVED, STANDARD_ERROR, Family
+
+Statistic = Literal["ratio", "proportion", "estimate"]
+
+WITHIN: Final = "within limits"
+PRECISION: Final = "precision"
+# A ratio of e¹⁰ between units one standard deviation apart: beyond this a number is a mistake.
+MAXIMUM_SD: Final = 10.0
+
+_METHOD_WORDS: Final = {
+    "poisson": "exact Poisson limits",
+    "spiegelhalter": "exact limits, interpolated (Spiegelhalter 2005)",
+    "shmi": "limits widened for over-dispersion (SHMI: log ratio, trimmed, additive)",
+    "cqc": "limits widened for over-dispersion (CQC: square root of the ratio, winsorised, additive)",
+    "proportion": "limits widened for over-dispersion (arcsine of the proportion, winsorised, additive)",
+    "phs": "limits widened for over-dispersion (Public Health Scotland: multiplicative)",
+    "hierarchical": "predictive limits of the fitted hierarchy",
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FunnelLimits:
+    """Limits of every unit, and the curves that they lie on.
+
+    Parameters
+    ----------
+    method : str
+        One of `FunnelMethod`, or ``"hierarchical"``.
+    statistic : {"ratio", "proportion", "estimate"}
+        What the table's `ratio` is: observed over expected, observed over denominator, or an estimate.
+    size_name : {"expected", "denominator", "precision"}
+        What the size of a unit is; precision is 1/standard error².
+    target : float
+        Centre of the funnel on the scale of `ratio`.
+    levels : tuple of float
+        Coverage of the limits, ascending.
+    sides : {"two", "upper", "lower"}
+    table : pandas.DataFrame (n rows)
+        ``ratio, lower_95, upper_95, lower_99.8, upper_99.8, zone`` (one pair a level; one column a level
+        where one-sided), indexed like the data. `zone` names the widest limit that the unit lies strictly
+        outside: ``"within limits"``, ``"above 95%"``, ``"above 99.8%"``, ``"below 95%"``, ``"below 99.8%"``.
+        `ratio` and `zone` are absent where limits were asked for without observations.
+    size : float array (n,)
+        Position of each unit along the funnel.
+    phi : float
+        Mean squared z-score; NaN where the method estimates none.
+    tau2 : float
+        Variance between units on the method's own scale that widens the limits; 0 where none does.
+    kept : int
+        Number of z-scores that φ rests on; 0 where none is estimated.
+    boundary : callable
+        Limits of units of given sizes (see `brightspots.boundaries`).
+    """
+
+    method: str
+    statistic: Statistic
+    size_name: str
+    target: float
+    levels: tuple[float, ...]
+    sides: Sides
+    table: pd.DataFrame
+    size: FloatArray
+    phi: float
+    tau2: float
+    kept: int
+    boundary: Boundary
+
+    def curve(self, x: npt.ArrayLike) -> pd.DataFrame:
+        """Limits at any sizes, computed by the code that gave the units' own.
+
+        Parameters
+        ----------
+        x : array-like (m,)
+            Expected events, denominators or precisions: positive, on the scale of `size`.
+
+        Returns
+        -------
+        pandas.DataFrame (m rows)
+            The table's limit columns, indexed by `x`.
+
+        Raises
+        ------
+        SettingsError
+            Where a size is not positive and finite.
+        """
+        sizes = np.atleast_1d(np.asarray(x, dtype=np.float64))
+        if sizes.ndim != 1 or not np.all(np.isfinite(sizes) & (sizes > 0)):
+            raise SettingsError(f"curve(x) takes positive finite sizes ({self.size_name}); received {x!r}")
+        columns = _limit_columns(partial(self.boundary, sizes), self.levels, self.sides)
+        return pd.DataFrame(columns, index=pd.Index(sizes, name=self.size_name))
+
+    @property
+    def method_text(self) -> str:
+        """One sentence without a full stop, as a caption needs it: the method and what it estimated."""
+        words = _METHOD_WORDS[self.method]
+        if self.method == "hierarchical":
+            return f"{words} (between-unit SD {math.sqrt(self.tau2):.3g})"
+        if math.isnan(self.phi):
+            return words if self.tau2 == 0.0 else f"{words}: τ² = {self.tau2:.3g}, given"
+        estimated = f"φ = {self.phi:.2f}" + ("" if self.method == "phs" else f", τ² = {self.tau2:.3g}")
+        return f"{words}: {estimated} from {self.kept:,} of {len(self.size):,} units"
+
+    def __repr__(self) -> str:
+        parts = [
+            f"{len(self.size):,} units",
+            f"levels {', '.join(map(_percent, self.levels))}",
+            self.method_text,
+        ]
+        if "zone" in self.table:
+            counts = self.table["zone"].value_counts()
+            zones = zone_names(self.levels, self.sides)
+            parts.append(", ".join(f"{counts[zone]:,} {zone}" for zone in zones if zone in counts))
+        return f"FunnelLimits({'; '.join(parts)})"
+
+
+def funnel_limits(
+    observed: Any,
+    expected: Any = None,
+    denominator: Any = None,
+    method: FunnelMethod = "shmi",
+    levels: Iterable[float] = (0.95, 0.998),
+    *,
+    sides: Sides = "two",
+    target: float | None = None,
+    trim: float | None = None,
+    tau2: float | None = None,
+) -> FunnelLimits:
+    """Funnel limits of standardised ratios or proportions.
+
+    Parameters
+    ----------
+    observed : array-like (n,)
+        Events: whole numbers, zero or more. The index of a pandas Series is kept.
+    expected : array-like (n,), optional
+        Expected events, positive: a ratio O/E is plotted.
+    denominator : array-like (n,), optional
+        Patients, whole and positive: a proportion O/n is plotted. Give this or `expected`, not both.
+    method : str, default "shmi"
+        ========================  ======================================================================
+        ``"poisson"``             exact, by the link of Poisson and χ²; ratios; no over-dispersion
+        ``"spiegelhalter"``       exact, interpolated between counts (Spiegelhalter 2005, Stat Med
+                                  24:1185, appendix); ratios or proportions; no over-dispersion
+        ``"shmi"``                ln(O/E), z-scores trimmed, τ² added (NHS England's SHMI); ratios
+        ``"cqc"``                 √(O/E), z-scores winsorised, τ² added, squared back
+                                  (Spiegelhalter et al. 2012, JRSS A 175:1); ratios
+        ``"proportion"``          asin √p, z-scores winsorised, τ² added; proportions
+        ``"phs"``                 z-scores scaled by a multiplicative W = √φ (Scotland's HSMR); ratios
+        ========================  ======================================================================
+    levels : sequence of float, default (0.95, 0.998)
+        Coverage of the limits, each strictly between 0 and 1.
+    sides : {"two", "upper", "lower"}, default "two"
+        One-sided limits leave 1 − level in their one tail; the other side's columns are absent.
+    target : float, optional
+        Centre of the funnel. Default 1 for ratios, the overall proportion for proportions. Ratios are
+        compared with `target` times their expected events.
+    trim : float, default 0.1
+        Share trimmed or winsorised at each end (`shmi`, `cqc`, `proportion`), in [0, 0.5).
+    tau2 : float, optional
+        A known τ² instead of the estimate (`shmi`, `cqc`, `proportion`): a published one, or 0 for none.
+
+    Returns
+    -------
+    FunnelLimits
+
+    Raises
+    ------
+    DataError
+        Missing, infinite, negative or fractional counts, an expected or denominator that is not positive,
+        events above the denominator, too few units for the method; the offending rows are named.
+    SettingsError
+        An unknown method, levels outside (0, 1), an argument that the method does not use.
+
+    Notes
+    -----
+    A count of zero is never dropped. Its ratio is 0. Where a method takes a logarithm (`shmi`) its z-score uses
+    ln((0 + ½)/(E + ½)), which is finite and on the low side whatever E. For every method a lower limit is 0
+    where no event at all is more probable by chance than the limit's tail (E < 3.7 for 95%, E < 6.9 for
+    99.8%), so that a small unit is not flagged for a zero. Limits below 0 (or outside 0 to 1 for
+    proportions) are cut off there. A unit exactly on a limit is within it.
+    """
+    if method not in get_args(FunnelMethod):
+        raise SettingsError(f"method must be one of {', '.join(get_args(FunnelMethod))}; received {method!r}")
+    levels = check_levels(levels)
+    check_sides(sides)
+    check_options(method, trim, tau2)
+    size_name = choose_size(method, expected is not None, denominator is not None)
+    sizes_given = expected if size_name == EXPECTED else denominator
+    index, counts, size = read_units(observed, sizes_given, OBSERVED, size_name)
+    check_counts(index, counts, size, size_name)
+    target = check_target(target, counts, size, size_name)
+
+    dispersion = method_dispersion(method, counts, size, target, 0.1 if trim is None else float(trim), tau2)
+    boundary = method_boundary(method, size_name, target, dispersion)
+    return FunnelLimits(
+        method=method,
+        statistic="ratio" if size_name == EXPECTED else "proportion",
+        size_name=size_name,
+        target=target,
+        levels=levels,
+        sides=sides,
+        table=_table(counts / size, partial(boundary, size), levels, sides, index),
+        size=size,
+        phi=dispersion.phi,
+        tau2=dispersion.tau2,
+        kept=dispersion.kept,
+        boundary=boundary,
+    )
+
+
+def hierarchical_limits(
+    size: Any,
+    sd: float,
+    centre: float = 0.0,
+    *,
+    observed: Any = None,
+    family: Family = "poisson",
+    offset: Any = None,
+    levels: Iterable[float] = (0.95, 0.998),
+    sides: Sides = "two",
+) -> FunnelLimits:
+    """Limits that a fitted hierarchy predicts: chance, and the variation it finds between units.
+
+    Quantiles of Poisson(E·exp(η)), Binomial(n, logit⁻¹(offset + η)) or N(η, s²) with η ~ N(centre, sd²),
+    interpolated between counts as in Spiegelhalter (2005, Stat Med 24:1185, appendix).
+
+    Parameters
+    ----------
+    size : array-like (n,)
+        Expected events (poisson), denominators (binomial) or standard errors (normal).
+    sd : float
+        Standard deviation of the linear predictor between units, from 0 to 10.
+    centre : float, default 0
+        Centre of the linear predictor: log ratio, log odds (ratio), or the estimate's own scale.
+    observed : array-like (n,), optional
+        Events, or estimates (normal). Without them the table has limits, but neither ratio nor zone.
+    family : {"poisson", "binomial", "normal"}, default "poisson"
+    offset : float or array-like (n,), optional
+        Binomial only. A number (default 0) gives a funnel of proportions O/n; an array, logit(E/n) of each
+        unit, gives one of ratios O/E along E. Each unit then has the limits of its own n and E, while curves
+        are drawn at the overall rate ΣE/Σn.
+    levels, sides
+        As in `funnel_limits`.
+
+    Returns
+    -------
+    FunnelLimits
+        `tau2` is sd².
+
+    Raises
+    ------
+    DataError, SettingsError
+        As in `funnel_limits`.
+    """
+    if family not in FAMILIES:
+        raise SettingsError(f"family must be one of {', '.join(FAMILIES)}; received {family!r}")
+    levels = check_levels(levels)
+    check_sides(sides)
+    sd = check_finite("sd", sd)
+    if not 0.0 <= sd <= MAXIMUM_SD:
+        raise SettingsError(f"sd must lie in [0, {MAXIMUM_SD:g}]; received {sd!r}")
+    centre = check_finite("centre", centre)
+    if offset is not None and family != "binomial":
+        raise SettingsError(
+            f"offset belongs to family='binomial'; received one with {family!r} (multiply the size instead)"
+        )
+
+    given_name = {"poisson": EXPECTED, "binomial": DENOMINATOR, "normal": STANDARD_ERROR}[family]
+    value_name = ESTIMATE if family == "normal" else OBSERVED
+    index, values, given = read_units(observed, size, value_name, given_name)
+    if family != "normal":
+        check_counts(index, values, given, given_name)
+    else:
+        check_positive(index, given, given_name)
+
+    size_axis, position, scale = given_name, given, given
+    boundary: Boundary
+    if family == "poisson":
+        statistic: Statistic = "ratio"
+        target = math.exp(centre)
+        boundary = partial(poisson_boundary, centre=centre, sd=sd)
+        own = partial(boundary, given)
+    elif family == "normal":
+        statistic, target = "estimate", centre
+        size_axis, position, scale = PRECISION, given**-2.0, np.ones_like(given)
+        boundary = partial(normal_boundary, centre=centre, sd=sd)
+        own = partial(boundary, position)
+    elif offset is None or np.ndim(offset) == 0:
+        location = centre + check_finite("offset", 0.0 if offset is None else offset)
+        statistic, target = "proportion", float(special.expit(location))
+        boundary = partial(binomial_boundary, location=location, sd=sd)
+        own = partial(boundary, given)
+    else:
+        offsets = read_offsets(offset, index)
+        statistic, size_axis = "ratio", EXPECTED
+        position = scale = given * special.expit(offsets)
+        rate = float(scale.sum() / given.sum())
+        target = float(special.expit(special.logit(rate) + centre) / rate)
+        boundary = partial(expected_binomial_boundary, rate=rate, centre=centre, sd=sd)
+        own = partial(binomial_ratio, given, offsets + centre, sd, scale)
+    return FunnelLimits(
+        method="hierarchical",
+        statistic=statistic,
+        size_name=size_axis,
+        target=target,
+        levels=levels,
+        sides=sides,
+        table=_table(None if observed is None else values / scale, own, levels, sides, index),
+        size=position,
+        phi=math.nan,
+        tau2=sd**2,
+        kept=0,
+        boundary=boundary,
+    )
+
+
+def limit_column(side: Literal["lower", "upper"], level: float) -> str:
+    """Name of a limit in the table: ``lower_95``, ``upper_99.8``."""
+    return f"{side}_{_percent(level)[:-1]}"
+
+
+def zone_names(levels: Iterable[float], sides: Sides = "two") -> tuple[str, ...]:
+    """Every zone, from the lowest to the highest."""
+    ascending = sorted(levels)
+    below = [f"below {_percent(level)}" for level in reversed(ascending)] if sides != "upper" else []
+    above = [f"above {_percent(level)}" for level in ascending] if sides != "lower" else []
+    return (*below, WITHIN, *above)
+
+
+def _percent(level: float) -> str:
+    return f"{100.0 * level:.10g}%"
+
+
+def _limit_columns(
+    limit: Callable[[float, bool], FloatArray], levels: tuple[float, ...], sides: Sides
+) -> dict[str, FloatArray]:
+    columns = {}
+    for level in levels:
+        tail = (1.0 - level) / (2.0 if sides == "two" else 1.0)
+        if sides != "upper":
+            columns[limit_column("lower", level)] = limit(tail, False)
+        if sides != "lower":
+            columns[limit_column("upper", level)] = limit(tail, True)
+    return columns
+
+
+def _table(
+    ratio: FloatArray | None,
+    limit: Callable[[float, bool], FloatArray],
+    levels: tuple[float, ...],
+    sides: Sides,
+    index: pd.Index[Any],
+) -> pd.DataFrame:
+    columns: dict[str, Any] = _limit_columns(limit, levels, sides)
+    if ratio is not None:
+        columns = {"ratio": ratio, **columns, "zone": _zones(ratio, columns, levels)}
+    return pd.DataFrame(columns, index=index)
+
+
+def _zones(
+    ratio: FloatArray, limits: dict[str, FloatArray], levels: tuple[float, ...]
+) -> npt.NDArray[np.object_]:
+    """Name the widest limit that each unit lies strictly outside: levels ascend, so the last one stands."""
+    zone = np.full(len(ratio), WITHIN, dtype=object)
+    for level in levels:
+        lower, upper = limits.get(limit_column("lower", level)), limits.get(limit_column("upper", level))
+        if lower is not None:
+            zone[ratio < lower] = f"below {_percent(level)}"
+        if upper is not None:
+            zone[ratio > upper] = f"above {_percent(level)}"
+    return zone
