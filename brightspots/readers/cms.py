@@ -1,0 +1,240 @@
+"""Centers for Medicare & Medicaid Services: readmissions (HRRP) and overall star ratings of US hospitals."""
+
+from __future__ import annotations
+
+import warnings
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from brightspots import vocabulary as names
+from brightspots.errors import DataError, DataWarning
+from brightspots.readers.published import Layout, PublishedFile, Records, counted, finish, read_records
+
+# Counts below 11 are withheld.
+_LARGEST_WITHHELD: Final = 10
+
+# Expected readmissions from which hardly any cell can have been withheld: P(fewer than 11 | 25 expected) < 0.001.
+_SAFE_EXPECTED: Final = 25
+
+_CONDITIONS: Final = MappingProxyType(
+    {
+        "READM-30-AMI-HRRP": "Heart Attack",
+        "READM-30-CABG-HRRP": "CABG Surgery",
+        "READM-30-COPD-HRRP": "COPD",
+        "READM-30-HF-HRRP": "Heart Failure",
+        "READM-30-HIP-KNEE-HRRP": "Hip/Knee Replacement",
+        "READM-30-PN-HRRP": "Pneumonia",
+    }
+)
+
+_FACILITY: Final = (
+    "Facility ID",
+    "Provider ID",
+    "Provider Number",
+    "Hospital ID",
+    "CMS Certification Number (CCN)",
+)
+
+_HRRP: Final = Layout(
+    "CMS's Hospital Readmissions Reduction Program file",
+    {
+        "facility": _FACILITY,
+        "name": ("Facility Name", "Hospital Name"),
+        "measure": ("Measure Name", "Measure ID"),
+        "discharges": ("Number of Discharges",),
+        "expected_rate": ("Expected Readmission Rate",),
+        "readmissions": ("Number of Readmissions",),
+    },
+    {"start": ("Start Date", "Measure Start Date"), "end": ("End Date", "Measure End Date")},
+)
+
+_GENERAL: Final = Layout(
+    "CMS's Hospital General Information file",
+    {"facility": _FACILITY, "rating": ("Hospital overall rating", "Hospital Overall Rating Star")},
+)
+
+
+def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
+    """Read 30-day readmissions by US hospital × condition from the Hospital Readmissions Reduction Program.
+
+    Expected readmissions are discharges × Expected Readmission Rate / 100. The predicted rate and the published
+    ratio are never used: they are already shrunken towards the national mean.
+
+    Counts below 11 are withheld. Where the discharges are given all the same (older releases), the cell is kept as an
+    interval, 0 to 10 readmissions. Where they are withheld too (the release of 2026), the number of expected events
+    is unknown and the cell is left out, with a `DataWarning`: which small cells are in the file then depends
+    on their outcome, so that the small ones that are in it look worse than they are.
+
+    Parameters
+    ----------
+    path : path, URL or open file
+        CSV, also inside a zip or gzip.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `trust` (facility ID, six characters), `trust_name`, `department` (condition), `period` (first and last day)
+        where the file has it, `observed` (readmissions), `expected`, `denominator` (discharges), and with
+        withheld counts that could be kept `observed_lower, observed_upper`. ``.attrs["notes"]`` says what was left out.
+
+    Raises
+    ------
+    DataError
+        Where the file is not this publication, is damaged, or writes something whose meaning is not certain.
+    """
+    records = read_records(path, _HRRP)
+    records = records.with_columns(
+        facility=records.identifiers("facility", 6), measure=_conditions(records), period=_periods(records)
+    )
+    records.check_unique("facility", "measure", "period")
+
+    rate = records.numbers("expected_rate", blank=np.nan)
+    discharges = records.counts("discharges", blank=np.nan)
+    withheld = records.suppressed("readmissions")
+    shown = records.with_columns(readmissions=records.frame["readmissions"].mask(withheld, ""))
+    readmissions = shown.counts("readmissions", blank=np.nan)
+    assessed = rate.notna() & ~(discharges == 0)
+    records.refuse(
+        "expected_rate", assessed & ((rate <= 0) | (rate >= 100)), "an expected rate is not a percentage",
+        "a rate per 100 discharges", "the columns may have moved",
+    )  # fmt: skip
+    records.refuse(
+        "readmissions", readmissions.notna() & (rate.isna() | discharges.isna() | (readmissions > discharges)),
+        "readmissions are given without an expected rate and at least as many discharges",
+        "readmissions ≤ discharges", "the columns may have moved",
+    )  # fmt: skip
+
+    shown_count = assessed & readmissions.notna()
+    censored = assessed & readmissions.isna() & discharges.notna()
+    lost = assessed & discharges.isna()
+    records.notes.append(
+        f"Dropped {counted((~assessed).sum(), 'cell')} without an expected rate: not assessed."
+    )
+    kept = shown_count | censored
+    if not kept.any():
+        raise DataError("no cell has both discharges and an expected rate", expected=_HRRP.file)
+    frame = pd.DataFrame(
+        {
+            names.TRUST: records.frame["facility"],
+            names.TRUST_NAME: records.frame["name"],
+            names.DEPARTMENT: records.frame["measure"],
+            names.PERIOD: records.frame["period"],
+            names.OBSERVED: readmissions,
+            names.EXPECTED: discharges * rate / 100,
+            names.DENOMINATOR: discharges,
+        }
+    )[kept]
+    _check_scale(frame)
+    if frame[names.PERIOD].eq("").all():
+        frame = frame.drop(columns=names.PERIOD)
+    if censored.any():
+        frame = _with_intervals(frame)
+        records.notes.append(
+            f"Kept {counted(censored.sum(), 'cell')} with a withheld count (fewer than 11) as intervals from 0 to 10."
+        )
+    if lost.any():
+        message = (
+            f"{lost.sum():,} of {assessed.sum():,} assessed cells were left out: their readmissions (fewer than 11) "
+            "and their discharges are both withheld, so that their expected readmissions are unknown. Small cells "
+            "are in the file only where they had 11 readmissions or more, and so look worse than they are; cells "
+            f"that expect at least {_SAFE_EXPECTED} are hardly touched "
+            f"({(frame[names.EXPECTED] >= _SAFE_EXPECTED).sum():,} of the {len(frame):,} that are kept)."
+        )
+        records.notes.append(message)
+        warnings.warn(message, DataWarning, stacklevel=2)
+    records.notes.append(
+        f"Kept {counted(len(frame), 'cell')}, {frame[names.TRUST].nunique():,} hospitals × "
+        f"{frame[names.DEPARTMENT].nunique()} conditions."
+    )
+    keys = [key for key in (names.TRUST, names.DEPARTMENT, names.PERIOD) if key in frame]
+    return finish(frame, keys, records.notes)
+
+
+def read_cms_ratings(path: PublishedFile) -> pd.DataFrame:
+    """Read the overall star rating of US hospitals from CMS's Hospital General Information file.
+
+    Parameters
+    ----------
+    path : path, URL or open file
+        CSV, also inside a zip or gzip.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `trust` (facility ID, six characters) and `rating` (1 to 5 stars, 5 is best; missing where unrated), one
+        row a hospital. ``.attrs["notes"]`` says how many are rated.
+
+    Raises
+    ------
+    DataError
+        Where the file is not this publication, is damaged, or has ratings other than 1 to 5.
+    """
+    records = read_records(path, _GENERAL)
+    records = records.with_columns(facility=records.identifiers("facility", 6))
+    records.check_unique("facility")
+    stars = records.numbers("rating", blank=np.nan)
+    records.refuse(
+        "rating", stars.notna() & ~stars.isin([1, 2, 3, 4, 5]), "a rating is not one to five stars",
+        "1, 2, 3, 4, 5 or Not Available", "the publication may have changed",
+    )  # fmt: skip
+    frame = pd.DataFrame({names.TRUST: records.frame["facility"], names.RATING: stars.astype("Int64")})
+    rated = int(stars.notna().sum())
+    records.notes.append(
+        f"{rated:,} of {len(frame):,} hospitals have an overall rating; the others are missing."
+    )
+    return finish(frame, [names.TRUST], records.notes)
+
+
+def _conditions(records: Records) -> pd.Series[str]:
+    measure = records.text("measure").str.upper()
+    records.refuse(
+        "measure", ~measure.isin(_CONDITIONS), "a measure is not one of the six of the programme",
+        ", ".join(_CONDITIONS), "the publication may have changed",
+    )  # fmt: skip
+    conditions: pd.Series[str] = measure.map(_CONDITIONS)
+    return conditions
+
+
+def _periods(records: Records) -> pd.Series[Any]:
+    """First and last day of the data, month first as in the United States; blank where the file does not say."""
+    if "start" not in records or "end" not in records:
+        return pd.Series("", index=records.frame.index)
+    days = []
+    for column in ("start", "end"):
+        text = records.frame[column]
+        day = pd.to_datetime(text, format="%m/%d/%Y", errors="coerce")
+        day = day.fillna(pd.to_datetime(text, format="%Y-%m-%d", errors="coerce"))
+        records.refuse(
+            column, day.isna(), "a date is not a date", "month/day/year, or year-month-day",
+            "the columns may have moved",
+        )  # fmt: skip
+        days.append(day.dt.strftime("%Y-%m-%d"))
+    return days[0] + "/" + days[1]
+
+
+def _check_scale(frame: pd.DataFrame) -> None:
+    """Refuse rates that are not per 100: nationally, observed and expected readmissions are about equal."""
+    known = frame[frame[names.OBSERVED].notna()]
+    expected = known[names.EXPECTED].sum()
+    if expected > 0 and not 0.5 < known[names.OBSERVED].sum() / expected < 2.0:
+        raise DataError(
+            f"{known[names.OBSERVED].sum():,.0f} readmissions were observed and {expected:,.0f} expected",
+            column="Expected Readmission Rate",
+            expected="about as many: a rate per 100 discharges",
+            action="another scale or other columns than in known releases: not read",
+        )
+
+
+def _with_intervals(frame: pd.DataFrame) -> pd.DataFrame:
+    hidden = frame[names.OBSERVED].isna()
+    return frame.assign(
+        **{
+            names.OBSERVED_LOWER: frame[names.OBSERVED].mask(hidden, 0.0),
+            names.OBSERVED_UPPER: frame[names.OBSERVED].mask(
+                hidden, frame[names.DENOMINATOR].clip(upper=_LARGEST_WITHHELD)
+            ),
+        }
+    )

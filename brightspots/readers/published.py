@@ -1,0 +1,357 @@
+"""What all readers share: opening a published file, finding its columns, reading its keys and numbers.
+
+Everything is read as text first. A value is turned into a number only where it is one, a missing or suppressed
+one only where the publisher's way of writing it is known; anything else is a `DataError` that names the lines.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brightspots import vocabulary as names_of
+from brightspots.errors import DataError, SettingsError
+
+# A path, something like a URL, or an open file in text or binary mode.
+PublishedFile = str | Path | IO[str] | IO[bytes]
+
+# How publishers write that there is no value, and that a small one is withheld (compared in lower case).
+MISSING: Final = frozenset({"", ".", "-", "n/a", "na", "null", "not available", "not applicable"})
+SUPPRESSED: Final = frozenset({"*", "too few to report"})
+
+_NUMBER: Final = r"[+-]?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]*)?|\.[0-9]+)"
+
+# No hospital statistic is larger; beyond it lie damaged files and numbers that a float cannot hold exactly.
+_LARGEST: Final = 1e12
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a published file under our names, with every spelling that releases have used.
+
+    Parameters
+    ----------
+    file : str
+        What the file is, for messages.
+    required, optional : mapping from our name to the publisher's spellings
+        Compared without regard to case, punctuation and surrounding white space.
+    """
+
+    file: str
+    required: Mapping[str, tuple[str, ...]]
+    optional: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def locate(self, header: Sequence[str]) -> dict[str, int]:
+        """Find the position of each of our columns in the header of a file.
+
+        Raises
+        ------
+        DataError
+            Where a required column is absent, or where two columns could be the same one of ours.
+        """
+        plain = [_plain(name) for name in header]
+        found: dict[str, int] = {}
+        for ours, spellings in {**self.required, **self.optional}.items():
+            wanted = {_plain(spelling) for spelling in spellings}
+            positions = [position for position, name in enumerate(plain) if name in wanted]
+            if len(positions) > 1:
+                raise DataError(
+                    f"two columns could be the {ours.replace('_', ' ')} of {self.file}",
+                    column=", ".join(header[position] for position in positions),
+                    action="drop or rename the one that is not meant",
+                )
+            if positions:
+                found[ours] = positions[0]
+        absent = [ours for ours in self.required if ours not in found]
+        if absent:
+            spelt = ", ".join(repr(self.required[ours][0]) for ours in absent)
+            raise DataError(
+                f"this is not {self.file} as far as can be told: it has no column {spelt}",
+                expected=", ".join(repr(spellings[0]) for spellings in self.required.values()),
+                action="check that it is this publication; where a release has renamed the column, rename it back"
+                f" (the file has: {', '.join(map(repr, header[:20]))})",
+            )
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """Rows of a published file: our column names, text values stripped, indexed by line of the file."""
+
+    frame: pd.DataFrame
+    layout: Layout
+    notes: list[str]
+
+    def __contains__(self, column: str) -> bool:
+        return column in self.frame
+
+    def keep(self, rows: pd.Series[bool]) -> Records:
+        """Keep some rows; notes go on in the same list."""
+        return Records(self.frame[rows], self.layout, self.notes)
+
+    def with_columns(self, **columns: pd.Series[Any]) -> Records:
+        """Put checked columns in the place of the text they were read from."""
+        return Records(self.frame.assign(**columns), self.layout, self.notes)
+
+    def spelling(self, column: str) -> str:
+        """Return the publisher's name of one of our columns (ours where it has none), for messages."""
+        return {**self.layout.required, **self.layout.optional}.get(column, (column,))[0]
+
+    def refuse(
+        self,
+        column: str,
+        bad: npt.NDArray[np.bool_] | pd.Series[bool],
+        problem: str,
+        expected: str,
+        action: str,
+    ) -> None:
+        """Raise `DataError` naming the lines where `bad` is true, if there are any."""
+        wrong = np.asarray(bad, dtype=bool)
+        if wrong.any():
+            lines = [f"line {line}" for line in self.frame.index[wrong]]
+            raise DataError(
+                problem, column=self.spelling(column), rows=lines, expected=expected, action=action
+            )
+
+    def text(self, column: str) -> pd.Series[str]:
+        """Return a key column, refusing blanks."""
+        values: pd.Series[str] = self.frame[column]
+        self.refuse(
+            column,
+            values == "",
+            "a key is blank",
+            "a value in every row",
+            "the file may be cut short or edited",
+        )
+        return values
+
+    def identifiers(self, column: str, width: int) -> pd.Series[str]:
+        """Return organisation codes with the leading zeros that spreadsheets take away."""
+        values = self.text(column)
+        spoilt = ~values.str.fullmatch(r"[0-9A-Za-z]+") | (values.str.len() > width)
+        self.refuse(
+            column, spoilt, f"an identifier is not a code of up to {width} letters and digits",
+            "codes as the publisher issues them", "codes opened in a spreadsheet may have become 1.0E+05 or 33.0",
+        )  # fmt: skip
+        return values.str.upper().str.zfill(width)
+
+    def numbers(self, column: str, *, blank: float | None = None) -> pd.Series[float]:
+        """Read a column of finite numbers.
+
+        Parameters
+        ----------
+        column : str
+            Our name of the column.
+        blank : float, optional
+            What a missing value stands for (NaN to keep it missing). Without it a missing value is an error.
+
+        Raises
+        ------
+        DataError
+            Where a value is neither a number nor, if `blank` is given, a known way to write a missing one.
+        """
+        text: pd.Series[str] = self.frame[column]
+        is_number = text.str.fullmatch(_NUMBER)
+        missing = text.str.lower().isin(MISSING)
+        acceptable = is_number if blank is None else is_number | missing
+        self.refuse(
+            column, ~acceptable, "a value is missing or not a number",
+            "numbers" if blank is None else "numbers, or blank where there is none",
+            "the file may be cut short or edited, or write missing values in a way that is not known here",
+        )  # fmt: skip
+        values = np.full(len(text), np.nan if blank is None else blank)
+        values[is_number] = text[is_number].str.replace(",", "").to_numpy(dtype=np.float64)
+        self.refuse(
+            column, np.abs(values) > _LARGEST, "a number is too large to be true", f"numbers up to {_LARGEST:g}",
+            "the file may be damaged",
+        )  # fmt: skip
+        return pd.Series(values, index=text.index)
+
+    def counts(self, column: str, *, blank: float | None = None) -> pd.Series[float]:
+        """Read a column of whole numbers of zero or more (see `numbers`)."""
+        values = self.numbers(column, blank=blank)
+        self.refuse(
+            column, (values < 0) | (values != np.floor(values)) & values.notna(),
+            "a count is negative or fractional", "whole numbers of zero or more",
+            "this column may hold rates, or the columns may have moved",
+        )  # fmt: skip
+        return values
+
+    def suppressed(self, column: str) -> pd.Series[bool]:
+        """Say where the publisher withholds a small count."""
+        return self.frame[column].str.lower().isin(SUPPRESSED)
+
+    def check_unique(self, *columns: str) -> None:
+        """Refuse a file that gives the same cell twice: neither adding nor choosing would be certain."""
+        twice = self.frame.duplicated(list(columns), keep=False)
+        described = " × ".join(self.spelling(column) for column in columns)
+        self.refuse(
+            columns[0], twice, f"the same {described} appears more than once", f"one row per {described}",
+            "drop the rows that are superseded",
+        )  # fmt: skip
+
+    def check_identity(self, column: str, computed: pd.Series[float], tolerance: float, meaning: str) -> None:
+        """Compare a published rate with the same rate worked out from its parts: the columns are what they seem.
+
+        This is what catches a release that gives rates per 100 instead of per 1,000, or columns that have moved.
+        """
+        stated = self.numbers(column, blank=np.nan)
+        self.refuse(
+            column, (stated - computed).abs() > tolerance, f"the published rate is not {meaning}",
+            f"{meaning}, to within rounding", "another scale or other columns than in known releases: not read",
+        )  # fmt: skip
+
+
+def _plain(name: str) -> str:
+    return " ".join(re.sub(r"[^0-9a-z]+", " ", name.casefold()).split())
+
+
+def read_content(source: PublishedFile) -> bytes:
+    """Read the bytes of a published file, unpacked where it is a gzip or a zip that holds one CSV file.
+
+    Parameters
+    ----------
+    source : path, URL (http, https, ftp or file) or open file
+        An open file is read from where it stands and left open.
+
+    Raises
+    ------
+    DataError
+        Where an archive is damaged or does not hold exactly one CSV file.
+    OSError
+        Where there is no such file.
+    """
+    if isinstance(source, str) and "://" in source:
+        if not source.lower().startswith(("http://", "https://", "ftp://", "file://")):
+            raise SettingsError(f"cannot open {source!r}; open it and pass the open file")
+        with urllib.request.urlopen(source) as reply:
+            content: bytes | str = reply.read()
+    elif isinstance(source, str | Path):
+        content = Path(source).read_bytes()
+    elif hasattr(source, "read"):
+        content = source.read()
+    else:
+        raise SettingsError(f"a published file is a path, a URL or an open file; received {source!r}")
+    if isinstance(content, str):
+        return content.encode("utf-8")
+    try:
+        if content.startswith(b"PK\x03\x04"):
+            return _only_member(content)
+        return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    except (zipfile.BadZipFile, EOFError, OSError, zlib.error, NotImplementedError, RuntimeError) as damage:
+        raise DataError(f"the file cannot be unpacked ({damage})", action="fetch it again") from damage
+
+
+def _only_member(content: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = [
+            name for name in archive.namelist() if name.lower().endswith(".csv") and "__MACOSX" not in name
+        ]
+        if len(members) != 1:
+            raise DataError(
+                f"the archive holds {len(members)} CSV files: {', '.join(archive.namelist()[:10])}",
+                expected="exactly one",
+                action="unpack it and pass the one that is meant",
+            )
+        return archive.read(members[0])
+
+
+def encoding_of(content: bytes, notes: list[str]) -> str:
+    """Say how a file is encoded: UTF-16 or UTF-8 where it says or shows so, else Windows-1252, with a note."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if encoding == "cp1252":
+            notes.append(
+                "The file is not valid UTF-8 and was read as Windows-1252: look at accents in names."
+            )
+        return encoding
+    raise DataError(
+        "the file is not text in UTF-8, UTF-16 or Windows-1252", action="check that it is a CSV file"
+    )
+
+
+def read_records(source: PublishedFile, layout: Layout) -> Records:
+    """Read a published CSV file as text, every row complete.
+
+    Raises
+    ------
+    DataError
+        Where the file is not CSV text, lacks a required column, has no rows, or has rows that are too
+        short or too long (a file cut short, or a comma inside an unquoted name).
+    """
+    notes: list[str] = []
+    content = read_content(source)
+    try:
+        text = content.decode(encoding_of(content, notes))
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        numbered = [(reader.line_num, row) for row in reader if any(value.strip() for value in row)]
+    except (csv.Error, UnicodeDecodeError) as damage:
+        raise DataError(
+            f"this is not {layout.file}: it cannot be read as CSV ({damage})", action="fetch it again"
+        ) from damage
+    if not numbered:
+        raise DataError("the file is empty", expected=layout.file)
+    header, rows = numbered[0][1], numbered[1:]
+    positions = layout.locate(header)
+    uneven = [f"line {line}" for line, row in rows if len(row) != len(header)]
+    if uneven:
+        raise DataError(
+            f"rows do not have the {len(header)} values that the header announces",
+            rows=uneven,
+            expected=layout.file,
+            action="the file may be cut short; fetch it again",
+        )
+    if not rows:
+        raise DataError("the file has a header and no rows", expected=layout.file)
+    if not rows[-1][1][-1] and not text.endswith(("\n", "\r")):
+        raise DataError(
+            "the file ends in the middle of its last row",
+            rows=[f"line {rows[-1][0]}"],
+            expected="a line end, or a last value",
+            action="the file may be cut short; fetch it again",
+        )
+    columns = {ours: [row[at].strip() for _, row in rows] for ours, at in positions.items()}
+    return Records(pd.DataFrame(columns, index=[line for line, _ in rows], dtype=str), layout, notes)
+
+
+def counted(number: float, noun: str) -> str:
+    """Say how many there are, for notes: ``1 row``, ``1,234 rows``."""
+    return f"{number:,.0f} {noun}" if number == 1 else f"{number:,.0f} {noun}s"
+
+
+def latest_spelling(names: pd.DataFrame, key: str, name: str, order: str | None = None) -> pd.Series[str]:
+    """Return the last non-blank name of each key, by `order` where there is one, else by place in the file."""
+    spelt = names[names[name] != ""]
+    if order is not None:
+        spelt = spelt.sort_values(order, kind="stable")
+    latest: pd.Series[str] = spelt.groupby(key)[name].last()
+    return latest
+
+
+def finish(frame: pd.DataFrame, keys: Sequence[str], notes: Sequence[str]) -> pd.DataFrame:
+    """Sort by the keys, number the rows from 0, give whole counts an integer type, attach the notes."""
+    table = frame.sort_values(list(keys), kind="stable").reset_index(drop=True)
+    for column in (names_of.OBSERVED, names_of.DENOMINATOR, names_of.OBSERVED_LOWER, names_of.OBSERVED_UPPER):
+        if column in table and table[column].notna().all():
+            table[column] = table[column].astype(np.int64)
+    table.attrs["notes"] = tuple(notes)
+    return table
