@@ -1,0 +1,53 @@
+"""The command line: the library's verbs for schedulers and terminals.
+
+Nothing here imports the numerical libraries until a command runs, so that ``brightspots --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from brightspots._version import __version__
+from brightspots.cli import about, drawing, fitting
+
+app = typer.Typer(
+    name="brightspots",
+    help="Bright and dark spots inside hospitals: from a table of outcomes to what a board should read.",
+    epilog="Exit status: 0 done; 2 the input or the arguments are wrong; 3 the fit did not earn its certificate "
+    "(results are written, and marked).",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("demo")(fitting.demo)
+app.command("fit")(fitting.fit)
+app.command("report")(fitting.report)
+app.command("funnel")(drawing.funnel)
+app.command("readers")(about.readers)
+app.command("version")(about.version)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

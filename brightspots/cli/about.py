@@ -1,0 +1,92 @@
+"""The commands that tell: `readers`, `version`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from brightspots.cli import terminal
+from brightspots.cli.options import OutputOptions, grouped
+from brightspots.errors import SettingsError
+
+
+@terminal.guarded
+@grouped
+def readers(
+    output: OutputOptions,
+    name: Annotated[str | None, typer.Argument(help="Reader, as listed without arguments.")] = None,
+    path: Annotated[Path | None, typer.Argument(help="Published file.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Table to write: .csv or .parquet.")] = None,
+) -> None:
+    """List the readers of published files, or turn such a file into a table that 'fit' takes."""
+    known = _readers()
+    if name is None:
+        if output.json:
+            terminal.answer({"readers": {key: _summary(reader) for key, reader in known.items()}})
+            return
+        width = max(map(len, known))
+        for key, reader in known.items():
+            typer.echo(f"{key:<{width}}  {_summary(reader)}")
+        return
+    if name not in known:
+        raise SettingsError(f"there is no reader {name!r}; there are {', '.join(known)}")
+    if path is None or out is None:
+        raise SettingsError(
+            f"brightspots readers {name} needs a file to read and a table to write: FILE -o cells.csv"
+        )
+    from brightspots import exports
+    from brightspots.manifest import InputFile, file_digest, make_manifest
+
+    if out.suffix not in (".csv", ".parquet"):
+        raise SettingsError(f"tables are written as .csv or .parquet; received {str(out)!r}")
+    beside = out.with_suffix(".json")
+    exports.refuse_to_overwrite([out, beside], force=output.force)
+    frame = known[name](path)
+    content = path.read_bytes()
+    manifest = make_manifest(
+        input_file=InputFile(path.name, len(content), len(frame), file_digest(content)),
+        arguments={"reader": name},
+    )
+    notes = list(frame.attrs.get("notes", ()))
+    summary = {
+        "rows": len(frame),
+        "notes": notes,
+        "files": {"table": str(out), "manifest": str(beside)},
+        "manifest": manifest.as_dict(),
+    }
+    exports.write_table(frame, out)
+    exports.write_json(beside, summary)
+    if output.json:
+        terminal.answer(summary)
+        return
+    for note in notes:
+        typer.echo(note)
+    typer.echo(f"wrote {out} ({len(frame):,} rows) and {beside}")
+
+
+@terminal.guarded
+@grouped
+def version(output: OutputOptions) -> None:
+    """Print the versions that results depend on."""
+    from brightspots.manifest import versions
+
+    found = versions(sampled=True)
+    if output.json:
+        terminal.answer(found)
+        return
+    for package, number in found.items():
+        typer.echo(f"{package} {number}")
+
+
+def _readers() -> dict[str, Any]:
+    """Readers by their name on the command line: `read_ny_iqi` is ``ny-iqi``."""
+    import brightspots
+
+    public = [name for name in brightspots.__all__ if name.startswith("read_")]
+    return {name.removeprefix("read_").replace("_", "-"): getattr(brightspots, name) for name in public}
+
+
+def _summary(reader: Any) -> str:
+    return (reader.__doc__ or "").strip().splitlines()[0]

@@ -1,0 +1,194 @@
+"""The command that draws: `funnel`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from brightspots.cli import terminal
+from brightspots.cli.files import read_frame
+from brightspots.cli.options import OutputOptions, grouped
+from brightspots.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from brightspots.limits import FunnelLimits
+    from brightspots.manifest import Manifest
+
+SUFFIXES = (".png", ".svg", ".pdf")
+_DOTS_PER_INCH = 200
+
+
+@terminal.guarded
+@grouped
+def funnel(
+    table: Annotated[str, typer.Argument(help="One row a trust: CSV, Parquet or Excel; or a fit.nc.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Figure to write: .png, .svg or .pdf.")],
+    output: OutputOptions,
+    method: Annotated[
+        Literal["poisson", "spiegelhalter", "shmi", "cqc", "proportion", "phs"],
+        typer.Option(help="How the limits are computed."),
+    ] = "shmi",
+    levels: Annotated[str, typer.Option(help="Coverage of the limits, separated by commas.")] = "0.95,0.998",
+    trust_column: Annotated[str, typer.Option(help="Trusts.")] = "trust",
+    observed: Annotated[str, typer.Option(help="Events.")] = "observed",
+    expected: Annotated[
+        str | None, typer.Option(help="Events expected [dim](default 'expected')[/].")
+    ] = None,
+    denominator: Annotated[str | None, typer.Option(help="People at risk, for proportions.")] = None,
+    sum_rows: Annotated[bool, typer.Option("--sum", help="Add up the rows of each trust.")] = False,
+    higher_is: Annotated[
+        Literal["worse", "better"], typer.Option(help="Whether more events are bad news.")
+    ] = "worse",
+    highlight: Annotated[list[str] | None, typer.Option(help="A trust to name; may be repeated.")] = None,
+    trust: Annotated[
+        str | None, typer.Option(help="With a fit.nc: draw the departments of one trust.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the figure.")] = None,
+    limits_table: Annotated[
+        Path | None, typer.Option("--table", help="Also write the limits of every trust (.csv or .parquet).")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of an Excel file.")] = None,
+) -> None:
+    """Draw a funnel plot with the limits of a published method, or of a saved fit."""
+    from brightspots import exports
+    from brightspots.manifest import make_manifest
+
+    if out.suffix.lower() not in SUFFIXES:
+        raise SettingsError(f"figures are written as {', '.join(SUFFIXES)}; received {str(out)!r}")
+    exports.refuse_to_overwrite(
+        [path for path in (out, limits_table) if path is not None], force=output.force
+    )
+    chosen = _levels(levels)
+    arguments = {"method": method, "levels": list(chosen), "trust": trust}
+    if table.endswith(".nc"):
+        if limits_table is not None:
+            raise SettingsError("--table writes the limits of a table of trusts, not of a fit")
+        _draw_fit(table, out, trust, chosen, highlight, output, arguments)
+        return
+    if trust is not None:
+        raise SettingsError(
+            "--trust draws the departments of one trust from a fit.nc; to name a trust use --highlight"
+        )
+    frame, read = read_frame(table, (trust_column,), sheet)
+    size = denominator or expected or "expected"
+    frame = _units(frame, trust_column, observed, size, sum_rows=sum_rows)
+    limits = _limits(frame, observed, size, method, chosen, proportion=denominator is not None)
+    manifest = make_manifest(input_file=read, arguments=arguments)
+
+    from brightspots.figures.funnel import plot_funnel
+
+    labels = [str(label) for label in frame[trust_column]]
+    axes = plot_funnel(limits, labels, highlight, title=title, higher_is=higher_is)
+    save_figure(axes, out, manifest)
+    files = {"figure": str(out)}
+    if limits_table is not None:
+        exports.write_table(
+            limits.table.assign(**{trust_column: labels}).set_index(trust_column), limits_table, index=True
+        )
+        files["table"] = str(limits_table)
+    zones = {str(zone): int(n) for zone, n in limits.table["zone"].value_counts().items()}
+    _finish(
+        repr(limits),
+        {
+            "trusts": len(frame),
+            "zones": zones,
+            "phi": limits.phi,
+            "tau2": limits.tau2,
+            "files": files,
+            "manifest": manifest.as_dict(),
+        },
+        output,
+    )
+
+
+def save_figure(axes: Axes, path: Path, manifest: Manifest) -> None:
+    """Write a figure whole or not at all, with its alternative text and its manifest inside."""
+    import matplotlib.pyplot as plt
+
+    from brightspots.exports import atomic_path
+    from brightspots.figures.describe import describe
+
+    figure = axes.figure
+    keys = {
+        ".png": ("Description", "Comment"),
+        ".svg": ("Description", "Source"),
+        ".pdf": ("Subject", "Keywords"),
+    }
+    description, comment = keys[path.suffix.lower()]
+    metadata = {description: describe(axes), comment: manifest.as_json()}
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=_DOTS_PER_INCH, metadata=metadata)  # type: ignore[union-attr]
+    plt.close(figure)  # type: ignore[arg-type]
+
+
+def _draw_fit(
+    path: str, out: Path, trust: str | None, levels: tuple[float, ...], highlight: list[str] | None,
+    output: OutputOptions, arguments: dict[str, Any],
+) -> None:  # fmt: skip
+    """The hierarchical funnel of a saved fit."""
+    from brightspots.manifest import make_manifest
+    from brightspots.storage import load_fit
+
+    if not Path(path).is_file():
+        raise DataError(f"there is no file {path!r}")
+    fitted = load_fit(path)
+    manifest = make_manifest(fitted, arguments=arguments)
+    save_figure(fitted.plot_funnel(trust, levels=levels, highlight=highlight), out, manifest)
+    said = f"limits of the fit, {fitted.table.cells.n_trusts:,} trusts"
+    _finish(said, {"files": {"figure": str(out)}, "manifest": manifest.as_dict()}, output)
+
+
+def _units(frame: pd.DataFrame, trust: str, observed: str, size: str, *, sum_rows: bool) -> pd.DataFrame:
+    """One row a trust; rows of the same trust are added up only where that was asked for."""
+    for column, part in (
+        (trust, "--trust-column"),
+        (observed, "--observed"),
+        (size, "--expected or --denominator"),
+    ):
+        if column not in frame.columns:
+            raise DataError(
+                "is not in the table", column=column, expected=f"a column named by {part}",
+                action=f"the table has {', '.join(map(str, frame.columns))}",
+            )  # fmt: skip
+    repeated = frame[trust].duplicated(keep=False)
+    if not repeated.any():
+        return frame
+    if not sum_rows:
+        raise DataError(
+            "the same trust appears more than once", column=trust, rows=list(frame.index[repeated]),
+            action="keep one period, or add up the rows of each trust with --sum (never overlapping periods)",
+        )  # fmt: skip
+    return frame.groupby(trust, as_index=False)[[observed, size]].sum(min_count=1)
+
+
+def _limits(
+    frame: pd.DataFrame, observed: str, size: str, method: Any, levels: tuple[float, ...], *, proportion: bool
+) -> FunnelLimits:
+    from brightspots.limits import funnel_limits
+
+    if proportion:
+        return funnel_limits(frame[observed], denominator=frame[size], method=method, levels=levels)
+    return funnel_limits(frame[observed], frame[size], method=method, levels=levels)
+
+
+def _levels(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise SettingsError(
+            f"--levels takes numbers separated by commas, such as 0.95,0.998; received {text!r}"
+        ) from None
+
+
+def _finish(said: str, summary: dict[str, Any], output: OutputOptions) -> None:
+    if output.json:
+        terminal.answer(summary)
+        return
+    typer.echo(said)
+    for path in summary["files"].values():
+        typer.echo(f"wrote {path}")

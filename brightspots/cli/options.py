@@ -1,0 +1,176 @@
+"""Options that several commands take, each group declared once as a frozen dataclass."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Any, Literal, get_type_hints
+
+import typer
+
+_COLUMNS = "Columns of the table"
+_MODEL = "Model"
+_RULE = "Bright and dark spots"
+_OUTPUT = "Output"
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """Which column of a table plays which part."""
+
+    trust_column: Annotated[str, typer.Option(help="Trusts.", rich_help_panel=_COLUMNS)] = "trust"
+    department_column: Annotated[str, typer.Option(help="Departments.", rich_help_panel=_COLUMNS)] = (
+        "department"
+    )
+    observed: Annotated[str, typer.Option(help="Events.", rich_help_panel=_COLUMNS)] = "observed"
+    expected: Annotated[
+        str, typer.Option(help="Events expected from case mix.", rich_help_panel=_COLUMNS)
+    ] = "expected"
+    denominator: Annotated[
+        str | None, typer.Option(help="People at risk: fits proportions.", rich_help_panel=_COLUMNS)
+    ] = None
+    observed_lower: Annotated[
+        str | None, typer.Option(help="Least that a suppressed count can be.", rich_help_panel=_COLUMNS)
+    ] = None
+    observed_upper: Annotated[
+        str | None, typer.Option(help="Most that a suppressed count can be.", rich_help_panel=_COLUMNS)
+    ] = None
+    estimate: Annotated[
+        str | None, typer.Option(help="Estimates in place of counts.", rich_help_panel=_COLUMNS)
+    ] = None
+    standard_error: Annotated[
+        str | None, typer.Option(help="Their standard errors.", rich_help_panel=_COLUMNS)
+    ] = None
+    period: Annotated[
+        str | None,
+        typer.Option(
+            help="Periods [dim](by default the column 'period', where there is one)[/].",
+            rich_help_panel=_COLUMNS,
+        ),
+    ] = None
+    pool_periods: Annotated[
+        bool, typer.Option("--pool-periods", help="Sum over periods.", rich_help_panel=_COLUMNS)
+    ] = False
+    sheet: Annotated[
+        str | None,
+        typer.Option(help="Sheet of an Excel file [dim](by default the first)[/].", rich_help_panel=_COLUMNS),
+    ] = None
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How to fit."""
+
+    family: Annotated[
+        Literal["poisson", "binomial", "normal"] | None,
+        typer.Option(help="Inferred from the columns where not given.", rich_help_panel=_MODEL),
+    ] = None
+    higher_is: Annotated[
+        Literal["worse", "better"],
+        typer.Option(help="Whether more events are bad news.", rich_help_panel=_MODEL),
+    ] = "worse"
+    covariates: Annotated[
+        str | None, typer.Option(help="Formula such as 'beds + teaching'.", rich_help_panel=_MODEL)
+    ] = None
+    method: Annotated[
+        Literal["auto", "integrate", "nuts"], typer.Option(help="Engine.", rich_help_panel=_MODEL)
+    ] = "auto"
+    draws: Annotated[int | None, typer.Option(help="Posterior draws to hold.", rich_help_panel=_MODEL)] = None
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same numbers.", rich_help_panel=_MODEL)
+    ] = 1
+
+
+@dataclass(frozen=True)
+class RuleOptions:
+    """What counts as a bright or dark spot, and the ratings to compare with."""
+
+    margin: Annotated[float, typer.Option(help="Smallest ratio that matters.", rich_help_panel=_RULE)] = 1.1
+    fdr: Annotated[
+        float, typer.Option(help="Share of flags that may be expected to be false.", rich_help_panel=_RULE)
+    ] = 0.05
+    reference: Annotated[
+        Literal["organisation", "peers", "both"],
+        typer.Option(
+            help="Compare with the own trust, with the same department elsewhere, or both.",
+            rich_help_panel=_RULE,
+        ),
+    ] = "organisation"
+    rating: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the trusts' or departments' ratings [dim](by default 'rating', where there is one)[/].",
+            rich_help_panel=_RULE,
+        ),
+    ] = None
+    ratings_file: Annotated[
+        str | None,
+        typer.Option(
+            help="Table of trust [, department] and rating, in place of a column.", rich_help_panel=_RULE
+        ),
+    ] = None
+    rating_order: Annotated[
+        str | None,
+        typer.Option(help="Ratings in order, worst first, separated by commas.", rich_help_panel=_RULE),
+    ] = None
+    rating_uses_outcome: Annotated[
+        bool,
+        typer.Option(
+            "--rating-uses-outcome",
+            help="The rating was built partly from this outcome.",
+            rich_help_panel=_RULE,
+        ),
+    ] = False
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """How to write and to speak."""
+
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that exist.", rich_help_panel=_OUTPUT)
+    ] = False
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one JSON object on standard output, and nothing else.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take dataclasses of options: their fields become its options.
+
+    Each parameter annotated with a dataclass is replaced, in the signature that typer reads, by the fields of that
+    dataclass; when called, the command gets an instance of it.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    groups: dict[str, type[Any]] = {}
+    parameters = []
+    for name, parameter in signature.parameters.items():
+        group: Any = parameter.annotation
+        if not (isinstance(group, type) and is_dataclass(group)):
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        groups[name] = group
+        hints = get_type_hints(group, include_extras=True)
+        parameters += [
+            inspect.Parameter(
+                item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default, annotation=hints[item.name]
+            )
+            for item in fields(group)
+        ]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{item.name: given.pop(item.name) for item in fields(group)})
+        command(**given)
+
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

@@ -1,0 +1,405 @@
+"""What `fit_hierarchy()` returns: one fit, or one per outcome."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from brightspots import display, frames, stacks, storage, summaries
+from brightspots import vocabulary as names
+from brightspots.checks import EffectShape, effect_shapes
+from brightspots.counts import ColumnNames
+from brightspots.errors import SettingsError
+from brightspots.posterior import Certificate, Posterior
+from brightspots.settings import Priors, SpotRule, check_probability, margin_in_use
+from brightspots.spots import Spots, find_spots
+from brightspots.tables import Table
+
+if TYPE_CHECKING:
+    import pymc as pm
+    from matplotlib.axes import Axes
+
+    from brightspots.cells import FloatArray
+    from brightspots.sensitivity import Sensitivity
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HierarchyFit:
+    """A fitted hierarchy: what the data say of trusts, of departments within them, and how surely.
+
+    Made by `fit_hierarchy` or `load_fit`; not meant to be constructed by hand.
+
+    Attributes
+    ----------
+    certificate : Certificate
+        Whether the numbers may be relied on: method, effective draws, Pareto k̂ or R-hat, seconds, `ok`, `message`.
+    table : Table
+        The checked data.
+    priors : Priors
+    higher_is : {"worse", "better"}
+    seed : int or None
+    """
+
+    table: Table
+    columns: ColumnNames
+    priors: Priors
+    higher_is: names.HigherIs
+    seed: int | None
+    certificate: Certificate
+    effects: Posterior
+    _cache: dict[object, Any] = field(default_factory=dict, init=False)
+
+    def variance_partition(self, probability: float = 0.95) -> pd.DataFrame:
+        """Divide the variance between trusts, departments within trusts and, with periods, what passes.
+
+        Parameters
+        ----------
+        probability : float, default 0.95
+            Of the central intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by `level`; columns `sd, share, median_ratio`, each with `_lower` and `_upper`. `sd` is on the
+            scale of the linear predictor (log ratio or log odds); `share` is σ²/Σσ² computed draw by draw;
+            `median_ratio` is
+            the median ratio between two randomly chosen units, exp(√2·Φ⁻¹(¾)·σ) (Larsen & Merlo 2005).
+            `.attrs["p_department_exceeds_trust"]` is P(σ_department > σ_trust); `.attrs["sd_department_type"]` the σ
+            between department types nationally (point, lower, upper), which is outside the shares.
+            With ``estimate_scale="difference"`` `sd` is in the units of the estimates, and `median_difference`,
+            √2·Φ⁻¹(¾)·σ, stands in place of `median_ratio`.
+        """
+        check_probability("probability", probability)
+        ratios = self.table.cells.is_ratio
+        return frames.partition_frame(summaries.partition(self.effects.shared, probability), ratios=ratios)
+
+    def departments(
+        self, margin: float = 1.1, probability: float = 0.95, *, difference: float | None = None
+    ) -> pd.DataFrame:
+        """Describe every department of every trust, one row a cell, in the order of the data.
+
+        Parameters
+        ----------
+        margin : float, default 1.1
+            A ratio matters beyond `margin` or below 1/`margin`.
+        probability : float, default 0.95
+            Of the central intervals.
+        difference : float
+            In place of `margin`, and without a default, where the fit has ``estimate_scale="difference"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `trust, department`, the data, `raw_ratio`, `peer_ratio` (against the same department nationally),
+            `own_ratio` (against the other departments of its own trust), `excess` (events above its own
+            trust's level), all with
+            intervals; `p_peer_high, p_peer_low, p_own_high, p_own_low`; `reliability`, `surprise` and
+            `detectable_ratio`. Point values of ratios are exp(posterior mean of the logarithm). With
+            ``estimate_scale="difference"``: `peer_difference, own_difference, detectable_difference` in place of these
+            ratios, in the units of the estimates, and no `excess`.
+        """
+        margin = margin_in_use(margin, difference, ratios=self.table.cells.is_ratio)
+        check_probability("probability", probability)
+        return frames.departments_frame(
+            self.table, self._cell_summary(margin, probability), self._surprise(), margin
+        )
+
+    def trusts(
+        self, margin: float = 1.1, probability: float = 0.95, *, difference: float | None = None
+    ) -> pd.DataFrame:
+        """Describe every trust: `trust_ratio` with interval and exceedances, expected rank with interval.
+
+        Arguments as for `departments`; with ``estimate_scale="difference"`` `trust_difference`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Sorted by label. `.attrs["rankability"]` is the share of the variation that is not chance; where it
+            is low, ranks say little (van Dishoeck et al. 2011).
+        """
+        margin = margin_in_use(margin, difference, ratios=self.table.cells.is_ratio)
+        check_probability("probability", probability)
+        return frames.trusts_frame(self.table, summaries.trust_summary(self.effects, margin, probability))
+
+    def department_types(self, probability: float = 0.95) -> pd.DataFrame:
+        """National level of each department type, `type_ratio` with interval, against what was expected of it."""
+        check_probability("probability", probability)
+        return frames.types_frame(self.table.cells, summaries.type_summary(self.effects.shared, probability))
+
+    def effect_shape(self) -> pd.DataFrame:
+        """Say whether a normal distribution of effects is good enough: the shape of the posterior's own draws.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by `level` (trust, department); `units, excess_kurtosis` (0 for a normal) with
+            `excess_kurtosis_lower` and `_upper`, and `p`, the probability that normal effects would show as heavy
+            tails. Below 0.01 the text of the fit says so. See `brightspots.checks`.
+        """
+        return frames.shape_frame(self._effect_shapes())
+
+    def sensitivity(self, rule: SpotRule | None = None) -> Sensitivity:
+        """Refit under priors half and twice as wide, and report which shares and which flags change.
+
+        Every proper prior is scaled: of the standard deviations, the intercept and the coefficients. Data, engine,
+        number of draws and seed stay.
+
+        Parameters
+        ----------
+        rule : SpotRule, optional
+            Under which departments are flagged; default ``SpotRule()``.
+
+        Raises
+        ------
+        SettingsError
+            Where every prior is flat.
+        """
+        from brightspots.sensitivity import sensitivity
+
+        return sensitivity(self, _checked(rule))
+
+    def find_spots(
+        self,
+        rule: SpotRule | None = None,
+        rating: str | Mapping[Any, Any] | pd.DataFrame | pd.Series | None = None,
+        *,
+        rating_order: Sequence[Any] | None = None,
+        rating_uses_outcome: bool = False,
+    ) -> Spots:
+        """Say which departments are bright or dark spots, which are in line, and of which nothing can be said.
+
+        Parameters
+        ----------
+        rule : SpotRule, optional
+            Margin, false discovery rate, reference; default ``SpotRule()``.
+        rating : str, mapping, Series or DataFrame, optional
+            The trusts' overall ratings: a column of the data (by default `rating` where there is one), or
+            trust → rating. Departments' own ratings: a column that differs within trusts, keys (trust, department),
+            or a frame with the columns `trust, department, rating`. Trusts or departments may lack one.
+        rating_order : sequence, optional
+            The bands, worst first, where neither numbers, an ordered categorical nor a known scale tells.
+        rating_uses_outcome : bool, default False
+            State that the rating was built partly from this outcome; the output then says that the two are not
+            independent.
+
+        Returns
+        -------
+        Spots
+        """
+        rule = _checked(rule)
+        return find_spots(
+            self, rule, rating, rating_order=rating_order, rating_uses_outcome=rating_uses_outcome
+        )
+
+    @property
+    def posterior(self) -> xr.DataTree:
+        """All draws as a DataTree: group `posterior`, dims (chain, draw, trust | department | cell)."""
+        if "tree" not in self._cache:
+            self._cache["tree"] = storage.posterior_tree(self.effects)
+        tree: xr.DataTree = self._cache["tree"]
+        return tree
+
+    def draws(self, n: int) -> xr.DataTree:
+        """Give `n` equally weighted draws, evenly spaced among those held, as a DataTree like `posterior`.
+
+        Raises
+        ------
+        SettingsError
+            Where more are asked for than the fit holds.
+        """
+        held = self.effects.shared.n_draws
+        if not 1 <= n <= held:
+            raise SettingsError(f"draws(n) takes 1 to {held:,} (refit with draws=… for more); received {n!r}")
+        return storage.posterior_tree(self.effects, np.linspace(0, held - 1, n).astype(np.int64))
+
+    def to_arviz(self) -> Any:
+        """The posterior as whatever the installed ArviZ takes: InferenceData on 0.x, DataTree on 1.x."""
+        return stacks.to_arviz(self.posterior)
+
+    def pymc_model(self) -> pm.Model:
+        """Write the same model in PyMC, to extend."""
+        from brightspots.engine.pymc_model import build_model
+
+        return build_model(self.table.cells, self.priors)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fit to a netCDF file, whole or not at all; `load_fit` reads it under either ArviZ generation."""
+        storage.save(self, path)
+
+    def plot_funnel(
+        self,
+        trust: object = None,
+        *,
+        limits: Literal["hierarchical", "exact"] = "hierarchical",
+        levels: Sequence[float] = (0.95, 0.998),
+        highlight: Sequence[object] | None = None,
+        caption: str | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw a funnel: the trusts of the nation, or the departments of one trust about the trust's own level.
+
+        Parameters
+        ----------
+        trust : label, optional
+            Whose departments to draw; None draws all trusts.
+        limits : {"hierarchical", "exact"}, default "hierarchical"
+            The fitted model's own predictive limits, or chance alone.
+        levels : sequence of float, default (0.95, 0.998)
+        highlight : sequence of labels, optional
+            Points to name besides those outside the limits.
+        caption : str, optional
+            Added to the method, of which the caption always speaks: period, source, date.
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        from brightspots import plots
+
+        return plots.funnel(
+            self, trust, limits=limits, levels=levels, highlight=highlight, caption=caption, ax=ax
+        )
+
+    def plot_two_stage(
+        self,
+        trust: object,
+        *,
+        limits: Literal["hierarchical", "exact"] = "hierarchical",
+        levels: Sequence[float] = (0.95, 0.998),
+        caption: str | None = None,
+        axes: tuple[Axes, Axes] | None = None,
+    ) -> tuple[Axes, Axes]:
+        """Draw one trust among all trusts and, beside it on the same scale, its departments about its own level.
+
+        Parameters
+        ----------
+        trust : label
+        limits, levels, caption
+            As in `plot_funnel`.
+        axes : two matplotlib Axes, optional
+            Where to draw; without it a figure of two panels is made.
+        """
+        from brightspots import plots
+
+        return plots.two_stage(self, trust, limits=limits, levels=levels, caption=caption, axes=axes)
+
+    def plot_partition(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the shares of variance with their intervals."""
+        from brightspots import plots
+
+        return plots.partition(self, ax=ax)
+
+    def plot_mosaic(self, *, spots: Spots | None = None, ax: Axes | None = None) -> Axes:
+        """Draw the trust × department grid of bright, dark, in line and cannot tell."""
+        from brightspots import plots
+
+        return plots.mosaic(self, spots, ax=ax)
+
+    def plot_trend(self, trust: object, department: object, *, ax: Axes | None = None) -> Axes:
+        """Draw one department's ratio in each period, with the interval of chance alone, and its lasting level."""
+        from brightspots import plots
+
+        return plots.trend(self, trust, department, ax=ax)
+
+    def plot_caterpillar(
+        self, trust: object = None, *, spots: Spots | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Draw ratios with intervals: all trusts, or the departments of one trust."""
+        from brightspots import plots
+
+        return plots.caterpillar(self, trust, spots, ax=ax)
+
+    def plot_rating(self, *, spots: Spots | None = None, ax: Axes | None = None) -> Axes:
+        """Draw departments against their trust's overall rating, the divergent ones named."""
+        from brightspots import plots
+
+        return plots.rating(self, spots, ax=ax)
+
+    def _margin(self, rule: SpotRule) -> float:
+        return margin_in_use(rule.margin, rule.difference, ratios=self.table.cells.is_ratio)
+
+    def _cell_summary(self, margin: float, probability: float) -> summaries.CellSummary:
+        key = ("cells", margin, probability)
+        if key not in self._cache:
+            self._cache[key] = summaries.cell_summary(self.effects, margin, probability)
+        summary: summaries.CellSummary = self._cache[key]
+        return summary
+
+    def _effect_shapes(self) -> dict[str, EffectShape]:
+        if "shapes" not in self._cache:
+            self._cache["shapes"] = effect_shapes(self.effects)
+        shapes: dict[str, EffectShape] = self._cache["shapes"]
+        return shapes
+
+    def _surprise(self) -> FloatArray:
+        if "surprise" not in self._cache:
+            from brightspots.engine.cavity import surprise
+
+            normal = self.effects.shared.degrees_of_freedom is None
+            missing = np.full(self.table.cells.n_cells, np.nan)
+            self._cache["surprise"] = surprise(self.effects) if normal else missing
+        return np.asarray(self._cache["surprise"], dtype=np.float64)
+
+    def __repr__(self) -> str:
+        return display.fit_text(self)
+
+    def _repr_html_(self) -> str:
+        return display.fit_html(self)
+
+
+def _checked(rule: SpotRule | None) -> SpotRule:
+    if rule is not None and not isinstance(rule, SpotRule):
+        raise SettingsError(f"rule must be a SpotRule; received {rule!r}")
+    return SpotRule() if rule is None else rule
+
+
+class OutcomeFits(Mapping[Any, HierarchyFit]):
+    """One hierarchy per outcome, by the outcome's label; tables stacked with an `outcome` column first."""
+
+    def __init__(self, fits: Mapping[Any, HierarchyFit]) -> None:
+        self._fits = dict(fits)
+
+    def __getitem__(self, outcome: Any) -> HierarchyFit:
+        return self._fits[outcome]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._fits)
+
+    def __len__(self) -> int:
+        return len(self._fits)
+
+    def variance_partition(self, probability: float = 0.95) -> pd.DataFrame:
+        """Partitions of all outcomes, indexed by outcome and level."""
+        parts = {outcome: fit.variance_partition(probability) for outcome, fit in self._fits.items()}
+        return _stack(parts)
+
+    def departments(
+        self, margin: float = 1.1, probability: float = 0.95, *, difference: float | None = None
+    ) -> pd.DataFrame:
+        """Departments of all outcomes, with a column `outcome` first."""
+        parts = {
+            outcome: fit.departments(margin, probability, difference=difference)
+            for outcome, fit in self._fits.items()
+        }
+        return _stack(parts).reset_index(level=0).reset_index(drop=True)
+
+    def find_spots(self, rule: SpotRule | None = None, **rating: Any) -> dict[Any, Spots]:
+        """Spots of each outcome; arguments as for `HierarchyFit.find_spots`."""
+        return {outcome: fit.find_spots(rule, **rating) for outcome, fit in self._fits.items()}
+
+    def __repr__(self) -> str:
+        return "\n\n".join(f"{outcome}\n{fit!r}" for outcome, fit in self._fits.items())
+
+
+def _stack(parts: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:
+    bare = {outcome: frame.copy() for outcome, frame in parts.items()}
+    for frame in bare.values():
+        frame.attrs.clear()  # attributes belong to one outcome
+    return pd.concat(bare, names=[names.OUTCOME])

@@ -1,0 +1,166 @@
+"""`fit_hierarchy()`: from a table to a fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from brightspots import vocabulary as names
+from brightspots.columns import key_column
+from brightspots.counts import ColumnNames
+from brightspots.engine.run import Method, run
+from brightspots.errors import DataError, SettingsError
+from brightspots.estimates import check_estimate_scale, on_scale, priors_in_units
+from brightspots.fits import HierarchyFit, OutcomeFits
+from brightspots.settings import Priors, check_seed
+from brightspots.stacks import SAMPLERS
+from brightspots.tables import open_source, read_table
+
+METHODS = ("auto", "integrate", "nuts")
+
+
+def fit_hierarchy(
+    data: object,
+    *,
+    trust: str = names.TRUST,
+    department: str = names.DEPARTMENT,
+    observed: str = names.OBSERVED,
+    expected: str | None = names.EXPECTED,
+    denominator: str | None = None,
+    observed_lower: str | None = None,
+    observed_upper: str | None = None,
+    estimate: str | None = None,
+    standard_error: str | None = None,
+    estimate_scale: names.EstimateScale | None = None,
+    period: str | bool | None = None,
+    outcome: str | None = None,
+    covariates: str | None = None,
+    family: names.Family | None = None,
+    higher_is: names.HigherIs = "worse",
+    priors: Priors | None = None,
+    method: Method = "auto",
+    sampler: str = "auto",
+    draws: int | None = None,
+    seed: int | None = None,
+    progress: bool | None = None,
+) -> HierarchyFit | OutcomeFits:
+    """Fit the hierarchy of trusts and departments to a table of outcomes.
+
+    η = offset + x'β + a_department type + u_trust + v_trust,department [+ w_trust,department,period], with
+    y ~ Poisson(E·exp(η)), y ~ Binomial(n, logit⁻¹(logit(E/n) + η)), or estimate ~ N(η, s²).
+
+    Parameters
+    ----------
+    data : eager dataframe (pandas, polars, pyarrow, …) or mapping of columns
+        One row per trust × department [× period]. Never modified; the order of its rows never reaches the result.
+    trust, department : str
+        Columns of labels.
+    observed, expected : str
+        Columns of events, and of events expected from case mix.
+    denominator : str, optional
+        Column of people at risk; makes the family binomial.
+    observed_lower, observed_upper : str, optional
+        Columns of bounds, for suppressed counts (by default the columns of these names where there are any).
+    estimate, standard_error : str, optional
+        Columns of an estimate (log ratio, mean, …) and its standard error; makes the family normal.
+    estimate_scale : {"log ratio", "difference"}, optional
+        What a difference between two estimates is. "log ratio" (log standardised ratios, log odds): results are ratios.
+        "difference" (mean length of stay in days, points of a score): results are differences in the units of the
+        estimates, default priors scale with the estimates' standard deviation, and how large a difference matters
+        must be said (`SpotRule.difference`). Not given, estimates are read as log ratios, with a warning where
+        they typically lie further from 0 than log 10.
+    period : str, False or None
+        Column of periods; None takes the column `period` where there is one; False sums over periods.
+    outcome : str, optional
+        Column that tells outcomes apart: one hierarchy is fitted to each.
+    covariates : str, optional
+        Formula such as ``"beds + teaching"``, at any level.
+    family : {"poisson", "binomial", "normal"}, optional
+        Inferred from the columns where not given.
+    higher_is : {"worse", "better"}, default "worse"
+    priors : Priors, optional
+    method : {"auto", "integrate", "nuts"}, default "auto"
+        "integrate" computes the posterior by integration; "nuts" samples it with PyMC. "auto" integrates, and where
+        that does not earn its certificate says so and samples.
+    sampler : {"auto", "nutpie", "numpyro", "pymc"}, default "auto"
+        Who runs NUTS.
+    draws : int, optional
+        Posterior draws to hold; by default enough for 1,000 effective ones.
+    seed : int, optional
+        The same seed gives the same numbers.
+    progress : bool, optional
+        Show a progress bar; by default in a terminal and in Jupyter only.
+
+    Returns
+    -------
+    HierarchyFit, or OutcomeFits where `outcome` is given
+
+    Raises
+    ------
+    DataError
+        Where the data cannot be used; names the column, the first rows, what was expected and what to do.
+    SettingsError
+        Where an argument has a value that cannot be used.
+
+    Warns
+    -----
+    CertificateWarning
+        Where the fit did not earn its certificate.
+    DataWarning
+        Where estimates do not look like log ratios and `estimate_scale` is not given.
+    """
+    if method not in METHODS:
+        raise SettingsError(f"method must be one of {', '.join(METHODS)}; received {method!r}")
+    if sampler != "auto" and sampler not in SAMPLERS:
+        raise SettingsError(f"sampler must be one of auto, {', '.join(SAMPLERS)}; received {sampler!r}")
+    if family is not None and family not in names.FAMILIES:
+        raise SettingsError(f"family must be one of {', '.join(names.FAMILIES)}; received {family!r}")
+    if higher_is not in ("worse", "better"):
+        raise SettingsError(f"higher_is must be 'worse' or 'better'; received {higher_is!r}")
+    if draws is not None and (isinstance(draws, bool) or not isinstance(draws, int) or draws < 1):
+        raise SettingsError(f"draws must be a positive whole number; received {draws!r}")
+    check_estimate_scale(estimate_scale)
+    seed = check_seed(seed)
+    priors = Priors() if priors is None else priors
+    if not isinstance(priors, Priors):
+        raise SettingsError(f"priors must be a Priors object; received {priors!r}")
+    columns = ColumnNames(
+        trust,
+        department,
+        observed,
+        expected,
+        denominator,
+        observed_lower,
+        observed_upper,
+        estimate,
+        standard_error,
+        period,
+    )
+    source = open_source(data)
+
+    def fit(part: object) -> HierarchyFit:
+        table = read_table(part, columns, family=family, covariates=covariates, priors=priors)
+        table = replace(table, cells=on_scale(table.cells, estimate_scale))
+        in_units = priors_in_units(table.cells, priors)
+        effects, certificate = run(
+            table.cells,
+            in_units,
+            method,
+            sampler=sampler,
+            draws=draws,
+            seed=seed,
+            progress=progress,
+            stacklevel=4,
+        )
+        return HierarchyFit(table, columns, in_units, higher_is, seed, certificate, effects)
+
+    if outcome is None:
+        return fit(source)
+    if outcome not in source.columns:
+        raise DataError(
+            "is not in the data",
+            column=outcome,
+            expected="a column that tells outcomes apart",
+            action=f"pass outcome=… with one of: {', '.join(map(repr, source.columns))}",
+        )
+    key = key_column(source, outcome, "outcome")
+    return OutcomeFits({label: fit(source.rows(key.codes == code)) for code, label in enumerate(key.labels)})

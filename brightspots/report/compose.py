@@ -1,0 +1,210 @@
+"""The two kinds of board pack: a whole nation, and one trust."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from brightspots import vocabulary as names
+from brightspots.cells import IntArray
+from brightspots.manifest import Manifest
+from brightspots.report import sections, sentences, tables, words
+from brightspots.report.document import Block, Bullets, Document, Paragraph, Section
+from brightspots.report.subject import Subject
+from brightspots.report.words import Estimate
+
+
+def nation_document(
+    subject: Subject, manifest: Manifest, title: str | None, notes: Sequence[str]
+) -> Document:
+    """Write about all trusts."""
+    cells, spots = subject.cells, subject.spots
+    periods = () if cells.periods is None else tuple(cells.periods)
+    headlines = [
+        " ".join(sections.partition_sentences(subject)),
+        _flags(subject),
+        _coexistence(subject),
+        sentences.cannot_tell(subject.count(names.CANNOT_TELL), cells.n_cells),
+    ]
+    parts = [
+        sections.partition(subject),
+        sections.two_stage_funnel(subject, sections.example_trust(subject), highlight=False),
+        _mosaic(subject),
+        _spots(subject),
+    ]
+    if spots.ratings is not None:
+        headlines.append(" ".join(sections.rating_sentences(subject)))
+        parts.append(sections.rating(subject))
+    parts += [
+        sections.cannot_tell(subject, table=tables.types_table(subject)),
+        sections.learning(subject),
+        sections.method(subject, notes),
+        sections.provenance(subject),
+    ]
+    return Document(
+        title=title or "Bright and dark spots inside hospitals",
+        subtitle=sentences.sizes(cells.n_trusts, cells.n_departments, cells.n_cells, periods),
+        warning=sections.warning(subject),
+        headlines=tuple(headlines),
+        sections=tuple(parts),
+        manifest=manifest,
+    )
+
+
+def trust_document(
+    subject: Subject, trust: int, manifest: Manifest, title: str | None, notes: Sequence[str]
+) -> Document:
+    """Write about one trust: its bright and its dark spots first, then its peers."""
+    cells = subject.of_trust(trust)
+    label = subject.trust_labels[trust]
+    flagged = {status: cells[subject.status[cells] == status] for status in (names.BRIGHT, names.DARK)}
+    headlines = [
+        sentences.trust_flags(
+            label,
+            [subject.department_of(cell) for cell in flagged[names.BRIGHT]],
+            [subject.department_of(cell) for cell in flagged[names.DARK]],
+            len(cells),
+        ),
+        _level(subject, trust),
+        sentences.cannot_tell(subject.count(names.CANNOT_TELL, cells), len(cells)),
+    ]
+    parts = [_own_spots(subject, trust, flagged)]
+    parts.append(
+        Section("departments", "Every department", (tables.departments_table(subject, trust),)),
+    )
+    parts.append(sections.two_stage_funnel(subject, trust, highlight=True))
+    if subject.spots.ratings is not None:
+        section = _own_rating(subject, trust, cells)
+        parts.append(section)
+        first = section.blocks[0]
+        assert isinstance(first, Paragraph)
+        headlines.append(first.text)
+    parts += [
+        sections.cannot_tell(subject, cells, tables.unknown_table(subject, cells)),
+        sections.learning(subject, trust),
+        sections.partition(subject),
+        sections.method(subject, notes),
+        sections.provenance(subject),
+    ]
+    all_cells = subject.cells
+    return Document(
+        title=title or f"Bright and dark spots: {label}",
+        subtitle=(
+            f"{words.counted(len(cells), 'department')} of {label}, seen among "
+            f"{words.counted(all_cells.n_cells, 'department')} of {words.counted(all_cells.n_trusts, 'trust')}."
+        ),
+        warning=sections.warning(subject),
+        headlines=tuple(headlines),
+        sections=tuple(parts),
+        manifest=manifest,
+    )
+
+
+def _flags(subject: Subject) -> str:
+    return sentences.flags(
+        subject.count(names.BRIGHT),
+        subject.count(names.DARK),
+        subject.cells.n_cells,
+        subject.spots.expected_false_flags,
+    )
+
+
+def _coexistence(subject: Subject) -> str:
+    trust = subject.cells.cell_trust
+    dark, bright = (set(trust[subject.status == status].tolist()) for status in (names.DARK, names.BRIGHT))
+    return sentences.coexistence(len(dark & bright), len(dark), len(bright), subject.cells.n_trusts)
+
+
+def _mosaic(subject: Subject) -> Section:
+    return Section("mosaic", "Every department at a glance", (tables.mosaic(subject),))
+
+
+def _spots(subject: Subject) -> Section:
+    blocks: list[Block] = [Paragraph(_flags(subject))]
+    table = tables.spots_table(subject)
+    if table.rows:
+        blocks.append(table)
+    return Section("spots", "Bright and dark spots", tuple(blocks))
+
+
+def _level(subject: Subject, trust: int) -> str:
+    margin = subject.spots.rule.margin
+    row = subject.trusts.iloc[trust]
+    ratio = Estimate(*(float(row[f"trust_ratio{end}"]) for end in ("", "_lower", "_upper")))
+    return sentences.trust_level(
+        subject.trust_labels[trust],
+        ratio,
+        float(row["p_high"]),
+        float(row["p_low"]),
+        margin,
+        subject.cells.family,
+    )
+
+
+def _own_spots(subject: Subject, trust: int, flagged: dict[str, IntArray]) -> Section:
+    """One sentence for each flagged department, dark and bright under headings of their own."""
+    label, rule = subject.trust_labels[trust], subject.spots.rule
+    cells = subject.of_trust(trust)
+    blocks: list[Block] = []
+    if len(cells) == 1:
+        blocks.append(Paragraph(sentences.only_department(label, subject.department_of(int(cells[0])))))
+    for status in (names.DARK, names.BRIGHT):
+        said = []
+        for cell in map(int, flagged[status]):
+            tells_excess = subject.counts_events and rule.reference != "peers"
+            said.append(
+                sentences.spot(
+                    subject.department_of(cell),
+                    status,
+                    subject.estimate(cell, subject.ratio),
+                    float(subject.numbers("probability")[cell]),
+                    reference=rule.reference,
+                    family=subject.cells.family,
+                    margin=rule.margin,
+                    other=subject.estimate(
+                        cell, "own_ratio" if subject.ratio == "peer_ratio" else "peer_ratio"
+                    ),
+                    excess=subject.estimate(cell, "excess") if tells_excess else None,
+                    events=subject.events,
+                )
+            )
+        if said:
+            blocks.append(Bullets(tuple(said)))
+        else:
+            blocks.append(Paragraph(sentences.nothing_flagged(status)))
+    total = len(flagged[names.DARK]) + len(flagged[names.BRIGHT])
+    if total:
+        false = float(np.sum(1.0 - subject.numbers("probability")[np.concatenate(list(flagged.values()))]))
+        blocks.append(
+            Paragraph(
+                sentences.flags(len(flagged[names.BRIGHT]), len(flagged[names.DARK]), len(cells), false)
+            )
+        )
+    return Section("spots", "Dark spots and bright spots", tuple(blocks))
+
+
+def _own_rating(subject: Subject, trust: int, cells: IntArray) -> Section:
+    ratings = subject.spots.ratings
+    assert ratings is not None  # the section is left out otherwise
+    label, heading = subject.trust_labels[trust], sections.rating_heading(subject)
+    if (ratings.cell_band[cells] < 0).all():
+        return Section("rating", heading, (Paragraph(sentences.no_rating(label)),))
+    explained = Paragraph(" ".join(sections.rating_explained(subject)))
+    table = tables.trust_rating_table(subject, trust)
+    if ratings.trust_band is None:
+        said = sections.rating_sentences(subject, cells)
+        return Section("rating", heading, (Paragraph(" ".join(said)), explained, table))
+    band = int(ratings.trust_band[trust])
+    said = [
+        sentences.own_rating(
+            label,
+            ratings.levels[band],
+            bool(ratings.strong[band]),
+            subject.count(names.DARK, cells),
+            subject.count(names.BRIGHT, cells),
+        )
+    ]
+    if subject.spots.rating_uses_outcome:
+        said.append(sentences.rating_not_independent())
+    return Section("rating", heading, (Paragraph(" ".join(said)), explained, table))

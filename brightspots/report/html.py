@@ -1,0 +1,66 @@
+"""A board pack as one self-contained HTML page: no network, all text from data escaped, nothing else allowed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from brightspots.report import document, svg
+from brightspots.report.document import Document
+
+LANGUAGE: Final = "en-GB"
+_LETTERS: Final = {"bright": "B", "dark": "D", "in-line": "=", "cannot-tell": "?", "absent": ""}
+
+
+def render(content: Document) -> str:
+    """Write a document as HTML."""
+    style, script = _part("board.css"), _part("board.js")
+    environment = Environment(
+        loader=PackageLoader("brightspots", "report/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["of_kind"] = _is_block
+    return environment.get_template("board.html.jinja").render(
+        document=content,
+        language=LANGUAGE,
+        policy=content_policy(style, script),
+        style=Markup(style),
+        script=Markup(script),
+        svg=svg,
+        letters=_LETTERS,
+        manifest=Markup(json_for_script(content.manifest.as_json())),
+    )
+
+
+def content_policy(style: str, script: str) -> str:
+    """Allow exactly this style sheet and this script, and nothing from anywhere."""
+    return (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def json_for_script(text: str) -> str:
+    """JSON that cannot end the element it stands in."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _part(name: str) -> str:
+    """A file of the templates, as it stands in the page: the policy's digest covers every byte."""
+    return resources.files("brightspots").joinpath("report", "templates", name).read_text(encoding="utf-8")
+
+
+def _is_block(block: object, kind: str) -> bool:
+    return isinstance(block, getattr(document, kind))

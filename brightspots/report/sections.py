@@ -1,0 +1,355 @@
+"""Sections of a board pack: which sentences, figures and tables, in what order. Shared by both kinds of pack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from brightspots import vocabulary as names
+from brightspots.cells import IntArray
+from brightspots.report import sentences, tables, words
+from brightspots.report.document import (
+    Bar,
+    Bars,
+    Block,
+    Bullets,
+    Funnel,
+    Funnels,
+    Kind,
+    Paragraph,
+    Section,
+    Table,
+    Terms,
+)
+from brightspots.report.funnels import LEVELS, department_funnel, kind_of, nation_funnel
+from brightspots.report.subject import Subject
+from brightspots.report.words import Estimate
+
+_LEVEL_LABELS = {
+    "trust": "Between trusts",
+    "department": "Between departments of a trust",
+    "period": "Between periods (passing)",
+}
+
+
+def warning(subject: Subject) -> str | None:
+    """What must be said before anything else: that the fit did not earn its certificate."""
+    certificate = subject.fit.certificate
+    if certificate.ok:
+        return None
+    return sentences.certificate(False, certificate.method, certificate.effective_draws, certificate.message)
+
+
+def partition_sentences(subject: Subject) -> list[str]:
+    """Where the variation lies, in words."""
+    partition = subject.partition
+    if "department" not in partition.index:
+        return [sentences.trusts_only()]
+    return [
+        sentences.partition(_estimates(partition, "share")),
+        sentences.departments_vary_more(partition.attrs["p_department_exceeds_trust"]),
+    ]
+
+
+def partition(subject: Subject) -> Section:
+    """Where the variation lies."""
+    frame = subject.partition
+    blocks: list[Block] = [Paragraph(" ".join(partition_sentences(subject)))]
+    if "department" in frame.index:
+        shares = _estimates(frame, "share")
+        blocks.append(
+            Bars(
+                "partition",
+                "Shares of the variation that chance does not explain. Lines are 95% intervals.",
+                sentences.partition(shares),
+                tuple(Bar(_LEVEL_LABELS[level], share) for level, share in shares.items()),
+            )
+        )
+        ratios = _estimates(frame, "median_ratio")
+        blocks.append(
+            Paragraph(
+                " ".join(
+                    sentences.typical_difference(level, ratios[level]) for level in ("trust", "department")
+                )
+            )
+        )
+    return Section("variation", "Where the variation lies", tuple(blocks))
+
+
+def two_stage_funnel(subject: Subject, trust: int, *, highlight: bool) -> Section:
+    """The trusts of the nation, then the departments of one trust."""
+    label = subject.trust_labels[trust]
+    nation, trusts_out = nation_funnel(subject, trust if highlight else None)
+    own, departments_out = (None, 0)
+    if "department" in subject.partition.index:
+        own, departments_out = department_funnel(subject, trust)
+    blocks: list[Block] = []
+    panels = tuple(panel for panel in (nation, own) if panel is not None)
+    if panels:
+        said = []
+        if nation is not None:
+            outside = [point for point in nation.points if point.kind.endswith(("-above", "-below"))]
+            said.append(sentences.outside_limits(len(outside), len(nation.points), LEVELS[-1]))
+        if own is not None:
+            said.append(f"The departments drawn are {len(own.points):,} of {label}.")
+        caption = _funnel_caption("" if highlight else label, subject.ordered_by)
+        blocks.append(Funnels("funnel", caption, " ".join(said), panels, _funnel_legend(panels, label)))
+    withheld = int(subject.cells.censored.sum())
+    if withheld:
+        blocks.append(
+            Paragraph(sentences.suppressed(withheld, subject.cells.n_leaves, trusts_out, departments_out))
+        )
+    return Section("funnel", "Funnels: trusts, then departments", tuple(blocks))
+
+
+def _funnel_caption(example: str, ordered_by: str) -> str:
+    inner, outer = (f"{level * 100:g}%" for level in LEVELS)
+    caption = (
+        "First, every trust against the national level; then the departments of one trust against the trust's own "
+        f"level. The lines are limits within which {inner} (dashed) and {outer} (solid) of units of that size are "
+        f"expected, given chance and the ordinary variation between trusts or departments. Among trusts the "
+        f"marks show which lie outside the {outer} limits; among departments they show the statuses."
+    )
+    if example:
+        caption += (
+            f" {example} is an example: the first, by {ordered_by}, with flags of both kinds, else with any."
+        )
+    return caption
+
+
+def _funnel_legend(panels: Sequence[Funnel], label: str) -> tuple[tuple[Kind, str], ...]:
+    """The marks that occur."""
+    words: tuple[tuple[Kind, str], ...] = (
+        *((kind_of(status), status) for status in names.STATUSES),
+        ("dark-above", "trust above the limits"),
+        ("bright-above", "trust above the limits"),
+        ("bright-below", "trust below the limits"),
+        ("dark-below", "trust below the limits"),
+        ("here", f"{label}, within the limits"),
+        ("plain", "trust within the limits"),
+    )
+    found = {point.kind for panel in panels for point in panel.points}
+    return tuple((kind, said) for kind, said in words if kind in found)
+
+
+def example_trust(subject: Subject) -> int:
+    """The first trust by label with spots of both kinds, else with a spot, else the first: no choice by performance."""
+    trust = subject.cells.cell_trust
+    held = [set(trust[subject.status == status].tolist()) for status in (names.DARK, names.BRIGHT)]
+    for candidates in (held[0] & held[1], held[0] | held[1]):
+        if candidates:
+            return min(candidates)
+    return 0
+
+
+def rating_sentences(subject: Subject, cells: IntArray | None = None) -> list[str]:
+    """How the flags, or those of some cells, stand against the ratings, in words."""
+    ratings = subject.spots.ratings
+    assert ratings is not None  # asked only where there are ratings
+    chosen = np.arange(subject.cells.n_cells) if cells is None else cells
+    against = subject.table["rating_status"].to_numpy(dtype=str)[chosen]
+    rated = against != names.NOT_RATED
+    status = subject.status[chosen]
+    said = [
+        sentences.against_rating(
+            int(np.sum(against == names.DARK_IN_STRONG)),
+            int(np.sum(rated & (status == names.DARK))),
+            int(np.sum(against == names.BRIGHT_IN_WEAK)),
+            int(np.sum(rated & (status == names.BRIGHT))),
+            by_department=ratings.by_department,
+        )
+    ]
+    if subject.spots.rating_uses_outcome:
+        said.append(sentences.rating_not_independent())
+    return said
+
+
+def rating_explained(subject: Subject) -> list[str]:
+    """How much the ratings account for, in words."""
+    ratings = subject.spots.ratings
+    assert ratings is not None  # asked only where there are ratings
+    unit, band = (
+        ("trust", ratings.trust_band) if ratings.trust_band is not None else ("department", ratings.cell_band)
+    )
+    if len(ratings.levels) < 2:
+        return [sentences.rating_explains_nothing(ratings.levels[0], unit)]
+    explains = subject.rating_explains
+    shares = _estimates(explains, "share")
+    said = [
+        sentences.rating_explains(shares["trust_and_department"], shares.get("trust")),
+        sentences.rating_reversed(
+            Estimate(*explains.attrs["p_reversed"]), by_department=ratings.by_department
+        ),
+    ]
+    unrated = int(np.sum(band < 0))
+    if unrated:
+        said.append(sentences.unrated(unrated, len(band), f"{unit}s"))
+    return said
+
+
+def rating_heading(subject: Subject) -> str:
+    """What the section is about: the one rating of each trust, or those of its departments."""
+    own = tables.rated_by_department(subject)
+    return "Against the departments' ratings" if own else "Against the overall rating"
+
+
+def rating(subject: Subject) -> Section:
+    """Departments against the overall ratings."""
+    blocks: list[Block] = [
+        Paragraph(" ".join(rating_sentences(subject))),
+        Paragraph(" ".join(rating_explained(subject))),
+        tables.bands_table(subject),
+    ]
+    divergent = tables.divergent_table(subject)
+    if divergent.rows:
+        blocks.append(divergent)
+    return Section("rating", rating_heading(subject), tuple(blocks))
+
+
+def cannot_tell(subject: Subject, cells: IntArray | None = None, table: Table | None = None) -> Section:
+    """What cannot be told: of the nation by type, or the departments of one trust."""
+    chosen = np.arange(subject.cells.n_cells) if cells is None else cells
+    unknown = chosen[subject.status[chosen] == names.CANNOT_TELL]
+    rule = subject.spots.rule
+    said = [sentences.cannot_tell(len(unknown), len(chosen))]
+    reach = subject.numbers("detectable_ratio")[unknown]
+    reach = reach[~np.isnan(reach)]
+    if len(reach):
+        said.append(sentences.detectable(float(np.median(reach)), subject.spots.higher_is))
+    blocks: list[Block] = [
+        Paragraph(" ".join(said)),
+        Paragraph(
+            sentences.in_line(subject.count(names.IN_LINE, chosen), len(chosen), rule.margin, rule.in_line)
+        ),
+    ]
+    if table is not None and table.rows:
+        blocks.append(table)
+    return Section("cannot-tell", "What cannot be told", tuple(blocks))
+
+
+def learning(subject: Subject, trust: int | None = None) -> Section:
+    """Whom to learn from."""
+    pairs, alone = subject.pairs, subject.pairs.attrs["without_partner"]
+    if trust is None:
+        pairs = pairs.groupby([names.TRUST, names.DEPARTMENT], sort=False).head(1)
+    else:
+        code = subject.cells.trusts[trust]
+        pairs = pairs[pairs[names.TRUST] == code]
+        alone = [pair for pair in alone if pair[0] == code]
+    with_partner = len(pairs[[names.TRUST, names.DEPARTMENT]].drop_duplicates())
+    blocks: list[Block] = [Paragraph(sentences.learning(with_partner, len(alone)))]
+    if with_partner:
+        blocks.append(
+            Paragraph(
+                "A pair is an invitation to talk, not a verdict: the two departments do the same kind of work, and the "
+                "table says how probable it is that one of them truly gets better results."
+            )
+        )
+        blocks.append(tables.pairs_table(subject, pairs, trust))
+    return Section("learning", "Whom to learn from", tuple(blocks))
+
+
+def method(subject: Subject, notes: Sequence[str]) -> Section:
+    """How it was done, in plain words, and what the words mean."""
+    rule, cells = subject.spots.rule, subject.cells
+    margin = f"{rule.margin:g}"
+    counted = {
+        "poisson": f"The {subject.events} of each department are compared with the number expected from its patients.",
+        "binomial": f"The {subject.events} of each department are compared with the number of its patients"
+        + (", and with the number expected from their case mix." if cells.expected is not None else "."),
+        "normal": "Each department is described by an estimate with its standard error.",
+    }[cells.family]
+    blocks: list[Block] = [
+        Paragraph(
+            f"{counted} A hierarchical Bayesian model then separates what is due to chance, to the type of department "
+            "nationally, to the trust, and to the department within its trust. Small departments are pulled towards "
+            "the average, by as much as their numbers are uncertain, so that small numbers do not look remarkable "
+            "merely because they vary more."
+        ),
+        Paragraph(
+            f"{sentences.rule(rule.margin, rule.fdr, rule.reference)} "
+            f"{sentences.direction(subject.spots.higher_is, subject.events)}"
+        ),
+        Paragraph(
+            "A flag is a reason to look, not a finding about the quality of care: case mix, coding and what was "
+            "counted can all produce one. The absence of a flag is not a clean bill of health."
+        ),
+    ]
+    if cells.periods is not None:
+        blocks.append(
+            Paragraph(
+                "The data cover several periods. What is reported of a department is its lasting level; what was "
+                "particular to one period is set apart."
+            )
+        )
+    if notes:
+        blocks += [Paragraph("About these data:"), Bullets(tuple(notes))]
+    level = sentences.level_is(cells.family)[0].split()[1]
+    blocks.append(
+        Terms(
+            (
+                (
+                    "Dark spot, bright spot",
+                    f"A department flagged on the bad or on the good side, beyond a factor of {margin}.",
+                ),
+                (
+                    "In line",
+                    f"There is evidence that the department lies within a factor of {margin} of its comparison "
+                    f"(probability at least {rule.in_line:g}).",
+                ),
+                (
+                    "Cannot tell",
+                    "The data are too thin to say any of these. It is not good news, and not bad news.",
+                ),
+                (
+                    level.capitalize(),
+                    "What a department's results come to once chance and the national level of its type are "
+                    "allowed for; 1.00 is the same as the comparison.",
+                ),
+                *(
+                    (
+                        (
+                            f"Excess {subject.events}",
+                            f"How many more (+) or fewer (−) {subject.events} there were than at the level of "
+                            "the other departments of the same trust.",
+                        ),
+                    )
+                    if subject.counts_events
+                    else ()
+                ),
+                (
+                    "95% interval",
+                    "The range in which the true value lies with a probability of 0.95, given the model and the data.",
+                ),
+                ("Probability words", _probability_words()),
+            )
+        )
+    )
+    return Section("method", "How this was done, and what the words mean", tuple(blocks))
+
+
+def provenance(subject: Subject) -> Section:
+    """The certificate, in words. The manifest follows it in every format."""
+    certificate = subject.fit.certificate
+    said = sentences.certificate(
+        certificate.ok, certificate.method, certificate.effective_draws, certificate.message
+    )
+    return Section("provenance", "Certificate and provenance", (Paragraph(said, strong=not certificate.ok),))
+
+
+def _probability_words() -> str:
+    said = []
+    for least, phrase in words.PROBABILITY_WORDS:
+        said.append(f"{phrase}: {f'at least {least:.2f}' if least else 'below 0.01'}")
+    return "; ".join(said) + "."
+
+
+def _estimates(frame: pd.DataFrame, quantity: str) -> dict[str, Estimate]:
+    """Rows of a frame with `_lower` and `_upper` columns, by index label."""
+    columns = frame[[quantity, f"{quantity}_lower", f"{quantity}_upper"]]
+    return {
+        str(label): Estimate(*map(float, row))
+        for label, row in zip(columns.index, columns.to_numpy(), strict=True)
+    }

@@ -1,0 +1,381 @@
+"""The board pack as a page: complete, self-contained, accessible, harmless, bounded."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import brightspots as bs
+from brightspots import SettingsError, SpotRule
+from brightspots.report.pack import write_board_pack
+from tests.conftest import simulate_frame
+from tests.report.conftest import FAILS, make_fit
+from tests.report.page import Page
+
+NASTY = (
+    "<script>alert(1)</script>",
+    "Bwrdd Iechyd Prifysgol Betsi Cadwaladr – Ŵyr a’r Gŵr",
+    "=HYPERLINK(1)",
+    "x" * 200,
+)
+
+
+def write(fit, path, *, rule=None, **arguments) -> Page:
+    spots = fit.find_spots(rule)
+    return Page(write_board_pack(fit, spots, path, **arguments).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "board.html"
+
+
+@pytest.fixture
+def nation(fit, path) -> Page:
+    return write(fit, path)
+
+
+@pytest.fixture
+def one_trust(fit, path) -> Page:
+    return write(fit, path, trust="T003")
+
+
+# ---- what it says ----------------------------------------------------------------------------------------------
+
+
+def test_a_nation_has_every_section_in_order(nation):
+    headings = [element.words for element in nation.all("h2")]
+    assert headings == [
+        "In brief",
+        "Where the variation lies",
+        "Funnels: trusts, then departments",
+        "Every department at a glance",
+        "Bright and dark spots",
+        "Against the overall rating",
+        "What cannot be told",
+        "Whom to learn from",
+        "How this was done, and what the words mean",
+        "Certificate and provenance",
+    ]
+
+
+def test_ratings_of_departments_are_not_said_to_be_those_of_trusts(fit, path):
+    grade = fit.table.extras["rating"].astype(object).to_numpy().copy()
+    grade[::2] = "Inadequate"
+    cells = fit.table.cells
+    frame = pd.DataFrame(
+        {"trust": cells.trusts[cells.cell_trust], "department": cells.departments[cells.cell_department]}
+    )
+    spots = fit.find_spots(rating=frame.assign(rating=grade).iloc[6:])
+    nation = Page(write_board_pack(fit, spots, path).read_text(encoding="utf-8"))
+    one = Page(write_board_pack(fit, spots, path, trust="T003").read_text(encoding="utf-8"))
+    for page in (nation, one):
+        assert "Against the departments' ratings" in page.text
+        assert "6 of 72 departments have no rating" in page.text
+        assert "overall rating of their trust" not in page.text
+        assert "Overall rating" not in page.text
+    unrated = Page(write_board_pack(fit, spots, path, trust="T000").read_text(encoding="utf-8"))
+    assert "T000 has no overall rating in these data" not in unrated.text
+    assert "T000 has no rating in these data" in unrated.text
+
+
+def test_a_trust_leads_with_its_own_spots(one_trust, fit):
+    headings = [element.words for element in one_trust.all("h2")]
+    assert headings[:3] == ["In brief", "Dark spots and bright spots", "Every department"]
+    own = fit.find_spots().table.query("trust == 'T003'")
+    for department, status in zip(own["department"], own["status"], strict=True):
+        if status in ("bright spot", "dark spot"):
+            assert f"{department} is a {status}: its level is" in one_trust.one("spots").words
+
+
+def test_the_table_holds_every_flag_with_its_numbers(nation, fit):
+    spots = fit.find_spots()
+    words = nation.one("spots-table").words
+    flagged = pd.concat([spots.dark, spots.bright])
+    assert len(flagged) > 5
+    for row in flagged.itertuples():
+        ratio = f"{row.own_ratio:.2f} ({row.own_ratio_lower:.2f} to {row.own_ratio_upper:.2f})"
+        assert re.search(f"{row.trust} ?{row.department} ?{row.status} ?{re.escape(ratio)}", words), row
+
+
+def test_the_mosaic_agrees_with_the_table(nation, fit):
+    spots = fit.find_spots()
+    cells = [
+        element
+        for element in nation.all("td")
+        if element["class"] in ("bright", "dark") and "grid" in str(nation.source)
+    ]
+    counts = spots.table["status"].value_counts()
+    assert sum(cell["class"] == "bright" for cell in cells) == counts["bright spot"]
+    assert sum(cell["class"] == "dark" for cell in cells) == counts["dark spot"]
+
+
+def test_bright_and_dark_swap_with_the_direction(fit, fit_where_more_is_better):
+    worse, better = fit.find_spots(), fit_where_more_is_better.find_spots()
+    assert len(worse.dark) == len(better.bright) > 0
+
+
+def test_where_more_is_better_the_page_says_so(fit_where_more_is_better, path):
+    page = write(fit_where_more_is_better, path, events="survivors")
+    assert "More survivors than elsewhere count as bright, fewer as dark." in page.text
+
+
+def test_words_that_overclaim_do_not_occur(nation, one_trust):
+    for page in (nation, one_trust):
+        for word in (
+            "significan",
+            "league",
+            "rank",
+            "worst",
+            r"best\b",
+            "no concern",
+            "satisfactory",
+            r"prove[sdn]?\b",
+        ):
+            assert not re.search(rf"\b{word}", page.text.lower()), word
+
+
+def test_without_a_rating_there_is_no_rating_section(path):
+    page = write(make_fit(simulate_frame(12, 6).drop(columns="rating")), path)
+    assert "Against the overall rating" not in page.text
+    assert "Overall rating" not in page.text
+
+
+def test_a_rating_built_from_the_outcome_is_called_an_echo(fit, path):
+    spots = fit.find_spots(rating_uses_outcome=True)
+    write_board_pack(fit, spots, path)
+    assert "partly an echo" in Page(path.read_text(encoding="utf-8")).one("rating").words
+
+
+def test_a_trust_with_one_department_is_explained(path):
+    frame = simulate_frame(12, 6)
+    frame = frame[(frame["trust"] != "T003") | (frame["department"] == "D02")]
+    page = write(make_fit(frame), path, trust="T003")
+    assert "D02 is the only department of T003" in page.text
+    assert "no other department" in page.one("departments-table").words
+    assert not re.search(r"\bnan\b", page.text.lower())
+
+
+def test_an_unearned_certificate_is_said_before_anything_else(path):
+    page = write(make_fit(simulate_frame(12, 6), certificate=FAILS), path)
+    assert page.text.index("Do not rely on these numbers yet") < page.text.index("In brief")
+    assert "R-hat 1.130 exceeds 1.01" in page.text
+
+
+def test_a_list_without_flags_is_not_a_reassurance(path):
+    page = write(make_fit(simulate_frame(12, 6), sd=0.001), path, rule=SpotRule(margin=3.0))
+    assert "None of the 72 departments stands out" in page.text
+    assert "There is no dark spot" in page.one("learning").words
+    assert not [element for element in page.elements if element["id"] == "spots-table"]
+
+
+def test_suppressed_counts_are_said(path):
+    frame = simulate_frame(12, 6)
+    small = frame["observed"] < 25
+    frame = frame.assign(
+        observed_lower=frame["observed"].where(~small, 0), observed_upper=frame["observed"].where(~small, 24)
+    )
+    frame["observed"] = frame["observed"].where(~small).astype(float)
+    page = write(make_fit(frame), path)
+    assert f"{small.sum()} of 72 counts are withheld" in page.one("funnel").words
+
+
+def test_proportions_and_estimates_have_packs_too(path):
+    frame = simulate_frame(12, 6)
+    people = frame.assign(denominator=(frame["expected"] * 20).round() + 50).drop(columns="expected")
+    page = write(make_fit(people, family="binomial", denominator="denominator"), path)
+    assert "its odds" in page.text or "Odds" in page.text
+    rng = np.random.default_rng(0)
+    estimates = frame[["trust", "department"]].assign(
+        estimate=rng.normal(0, 0.2, len(frame)), standard_error=0.1
+    )
+    page = write(
+        make_fit(estimates, family="normal", estimate="estimate", standard_error="standard_error"), path
+    )
+    assert "Excess" not in page.text
+
+
+def test_compared_with_peers_the_page_speaks_of_peers(fit, path):
+    page = write(fit, path, rule=SpotRule(reference="peers"), trust="T003")
+    assert "the same department in other trusts" in page.one("method").words
+
+
+def test_notes_and_titles_are_carried(fit, path):
+    page = write(fit, path, title="Annual report", notes=["Simulated: no real trust."])
+    assert page.all("h1")[0].words == page.all("title")[0].words == "Annual report"
+    assert "Simulated: no real trust." in page.one("method").words
+
+
+# ---- what it is ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["nation", "one_trust"])
+def test_nothing_is_loaded_from_anywhere(kind, request):
+    page = request.getfixturevalue(kind)
+    for element in page.elements:
+        for name in ("src", "href", "action", "data", "poster", "srcset", "xlink:href"):
+            target = element[name]
+            assert target is None or target.startswith("#") or target == "data:,", element
+        assert element["style"] is None, "a style attribute would break the policy"
+        assert not [name for name in element.attributes if name.startswith("on")]
+    assert not re.search(r"url\(|@import|https?://|fetch\(|XMLHttp", page.source)
+
+
+def test_the_policy_allows_exactly_what_the_page_holds(nation):
+    metas = [e for e in nation.all("meta") if e["http-equiv"] == "Content-Security-Policy"]
+    policy = metas[0]["content"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    for tag, directive in (("style", "style-src"), ("script", "script-src")):
+        inline = re.findall(rf"<{tag}>(.*?)</{tag}>", nation.source, re.S)
+        assert len(inline) == 1
+        digest = base64.b64encode(hashlib.sha256(inline[0].encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}'" in policy
+
+
+@pytest.mark.parametrize("kind", ["nation", "one_trust"])
+def test_structure_that_assistive_technology_needs(kind, request):
+    page = request.getfixturevalue(kind)
+    assert page.all("html")[0]["lang"] == "en-GB"
+    assert len(page.all("h1")) == len(page.all("main")) == len(page.all("nav")) == 1
+    levels = [int(e.tag[1]) for e in page.elements if re.fullmatch("h[1-6]", e.tag)]
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    identifiers = [e["id"] for e in page.elements if e["id"]]
+    assert len(identifiers) == len(set(identifiers))
+    for link in page.all("a"):
+        page.one(link["href"].removeprefix("#"))
+    assert len(page.all("table")) == len(page.all("caption"))
+    assert all(e["scope"] in ("row", "col") for e in page.all("th"))
+    for drawing in page.all("svg"):
+        assert drawing["aria-hidden"] == "true" or drawing["aria-label"]
+    for element in page.elements:
+        for name in ("aria-labelledby", "aria-describedby"):
+            if element[name]:
+                page.one(element[name])
+    scrolling = [e for e in page.elements if e["class"] == "scroll"]
+    assert scrolling
+    assert all(e["tabindex"] == "0" and e["role"] == "region" for e in scrolling)
+
+
+def test_every_point_says_what_it_is_without_the_pointer(one_trust):
+    points = [e for e in one_trust.all("g") if (e["class"] or "").startswith("pt ")]
+    assert len(points) == 12 + 6
+    assert all(re.search(r"observed, .* expected, ratio", e["aria-label"]) for e in points)
+    assert len([e for e in points if e["aria-label"].startswith("D0")]) == 6
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper", "least"),
+    [
+        ("#212b32", "#ffffff", 7.0), ("#4c6272", "#ffffff", 4.5), ("#4c6272", "#f0f4f5", 4.5),
+        ("#005eb8", "#ffffff", 4.5), ("#ffffff", "#005eb8", 4.5), ("#000000", "#e46c0a", 4.5),
+        ("#5d6d78", "#ffffff", 4.5), ("#212b32", "#c5ced3", 4.5), ("#e46c0a", "#ffffff", 3.0),
+    ],
+)  # fmt: skip
+def test_contrast(nation, ink, paper, least):
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    short = {"#ffffff": "#fff", "#000000": "#000"}
+    assert short.get(ink, ink) in nation.source
+    assert short.get(paper, paper) in nation.source
+    light, dim = sorted((luminance(ink), luminance(paper)), reverse=True)
+    assert (light + 0.05) / (dim + 0.05) >= least
+
+
+@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("trust", [False, True])
+def test_labels_from_data_are_text_and_nothing_else(named_frame, path, text, trust):
+    page = write(make_fit(named_frame(text)), path, trust=text if trust else None)
+    assert len(page.all("script")) == 2
+    assert text in page.text
+    rows = [e.words for e in page.all("th") if e["scope"] == "row"]
+    assert trust or text in rows
+    assert not trust or page.all("h1")[0].words == f"Bright and dark spots: {text}"
+
+
+def test_names_stand_with_their_codes(path):
+    frame = simulate_frame(12, 6)
+    frame["trust_name"] = "Ysbyty " + frame["trust"]
+    frame["department_name"] = "Adran " + frame["department"]
+    page = write(make_fit(frame), path, trust="T003")
+    assert page.all("h1")[0].words == "Bright and dark spots: Ysbyty T003 (T003)"
+    assert "Adran D02 (D02)" in page.one("departments-table").words
+
+
+def test_the_manifest_is_inside(nation, fit):
+    manifest = json.loads(re.search(r'id="manifest">(.*?)</script>', nation.source, re.S)[1])
+    assert manifest["versions"]["brightspots"] == bs.__version__
+    assert manifest["seed"] == 1
+    assert re.fullmatch("[0-9a-f]{64}", manifest["data_sha256"])
+    assert manifest["data_sha256"] in nation.one("provenance").words
+
+
+def test_the_same_fit_gives_the_same_bytes(fit, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1750000000")
+    first, second = (
+        write_board_pack(fit, fit.find_spots(), tmp_path / name) for name in ("a.html", "b.html")
+    )
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_holding_the_draws_changes_no_byte(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1750000000")
+    fit = bs.fit_hierarchy(simulate_frame(12, 6), method="integrate", draws=1_000, seed=1)
+    spots = fit.find_spots()
+    held = write_board_pack(fit, spots, tmp_path / "held.html").read_bytes()
+    monkeypatch.setattr("brightspots.report.subject.MOST_HELD", 0)
+    assert write_board_pack(fit, spots, tmp_path / "drawn.html").read_bytes() == held
+
+
+# ---- what it refuses -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".docx", ".pptx", ".pdf", ""])
+def test_other_suffixes_are_refused_with_those_that_are_not(fit, tmp_path, suffix):
+    with pytest.raises(SettingsError, match=r"\.html"):
+        write_board_pack(fit, fit.find_spots(), tmp_path / f"board{suffix}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_trust_is_refused_with_the_nearest(fit, path):
+    with pytest.raises(SettingsError, match=r"'T03' in the data; there are T003"):
+        write_board_pack(fit, fit.find_spots(), path, trust="T03")
+
+
+def test_spots_of_another_fit_are_refused(fit, path):
+    with pytest.raises(SettingsError, match="another fit"):
+        write_board_pack(fit, make_fit(simulate_frame(12, 6)).find_spots(), path)
+
+
+def test_a_missing_folder_is_said(fit, tmp_path):
+    with pytest.raises(SettingsError, match="does not exist"):
+        write_board_pack(fit, fit.find_spots(), tmp_path / "nowhere" / "board.html")
+
+
+# ---- how large -------------------------------------------------------------------------------------------------
+
+
+def test_a_nation_of_150_by_142_stays_small(path):
+    fit = make_fit(simulate_frame(150, 142, mean_expected=20.0), draws=100)
+    spots = fit.find_spots()
+    write_board_pack(fit, spots, path)
+    assert path.stat().st_size < 5_000_000
+
+
+def test_beyond_a_bound_the_page_says_what_it_leaves_out(path):
+    fit = make_fit(simulate_frame(230, 12), sd=0.8, draws=60)
+    page = write(fit, path)
+    flagged = int(fit.find_spots().summary()["departments"].iloc[:2].sum())
+    assert flagged > 2000
+    assert f"the 2,000 most certain of {flagged:,}" in page.one("spots-caption").words
+    assert "Of 230 trusts, 200 with a flagged department are shown." in page.one("mosaic-caption").words

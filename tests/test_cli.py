@@ -1,0 +1,498 @@
+"""The command line as a scheduler and a terminal meet it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+import brightspots as bs
+from brightspots.cli import app
+from tests.conftest import ROOT, simulate_frame
+from tests.report.conftest import FAILS, make_fit
+
+FITTED = ("departments.csv", "fit.json", "fit.nc", "partition.csv", "spots.csv", "trusts.csv")
+
+
+def run(*arguments: object, stdin: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(
+        app, [str(argument) for argument in arguments], input=stdin, catch_exceptions=False
+    )
+
+
+def shell(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A real process, as a scheduler starts one."""
+    return subprocess.run(
+        [sys.executable, "-m", "brightspots.cli", *map(str, arguments)],
+        capture_output=True, text=True, cwd=ROOT, timeout=120, env=os.environ | environment,
+    )  # fmt: skip
+
+
+def complaint(result: Result) -> str:
+    """The one line on standard error of a command that could not do what it was asked."""
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory) -> Path:
+    """A table whose trusts have leading zeros, one of them a formula to a spreadsheet."""
+    frame = simulate_frame(12, 5)
+    frame["trust"] = frame["trust"].str.replace("T0", "00").replace("0000", "=1+1")
+    path = tmp_path_factory.mktemp("cells") / "cells.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def fitted(cells, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("fitted") / "out"
+    result = run("fit", cells, "-o", out, "--draws", 1000)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> Path:
+    """A saved fit with draws that no engine made."""
+    path = tmp_path_factory.mktemp("saved") / "fit.nc"
+    make_fit(simulate_frame(12, 5)).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def uncertain(tmp_path_factory) -> Path:
+    """A saved fit that did not earn its certificate."""
+    path = tmp_path_factory.mktemp("saved") / "fit.nc"
+    make_fit(simulate_frame(12, 5), certificate=FAILS).save(path)
+    return path
+
+
+@pytest.fixture
+def trusts(tmp_path) -> Path:
+    """One row a trust."""
+    rng = np.random.default_rng(5)
+    expected = rng.uniform(50, 900, 40).round(1)
+    table = pd.DataFrame(
+        {
+            "trust": [f"{i:03d}" for i in range(40)],
+            "observed": rng.poisson(expected * 1.05),
+            "expected": expected,
+        }
+    )
+    path = tmp_path / "trusts.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+# ---- fit -------------------------------------------------------------------------------------------------------
+
+
+def test_fit_writes_what_the_library_returns(fitted, cells):
+    assert sorted(path.name for path in fitted.iterdir()) == sorted(FITTED)
+    again = bs.load_fit(fitted / "fit.nc")
+    text = {"trust": str}
+    departments = pd.read_csv(fitted / "departments.csv", dtype=text)
+    expected = again.departments()
+    assert list(departments.columns) == list(expected.columns)
+    np.testing.assert_array_equal(departments["own_ratio"], expected["own_ratio"])
+    spots = pd.read_csv(fitted / "spots.csv", dtype=text)
+    assert list(spots["status"]) == list(again.find_spots().table["status"])
+    partition = pd.read_csv(fitted / "partition.csv", index_col="level")
+    pd.testing.assert_frame_equal(partition, again.variance_partition(), check_exact=True)
+    assert len(pd.read_csv(fitted / "trusts.csv")) == 12
+
+
+def test_leading_zeros_survive_and_formulas_do_not(fitted):
+    trusts = set(pd.read_csv(fitted / "spots.csv", dtype={"trust": str})["trust"])
+    assert "0001" in trusts
+    assert "1" not in trusts
+    assert "'=1+1" in trusts
+    assert "=1+1" not in trusts
+    assert "=1+1" in set(bs.load_fit(fitted / "fit.nc").trusts()["trust"])
+
+
+def test_the_manifest_says_how_to_do_it_again(fitted, cells):
+    import hashlib
+
+    written = json.loads((fitted / "fit.json").read_text(encoding="utf-8"))
+    manifest = written["manifest"]
+    assert manifest["input"]["sha256"] == hashlib.sha256(cells.read_bytes()).hexdigest()
+    assert (manifest["input"]["name"], manifest["input"]["rows"]) == ("cells.csv", 60)
+    assert manifest["seed"] == manifest["arguments"]["seed"] == 1
+    assert manifest["arguments"]["draws"] == 1000
+    assert manifest["versions"]["brightspots"] == bs.__version__
+    assert written["certificate"]["ok"] is True
+    assert written["seconds"] > 0
+    assert written["expected_false_flags"] >= 0
+    assert sum(written["spots"].values()) == written["cells"] == 60
+
+
+def test_json_is_one_object_and_nothing_else(cells, tmp_path):
+    result = run("fit", cells, "-o", tmp_path / "out", "--draws", 1000, "--json")
+    assert result.exit_code == 0
+    printed = json.loads(result.stdout)
+    assert printed == json.loads((tmp_path / "out" / "fit.json").read_text(encoding="utf-8"))
+
+
+def test_the_same_seed_gives_the_same_numbers(cells, fitted, tmp_path):
+    run("fit", cells, "-o", tmp_path / "out", "--draws", 1000)
+    for name in ("departments.csv", "partition.csv", "spots.csv", "trusts.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (fitted / name).read_bytes()
+
+
+def test_every_kind_of_file_gives_the_same_fit(cells, fitted, tmp_path):
+    frame = pd.read_csv(cells, dtype={"trust": str})
+    frame.to_parquet(tmp_path / "cells.parquet")
+    frame.to_csv(tmp_path / "cells.tsv", sep="\t", index=False)
+    (tmp_path / "cells.csv.gz").write_bytes(gzip.compress(cells.read_bytes()))
+    (tmp_path / "bom.csv").write_bytes(b"\xef\xbb\xbf" + cells.read_bytes())
+    for name in ("cells.parquet", "cells.tsv", "cells.csv.gz", "bom.csv"):
+        assert run("fit", tmp_path / name, "-o", tmp_path / "out", "--draws", 1000, "--force").exit_code == 0
+        assert (tmp_path / "out" / "spots.csv").read_bytes() == (fitted / "spots.csv").read_bytes(), name
+
+
+def test_excel_is_read_with_its_leading_zeros(tmp_path):
+    pytest.importorskip("openpyxl")
+    frame = simulate_frame(12, 5)
+    frame["trust"] = frame["trust"].str.replace("T", "0")
+    path, out = tmp_path / "cells.xlsx", tmp_path / "out"
+    frame.to_excel(path, sheet_name="data", index=False)
+    result = run("fit", path, "--sheet", "data", "-o", out, "--draws", 1000)
+    assert result.exit_code == 0, result.output
+    assert list(pd.read_csv(out / "spots.csv", dtype=str)["trust"]) == list(frame["trust"])
+    assert "no sheet 'none'; it has 'data'" in complaint(
+        run("fit", path, "--sheet", "none", "-o", out, "--force")
+    )
+
+
+def test_standard_input_is_read(cells, fitted, tmp_path):
+    result = run("fit", "-", "-o", tmp_path / "out", "--draws", 1000, stdin=cells.read_bytes())
+    assert result.exit_code == 0
+    assert (tmp_path / "out" / "spots.csv").read_bytes() == (fitted / "spots.csv").read_bytes()
+
+
+def test_parquet_comes_out_where_asked_for(cells, tmp_path):
+    assert run("fit", cells, "-o", tmp_path, "--format", "parquet", "--draws", 1000).exit_code == 0
+    assert len(pd.read_parquet(tmp_path / "departments.parquet")) == 60
+
+
+def test_columns_may_have_any_name(cells, tmp_path):
+    frame = pd.read_csv(cells, dtype={"trust": str})
+    names = {
+        "trust": "Provider",
+        "department": "Specialty",
+        "observed": "Deaths",
+        "expected": "E",
+        "rating": "Stars",
+    }
+    frame.rename(columns=names).to_csv(tmp_path / "cells.csv", index=False)
+    result = run(
+        "fit", tmp_path / "cells.csv", "-o", tmp_path / "out", "--trust-column", "Provider", "--department-column",
+        "Specialty", "--observed", "Deaths", "--expected", "E", "--rating", "Stars", "--draws", 1000,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert pd.read_csv(tmp_path / "out" / "spots.csv")["rating"].notna().all()
+
+
+def test_ratings_may_come_from_a_table_of_their_own(cells, tmp_path):
+    frame = pd.read_csv(cells, dtype={"trust": str})
+    ratings = frame[["trust"]].drop_duplicates().assign(rating=[1.0, 2.0, np.nan] * 4)
+    ratings.to_csv(tmp_path / "ratings.csv", index=False)
+    result = run(
+        "fit", cells, "-o", tmp_path / "out", "--ratings-file", tmp_path / "ratings.csv", "--draws", 1000
+    )
+    assert result.exit_code == 0, result.output
+    assert set(pd.read_csv(tmp_path / "out" / "spots.csv", dtype=str)["rating"].dropna()) == {"1", "2"}
+
+
+def test_a_table_of_ratings_may_name_departments(cells, tmp_path):
+    frame = pd.read_csv(cells, dtype={"trust": str, "department": str})
+    rated = frame.drop_duplicates(["trust", "department"])[["trust", "department"]]
+    rated.assign(rating=[1, 2, 3] * (len(rated) // 3)).to_csv(tmp_path / "ratings.csv", index=False)
+    result = run(
+        "fit", cells, "-o", tmp_path / "out", "--ratings-file", tmp_path / "ratings.csv",
+        "--rating-order", "3,2,1", "--draws", 1000,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    written = pd.read_csv(tmp_path / "out" / "spots.csv", dtype={"trust": str, "department": str})
+    expected = rated.assign(rating=[1, 2, 3] * (len(rated) // 3)).merge(written, on=["trust", "department"])
+    assert (expected["rating_x"] == expected["rating_y"]).all()
+
+
+def test_nothing_is_replaced_unasked(fitted, cells):
+    before = {path: path.read_bytes() for path in fitted.iterdir()}
+    assert "would be overwritten; pass --force" in complaint(run("fit", cells, "-o", fitted))
+    assert {path: path.read_bytes() for path in fitted.iterdir()} == before
+
+
+# ---- bad input -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda f: f.drop(columns="expected"), "expected"),
+        (lambda f: f.assign(observed=f["observed"] - 1000), "negative"),
+        (lambda f: f.assign(observed="many"), "column 'observed'"),
+        (lambda f: pd.concat([f, f]), "the same cell appears more than once"),
+        (lambda f: f.head(0), "no rows"),
+    ],
+)
+def test_bad_tables_end_with_one_clear_line(cells, tmp_path, change, said):
+    path = tmp_path / "bad.csv"
+    change(pd.read_csv(cells, dtype={"trust": str})).to_csv(path, index=False)
+    assert said in complaint(run("fit", path, "-o", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("cells.csv", None, "there is no file"),
+        ("cells.docx", b"x", "files of this kind are not read"),
+        ("cells.csv", b"", "cannot be read as a table"),
+        ("cells.csv", "trust\nYsbyty Gŵyr\n".encode("utf-16"), "not UTF-8"),
+        ("cells.parquet", b"not parquet", "cannot be read as Parquet"),
+        ("cells.csv.gz", b"not gzip", "cannot be read"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path, name, content, said):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert said in complaint(run("fit", tmp_path / name, "-o", tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--margin", 0.5], "margin"),
+        (["--fdr", 2], "fdr"),
+        (["--rating", "stars"], "no such column"),
+        (["--period", "year", "--pool-periods"], "give one of them"),
+        (["--draws", 0], "draws"),
+    ],
+)
+def test_arguments_that_cannot_be_used(cells, tmp_path, arguments, said):
+    assert said in complaint(run("fit", cells, "-o", tmp_path / "out", *arguments))
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    (tmp_path / "cells.xlsx").write_bytes(b"PK")
+    assert "pip install 'brightspots[excel]'" in complaint(
+        run("fit", tmp_path / "cells.xlsx", "-o", tmp_path / "out")
+    )
+
+
+# ---- report ----------------------------------------------------------------------------------------------------
+
+
+def test_report_from_a_table_fits_first(cells, tmp_path):
+    result = run(
+        "report",
+        cells,
+        "-o",
+        tmp_path / "board.html",
+        "--draws",
+        1000,
+        "--events",
+        "deaths",
+        "--note",
+        "Made up.",
+    )
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "board.html").read_text(encoding="utf-8")
+    assert "cells.csv, 60 rows, SHA-256" in page
+    assert "Made up." in page
+    assert "Excess deaths" in page
+
+
+def test_report_from_a_fit_takes_one_trust(saved, tmp_path):
+    assert run("report", saved, "--trust", "T003", "-o", tmp_path / "board.html").exit_code == 0
+    assert "<h1>Bright and dark spots: T003</h1>" in (tmp_path / "board.html").read_text(encoding="utf-8")
+    assert "there is no trust 'T3'" in complaint(
+        run("report", saved, "--trust", "T3", "-o", tmp_path / "b.html")
+    )
+    assert not (tmp_path / "b.html").exists()
+
+
+def test_each_trust_has_a_pack(saved, tmp_path):
+    result = run("report", saved, "--each-trust", "-o", tmp_path / "packs", "--json")
+    assert result.exit_code == 0
+    assert len(list((tmp_path / "packs").glob("*.html"))) == len(json.loads(result.stdout)["files"]) == 12
+
+
+def test_a_saved_fit_cannot_be_fitted_otherwise(saved, tmp_path):
+    said = complaint(run("report", saved, "-o", tmp_path / "board.html", "--seed", 2))
+    assert "fitted already" in said
+
+
+@pytest.mark.parametrize("suffix", [".docx", ".pptx", ""])
+def test_packs_of_other_kinds_are_refused(saved, tmp_path, suffix):
+    assert ".html" in complaint(run("report", saved, "-o", tmp_path / f"board{suffix}"))
+
+
+def test_a_file_that_is_no_fit_is_refused(tmp_path):
+    (tmp_path / "fit.nc").write_bytes(b"not netCDF")
+    complaint(run("report", tmp_path / "fit.nc", "-o", tmp_path / "board.html"))
+
+
+# ---- funnel ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_funnels_are_drawn_with_their_provenance_inside(trusts, tmp_path, suffix):
+    out = tmp_path / f"funnel{suffix}"
+    result = run("funnel", trusts, "-o", out)
+    assert result.exit_code == 0, result.output
+    content = out.read_bytes()
+    assert b"sha256" in content
+    assert len(content) > 5_000
+
+
+def test_the_limits_of_the_table_are_those_of_the_library(trusts, tmp_path):
+    result = run("funnel", trusts, "-o", tmp_path / "f.png", "--table", tmp_path / "limits.csv", "--json")
+    assert result.exit_code == 0, result.output
+    frame = pd.read_csv(trusts, dtype={"trust": str})
+    limits = bs.funnel_limits(frame["observed"], frame["expected"])
+    written = pd.read_csv(tmp_path / "limits.csv", dtype={"trust": str})
+    assert list(written["trust"]) == list(frame["trust"])
+    np.testing.assert_array_equal(written["upper_99.8"], limits.table["upper_99.8"])
+    assert sum(json.loads(result.stdout)["zones"].values()) == 40
+
+
+def test_repeated_trusts_are_added_up_only_where_asked(trusts, tmp_path):
+    frame = pd.read_csv(trusts, dtype={"trust": str})
+    pd.concat([frame, frame]).to_csv(trusts, index=False)
+    assert "the same trust appears more than once" in complaint(
+        run("funnel", trusts, "-o", tmp_path / "f.png")
+    )
+    result = run("funnel", trusts, "-o", tmp_path / "f.png", "--sum", "--json")
+    assert json.loads(result.stdout)["trusts"] == 40
+
+
+def test_a_fit_draws_its_own_funnels(saved, tmp_path):
+    assert run("funnel", saved, "-o", tmp_path / "nation.png").exit_code == 0
+    assert run("funnel", saved, "--trust", "T003", "-o", tmp_path / "trust.png").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "f.jpg"], ".png, .svg, .pdf"),
+        (["-o", "f.png", "--levels", "most"], "--levels takes numbers"),
+        (["-o", "f.png", "--levels", "95"], "levels"),
+        (["-o", "f.png", "--observed", "deaths"], "column 'deaths'"),
+        (["-o", "f.png", "--trust", "001"], "--highlight"),
+        (["-o", "nowhere/f.png"], "does not exist"),
+    ],
+)
+def test_funnels_that_cannot_be_drawn(trusts, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    assert said in complaint(run("funnel", trusts, *arguments))
+    assert list(tmp_path.iterdir()) == [trusts]
+
+
+# ---- readers, version, demo ------------------------------------------------------------------------------------
+
+
+def test_every_reader_is_listed():
+    listed = run("readers").stdout
+    for name in bs.__all__:
+        if name.startswith("read_"):
+            assert name.removeprefix("read_").replace("_", "-") in listed
+
+
+def test_an_unknown_reader_is_refused_with_those_there_are():
+    assert "ny-iqi" in complaint(run("readers", "nyiqi", "x.csv", "-o", "y.csv"))
+
+
+@pytest.mark.real
+def test_a_published_file_becomes_a_table(real_data, tmp_path):
+    out = tmp_path / "cells.csv"
+    result = run("readers", "ny-iqi", real_data / "ny_iqi_2009_2014.csv", "-o", out)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "cells.json").exists()
+    assert pd.read_csv(out, dtype={"trust": str})["trust"].nunique() == 197
+
+
+def test_versions_are_told():
+    assert json.loads(run("version", "--json").stdout)["brightspots"] == bs.__version__
+    assert run("--version").stdout.strip() == bs.__version__
+
+
+def test_the_demonstration_writes_a_pack_and_funnels(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run("demo")
+    assert result.exit_code == 0, result.output
+    assert "Certificate" in result.stdout
+    assert "share of variance" in result.stdout
+    assert "dark spots" in result.stdout
+    written = sorted(path.suffix for path in (tmp_path / "demo").iterdir())
+    assert written == [".html", ".html", ".png", ".png"]
+    assert "no real trust, no real patient" in (tmp_path / "demo" / "board.html").read_text(encoding="utf-8")
+    assert "would be overwritten" in complaint(run("demo"))
+
+
+# ---- processes -------------------------------------------------------------------------------------------------
+
+
+def test_status_0(saved, tmp_path):
+    done = shell("report", saved, "-o", tmp_path / "board.html", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["files"]["pack"].endswith("board.html")
+
+
+def test_status_2(tmp_path):
+    done = shell("fit", tmp_path / "none.csv", "-o", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: there is no file")
+    assert "Traceback" not in done.stderr
+
+
+def test_status_2_for_arguments_that_do_not_exist():
+    done = shell("fit", "--marign", "1.2")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_status_3_with_the_results_written_and_marked(uncertain, tmp_path):
+    done = shell("report", uncertain, "-o", tmp_path / "board.html", "--json")
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["certificate"]["ok"] is False
+    assert "did not earn its certificate" in done.stderr
+    assert "Do not rely on these numbers yet" in (tmp_path / "board.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", [["--help"], ["fit", "--help"], ["version"]])
+def test_help_loads_no_numerical_library(command):
+    code = (
+        "import sys; from brightspots.cli import main; sys.argv = ['brightspots', *sys.argv[1:]]\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print([name for name in ('pandas', 'scipy', 'matplotlib', 'pymc') if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr.strip() == "[]"
+
+
+def test_an_integrated_fit_never_imports_pymc(cells, tmp_path):
+    code = (
+        "import sys; from brightspots.cli import main; sys.argv = ['brightspots', *sys.argv[1:]]\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print([name for name in ('pymc', 'arviz', 'matplotlib') if name in sys.modules], file=sys.stderr)"
+    )
+    arguments = ["fit", str(cells), "-o", str(tmp_path / "out"), "--method", "integrate"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr.strip() == "[]"

@@ -1,0 +1,75 @@
+"""Files: whole or not at all, and harmless."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brightspots import SettingsError
+from brightspots.exports import atomic_path, neutralise, refuse_to_overwrite, to_json, write_table, write_text
+
+
+def test_a_failing_writer_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+
+    def fail() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_have_the_rights_that_others_would_get(tmp_path):
+    write_text(tmp_path / "ours.txt", "")
+    (tmp_path / "usual.txt").write_text("")
+    assert (tmp_path / "ours.txt").stat().st_mode == (tmp_path / "usual.txt").stat().st_mode
+
+
+def test_overwriting_is_refused_by_name(tmp_path):
+    write_text(tmp_path / "a.txt", "")
+    with pytest.raises(SettingsError, match=r"a\.txt would be overwritten"):
+        refuse_to_overwrite([tmp_path / "a.txt", tmp_path / "b.txt"], force=False)
+    refuse_to_overwrite([tmp_path / "a.txt"], force=True)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+44", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1"])
+def test_formulas_are_neutralised(text):
+    assert neutralise(text) == f"'{text}"
+
+
+def test_numbers_are_not_text(tmp_path):
+    frame = pd.DataFrame({"trust": ["=A", "B"], "=x": [-1.5, math.nan], "n": [-1, 2], "rating": [None, "-"]})
+    write_table(frame, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text() == "trust,'=x,n,rating\n'=A,-1.5,-1,\nB,,2,'-\n"
+
+
+def test_categories_are_text_too(tmp_path):
+    write_table(pd.DataFrame({"rating": pd.Categorical(["=Good", None])}), tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text() == 'rating\n\'=Good\n""\n'
+
+
+def test_numbers_keep_their_precision(tmp_path):
+    value = 1 / 3 + 1e-16
+    write_table(pd.DataFrame({"x": [value]}), tmp_path / "a.csv")
+    assert pd.read_csv(tmp_path / "a.csv")["x"][0] == value
+
+
+def test_parquet_keeps_text_as_it_is(tmp_path):
+    frame = pd.DataFrame({"trust": ["=A"]})
+    frame.attrs["note"] = object()
+    write_table(frame, tmp_path / "a.parquet")
+    assert pd.read_parquet(tmp_path / "a.parquet")["trust"][0] == "=A"
+
+
+def test_json_has_no_numbers_that_parsers_refuse():
+    content = {"a": math.inf, "b": [np.float64("nan"), np.int64(3)], "c": (True, None)}
+    assert json.loads(to_json(content)) == {"a": None, "b": [None, 3], "c": [True, None]}

@@ -1,0 +1,143 @@
+"""Figures of a fit: the flags drawn are the flags listed, on one scale, for every family."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import brightspots as bs
+from brightspots import SettingsError, plots
+from tests.conftest import simulate_frame
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def fit() -> bs.HierarchyFit:
+    return bs.fit_hierarchy(simulate_frame(15, 6, sd_department=0.3), seed=1)
+
+
+FAMILIES = {
+    "poisson": {},
+    "binomial": {"denominator": "denominator"},
+    "proportion": {"denominator": "denominator", "expected": None},
+    "normal": {"family": "normal"},
+}
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def any_fit(request) -> bs.HierarchyFit:
+    frame = simulate_frame(10, 5).assign(denominator=2_000, standard_error=0.1)
+    frame["estimate"] = np.log((frame["observed"] + 0.5) / frame["expected"])
+    return bs.fit_hierarchy(frame, seed=1, **FAMILIES[request.param])
+
+
+@pytest.mark.parametrize("limits", ["hierarchical", "exact"])
+@pytest.mark.parametrize("trust", [None, "T003"])
+def test_a_funnel_is_drawn_for_every_family(any_fit, trust, limits):
+    ax = any_fit.plot_funnel(trust, limits=limits)
+    assert bs.describe(ax).startswith("Funnel plot")
+
+
+def test_trusts_are_centred_on_the_nation_and_departments_on_their_trust(any_fit):
+    national, _ = plots.trust_limits(any_fit, "hierarchical", (0.95,))
+    own, _ = plots.department_limits(any_fit, "T003", "hierarchical", (0.95,))
+    level = plots.trust_level(any_fit)[3]
+    if any_fit.table.cells.family == "normal":
+        assert (national.target, own.target) == (0.0, pytest.approx(level))
+    else:
+        assert national.target == pytest.approx(1.0)
+        assert np.sign(own.target - 1.0) == np.sign(level)
+
+
+def test_observed_over_national_expected(fit):
+    cells = fit.table.cells
+    units = plots.gather_units(cells, fit.effects.shared, cells.leaf_trust, cells.trusts)
+    np.testing.assert_allclose(
+        units.observed, simulate_frame(15, 6, sd_department=0.3).groupby("trust")["observed"].sum()
+    )
+    by_hand = np.exp(
+        fit.effects.shared.intercept.mean()
+        + fit.effects.shared.type_effect.mean(axis=0)[cells.cell_department]
+    )
+    np.testing.assert_allclose(units.expected, np.bincount(cells.cell_trust, cells.size * by_hand))
+
+
+def test_hierarchical_limits_are_wider_than_chance_alone(fit):
+    wide, _ = plots.trust_limits(fit, "hierarchical", (0.95,))
+    narrow, _ = plots.trust_limits(fit, "exact", (0.95,))
+    assert np.all(wide.table["upper_95"] > narrow.table["upper_95"])
+    assert np.all(wide.table["lower_95"] < narrow.table["lower_95"])
+
+
+def test_the_departments_drawn_carry_the_statuses_listed(fit):
+    spots = fit.find_spots()
+    limits, _ = plots.department_limits(fit, "T002", "hierarchical", (0.95,))
+    drawn = dict(zip(limits.table.index, plots.department_statuses(spots, "T002", limits), strict=True))
+    listed = spots.table[spots.table["trust"] == "T002"].set_index("department")["status"].to_dict()
+    assert drawn == listed
+
+
+def test_suppressed_units_are_left_out_and_counted():
+    frame = simulate_frame(8, 4).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
+    frame.loc[5, "observed"] = np.nan
+    fit = bs.fit_hierarchy(frame, seed=1)
+    limits, left_out = plots.department_limits(fit, "T001", "hierarchical", (0.95,))
+    assert (len(limits.table), left_out) == (3, 1)
+    ax = fit.plot_funnel("T001")
+    written = " ".join(text.get_text() for text in ax.figure.findobj(plt.Text))
+    assert "suppressed" in written.replace("\n", " ")
+
+
+def test_periods_have_exact_intervals_of_chance():
+    units = plots.FunnelUnits(
+        np.arange(3),
+        np.array([0.0, 15.0, 40.0]),
+        np.array([50.0, 50.0, 40.0]),
+        np.array([10.0, 10.0, 10.0]),
+        0,
+    )
+    poisson = plots.period_ratios(units, "poisson")
+    published = (
+        stats.poisson(poisson["upper"][1] * 10).cdf(15),
+        stats.poisson(poisson["lower"][1] * 10).sf(14),
+    )
+    np.testing.assert_allclose(published, 0.025)
+    assert poisson["lower"][0] == 0.0
+    binomial = plots.period_ratios(units, "binomial")
+    exact = stats.binomtest(15, 50).proportion_ci(method="exact")
+    np.testing.assert_allclose([binomial["lower"][1], binomial["upper"][1]], np.array(exact) * 5)
+    assert binomial["upper"][2] == 4.0
+
+
+def test_every_figure_is_drawn_and_described(fit):
+    years = pd.concat([simulate_frame(6, 4, seed=year).assign(period=year) for year in (2021, 2022)])
+    by_year = bs.fit_hierarchy(years.assign(rating="Good"), seed=1)
+    for ax in (
+        fit.plot_partition(),
+        fit.plot_mosaic(),
+        fit.plot_caterpillar(),
+        fit.plot_caterpillar("T001"),
+        fit.plot_rating(),
+        *fit.plot_two_stage("T001"),
+        by_year.plot_trend("T001", "D02"),
+    ):
+        assert len(bs.describe(ax)) > 40
+
+
+def test_what_cannot_be_drawn_says_why(fit):
+    with pytest.raises(SettingsError, match="no trust 'T999'; the data have 15"):
+        fit.plot_funnel("T999")
+    with pytest.raises(SettingsError, match="'hierarchical' or 'exact'"):
+        fit.plot_funnel(limits="shmi")
+    with pytest.raises(SettingsError, match="no periods"):
+        fit.plot_trend("T001", "D00")
+    with pytest.raises(SettingsError, match="no rating"):
+        bs.fit_hierarchy(simulate_frame(5, 3).drop(columns="rating"), seed=1).plot_rating()
