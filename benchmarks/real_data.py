@@ -1,0 +1,217 @@
+"""Published data sets from file to flags; writes docs/real_data.md and its funnels.
+
+    python benchmarks/real_data.py [folder of published files]
+
+The folder defaults to BRIGHTSPOTS_REAL_DATA. Every number in docs/real_data.md comes from this script.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+
+import brightspots as bs
+from brightspots import display
+
+mpl.use("Agg")
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+@dataclass(frozen=True)
+class Study:
+    """One data set, its rating if any, and how to fit it."""
+
+    key: str
+    title: str
+    introduction: str
+    data: pd.DataFrame
+    rating: pd.DataFrame | None
+    options: dict[str, object]
+    notes: tuple[str, ...]
+
+
+def studies(folder: Path) -> list[Study]:
+    """Read the published files."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", bs.DataWarning)
+        iqi = bs.read_ny_iqi(folder / "ny_iqi_2009_2014.csv")
+        hrrp = bs.read_cms_hrrp(folder / "cms_hrrp_fy2026.csv")
+        stars = bs.read_cms_ratings(folder / "cms_hospital_general_information_2026.csv")
+        rtt = bs.read_nhs_rtt(folder / "nhs_rtt_2026_01_full_extract.zip")
+        cqc = bs.read_cqc_ratings(folder / "cqc_provider_ratings_2013_2019.csv")
+    warned = tuple(str(warning.message) for warning in said)
+    return [
+        Study(
+            "ny_iqi",
+            "New York: deaths in hospital, 2009–2014",
+            "The 11 main mortality indicators of the New York State Inpatient Quality Indicators, six years pooled. The "
+            "departments are indicators, such as pneumonia or hip fracture.",
+            iqi,
+            None,
+            {"period": False},
+            tuple(iqi.attrs["notes"]),
+        ),
+        Study(
+            "ny_iqi_years",
+            "New York: the same, year by year",
+            "Three levels: hospitals, departments within them, and years within departments, so that what lasts is told from "
+            "what passes.",
+            iqi,
+            None,
+            {},
+            (),
+        ),
+        Study(
+            "cms_hrrp",
+            "United States: readmissions of Medicare patients, 2021–2024, and overall stars",
+            "The Hospital Readmissions Reduction Program, fiscal year 2026: six conditions, with the overall star rating "
+            "(1 to 5) of each hospital.",
+            hrrp,
+            stars,
+            {},
+            (*warned, *tuple(hrrp.attrs["notes"])),
+        ),
+        Study(
+            "nhs_rtt",
+            "England: waits over 18 weeks, January 2026, and ratings of the Care Quality Commission",
+            "Incomplete pathways by NHS trust and treatment function; the event is a wait of more than 18 weeks, and ratios "
+            "are odds ratios. The ratings are of 2013–2019, seven years before the waits: an illustration, not evidence.",
+            rtt,
+            cqc,
+            {},
+            tuple(rtt.attrs["notes"]),
+        ),
+    ]
+
+
+def report(study: Study) -> str:
+    """Fit one study and say what it gives, as Markdown."""
+    started = time.perf_counter()
+    fit = bs.fit_hierarchy(study.data, seed=1, **study.options)  # type: ignore[arg-type]
+    seconds = time.perf_counter() - started
+    spots = fit.find_spots(rating=study.rating)
+    cells = fit.table.cells
+    partition = fit.variance_partition()
+    trust, department = partition.loc["trust"], partition.loc["department"]
+    lines = [
+        f"## {study.title}",
+        "",
+        study.introduction,
+        f"{cells.n_trusts:,} hospitals or trusts, {cells.n_departments} departments, {cells.n_cells:,} cells; fitted in "
+        f"{seconds:.2f} s ({display.certificate_line(fit)}).",
+        "",
+        "```text",
+        display.partition_text(partition),
+        "",
+        display.shape_line(fit),
+        display.spots_line(spots),
+        "```",
+        "",
+        f"Of the variation that is not chance, {trust.share:.0%} ({trust.share_lower:.0%} to {trust.share_upper:.0%}) lies "
+        f"between hospitals and {department.share:.0%} ({department.share_lower:.0%} to {department.share_upper:.0%}) between "
+        f"departments of the same hospital{_passing(partition)}.",
+        *_rating_lines(spots),
+        *_silence(spots),
+        "",
+        *_flag_lines(spots),
+        f"![Funnel of {study.key}](images/{study.key}_funnel.png)",
+        "",
+        f"*{bs.describe(_funnel(fit, study.key))}*",
+        "",
+        *(["What the reader did:", "", *[f"- {note}" for note in study.notes], ""] if study.notes else []),
+    ]
+    return "\n".join(lines)
+
+
+def _passing(partition: pd.DataFrame) -> str:
+    if "period" not in partition.index:
+        return ""
+    period = partition.loc["period"]
+    return (
+        f"; {period.share:.0%} ({period.share_lower:.0%} to {period.share_upper:.0%}) passes, from one period to the next "
+        "within a department"
+    )
+
+
+def _rating_lines(spots: bs.Spots) -> list[str]:
+    if spots.ratings is None:
+        return []
+    explained = spots.rating_explains()
+    trust, both = explained.loc["trust"], explained.loc["trust_and_department"]
+    point, lower, upper = explained.attrs["p_reversed"]
+    crossed = spots.table["rating_status"].value_counts()
+    return [
+        "",
+        f"The overall rating explains {trust.share:.1%} ({trust.share_lower:.1%} to {trust.share_upper:.1%}) of the variance "
+        f"between hospitals and {both.share:.1%} ({both.share_lower:.1%} to {both.share_upper:.1%}) of that between departments of "
+        f"all hospitals. A random department of a higher-rated hospital is worse than a random one of a lower-rated hospital "
+        f"with probability {point:.2f} ({lower:.2f} to {upper:.2f}). "
+        f"{crossed.get('dark in strong', 0):,} dark spots lie in strongly rated hospitals, "
+        f"{crossed.get('bright in weak', 0):,} bright spots in weakly rated ones.",
+    ]
+
+
+def _silence(spots: bs.Spots) -> list[str]:
+    counts = spots.summary()["departments"]
+    silent, all_cells = int(counts["cannot tell"]), int(counts.sum())
+    return [
+        "",
+        f"Of {silent:,} of the {all_cells:,} departments nothing can be told at this margin: no flag, and no evidence that they are "
+        f"in line. {spots.expected_false_flags:.1f} of the {int(counts['bright spot'] + counts['dark spot']):,} flags are expected "
+        "to be false.",
+    ]
+
+
+def _flag_lines(spots: bs.Spots) -> list[str]:
+    table = display.spots_table(spots)
+    if not len(table):
+        return ["No department is flagged against its own hospital.", ""]
+    shown = pd.concat([table[table["status"] == status].head(5) for status in ("dark spot", "bright spot")])
+    return [
+        f"The five most certain dark and bright spots of {len(table):,} (trusts by their code):",
+        "",
+        *_markdown(shown),
+        "",
+    ]
+
+
+def _markdown(table: pd.DataFrame) -> list[str]:
+    rows = [list(table.columns), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+
+
+def _funnel(fit: bs.HierarchyFit, key: str) -> Axes:
+    ax = fit.plot_funnel()
+    (DOCS / "images").mkdir(exist_ok=True)
+    ax.figure.savefig(DOCS / "images" / f"{key}_funnel.png", dpi=90, bbox_inches="tight")
+    return ax
+
+
+def main() -> None:
+    """Write docs/real_data.md."""
+    default = os.environ.get("BRIGHTSPOTS_REAL_DATA", "../shared/data")
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else default)
+    parts = [report(study) for study in studies(folder)]
+    head = [
+        "# Published data sets, from file to flags",
+        "",
+        "Written by `benchmarks/real_data.py` from the publishers' own files, which are not part of the package (see "
+        "`docs/readers.md` for where each comes from and its licence). Run times are of one fit, data already read, on "
+        f"{os.cpu_count()} cores ({platform.machine()}, Python {platform.python_version()}), brightspots {bs.__version__}. "
+        "All fits use the default priors, a margin of 1.1 and a false discovery rate of 0.05; intervals are 95%.",
+        "",
+    ]
+    (DOCS / "real_data.md").write_text("\n".join(head + parts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
