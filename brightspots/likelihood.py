@@ -53,6 +53,11 @@ class Outcomes:
         lower, upper = cells.lower[leaves], cells.upper[leaves]
         return cls(cells.family, lower, upper, cells.size[leaves], np.flatnonzero(lower != upper))
 
+    def take(self, leaves: IntArray) -> Outcomes:
+        """Outcomes of some of the leaves."""
+        lower, upper = self.lower[leaves], self.upper[leaves]
+        return Outcomes(self.family, lower, upper, self.size[leaves], np.flatnonzero(lower != upper))
+
     def derivatives(self, predictor: FloatArray) -> Derivatives:
         """Log likelihood, slope and curvature.
 

@@ -8,8 +8,8 @@ from types import ModuleType
 COMPILE_FROM = 500_000
 
 
-def loops(integrals: int) -> ModuleType:
-    """Module with `sum_polynomials`, `integrate_polynomials` and `leaf_effects` for so many integrals."""
+def choose_loops(integrals: int) -> ModuleType:
+    """Module with the loops of `kernels` for so many integrals."""
     if integrals < COMPILE_FROM:
         from brightspots.engine import vectorised
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from brightspots.cells import Cells, FloatArray
-from brightspots.engine.expansion import MIDDLE_NODES, Expansion, draws_of, expand
+from brightspots.engine.expansion import Expansion, draws_of, expand
 from brightspots.engine.leaf import cornish_fisher, shape_of
 from brightspots.engine.polynomials import (
     TrustPolynomials,
@@ -21,7 +21,7 @@ from brightspots.engine.polynomials import (
     trust_polynomials,
 )
 from brightspots.engine.terms import Terms
-from brightspots.engine.tree import Tree
+from brightspots.engine.tree import MIDDLE_NODES, Tree
 from brightspots.parallel import map_in_order
 from brightspots.posterior import Conditional, EffectBlock, SharedDraws
 from brightspots.settings import Flat
@@ -134,7 +134,7 @@ def _department_effects(
     of_cell = band.tree.cells.cell_trust[group.cells]
     away = (trust_effect - group.centre)[of_cell - group.trusts.start]
     if group.inner is None:
-        effects: FloatArray = band.loops.leaf_effects(
+        effects: FloatArray = band.tree.loops.leaf_effects(
             group.cell,
             band.trust_reach[of_cell],
             np.ascontiguousarray(away),

@@ -6,7 +6,7 @@ import numpy as np
 
 from brightspots.cells import FloatArray, IntArray
 from brightspots.engine.expansion import Expansion
-from brightspots.engine.leaf import hermite, integrate_leaf, integrate_normal
+from brightspots.engine.leaf import hermite, integrate_normal, leaf_marginals
 from brightspots.likelihood import Derivatives, Outcomes
 
 # Nothing is saved here: a start that is off by several standard deviations still reaches the mode.
@@ -32,7 +32,7 @@ def trust_log_likelihood(expansion: Expansion, trust: int, draws: IntArray, *, n
     def of_leaves(effect: FloatArray) -> Derivatives:
         extra = (1,) * (effect.ndim - 2)
         predictor = base.reshape(*base.shape, *extra) + effect
-        inside = integrate_leaf(outcomes, predictor, sd.leaf.reshape(1, -1, *extra), nodes=nodes)
+        inside = leaf_marginals(outcomes, predictor, sd.leaf.reshape(-1, *extra), tree.loops, nodes=nodes)
         return Derivatives(*(np.add.reduceat(part, starts, axis=0) for part in inside[:3]))
 
     def spread(effect: FloatArray) -> FloatArray:

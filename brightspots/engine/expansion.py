@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from types import ModuleType
+from functools import cached_property
 
 import numpy as np
 
 from brightspots.cells import FloatArray, IntArray
-from brightspots.engine.backend import loops
 from brightspots.engine.mode import centre_effects
 from brightspots.engine.tree import Scales, Tree
 from brightspots.likelihood import Outcomes
@@ -21,14 +20,10 @@ from brightspots.posterior import SharedDraws
 
 # Standard deviations of an effect, either side of its mode, that an expansion covers.
 REACH = 5.0
-# Nodes of the quadrature over a middle level's effects.
-MIDDLE_NODES = 9
 # Logarithm of the factor by which the spread of effects may differ between draws of one expansion.
 BAND_WIDTH = 0.5
 _MOST_SCALE_NODES = 12
 _SCALE_TOLERANCE = 20.0
-# Draws of a default fit: by it and the table's size the twin that does the work is chosen, once for a whole fit.
-EXPECTED_DRAWS = 1_500
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +85,6 @@ class Expansion:
         Share of a leaf in the information on its trust.
     trust_reach, cell_reach : (T,), (C,)
         Half-widths in u and, with a middle level, in u + v.
-    loops : module
-        `kernels` or `vectorised`.
     """
 
     tree: Tree
@@ -107,7 +100,17 @@ class Expansion:
     leaf_share: FloatArray
     trust_reach: FloatArray
     cell_reach: FloatArray
-    loops: ModuleType
+
+    @cached_property
+    def border_shift(self) -> FloatArray:
+        """Border of each draw less the centre, (B, S)."""
+        return np.ascontiguousarray((self.draws.border - self.border).T)
+
+    @cached_property
+    def type_shift(self) -> FloatArray:
+        """Intercept and department type of each draw less the centre, (A, S); one row where there are no types."""
+        types = self.border_shift[self.tree.fixed.shape[1] :] if self.tree.n_types else 0.0
+        return np.atleast_2d(self.border_shift[0] + types)
 
 
 def expand(tree: Tree, draws: Draws) -> tuple[Expansion, ...]:
@@ -158,13 +161,12 @@ def _expand_band(tree: Tree, draws: Draws, members: IntArray) -> Expansion:
     usual = scales.trust**2 * least / (1.0 + scales.trust**2 * least)
     pull = np.maximum(freest - usual, usual - tightest) / np.maximum(usual, 1e-12)
     wander = np.minimum(pull * np.abs(trust), np.abs(trust) + 4.0 * widest.trust)
-    border_move = np.abs(trust_shift(tree, draws, border, leaf_share)).max(axis=1)
+    border_move = np.abs(trust_shift(tree, (draws.border - border).T, leaf_share)).max(axis=1)
     trust_reach = REACH * trust_sd + wander + (1.0 - tightest) * border_move
     sds, basis = _scale_nodes(draws.scales.leaf, cells.n_leaves)
     return Expansion(
         tree, draws, members, border, trust, cell, information, linear - information * at, sds, basis, leaf_share,
         trust_reach, trust_reach[cells.cell_trust] + REACH * (cell_sd - trust_sd[cells.cell_trust]),
-        loops(cells.n_leaves * EXPECTED_DRAWS * (MIDDLE_NODES if tree.has_middle else 1)),
     )  # fmt: skip
 
 
@@ -178,9 +180,9 @@ def _trust_information(tree: Tree, information: FloatArray, scales: Scales) -> t
 
 
 def trust_shift(
-    tree: Tree, draws: Draws, centre: FloatArray, share: FloatArray, leaves: slice = slice(None)
+    tree: Tree, border_shift: FloatArray, share: FloatArray, leaves: slice = slice(None)
 ) -> FloatArray:
-    """Border of each draw less its centre, averaged over the leaves of each trust, (T', S)."""
+    """Border of each draw less its centre, (B, S), averaged over the leaves of each trust, (T', S)."""
     cells, n_fixed = tree.cells, tree.fixed.shape[1]
     trusts = cells.leaf_trust[leaves] - cells.leaf_trust[leaves][0]
     count = int(trusts[-1]) + 1
@@ -193,7 +195,7 @@ def trust_shift(
         load[:, n_fixed:] = np.bincount(at, weights=share[leaves], minlength=count * tree.n_types).reshape(
             count, -1
         )
-    return np.asarray(load @ (draws.border - centre).T)
+    return np.asarray(load @ border_shift)
 
 
 def _scale_nodes(sd: FloatArray, n_leaves: int) -> tuple[FloatArray, FloatArray]:

@@ -1,4 +1,4 @@
-"""The three loops in which a fit spends its time, compiled.
+"""The loops in which a fit spends its time, compiled.
 
 Each has a twin in plain NumPy (`vectorised.py`), which small tables use so as not to wait for a
 compiler; tests hold the two to the same numbers. Compiled code is kept on disk, so a machine compiles once.
@@ -33,8 +33,120 @@ def _compiled(signature: str) -> Callable[[Function], Function]:
     return decorate
 
 
-@_compiled("f8[:,:,::1](f8[:,:,::1], f8[:,::1], f8[::1], f8[::1], f8[::1], f8[::1], f8[:,::1], i8[::1])")
-def sum_polynomials(table, basis, information, slope, variance, reach, shift, bounds):  # type: ignore[no-untyped-def]
+@_compiled("f8[:,:,::1](i8, f8[::1], f8[::1], f8[:,::1], f8[::1], f8[::1], f8[::1])")
+def leaf_marginals(family, count, size, predictor, sd, points, log_weights):  # type: ignore[no-untyped-def]
+    """Log marginal likelihood of exact counts, and its derivatives, as `leaf.integrate_leaf` defines them.
+
+    Parameters
+    ----------
+    family : int
+        Position in `leaf.COUNT_FAMILIES`.
+    count, size : (L,)
+    predictor : (L, M)
+    sd : (M,)
+        Of the leaf effect; may be 0.
+    points, log_weights : (nodes,)
+        Symmetric about 0, as from `leaf.hermite`.
+
+    Returns
+    -------
+    (4, L, M)
+        Value, slope, curvature, and variance of the standardised effect.
+    """
+    leaves, width_of = predictor.shape
+    n_nodes = len(points)
+    out = np.empty((4, leaves, width_of))
+    effect, log = np.empty(n_nodes), np.empty(n_nodes)
+    means, variances = np.empty(n_nodes), np.empty(n_nodes)
+    for leaf in range(leaves):
+        y, n = count[leaf], size[leaf]
+        if family == 0:
+            guess, information = math.log(y + 0.5), y + 0.5
+        else:
+            share = (y + 0.5) / (n + 1.0)
+            guess, information = math.log(share) - math.log1p(-share), n * share * (1.0 - share)
+        for column in range(width_of):
+            centre, spread = predictor[leaf, column], sd[column]
+            mode = spread * information * (guess - centre) / (1.0 + spread * spread * information)
+            bend = 1.0
+            for step in range(5):
+                at = centre + spread * mode
+                if family == 0:
+                    mean = math.exp(min(at, 300.0))
+                    variance = mean
+                else:
+                    share = 1.0 / (1.0 + math.exp(-at)) if at > -700.0 else 0.0
+                    mean = n * share
+                    variance = mean * (1.0 - share)
+                bend = 1.0 + spread * spread * variance
+                move = (spread * (y - mean) - mode) / bend
+                if step == 4 or abs(move) * math.sqrt(bend) < 1e-3:
+                    break
+                mode += min(max(move, -8.0), 8.0)
+            width = 1.0 / math.sqrt(bend)
+            peak = -1e300
+            for node in range(n_nodes):
+                z = mode + width * points[node]
+                at = centre + spread * z
+                if family == 0:
+                    mean = math.exp(min(at, 300.0))
+                    value = y * at - mean
+                    variance = mean
+                else:
+                    small = math.exp(-abs(at))
+                    share = (1.0 if at > 0.0 else small) / (1.0 + small)
+                    mean = n * share
+                    value = y * at - n * (max(at, 0.0) + math.log1p(small))
+                    variance = mean * (1.0 - share)
+                effect[node], means[node], variances[node] = z, mean, variance
+                log[node] = value - 0.5 * z * z + log_weights[node]
+                peak = max(peak, log[node])
+            total, mean, mean_effect, mean_variance = 0.0, 0.0, 0.0, 0.0
+            for node in range(n_nodes):
+                weight = math.exp(log[node] - peak)
+                log[node] = weight
+                total += weight
+                mean += weight * means[node]
+                mean_effect += weight * effect[node]
+                mean_variance += weight * variances[node]
+            mean /= total
+            mean_effect /= total
+            scatter, moment = 0.0, 0.0
+            for node in range(n_nodes):
+                scatter += log[node] * (means[node] - mean) ** 2
+                moment += log[node] * (effect[node] - mean_effect) ** 2
+            moment /= total
+            out[0, leaf, column] = peak + math.log(total * width)
+            out[1, leaf, column] = y - mean
+            if moment < 0.5:
+                out[2, leaf, column] = (moment - 1.0) / (spread * spread)
+            else:
+                out[2, leaf, column] = min((scatter - mean_variance) / total, 0.0)
+            out[3, leaf, column] = moment
+    return out
+
+
+@_compiled("f8[::1](f8[:,::1], i8[::1], f8[:,::1], i8[::1])")
+def largest_shifts(rows, row_of, common, common_of):  # type: ignore[no-untyped-def]
+    """Largest absolute shift of each leaf over the draws, (L,); arguments as in `sum_polynomials`."""
+    size = rows.shape[1]
+    out = np.zeros(len(row_of))
+    for leaf in range(len(row_of)):
+        row, shared = rows[row_of[leaf]], common[common_of[leaf]]
+        most = 0.0
+        for s in range(size):
+            most = max(most, abs(row[s] - shared[s]))
+        out[leaf] = most
+    return out
+
+
+@_compiled(
+    "f8[:,:,::1](f8[:,:,::1], f8[:,::1], f8[::1], f8[::1], f8[::1], f8[::1], "
+    "f8[:,::1], i8[::1], f8[:,::1], i8[::1], i8[::1])"
+)
+def sum_polynomials(  # type: ignore[no-untyped-def]
+    table, basis, information, slope, variance, reach, rows, row_of, common, common_of, bounds
+):
     """Polynomials of leaves at every draw, moved by the draw's shift and added over runs of leaves.
 
     Parameters
@@ -45,8 +157,9 @@ def sum_polynomials(table, basis, information, slope, variance, reach, shift, bo
     information, slope, reach : (L,)
     variance : (S,)
         Of the leaf effect.
-    shift : (L, S)
-        In units of `reach`.
+    rows, common : (., S)
+        A leaf's shift is a row of the one less a row of the other.
+    row_of, common_of : int (L,)
     bounds : (R + 1,)
         Runs of leaves.
 
@@ -58,6 +171,7 @@ def sum_polynomials(table, basis, information, slope, variance, reach, shift, bo
     out = np.zeros((n_powers, len(bounds) - 1, size))
     work = np.empty((n_powers, _BLOCK))
     product = np.empty(_BLOCK)
+    distance = np.empty(_BLOCK)
     # Rows are named before they are looped over: only then does the compiler see that they do not overlap.
     for first in range(0, size, _BLOCK):
         width = min(_BLOCK, size - first)
@@ -65,7 +179,13 @@ def sum_polynomials(table, basis, information, slope, variance, reach, shift, bo
         for run in range(len(bounds) - 1):
             product[:] = 1.0
             for leaf in range(bounds[run], bounds[run + 1]):
-                distance = shift[leaf, first : first + width]
+                row, shared = (
+                    rows[row_of[leaf], first : first + width],
+                    common[common_of[leaf], first : first + width],
+                )
+                inverse = 1.0 / reach[leaf]
+                for s in range(width):
+                    distance[s] = (row[s] - shared[s]) * inverse
                 for power in range(n_powers):
                     row = work[power]
                     factor, column = table[leaf, power, 0], basis[0, first : first + width]

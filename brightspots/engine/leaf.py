@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from types import ModuleType
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from brightspots.cells import FloatArray
 from brightspots.likelihood import Derivatives, Outcomes
 
 NODES = 11
+# Families whose leaves the loops integrate, by the number that stands for each there.
+COUNT_FAMILIES: Final = ("poisson", "binomial")
 _NEWTON_STEPS = 3
 _LONGEST_STEP = 8.0
 
@@ -104,7 +107,11 @@ def integrate_normal(
 
 
 def integrate_leaf(
-    outcomes: Outcomes, predictor: FloatArray, sd: FloatArray, *, nodes: int = NODES
+    outcomes: Outcomes,
+    predictor: FloatArray,
+    sd: FloatArray,
+    *,
+    quadrature: tuple[FloatArray, FloatArray] | None = None,
 ) -> Integral:
     """Marginal likelihood of leaves over their own normal effect.
 
@@ -116,12 +123,69 @@ def integrate_leaf(
         Linear predictor without the leaf's own effect.
     sd : broadcasts to `predictor`
         Standard deviation of the leaf's effect; 0 gives the likelihood itself.
+    quadrature : pair of arrays, optional
+        As in `integrate_normal`.
     """
     sd = np.broadcast_to(sd, predictor.shape)
     guess, information = (values.reshape(-1, *(1,) * (predictor.ndim - 1)) for values in outcomes.guess())
     # Mode of a normal pseudo-observation: exact for estimates, within a Newton step or two for counts.
     start = sd * information * (guess - predictor) / (1.0 + sd * sd * information)
-    return integrate_normal(outcomes.derivatives, predictor, sd, start, quadrature=hermite(nodes))
+    return integrate_normal(outcomes.derivatives, predictor, sd, start, quadrature=quadrature)
+
+
+class Marginal(NamedTuple):
+    """m(s) with its slope and curvature in s, and the variance of the standardised effect under the integrand."""
+
+    value: FloatArray
+    slope: FloatArray
+    curvature: FloatArray
+    variance: FloatArray
+
+
+def leaf_marginals(
+    outcomes: Outcomes, predictor: FloatArray, sd: FloatArray, loops: ModuleType, *, nodes: int = NODES
+) -> Marginal:
+    """Marginal likelihood of leaves: in closed form for estimates, by the loops for counts, else by `integrate_leaf`.
+
+    Parameters
+    ----------
+    outcomes : Outcomes
+        Of L leaves.
+    predictor : (L, ...)
+        Linear predictor without the leaf's own effect.
+    sd : broadcasts to (...)
+        Standard deviation of the leaf's effect.
+    loops : module
+        `kernels` or `vectorised`.
+    nodes : int, default 11
+        Of the quadrature.
+    """
+    sd = np.broadcast_to(sd, predictor.shape[1:])
+    if outcomes.family == "normal":
+        known = (outcomes.size**2).reshape(-1, *(1,) * (predictor.ndim - 1))
+        miss = outcomes.lower.reshape(known.shape) - predictor
+        precision = 1.0 / (known + sd * sd)
+        share = known * precision
+        return Marginal(
+            0.5 * (np.log(share) - precision * miss**2),
+            precision * miss,
+            -precision + 0.0 * miss,
+            share + 0.0 * miss,
+        )
+    flat = np.ascontiguousarray(predictor.reshape(len(predictor), -1))
+    # Copies, for compiled loops take no arrays that are read-only.
+    count, size, sds = (np.array(values).reshape(-1) for values in (outcomes.lower, outcomes.size, sd))
+    family = COUNT_FAMILIES.index(outcomes.family)
+    parts = loops.leaf_marginals(family, count, size, flat, sds, *hermite(nodes))
+    if len(outcomes.censored):
+        inside = integrate_leaf(
+            outcomes.take(outcomes.censored), predictor[outcomes.censored], sd, quadrature=hermite(nodes)
+        )
+        for part, values in zip(
+            parts, (inside.value, inside.slope, inside.curvature, inside.variance), strict=True
+        ):
+            part[outcomes.censored] = values.reshape(len(values), -1)
+    return Marginal(*(part.reshape(predictor.shape) for part in parts))
 
 
 def shape_of(

@@ -16,8 +16,9 @@ from functools import cache
 import numpy as np
 
 from brightspots.cells import Cells, FloatArray, IntArray
-from brightspots.engine.expansion import MIDDLE_NODES, Expansion, trust_shift
-from brightspots.engine.leaf import hermite, integrate_leaf
+from brightspots.engine.expansion import Expansion, trust_shift
+from brightspots.engine.leaf import hermite, leaf_marginals
+from brightspots.engine.tree import MIDDLE_NODES
 from brightspots.likelihood import Outcomes
 
 # Numbers held at once by one trust or group of trusts: some arrays of this many fit a core's cache.
@@ -76,8 +77,8 @@ def leaf_tables(expansion: Expansion, leaves: slice, reach: FloatArray, shift: F
     leaves : slice
     reach : (L,)
         Unit of the argument, common to the leaves that will be added.
-    shift : (L, S)
-        Border of the draw less the border's centre, at each leaf.
+    shift : (L,)
+        Furthest that any draw's border lies from the border's centre, at each leaf.
 
     Returns
     -------
@@ -91,12 +92,12 @@ def leaf_tables(expansion: Expansion, leaves: slice, reach: FloatArray, shift: F
         + expansion.trust[cells.leaf_trust[leaves]]
         + expansion.cell[cells.leaf_cell[leaves]]
     )
-    width = reach + np.abs(shift).max(axis=1)
+    width = reach + shift
     points, basis = hermite_basis(nodes_for(float(width.max())))
     # Everything here is (L, nodes of s, nodes of σ).
     step = width[:, np.newaxis, np.newaxis] * points[:, np.newaxis]
     predictor = np.repeat(centre[:, np.newaxis, np.newaxis] + step, len(sds), axis=2)
-    exact = integrate_leaf(Outcomes.of(cells, leaves), predictor, sds)
+    exact = leaf_marginals(Outcomes.of(cells, leaves), predictor, sds, tree.loops)
     raw, tilt = (
         values[leaves, np.newaxis, np.newaxis] for values in (expansion.information, expansion.slope)
     )
@@ -140,7 +141,7 @@ def integrate_polynomials(
         Log integral; mean, variance, third and fourth cumulant of x/sd.
     """
     furthest = _FURTHEST if len(polynomial) <= _HIGH_ORDER else _FURTHEST_OF_HIGH_ORDER
-    result: FloatArray = expansion.loops.integrate_polynomials(
+    result: FloatArray = expansion.tree.loops.integrate_polynomials(
         polynomial, reach, np.ascontiguousarray(centre), sd, *hermite(nodes), furthest, _NEWTON_STEPS
     )
     return result
@@ -207,11 +208,10 @@ def trust_polynomials(
     trusts, cells, leaves = group
     tree = expansion.tree
     data = tree.cells
-    shift = border_shift(expansion, leaves)
     # What the leaves of a trust move by together is put into u, whose sum with it the data hold in place.
-    together = trust_shift(tree, expansion.draws, expansion.border, expansion.leaf_share, leaves)
-    shift -= together[data.leaf_trust[leaves] - trusts.start]
+    together = trust_shift(tree, expansion.border_shift, expansion.leaf_share, leaves)
     centre = expansion.trust[trusts][:, np.newaxis] - together
+    moved = (*border_rows(expansion, leaves), together, data.leaf_trust[leaves] - trusts.start)
     reach = (
         expansion.cell_reach[data.leaf_cell[leaves]]
         if tree.has_middle
@@ -219,10 +219,10 @@ def trust_polynomials(
     )
 
     def summed(bounds: IntArray) -> FloatArray:
-        result: FloatArray = expansion.loops.sum_polynomials(
-            leaf_tables(expansion, leaves, reach, shift), expansion.scale_basis,
+        result: FloatArray = expansion.tree.loops.sum_polynomials(
+            leaf_tables(expansion, leaves, reach, tree.loops.largest_shifts(*moved)), expansion.scale_basis,
             expansion.information[leaves], expansion.slope[leaves], expansion.draws.scales.leaf**2, reach,
-            shift / reach[:, np.newaxis], bounds - leaves.start,
+            *moved, bounds - leaves.start,
         )  # fmt: skip
         return result
 
@@ -239,13 +239,18 @@ def trust_polynomials(
     return TrustPolynomials(trusts, cells, leaves, centre, of_trust, of_cell, inner)
 
 
-def border_shift(expansion: Expansion, leaves: slice) -> FloatArray:
-    """Border of each draw less the centre, at some leaves, (L, S)."""
+def border_rows(expansion: Expansion, leaves: slice) -> tuple[FloatArray, IntArray]:
+    """Border of each draw less the centre, as rows (R, S) and the row of each leaf (L,).
+
+    Without covariates leaves of one department type share a row; with them each has its own.
+    """
     tree = expansion.tree
-    n_fixed = tree.fixed.shape[1]
-    difference = (expansion.draws.border - expansion.border).T
-    shift = tree.fixed[leaves] @ difference[:n_fixed]
-    return shift + difference[n_fixed:][tree.cells.leaf_type[leaves]] if tree.n_types else shift
+    n_fixed, leaf_type = tree.fixed.shape[1], tree.cells.leaf_type[leaves]
+    if n_fixed == 1:
+        return expansion.type_shift, leaf_type if tree.n_types else np.zeros_like(leaf_type)
+    covariates = tree.fixed[leaves, 1:] @ expansion.border_shift[1:n_fixed]
+    shared = expansion.type_shift[leaf_type] if tree.n_types else expansion.type_shift
+    return covariates + shared, np.arange(len(leaf_type))
 
 
 def integrate_trusts(expansion: Expansion, group: TrustPolynomials) -> FloatArray:

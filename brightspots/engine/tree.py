@@ -13,12 +13,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import cho_solve
 
 from brightspots.cells import Cells, FloatArray, IntArray
+from brightspots.engine.backend import choose_loops
 from brightspots.engine.terms import Level, Terms, location_precision, log_density_of_log_sd
+
+# Draws of a default fit, and nodes of the quadrature over a middle level's effects.
+EXPECTED_DRAWS = 1_500
+MIDDLE_NODES = 9
 
 
 class Scales(NamedTuple):
@@ -51,6 +58,11 @@ class Tree:
     def has_middle(self) -> bool:
         """Whether departments have an effect that several leaves share."""
         return self.cells.has_periods and self.terms.department is not None
+
+    @cached_property
+    def loops(self) -> ModuleType:
+        """`kernels` or `vectorised`: one for a whole fit, by the size of the table."""
+        return choose_loops(self.cells.n_leaves * EXPECTED_DRAWS * (MIDDLE_NODES if self.has_middle else 1))
 
     @cached_property
     def fixed(self) -> FloatArray:
@@ -243,7 +255,7 @@ def solve_border(tree: Tree, eliminated: Elimination, scales: Scales) -> BorderS
     mean, precision = tree.border_prior(scales)
     right = eliminated.gradient + precision * mean
     factor = np.linalg.cholesky(eliminated.precision + np.diag(precision))
-    border = np.linalg.solve(factor.T, np.linalg.solve(factor, right))
+    border = cho_solve((factor, True), right, check_finite=False)
     proper = precision > 0.0
     log_marginal = (
         eliminated.constant

@@ -5,8 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from brightspots.cells import FloatArray, IntArray
-from brightspots.engine.leaf import cornish_fisher, integrate_normal, shape_of
-from brightspots.likelihood import Derivatives
+from brightspots.engine.leaf import COUNT_FAMILIES, cornish_fisher, integrate_leaf, integrate_normal, shape_of
+from brightspots.likelihood import Derivatives, Outcomes
+
+
+def leaf_marginals(
+    family: int,
+    count: FloatArray,
+    size: FloatArray,
+    predictor: FloatArray,
+    sd: FloatArray,
+    points: FloatArray,
+    log_weights: FloatArray,
+) -> FloatArray:
+    """Log marginal likelihood of exact counts, and its derivatives; see `kernels.leaf_marginals`."""
+    outcomes = Outcomes(COUNT_FAMILIES[family], count, count, size, np.zeros(0, dtype=np.int64))
+    inside = integrate_leaf(outcomes, predictor, sd, quadrature=(points, log_weights))
+    return np.stack([inside.value, inside.slope, inside.curvature, inside.variance])
+
+
+def largest_shifts(rows: FloatArray, row_of: IntArray, common: FloatArray, common_of: IntArray) -> FloatArray:
+    """Largest absolute shift of each leaf over the draws, (L,)."""
+    return np.asarray(np.abs(rows[row_of] - common[common_of]).max(axis=1))
 
 
 def sum_polynomials(
@@ -16,7 +36,10 @@ def sum_polynomials(
     slope: FloatArray,
     variance: FloatArray,
     reach: FloatArray,
-    shift: FloatArray,
+    rows: FloatArray,
+    row_of: IntArray,
+    common: FloatArray,
+    common_of: IntArray,
     bounds: IntArray,
 ) -> FloatArray:
     """Polynomials of leaves at every draw, moved by the draw's shift and added over runs of leaves.
@@ -28,7 +51,7 @@ def sum_polynomials(
     polynomial[0] += 0.5 * (variance * shrink * (slope**2)[:, np.newaxis] + np.log(shrink))
     polynomial[1] += shrink * (slope * reach)[:, np.newaxis]
     polynomial[2] -= 0.5 * shrink * (information * reach**2)[:, np.newaxis]
-    move(polynomial, shift)
+    move(polynomial, (rows[row_of] - common[common_of]) / reach[:, np.newaxis])
     return np.asarray(np.add.reduceat(polynomial, bounds[:-1], axis=1))
 
 

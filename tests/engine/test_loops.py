@@ -7,11 +7,13 @@ import pytest
 from scipy import integrate, optimize, stats
 
 from brightspots.engine import kernels, vectorised
-from brightspots.engine.leaf import cornish_fisher, hermite, shape_of
+from brightspots.engine.leaf import cornish_fisher, hermite, integrate_leaf, leaf_marginals, shape_of
 from brightspots.engine.proposal import unwarp, warp
+from brightspots.likelihood import Outcomes
 from brightspots.posterior import Conditional
 
 ROWS, SIZE = 7, 400
+NONE = np.zeros(0, dtype=np.int64)
 
 
 def concave_polynomials(order: int) -> np.ndarray:
@@ -55,11 +57,90 @@ def test_sums_of_polynomials_are_the_same_compiled_or_not():
         generator.normal(size=leaves),
         generator.uniform(0.0, 0.2, SIZE),
         generator.uniform(0.3, 1.0, leaves),
-        generator.normal(0.0, 0.2, (leaves, SIZE)),
+        *shifts_of_leaves(generator, leaves),
         np.array([0, 4, 5, 9]),
     )
     compiled, plain = (twin.sum_polynomials(*arguments) for twin in (kernels, vectorised))
     np.testing.assert_allclose(compiled, plain, rtol=1e-9, atol=1e-9)
+
+
+def shifts_of_leaves(generator: np.random.Generator, leaves: int) -> tuple[np.ndarray, ...]:
+    """Rows of four department types and two trusts, and which of them each leaf takes."""
+    rows, common = generator.normal(0.0, 0.2, (4, SIZE)), generator.normal(0.0, 0.1, (2, SIZE))
+    return rows, generator.integers(0, 4, leaves), common, np.sort(generator.integers(0, 2, leaves))
+
+
+def test_largest_shifts_are_the_same_compiled_or_not():
+    rows, row_of, common, common_of = shifts_of_leaves(np.random.default_rng(4), 9)
+    compiled, plain = (twin.largest_shifts(rows, row_of, common, common_of) for twin in (kernels, vectorised))
+    np.testing.assert_array_equal(compiled, plain)
+    assert plain[3] == max(abs(rows[row_of[3], s] - common[common_of[3], s]) for s in range(SIZE))
+
+
+# Counts, sizes (expected events or people), and predictors up to three standard deviations from what was counted.
+COUNTS = np.array([0.0, 1.0, 7.0, 250.0, 40_000.0])
+PEOPLE = np.array([3.0, 9.0, 60.0, 300.0, 90_000.0])
+
+
+@pytest.mark.parametrize("family", ["poisson", "binomial"])
+@pytest.mark.parametrize("sd", [0.0, 0.01, 0.3, 2.0])
+def test_marginals_of_counts_are_the_same_compiled_or_not(family, sd):
+    outcomes = Outcomes(family, COUNTS, COUNTS, PEOPLE, NONE)
+    guess, information = outcomes.guess()
+    away = np.linspace(-3.0, 3.0, 9) * np.sqrt(sd**2 + 1.0 / information)[:, np.newaxis]
+    arguments = outcomes, guess[:, np.newaxis] + away, np.array(sd)
+    compiled, plain = (leaf_marginals(*arguments, loops) for loops in (kernels, vectorised))
+    for part, (one, other) in enumerate(zip(compiled, plain, strict=True)):
+        np.testing.assert_allclose(
+            one, other, rtol=2e-5, atol=1e-6 * (1.0 if part == 3 else COUNTS.max() ** 0.5)
+        )
+
+
+@pytest.mark.parametrize("loops", [kernels, vectorised])
+@pytest.mark.parametrize(
+    ("events", "people", "sd", "away"), [(0, 4, 0.6, 0.5), (3, 8, 0.3, -1.0), (60, 90, 0.2, 0.3)]
+)
+def test_marginals_of_binomial_counts_are_integrals(loops, events, people, sd, away):
+    """Value, slope, curvature and variance by adaptive quadrature and finite differences of its logarithm."""
+    observed, size = np.array([float(events)]), np.array([float(people)])
+    outcomes = Outcomes("binomial", observed, observed, size, NONE)
+    centre = float(outcomes.guess()[0][0]) + away
+
+    def likelihood(predictor: float) -> float:
+        return float(np.exp(events * predictor - people * np.logaddexp(0.0, predictor)))
+
+    def moment(predictor: float, power: int) -> float:
+        def density(z: float) -> float:
+            return z**power * likelihood(predictor + sd * z) * float(stats.norm.pdf(z))
+
+        return float(integrate.quad(density, -12.0, 12.0, epsabs=0.0, epsrel=1e-12, limit=400)[0])
+
+    total = moment(centre, 0)
+    step = 1e-3
+    up, down = np.log(moment(centre + step, 0)), np.log(moment(centre - step, 0))
+    result = leaf_marginals(outcomes, np.array([[centre]]), np.array(sd), loops)
+    assert result.value[0, 0] == pytest.approx(np.log(total), abs=1e-6)
+    assert result.slope[0, 0] == pytest.approx((up - down) / (2 * step), abs=1e-4)
+    assert result.curvature[0, 0] == pytest.approx((up - 2 * np.log(total) + down) / step**2, abs=1e-3)
+    assert result.variance[0, 0] == pytest.approx(
+        moment(centre, 2) / total - (moment(centre, 1) / total) ** 2, abs=1e-5
+    )
+
+
+def test_marginals_of_estimates_and_of_intervals_are_those_of_the_quadrature():
+    estimates = Outcomes("normal", np.array([0.2, -1.0]), np.array([0.2, -1.0]), np.array([0.3, 0.1]), NONE)
+    intervals = Outcomes(
+        "poisson", COUNTS, COUNTS + np.array([0.0, 3.0, 0.0, 10.0, 0.0]), PEOPLE, np.array([1, 3])
+    )
+    for outcomes in (estimates, intervals):
+        predictor = outcomes.guess()[0][:, np.newaxis] + np.array([-0.2, 0.0, 0.4])
+        by_quadrature = integrate_leaf(outcomes, predictor, np.array(0.25))
+        for loops in (kernels, vectorised):
+            result = leaf_marginals(outcomes, predictor, np.array(0.25), loops)
+            for name in ("value", "slope", "curvature", "variance"):
+                np.testing.assert_allclose(
+                    getattr(result, name), getattr(by_quadrature, name), rtol=1e-6, atol=1e-8, err_msg=name
+                )
 
 
 @pytest.mark.parametrize(
