@@ -8,7 +8,7 @@ import pytest
 from scipy import special, stats
 
 import brightspots as bs
-from brightspots.engine.cavity import Prediction, at_least, surprise
+from brightspots.engine.cavity import Prediction, at_least, collapse, surprise
 from brightspots.posterior import StoredPosterior
 from tests.conftest import simulate_frame
 
@@ -96,6 +96,26 @@ def test_predictive_tails_are_those_of_a_dense_sum(family, sd):
         tail = stats.binom.sf(count[:, np.newaxis] - 1, people[:, np.newaxis], special.expit(predictor))
     prediction = Prediction(location, np.full_like(location, sd), np.zeros_like(location))
     np.testing.assert_allclose(at_least(count, people, prediction)[:, 0], tail @ density, atol=5e-6)
+
+
+def test_a_mixture_of_few_normals_has_the_tails_of_that_of_all_draws():
+    """Shared parameters far more uncertain than they are in any table: locations spread as widely as the normals."""
+    generator = np.random.default_rng(1)
+    shape, count = (4, 300), np.array([1.0, 6.0, 40.0, 4.0])
+    location = (
+        np.log(count)[:, np.newaxis]
+        + np.array([[-0.8], [0.6], [-0.4], [0.0]])
+        + generator.normal(0, 0.3, shape)
+    )
+    sd = 0.3 * np.exp(generator.normal(0, 0.1, shape))
+    prediction = Prediction(location, sd, generator.normal(0.0, 1.0, shape))
+    few = collapse(prediction)
+    assert few.location.shape == (4, 24)
+    whole, fewer = (
+        np.sum(special.softmax(one.log_weight, axis=1) * at_least(count, None, one), axis=1)
+        for one in (prediction, few)
+    )
+    np.testing.assert_allclose(fewer, whole, atol=1e-3)
 
 
 def test_impossible_counts_have_no_probability():
