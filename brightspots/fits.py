@@ -239,6 +239,7 @@ class HierarchyFit:
         limits: Literal["hierarchical", "exact"] = "hierarchical",
         levels: Sequence[float] = (0.95, 0.998),
         highlight: Sequence[object] | None = None,
+        multiplier: float = 1.0,
         caption: str | None = None,
         ax: Axes | None = None,
     ) -> Axes:
@@ -253,6 +254,8 @@ class HierarchyFit:
         levels : sequence of float, default (0.95, 0.998)
         highlight : sequence of labels, optional
             Points to name besides those outside the limits.
+        multiplier : float, default 1
+            What ratios are multiplied by, such as 100; stated on the axis.
         caption : str, optional
             Added to the method, of which the caption always speaks: period, source, date.
         ax : matplotlib Axes, optional
@@ -264,7 +267,14 @@ class HierarchyFit:
         from brightspots import plots
 
         return plots.funnel(
-            self, trust, limits=limits, levels=levels, highlight=highlight, caption=caption, ax=ax
+            self,
+            trust,
+            limits=limits,
+            levels=levels,
+            highlight=highlight,
+            multiplier=multiplier,
+            caption=caption,
+            ax=ax,
         )
 
     def plot_two_stage(
@@ -290,37 +300,63 @@ class HierarchyFit:
 
         return plots.two_stage(self, trust, limits=limits, levels=levels, caption=caption, axes=axes)
 
-    def plot_partition(self, *, ax: Axes | None = None) -> Axes:
-        """Draw the shares of variance with their intervals."""
+    def plot_partition(self, *, caption: str | None = None, ax: Axes | None = None) -> Axes:
+        """Draw the shares of variance with their intervals; `caption` as in `plot_funnel`."""
         from brightspots import plots
 
-        return plots.partition(self, ax=ax)
+        return plots.partition(self, caption=caption, ax=ax)
 
-    def plot_mosaic(self, *, spots: Spots | None = None, ax: Axes | None = None) -> Axes:
-        """Draw the trust × department grid of bright, dark, in line and cannot tell."""
+    def plot_mosaic(
+        self,
+        *,
+        spots: Spots | None = None,
+        trusts: Sequence[object] | None = None,
+        caption: str | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw the trust × department grid of bright, dark, in line and cannot tell.
+
+        Parameters
+        ----------
+        spots : Spots, optional
+            Whose statuses to draw; by default those of ``find_spots()``.
+        trusts : sequence of labels, optional
+            Whom to draw; by default all, of whom a sheet shows 400 at most.
+        caption, ax
+            As in `plot_funnel`.
+        """
         from brightspots import plots
 
-        return plots.mosaic(self, spots, ax=ax)
+        return plots.mosaic(self, spots, trusts=trusts, caption=caption, ax=ax)
 
-    def plot_trend(self, trust: object, department: object, *, ax: Axes | None = None) -> Axes:
+    def plot_trend(
+        self, trust: object, department: object, *, caption: str | None = None, ax: Axes | None = None
+    ) -> Axes:
         """Draw one department's ratio in each period, with the interval of chance alone, and its lasting level."""
         from brightspots import plots
 
-        return plots.trend(self, trust, department, ax=ax)
+        return plots.trend(self, trust, department, caption=caption, ax=ax)
 
     def plot_caterpillar(
-        self, trust: object = None, *, spots: Spots | None = None, ax: Axes | None = None
+        self,
+        trust: object = None,
+        *,
+        spots: Spots | None = None,
+        caption: str | None = None,
+        ax: Axes | None = None,
     ) -> Axes:
-        """Draw ratios with intervals: all trusts, or the departments of one trust."""
+        """Draw ratios with intervals, in their order: all trusts, or the departments of one trust."""
         from brightspots import plots
 
-        return plots.caterpillar(self, trust, spots, ax=ax)
+        return plots.caterpillar(self, trust, spots, caption=caption, ax=ax)
 
-    def plot_rating(self, *, spots: Spots | None = None, ax: Axes | None = None) -> Axes:
+    def plot_rating(
+        self, *, spots: Spots | None = None, caption: str | None = None, ax: Axes | None = None
+    ) -> Axes:
         """Draw departments against their trust's overall rating, the divergent ones named."""
         from brightspots import plots
 
-        return plots.rating(self, spots, ax=ax)
+        return plots.rating(self, spots, caption=caption, ax=ax)
 
     def _margin(self, rule: SpotRule) -> float:
         return margin_in_use(rule.margin, rule.difference, ratios=self.table.cells.is_ratio)

@@ -183,10 +183,11 @@ def _suppressed(left_out: int) -> str | None:
     return f"{left_out:,} with suppressed counts {'is' if left_out == 1 else 'are'} not drawn"
 
 
-def _value_words(fit: HierarchyFit) -> str:
+def _value_words(fit: HierarchyFit, multiplier: float = 1.0) -> str:
+    times = "" if multiplier == 1.0 else f" × {multiplier:,g}"
     if fit.table.cells.family == "normal":
-        return "Estimate above the national level"
-    return "Observed / expected at the national level"
+        return f"Estimate above the national level{times}"
+    return f"Observed / expected at the national level{times}"
 
 
 def funnel(
@@ -196,6 +197,7 @@ def funnel(
     limits: FunnelKind,
     levels: Sequence[float],
     highlight: Sequence[object] | None,
+    multiplier: float,
     caption: str | None,
     ax: Axes | None,
 ) -> Axes:
@@ -205,7 +207,8 @@ def funnel(
 
     shared: dict[str, Any] = {
         "highlight": highlight,
-        "ylabel": _value_words(fit),
+        "multiplier": multiplier,
+        "ylabel": _value_words(fit, multiplier),
         "higher_is": fit.higher_is,
         "ax": ax,
     }
@@ -264,29 +267,49 @@ def two_stage(
     )
 
 
-def partition(fit: HierarchyFit, *, ax: Axes | None) -> Axes:
+def partition(fit: HierarchyFit, *, caption: str | None, ax: Axes | None) -> Axes:
     """See `HierarchyFit.plot_partition`."""
     from brightspots.figures.partition import draw_partition
 
-    return draw_partition(fit.variance_partition(), ax=ax)
+    return draw_partition(fit.variance_partition(), caption=caption, ax=ax)
 
 
-def mosaic(fit: HierarchyFit, spots: Spots | None, *, ax: Axes | None) -> Axes:
+def mosaic(
+    fit: HierarchyFit,
+    spots: Spots | None,
+    *,
+    trusts: Sequence[object] | None,
+    caption: str | None,
+    ax: Axes | None,
+) -> Axes:
     """See `HierarchyFit.plot_mosaic`."""
     from brightspots.figures.mosaic import draw_mosaic
 
     _check_ratios(fit, "plot_mosaic()")
     table = (spots or fit.find_spots()).table
+    if trusts is not None:
+        for trust in trusts:
+            trust_position(fit.table.cells, trust)
+        table = table[table[names.TRUST].isin(list(trusts))]
 
     def named(key: str) -> dict[object, str] | None:
         column = f"{key}_name"
         return dict(zip(table[key], table[column], strict=True)) if column in table else None
 
-    return draw_mosaic(table, trust_names=named(names.TRUST), department_names=named(names.DEPARTMENT), ax=ax)
+    return draw_mosaic(
+        table,
+        trust_names=named(names.TRUST),
+        department_names=named(names.DEPARTMENT),
+        caption=caption,
+        ax=ax,
+    )
 
 
-def trend(fit: HierarchyFit, trust: object, department: object, *, ax: Axes | None) -> Axes:
+def trend(
+    fit: HierarchyFit, trust: object, department: object, *, caption: str | None, ax: Axes | None
+) -> Axes:
     """See `HierarchyFit.plot_trend`."""
+    from brightspots.figures.canvas import sentence
     from brightspots.figures.trend import draw_trend
 
     _check_ratios(fit, "plot_trend()")
@@ -315,7 +338,7 @@ def trend(fit: HierarchyFit, trust: object, department: object, *, ax: Axes | No
         upper="upper",
         title=f"{department} at {trust}: each period and the lasting level",
         ylabel="Observed / expected at the national level",
-        caption=_suppressed(units.left_out),
+        caption=sentence(_suppressed(units.left_out), caption),
         ax=ax,
     )
 
@@ -348,7 +371,9 @@ def period_ratios(units: FunnelUnits, family: names.Family) -> dict[str, FloatAr
     }
 
 
-def caterpillar(fit: HierarchyFit, trust: object, spots: Spots | None, *, ax: Axes | None) -> Axes:
+def caterpillar(
+    fit: HierarchyFit, trust: object, spots: Spots | None, *, caption: str | None, ax: Axes | None
+) -> Axes:
     """See `HierarchyFit.plot_caterpillar`."""
     from brightspots.figures.caterpillar import draw_caterpillar
 
@@ -356,15 +381,20 @@ def caterpillar(fit: HierarchyFit, trust: object, spots: Spots | None, *, ax: Ax
     spots = spots or fit.find_spots()
     if trust is None:
         return draw_caterpillar(
-            fit.trusts(), ratio="trust_ratio", label=names.TRUST, status=None, margin=spots.rule.margin, ax=ax
-        )
+            fit.trusts(), ratio="trust_ratio", label=names.TRUST, status=None, margin=spots.rule.margin,
+            title="Trusts against the national level", caption=caption, ax=ax,
+        )  # fmt: skip
     trust_position(fit.table.cells, trust)
     table = spots.table[spots.table[names.TRUST] == trust]
-    ratio = "peer_ratio" if spots.rule.reference == "peers" else "own_ratio"
-    return draw_caterpillar(table, ratio=ratio, margin=spots.rule.margin, ax=ax)
+    peers = spots.rule.reference == "peers"
+    against = "the same departments nationally" if peers else "the other departments of the trust"
+    return draw_caterpillar(
+        table, ratio="peer_ratio" if peers else "own_ratio", margin=spots.rule.margin,
+        title=f"Departments of {trust} against {against}", caption=caption, ax=ax,
+    )  # fmt: skip
 
 
-def rating(fit: HierarchyFit, spots: Spots | None, *, ax: Axes | None) -> Axes:
+def rating(fit: HierarchyFit, spots: Spots | None, *, caption: str | None, ax: Axes | None) -> Axes:
     """See `HierarchyFit.plot_rating`."""
     from brightspots.figures.rating import draw_rating
 
@@ -376,6 +406,12 @@ def rating(fit: HierarchyFit, spots: Spots | None, *, ax: Axes | None) -> Axes:
     if by_department:
         title = "Departments against their own rating"
         return draw_rating(
-            spots.table, order=order, higher_is=fit.higher_is, of="department", title=title, ax=ax
+            spots.table,
+            order=order,
+            higher_is=fit.higher_is,
+            of="department",
+            title=title,
+            caption=caption,
+            ax=ax,
         )
-    return draw_rating(spots.table, order=order, higher_is=fit.higher_is, ax=ax)
+    return draw_rating(spots.table, order=order, higher_is=fit.higher_is, caption=caption, ax=ax)

@@ -132,6 +132,39 @@ def test_every_figure_is_drawn_and_described(fit):
         assert len(bs.describe(ax)) > 40
 
 
+def test_captions_say_source_period_and_date_in_every_figure(fit):
+    years = pd.concat([simulate_frame(6, 4, seed=year).assign(period=year) for year in (2021, 2022)])
+    by_year = bs.fit_hierarchy(years, seed=1)
+    said = {"caption": "Source: simulated; drawn 1 May 2026"}
+    for ax in (
+        fit.plot_funnel(**said),
+        fit.plot_funnel("T001", **said),
+        fit.plot_partition(**said),
+        fit.plot_mosaic(**said),
+        fit.plot_caterpillar(**said),
+        fit.plot_caterpillar("T001", **said),
+        fit.plot_rating(**said),
+        *fit.plot_two_stage("T001", **said),
+        by_year.plot_trend("T001", "D02", **said),
+    ):
+        assert "Source: simulated; drawn 1 May 2026." in bs.describe(ax)
+
+
+def test_a_multiplier_is_stated_and_moves_points_and_limits_alike(fit):
+    one, hundred = fit.plot_funnel(), fit.plot_funnel(multiplier=100)
+    assert hundred.get_ylabel() == "Observed / expected at the national level × 100"
+    for before, after in zip(one.lines, hundred.lines, strict=True):
+        if before.get_gid() == "units":
+            np.testing.assert_allclose(after.get_ydata(), 100.0 * np.asarray(before.get_ydata()))
+
+
+def test_a_mosaic_of_some_trusts(fit):
+    ax = fit.plot_mosaic(trusts=["T001", "T003"])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["T001", "T003"]
+    with pytest.raises(SettingsError, match="no trust 'T999'"):
+        fit.plot_mosaic(trusts=["T001", "T999"])
+
+
 def test_what_cannot_be_drawn_says_why(fit):
     with pytest.raises(SettingsError, match="no trust 'T999'; the data have 15"):
         fit.plot_funnel("T999")

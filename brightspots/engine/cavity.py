@@ -142,7 +142,9 @@ def collapse(prediction: Prediction, components: int = _COMPONENTS) -> Predictio
     member = share + components * np.arange(rows)[:, np.newaxis]
 
     def total(values: FloatArray) -> FloatArray:
-        return np.bincount(member.ravel(), (weight * values).ravel(), rows * components)
+        return np.asarray(
+            np.bincount(member.ravel(), (weight * values).ravel(), rows * components), np.float64
+        )
 
     whole = total(np.ones_like(weight))
     # A draw of more weight than a share leaves the next one empty: a component that counts for nothing.

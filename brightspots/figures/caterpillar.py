@@ -9,12 +9,15 @@ from matplotlib.axes import Axes
 from brightspots.errors import DataError
 from brightspots.figures import canvas
 from brightspots.figures.describe import listed, remember
-from brightspots.figures.palette import INK, NEUTRAL, PALE, STATUS_MARKS
-from brightspots.vocabulary import BRIGHT, CANNOT_TELL, DARK, IN_LINE
+from brightspots.figures.palette import INK, NEUTRAL, STATUS_MARKS, Mark
+from brightspots.vocabulary import BRIGHT, CANNOT_TELL, DARK
 
 # Rows up to which each has its name; beyond it only those that stand out are named, as far as they fit.
 _NAMED_ROWS = 60
 _FEWEST_POINTS_BETWEEN_NAMES = 9.0
+# Rows from which intervals run together and are drawn as a shade.
+_CROWD = 600
+_PLAIN = "plain"
 
 
 def draw_caterpillar(
@@ -69,23 +72,28 @@ def draw_caterpillar(
     if status is not None and status in known:
         statuses = known[status].to_numpy(dtype=object)
     else:
-        statuses = np.full(len(known), IN_LINE, dtype=object)
+        statuses = np.full(len(known), _PLAIN, dtype=object)
     height = np.arange(len(known), dtype=float)
     short = len(known) <= _NAMED_ROWS
     with canvas.style():
         ax = canvas.open_axes(ax, (8.0, 1.8 + 0.23 * len(known)) if short else (8.0, 9.0))
-        for kind, mark in STATUS_MARKS.items():
+        for kind, mark in (*STATUS_MARKS.items(), (_PLAIN, Mark(INK, "o", 5.5, True, 4))):
             here = statuses == kind
             if not here.any():
                 continue
             flagged = kind in (BRIGHT, DARK)
             ax.hlines(
-                height[here], low[here], high[here], color=mark.colour if flagged else (NEUTRAL if short else PALE),
-                linewidth=1.6 if short else 0.7,
-                alpha=1.0 if short else 0.5, zorder=4 if flagged else 2,
+                height[here], low[here], high[here], color=mark.colour if flagged else NEUTRAL,
+                linewidth=1.6 if short else 1.0 if flagged else 0.8,
+                alpha=1.0 if short or flagged else 0.45 if len(known) <= _CROWD else 0.15, zorder=4 if flagged else 2,
             )  # fmt: skip
             canvas.draw_marks(
-                ax, centre[here], height[here], mark, crowded=not short and not flagged, small=not short
+                ax,
+                centre[here],
+                height[here],
+                mark,
+                crowded=len(known) > _CROWD and not flagged,
+                small=not short,
             )
         ax.axvline(1.0, color=INK, linewidth=1.0, zorder=3)
         for edge in () if margin is None else (margin, 1.0 / margin):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from brightspots.errors import DataError
+from brightspots.errors import DataError, SettingsError
 from brightspots.figures import canvas
 from brightspots.figures.describe import listed, remember
 from brightspots.figures.palette import FILL, INK, PALE, STATUS_MARKS
@@ -21,6 +21,8 @@ _ROW, _COLUMN, _MARGIN = 0.155, 0.34, (3.2, 2.9)
 _TALL = 40
 _NAMES_ON_TOP = 1.6
 _NO_RATING = "Not rated"
+# A sheet of more rows or columns than these is no figure that anybody reads.
+_MOST_TRUSTS, _MOST_DEPARTMENTS = 400, 250
 
 
 def draw_mosaic(
@@ -57,8 +59,11 @@ def draw_mosaic(
     ------
     DataError
         Where a column is missing, a status unknown, or a cell given twice.
+    SettingsError
+        Where the grid has more trusts or departments than a sheet can show.
     """
     _check_table(spots_table, order is not None)
+    _check_size(spots_table)
     names = spots_table[TRUST].map(lambda label: str((trust_names or {}).get(label, label)))
     columns_of = spots_table[DEPARTMENT].map(lambda label: str((department_names or {}).get(label, label)))
     group = _groups(spots_table, order)
@@ -121,6 +126,16 @@ def _check_table(table: pd.DataFrame, rated: bool) -> None:
         raise DataError(
             "unknown status", column="status", rows=unknown.tolist(), expected=", ".join(STATUSES)
         )
+
+
+def _check_size(table: pd.DataFrame) -> None:
+    for column, most in ((TRUST, _MOST_TRUSTS), (DEPARTMENT, _MOST_DEPARTMENTS)):
+        count = table[column].nunique()
+        if count > most:
+            raise SettingsError(
+                f"a grid of {count:,} {column}s cannot be read ({most:,} at most); choose some of them, "
+                "plot_mosaic(trusts=[…]), or draw the flagged rows of spots.table"
+            )
 
 
 def _groups(table: pd.DataFrame, order: Sequence[object] | None) -> pd.Series[int]:

@@ -27,6 +27,7 @@ from brightspots.vocabulary import (
 _WHOSE = {"trust": "overall rating of the trust", "department": "rating of the department itself"}
 _SPREAD = 0.36
 _CROWD = 3_000
+_MOST_RINGS = 60
 
 
 def draw_rating(
@@ -95,11 +96,23 @@ def draw_rating(
     divergent = rated["rating_status"].isin([DARK_IN_STRONG, BRIGHT_IN_WEAK]).to_numpy()
     with canvas.style():
         ax = canvas.open_axes(ax, (max(8.0, 1.6 * len(words) + 2.0), 6.0))
+        # Many rings would be one black blot: beyond some, what diverges keeps its mark and all else recedes.
+        ringed = int(divergent.sum()) <= _MOST_RINGS
         for kind, mark in reversed(list(STATUS_MARKS.items())):
-            here = status == kind
-            if here.any():
-                canvas.draw_marks(ax, x[here], y[here], mark, crowded=int(here.sum()) > _CROWD)
-        if divergent.any():
+            for here in (
+                (status == kind,) if ringed else ((status == kind) & ~divergent, (status == kind) & divergent)
+            ):
+                if here.any():
+                    recedes = not ringed and not divergent[here].any()
+                    canvas.draw_marks(
+                        ax,
+                        x[here],
+                        y[here],
+                        mark,
+                        crowded=recedes or int(here.sum()) > _CROWD,
+                        small=not ringed,
+                    )
+        if divergent.any() and ringed:
             ax.plot(
                 x[divergent], y[divergent], linestyle="none", marker="o", markersize=13.0, markerfacecolor="none",
                 markeredgecolor=INK, markeredgewidth=1.2, zorder=7,
@@ -123,7 +136,7 @@ def draw_rating(
             if (status == kind).any()
         ]
         canvas.set_title(ax, title, canvas.legend_above(ax, entries))
-        notes = _notes(len(spots_table) - len(rated), rated["rating_status"], max_labels)
+        notes = _notes(len(spots_table) - len(rated), rated["rating_status"], max_labels, ringed)
         canvas.set_caption(ax, canvas.sentence(*notes, caption))
         named = np.flatnonzero(divergent)
         named = named[np.argsort(-np.abs(np.log(y[named])), kind="stable")][:max_labels]
@@ -177,10 +190,10 @@ def _cell_names(rated: pd.DataFrame) -> np.ndarray:
     return (rated[DEPARTMENT].astype(str) + ", " + rated[TRUST].astype(str)).to_numpy(dtype=object)
 
 
-def _notes(left_out: int, rating_status: pd.Series[str], max_labels: int) -> list[str]:
+def _notes(left_out: int, rating_status: pd.Series[str], max_labels: int, ringed: bool) -> list[str]:
     dark, bright = (int((rating_status == kind).sum()) for kind in (DARK_IN_STRONG, BRIGHT_IN_WEAK))
     notes = [
-        f"Ringed: {dark:,} dark in strong and {bright:,} bright in weak trusts. "
+        f"{'Ringed' if ringed else 'Not faded'}: {dark:,} dark in strong and {bright:,} bright in weak trusts. "
         "Grey band and line: middle half and median of the departments"
     ]
     if dark + bright > max_labels:

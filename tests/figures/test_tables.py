@@ -104,6 +104,13 @@ def test_mosaic_names_are_literal(spots_table: pd.DataFrame):
     assert max(len(text) for text in tick_texts(ax.get_yticklabels())) <= 42
 
 
+def test_a_grid_that_nobody_could_read_is_refused():
+    table = pd.DataFrame({"trust": [f"T{i:04d}" for i in range(401)], "department": "D", "status": "in line"})
+    with pytest.raises(SettingsError, match=r"a grid of 401 trusts cannot be read .*plot_mosaic\(trusts="):
+        draw_mosaic(table)
+    assert draw_mosaic(table.iloc[1:])
+
+
 def test_mosaic_faults(spots_table: pd.DataFrame):
     with pytest.raises(DataError, match="no column status"):
         draw_mosaic(spots_table.drop(columns="status"))
@@ -164,6 +171,19 @@ def test_divergent_departments_are_ringed_and_named(spots_table: pd.DataFrame):
     assert named <= set(divergent["department"] + ", " + divergent["trust"])
     assert "D00, R00" in named
     assert "without a rating" in describe(ax)
+
+
+def test_many_divergent_departments_keep_their_marks_and_the_rest_recedes():
+    """Rings of hundreds would be one black blot."""
+    table = spots_frame(150, 20)
+    ax = draw_rating(table, order=RATINGS)
+    divergent = table["rating_status"].isin(["dark in strong", "bright in weak"]).sum()
+    assert divergent > 60
+    assert not [line for line in ax.lines if line.get_gid() == "divergent"]
+    units = [line for line in ax.lines if line.get_gid() == "units"]
+    plain = [line for line in units if line.get_alpha() == 1.0]
+    assert sum(len(line.get_xdata()) for line in plain) == divergent
+    assert "Not faded: " in describe(ax)
 
 
 def test_ratings_of_departments_are_called_so(spots_table: pd.DataFrame):
