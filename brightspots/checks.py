@@ -43,7 +43,7 @@ class EffectShape(NamedTuple):
 def effect_shapes(posterior: Posterior) -> dict[str, EffectShape]:
     """Shape of the effects of trusts and, where the model has them, of departments within trusts."""
     totals: dict[str, FloatArray] = {}
-    for sums in posterior.map_blocks(_power_sums):
+    for sums in posterior.map_blocks(lambda block: _power_sums(posterior, block)):
         for level, values in sums.items():
             totals[level] = totals.get(level, 0.0) + values
     units = {"trust": posterior.cells.n_trusts, "department": posterior.cells.n_cells}
@@ -52,9 +52,12 @@ def effect_shapes(posterior: Posterior) -> dict[str, EffectShape]:
     return {level: _shape(totals[level], count) for level, count in units.items()}
 
 
-def _power_sums(block: EffectBlock) -> dict[str, FloatArray]:
-    """Σx, Σx², Σx³ and Σx⁴ of the effects of a block at every draw, (4, S)."""
-    effects = {"trust": block.trust_effect, "department": block.department_effect}
+def _power_sums(posterior: Posterior, block: EffectBlock) -> dict[str, FloatArray]:
+    """Σx, Σx², Σx³ and Σx⁴ of the effects of a block at every draw, (4, S); in units of σ where each type has one."""
+    departments, by_type = block.department_effect, posterior.shared.sd_department_by_type
+    if by_type is not None:
+        departments = departments / by_type.T[posterior.cells.cell_department[block.cells]]
+    effects = {"trust": block.trust_effect, "department": departments}
     return {
         level: np.stack([np.sum(values**power, axis=0) for power in (1, 2, 3, 4)])
         for level, values in effects.items()

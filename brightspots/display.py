@@ -131,6 +131,20 @@ def shape_line(fit: HierarchyFit) -> str:
         return (
             f"Department effects: Student's t, {middle:.1f} degrees of freedom ({lower:.1f} to {upper:.1f})"
         )
+    by_type = fit.effects.shared.sd_department_by_type
+    spread = ""
+    if by_type is not None:
+        typical = by_type.mean(axis=0)
+        least, most = int(np.argmin(typical)), int(np.argmax(typical))
+        labels = fit.table.cells.departments
+        spread = (
+            f"Departments' sd by type: from {typical[least]:.3f} ({labels[least]}) to {typical[most]:.3f} "
+            f"({labels[most]})\n"
+        )
+    return spread + _shape_words(fit)
+
+
+def _shape_words(fit: HierarchyFit) -> str:
     shape = fit.effect_shape()
     known = shape[shape["p"].notna()]
     if not len(known):

@@ -128,9 +128,18 @@ class HierarchyFit:
         return frames.trusts_frame(self.table, summaries.trust_summary(self.effects, margin, probability))
 
     def department_types(self, probability: float = 0.95) -> pd.DataFrame:
-        """National level of each department type, `type_ratio` with interval, against what was expected of it."""
+        """National level of each department type, `type_ratio` with interval, against what was expected of it.
+
+        With ``Priors(department_by_type=…)`` also `sd_department` with interval, the standard deviation of its
+        departments between trusts.
+        """
         check_probability("probability", probability)
-        return frames.types_frame(self.table.cells, summaries.type_summary(self.effects.shared, probability))
+        shared = self.effects.shared
+        return frames.types_frame(
+            self.table.cells,
+            summaries.type_summary(shared, probability),
+            summaries.type_spread(shared, probability),
+        )
 
     def effect_shape(self) -> pd.DataFrame:
         """Say whether a normal distribution of effects is good enough: the shape of the posterior's own draws.
@@ -378,7 +387,7 @@ class HierarchyFit:
         if "surprise" not in self._cache:
             from brightspots.engine.cavity import surprise
 
-            normal = self.effects.shared.degrees_of_freedom is None
+            normal = self.effects.shared.has_normal_departments
             missing = np.full(self.table.cells.n_cells, np.nan)
             self._cache["surprise"] = surprise(self.effects) if normal else missing
         return np.asarray(self._cache["surprise"], dtype=np.float64)

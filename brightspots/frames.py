@@ -14,7 +14,7 @@ from brightspots.tables import Table
 
 OWN_UNDEFINED = "{} is missing for a trust's only department: there is no other department to compare with"
 
-SURPRISE_UNDEFINED = "surprise is missing: leave-one-out prediction is for normal department effects"
+SURPRISE_UNDEFINED = "surprise is missing: leave-one-out prediction is for normal department effects of one σ"
 
 
 def partition_frame(partition: Partition, *, ratios: bool = True) -> pd.DataFrame:
@@ -132,7 +132,7 @@ def trusts_frame(table: Table, summary: TrustSummary) -> pd.DataFrame:
     return frame
 
 
-def types_frame(cells: Cells, effects: Interval) -> pd.DataFrame:
+def types_frame(cells: Cells, effects: Interval, spread: Interval | None = None) -> pd.DataFrame:
     """One row a department type (a department type and period where there are periods)."""
     columns: dict[str, object] = {names.DEPARTMENT: cells.departments}
     if cells.periods is not None:
@@ -140,7 +140,12 @@ def types_frame(cells: Cells, effects: Interval) -> pd.DataFrame:
             names.DEPARTMENT: np.repeat(cells.departments, len(cells.periods)),
             names.PERIOD: np.tile(cells.periods, cells.n_departments),
         }
-    return pd.DataFrame(columns | _effect_columns(cells, "type", effects))
+    frame = pd.DataFrame(columns | _effect_columns(cells, "type", effects))
+    if spread is not None:
+        repeats = 1 if cells.periods is None else len(cells.periods)
+        for name, values in _interval_columns("sd_department", spread).items():
+            frame[name] = np.repeat(values, repeats)
+    return frame
 
 
 def _interval_columns(name: str, interval: Interval) -> dict[str, FloatArray]:

@@ -40,6 +40,8 @@ class SharedDraws:
         Department-type effects a; zeros where the level is not in the model.
     degrees_of_freedom : (S,) or None
         Of Student's t where department effects follow it; None where they are normal.
+    sd_department_by_type : (S, D) or None
+        Where every department type has its own; `sd_department` is then the root mean square over cells.
     """
 
     intercept: FloatArray
@@ -50,6 +52,19 @@ class SharedDraws:
     sd_department_type: FloatArray | None
     type_effect: FloatArray
     degrees_of_freedom: FloatArray | None = None
+    sd_department_by_type: FloatArray | None = None
+
+    @property
+    def has_normal_departments(self) -> bool:
+        """Whether department effects are normal with one σ, as the integrating engine and `surprise` take them."""
+        return self.degrees_of_freedom is None and self.sd_department_by_type is None
+
+    def department_variance(self, cells: Cells) -> FloatArray:
+        """Posterior mean of σ_v² of each cell's department, (C,); 0 where the level is not in the model."""
+        if self.sd_department_by_type is not None:
+            return np.asarray(np.mean(self.sd_department_by_type**2, axis=0)[cells.cell_department])
+        variance = 0.0 if self.sd_department is None else float(np.mean(self.sd_department**2))
+        return np.full(cells.n_cells, variance)
 
     @property
     def n_draws(self) -> int:

@@ -101,6 +101,12 @@ class Priors:
         degrees of freedom are 2 plus Gamma(2, rate 0.1) (Juárez & Steel 2010, J Bus Econ Stat 28:52). It is sampled
         with NUTS; `surprise` is then missing, and the limits of funnels and the comparison
         with ratings go on as if effects with the same σ were normal.
+    department_by_type : float or HalfNormal, optional
+        Gives every department type a standard deviation of its own, for where some kinds of department differ between
+        trusts more than others do: log σ of a type is N(log σ of the typical type, τ²), and this is the prior of τ (0.5
+        lets σ differ by a factor of 1.6 at one standard deviation). `sd_department` of the results is then the root
+        of the average department's variance, so that shares stay shares of the variance. It is sampled with NUTS, and
+        what ``effects="student_t"`` leaves out is left out here too.
 
     Raises
     ------
@@ -115,6 +121,7 @@ class Priors:
     department_type: ScalePrior | float | None = 0.5
     period: ScalePrior | float | None = 0.5
     effects: EffectDistribution = "normal"
+    department_by_type: HalfNormal | float | None = None
 
     def __post_init__(self) -> None:
         if self.effects not in get_args(EffectDistribution):
@@ -124,6 +131,10 @@ class Priors:
         if self.effects == "student_t" and self.department is None:
             raise SettingsError(
                 "Priors(effects='student_t') speaks of departments, which department=None leaves out"
+            )
+        if self.department_by_type is not None and self.department is None:
+            raise SettingsError(
+                "Priors(department_by_type=…) speaks of departments, which department=None leaves out"
             )
         for field in fields(self):
             if field.name == "effects":
@@ -141,11 +152,18 @@ class Priors:
                 value = Normal(0.0, positive) if location else HalfNormal(positive)
                 object.__setattr__(self, field.name, value)
             allowed = get_args(LocationPrior) if location else get_args(ScalePrior)
+            if field.name == "department_by_type":
+                allowed = (HalfNormal,)
             if not isinstance(value, allowed):
                 names = ", ".join(kind.__name__ for kind in allowed)
                 raise SettingsError(
                     f"Priors({field.name}) takes a positive number, {names}; received {value!r}"
                 )
+
+    @property
+    def integrable(self) -> bool:
+        """Whether the integrating engine knows the model: department effects normal, with one σ."""
+        return self.effects == "normal" and self.department_by_type is None
 
     def scaled(self, factor: float) -> Priors:
         """Every proper prior `factor` times as wide; flat ones, and defaults that depend on the data, as they are."""

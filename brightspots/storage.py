@@ -62,6 +62,9 @@ def posterior_tree(effects: Posterior, keep: IntArray | None = None) -> xr.DataT
             variables[name] = (("chain", "draw"), by_chain(values))
     if cells.covariates:
         variables[names.COEFFICIENT] = (("chain", "draw", names.COVARIATE), by_chain(shared.coefficients))
+    if shared.sd_department_by_type is not None:
+        dims_of_type = ("chain", "draw", names.DEPARTMENT)
+        variables[names.SD_DEPARTMENT_BY_TYPE] = (dims_of_type, by_chain(shared.sd_department_by_type))
     types = by_chain(shared.type_effect)
     dims = (names.DEPARTMENT,)
     if cells.periods is not None:

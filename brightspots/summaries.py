@@ -184,10 +184,10 @@ def cell_summary(posterior: Posterior, margin: float, probability: float) -> Cel
     rows = posterior.map_blocks(lambda block: _block_columns(cells, shared, block, reach, probability))
     joined = [np.concatenate(column) for column in zip(*rows, strict=True)]
     peer_high, own_high, both_high, peer_low, own_low, both_low, own_sd, variance = joined[9:]
-    prior_variance = 0.0 if shared.sd_department is None else float(np.mean(shared.sd_department**2))
-    reliability = (
-        np.clip(1.0 - variance / prior_variance, 0.0, 1.0) if prior_variance > 0 else np.zeros(cells.n_cells)
-    )
+    prior_variance = shared.department_variance(cells)
+    unexplained = np.ones(cells.n_cells)
+    np.divide(variance, prior_variance, out=unexplained, where=prior_variance > 0)
+    reliability = np.clip(1.0 - unexplained, 0.0, 1.0)
     return CellSummary(
         peer=Interval(*joined[0:3]),
         own=Interval(*joined[3:6]),
@@ -310,6 +310,12 @@ def detectable_effect(
 def type_summary(shared: SharedDraws, probability: float) -> Interval:
     """National effects a of the department types, (A,) each."""
     return summarise(np.ascontiguousarray(shared.type_effect.T), probability)
+
+
+def type_spread(shared: SharedDraws, probability: float) -> Interval | None:
+    """Standard deviation of the departments of each type, (D,) each, where every type has its own."""
+    by_type = shared.sd_department_by_type
+    return None if by_type is None else summarise(np.ascontiguousarray(by_type.T), probability)
 
 
 def raw_ratio(cells: Cells) -> FloatArray:

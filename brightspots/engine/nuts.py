@@ -121,6 +121,7 @@ def _collect(cells: Cells, dataset: xr.Dataset) -> StoredPosterior:
         sd_department_type=take(names.SD_DEPARTMENT_TYPE),
         type_effect=required(names.DEPARTMENT_TYPE_EFFECT, cells.n_types),
         degrees_of_freedom=take(names.DEGREES_OF_FREEDOM),
+        sd_department_by_type=take(names.SD_DEPARTMENT_BY_TYPE, cells.n_departments),
     )
     return StoredPosterior(
         cells=cells,
@@ -141,6 +142,8 @@ def certify(posterior: StoredPosterior, divergences: int, seconds: float) -> Cer
     watched = np.column_stack([*columns, shared.coefficients])
     if shared.sd_department_type is not None:
         watched = np.column_stack([watched, shared.type_effect])
+    if shared.sd_department_by_type is not None:
+        watched = np.column_stack([watched, shared.sd_department_by_type])
     by_chain = watched.reshape(chains, -1, watched.shape[1])
     effects = posterior.trust_effect.T.reshape(chains, -1, posterior.cells.n_trusts)
     by_chain = np.concatenate([by_chain, effects], axis=2)

@@ -33,7 +33,7 @@ def build_model(cells: Cells, priors: Priors) -> pm.Model:
     Variables are named as in the posterior that brightspots returns: `intercept, coefficient, sd_trust,
     sd_department, sd_period, sd_department_type, trust_effect (trust), department_effect (cell),
     period_effect (leaf), department_type_effect (department[, period])`, and `degrees_of_freedom` where department
-    effects are Student's t. The level of the whole is
+    effects are Student's t, `sd_department_by_type (department)` where each type has its own. The level of the whole is
     sampled flat, with the intercept's prior as a potential, so that posterior but not prior predictive draws can be
     made from it.
 
@@ -78,7 +78,11 @@ def build_model(cells: Cells, priors: Priors) -> pm.Model:
             beta = _location(names.COEFFICIENT, terms.covariate, dims=names.COVARIATE)
             eta = eta + pm.math.dot(cells.design, beta)
         if terms.department is not None:
-            sd = _scale(names.SD_DEPARTMENT, terms.department)
+            sd = (
+                _scale(names.SD_DEPARTMENT, terms.department)
+                if priors.department_by_type is None
+                else _scale_by_type(cells, terms.department, priors.department_by_type)
+            )
             make = _effect if priors.effects == "normal" else _student_effect
             department_effect = make(names.DEPARTMENT_EFFECT, sd, (names.CELL,), centred["department"])
             eta = eta + department_effect[cells.leaf_cell]
@@ -123,6 +127,30 @@ def _scale(name: str, prior: ScalePrior) -> Any:
             return pm.Deterministic(name, pm.math.sqrt(variance))
         case Flat():
             return pm.HalfFlat(name)
+
+
+def _scale_by_type(cells: Cells, prior: ScalePrior, spread: HalfNormal | float) -> Any:
+    """Standard deviations of department effects, one a type, for every cell (C,).
+
+    The prior is that of the typical type; deviations of log σ from it sum to zero over types. What is called
+    `sd_department` is the root mean square over cells.
+    """
+    import pymc as pm
+
+    typical = _scale(f"{names.SD_DEPARTMENT}_typical", prior)
+    between = pm.HalfNormal(f"{names.SD_DEPARTMENT_BY_TYPE}_spread", _half_normal_scale(spread))
+    z = pm.ZeroSumNormal(f"{names.SD_DEPARTMENT_BY_TYPE}_z", 1.0, dims=names.DEPARTMENT)
+    by_type = pm.Deterministic(
+        names.SD_DEPARTMENT_BY_TYPE, typical * pm.math.exp(between * z), dims=names.DEPARTMENT
+    )
+    share = np.bincount(cells.cell_department, minlength=cells.n_departments) / cells.n_cells
+    pm.Deterministic(names.SD_DEPARTMENT, pm.math.sqrt(pm.math.sum(share * by_type**2)))
+    return by_type[cells.cell_department]
+
+
+def _half_normal_scale(prior: HalfNormal | float) -> float:
+    # Priors has already turned numbers into priors; this says so to the type checker.
+    return prior.scale if isinstance(prior, HalfNormal) else prior
 
 
 @dataclass(frozen=True)

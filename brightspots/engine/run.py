@@ -30,7 +30,8 @@ def run(
     ----------
     cells, priors
     method : {"auto", "integrate", "nuts"}
-        "auto" integrates, and samples where that does not earn its certificate or effects are not normal.
+        "auto" integrates, and samples where that does not earn its certificate or department effects are not normal
+        with one standard deviation.
     sampler, draws, seed, progress
         As in `fit_hierarchy`.
     stacklevel : int
@@ -39,7 +40,7 @@ def run(
     Raises
     ------
     SettingsError
-        Where effects that are not normal are to be integrated.
+        Where effects that are not normal with one standard deviation are to be integrated.
 
     Warns
     -----
@@ -48,11 +49,12 @@ def run(
     from brightspots.engine import nuts
 
     shown = nuts.show_progress(progress)
-    if priors.effects != "normal":
+    if not priors.integrable:
         if method == "integrate":
             raise SettingsError(
-                "method='integrate' takes normal effects; "
-                f"with Priors(effects={priors.effects!r}) pass method='nuts' or 'auto'"
+                "method='integrate' takes normal effects of one standard deviation; "
+                f"with Priors(effects={priors.effects!r}, department_by_type={priors.department_by_type!r}) "
+                "pass method='nuts' or 'auto'"
             )
         method = "nuts"
     if method != "nuts":
