@@ -166,12 +166,13 @@ def number_column(source: Source, column: str, what: str, *, allow_missing: bool
     if series.dtype.is_numeric():
         values = series.cast(nw.Float64).to_numpy().astype(np.float64)
     else:
-        values, text = _numbers_among_objects(np.asarray(source.values(column), dtype=object), missing)
+        objects = np.asarray(source.values(column), dtype=object)
+        values, text = _numbers_among_objects(objects, missing)
         check_rows(
             source,
             column,
             text,
-            f"{what} hold text or other values that are not numbers",
+            f"{what} hold text or other values that are not numbers ({_examples(objects[text])})",
             expected="numbers",
             action="convert the column, deciding what each text stands for (a suppressed count is an interval: "
             "observed_lower=, observed_upper=)",
@@ -188,6 +189,21 @@ def number_column(source: Source, column: str, what: str, *, allow_missing: bool
         )
     check_rows(source, column, np.isinf(values), f"{what} are infinite", expected="finite numbers")
     return values
+
+
+def _examples(values: npt.NDArray[Any]) -> str:
+    """Quote up to three different values, those first that could not be a number in quotation marks."""
+    different = sorted({repr(value): value for value in values}.items(), key=lambda item: _reads_as_number(item[1]))
+    shown = [text for text, _ in different[:3]]
+    return ", ".join([*shown, "…"] if len(different) > 3 else shown)
+
+
+def _reads_as_number(value: object) -> bool:
+    try:
+        float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _numbers_among_objects(

@@ -240,7 +240,7 @@ def _canonical_leaves(
             raise DataError(
                 "the same cell appears more than once",
                 column=", ".join(map(str, described)),
-                rows=source.labels[order[repeated[order]]].tolist(),
+                rows=source.labels[repeated].tolist(),
                 expected="one row per " + " × ".join(map(str, described)),
                 action=action,
             )
