@@ -193,7 +193,9 @@ def number_column(source: Source, column: str, what: str, *, allow_missing: bool
 
 def _examples(values: npt.NDArray[Any]) -> str:
     """Quote up to three different values, those first that could not be a number in quotation marks."""
-    different = sorted({repr(value): value for value in values}.items(), key=lambda item: _reads_as_number(item[1]))
+    different = sorted(
+        {repr(value): value for value in values}.items(), key=lambda item: _reads_as_number(item[1])
+    )
     shown = [text for text, _ in different[:3]]
     return ", ".join([*shown, "…"] if len(different) > 3 else shown)
 

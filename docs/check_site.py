@@ -1,7 +1,7 @@
 """Refuse a built site that would ask anything from elsewhere when it is read.
 
-``python docs/check_site.py site`` looks at every script, style, image, font and frame of every page. Links that a reader
-may follow are not requests.
+``python docs/check_site.py site`` looks at every script, style, image, font and frame of every page. Links that a
+reader may follow are not requests.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ _LOADS = {
     "script": ("src",), "img": ("src", "srcset"), "iframe": ("src",), "source": ("src", "srcset"), "video": ("src",),
     "audio": ("src",), "embed": ("src",), "object": ("data",), "input": ("src",), "use": ("href", "xlink:href"),
 }  # fmt: skip
-_LOADED_LINKS = {"stylesheet", "icon", "preconnect", "dns-prefetch", "preload", "modulepreload", "prefetch", "manifest"}
+_LOADED_LINKS = {
+    "stylesheet",
+    "icon",
+    "preconnect",
+    "dns-prefetch",
+    "preload",
+    "modulepreload",
+    "prefetch",
+    "manifest",
+}
 _STYLE_URL = re.compile(r"(?:url\(\s*['\"]?|@import\s+['\"])((?:https?:)?//[^'\")\s]+)")
 _ELSEWHERE = re.compile(r"\s*(?:https?:)?//")
 # The theme's script fetches from a repository's host only where a page has this component, and the library of diagrams
@@ -55,7 +64,9 @@ def outside_requests(site: Path) -> list[str]:
             fetched = [mark for mark in _FETCHES if mark in text]
             found += [f"{path}: {address}" for address in [*page.found, *styles, *fetched]]
         elif path.suffix == ".css":
-            found += [f"{path}: {address}" for address in _STYLE_URL.findall(path.read_text(encoding="utf-8"))]
+            found += [
+                f"{path}: {address}" for address in _STYLE_URL.findall(path.read_text(encoding="utf-8"))
+            ]
     return found
 
 

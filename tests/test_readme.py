@@ -12,7 +12,9 @@ from tests.docs.conftest import blocks
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)", TEXT) + re.findall(r"`(docs/[\w/]+\.md)`", TEXT))
+@pytest.mark.parametrize(
+    "target", re.findall(r"\]\(([^)#]+)", TEXT) + re.findall(r"`(docs/[\w/]+\.md)`", TEXT)
+)
 def test_every_page_the_readme_names_is_there(target):
     assert (ROOT / target).exists()
 

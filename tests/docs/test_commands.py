@@ -107,4 +107,10 @@ def _make_room(arguments: list[str], made: set[Path]) -> None:
 
 def test_the_sample_files_are_what_the_pages_call_them(tmp_path):
     sample_files(tmp_path)
-    assert set(pd.read_csv(tmp_path / "cells.csv").columns) >= {"trust", "department", "observed", "expected", "rating"}
+    assert set(pd.read_csv(tmp_path / "cells.csv").columns) >= {
+        "trust",
+        "department",
+        "observed",
+        "expected",
+        "rating",
+    }

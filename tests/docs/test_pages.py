@@ -69,9 +69,7 @@ def test_marks_say_what_they_mean():
     """A mark that nothing reads (misspelt, or not right above its block) would be no mark at all."""
     marks = re.compile(r"^<!-- (needs|raises|not run)\b.*$", re.MULTILINE)
     for name, page in PAGES.items():
-        read = [
-            block for block in tool.read_blocks(page) if block.needs or block.raises or block.not_run
-        ]
+        read = [block for block in tool.read_blocks(page) if block.needs or block.raises or block.not_run]
         assert len(marks.findall(page.read_text(encoding="utf-8"))) == len(read), name
 
 
