@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -17,11 +18,16 @@ from tests.docs.test_pages import PAGES
 from tests.readers import files
 
 
+_COMMAND = re.compile(r"\s*(\$ )?brightspots ")
+
+
 def commands(text: str) -> list[list[str]]:
     """Arguments of each brightspots command in a block, continued lines joined, comments and redirections dropped."""
     found = []
     for line in text.replace("\\\n", " ").splitlines():
-        words = shlex.split(line.removeprefix("$ "), comments=True)
+        words = []
+        if _COMMAND.match(line):
+            words = shlex.split(line.strip().removeprefix("$ "), comments=True)
         for stop in ("&&", "||", "|", ">", "2>", ";"):
             if stop in words:
                 words = words[: words.index(stop)]
@@ -51,7 +57,7 @@ def sample_files(folder: Path) -> None:
     )
     trusts = cells.groupby("trust", as_index=False)[["observed", "expected"]].sum()
     trusts.to_csv(folder / "shmi.csv", index=False)
-    rows = [files.iqi(1 + i // 2, ("IQI 16", "IQI 20")[i % 2], 2014, 400, 30 + i, 80.0) for i in range(12)]
+    rows = [files.iqi(1 + i // 2, ("IQI16", "IQI20")[i % 2], 2014, 400, 30 + i, 80.0) for i in range(12)]
     (folder / "ny_iqi.csv").write_text(files.write(files.IQI_COLUMNS, rows))
 
 
