@@ -44,8 +44,9 @@ benchmark: $(BENCHMARK)/.ready
 	env -u OMP_NUM_THREADS $(BENCHMARK)/bin/python benchmarks/rivals.py --write
 	env -u OMP_NUM_THREADS $(BENCHMARK)/bin/python benchmarks/scale.py --write
 
+# Run the notebooks and keep their results, on published files where BRIGHTSPOTS_REAL_DATA is set.
 notebooks: $(READY)
-	$(BIN)/python -m jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	$(BIN)/python docs/notebooks.py
 
 # Run the code of README.md and docs/, and put what it prints back into the pages.
 outputs: $(READY)

@@ -179,7 +179,7 @@ def test_a_repeated_cell_is_refused_and_both_rows_named(small):
     twice = pd.concat([small, small.iloc[[4]]], ignore_index=True)
     with pytest.raises(DataError, match="more than once") as error:
         table_of(twice)
-    assert sorted(error.value.rows) == [4, 12]
+    assert error.value.rows == (4, 12)
     assert "period=False" in error.value.action
 
 
@@ -283,3 +283,10 @@ def test_some_cells_are_what_a_table_of_their_rows_would_give():
                   "leaf_type", "lower", "upper", "size", "offset", "expected", "design"):  # fmt: skip
         np.testing.assert_array_equal(getattr(some, field), getattr(alone, field))
     np.testing.assert_array_equal(frame["observed"].to_numpy()[some.row], some.lower)
+
+
+def test_text_among_numbers_is_quoted(small):
+    """The text that cannot be a number is what the reader must decide on, not the numbers beside it."""
+    text = small.assign(observed=["*", *small["observed"].astype(str)[1:]])
+    with pytest.raises(DataError, match=r"not numbers \('\*', '\d+', '\d+', …\)"):
+        table_of(text)

@@ -17,7 +17,6 @@ from tests.docs.conftest import blocks as tool
 from tests.docs.test_pages import PAGES
 from tests.readers import files
 
-
 _COMMAND = re.compile(r"\s*(\$ )?brightspots ")
 
 
