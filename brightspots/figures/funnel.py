@@ -92,6 +92,10 @@ def plot_funnel(
     'Funnel plot: Deaths, 120 trusts. 120 units, ...'
     >>> ax.figure.savefig("trusts.png")
     """
+    if not isinstance(limits, FunnelLimits):
+        raise SettingsError(
+            f"plot_funnel(limits) draws what funnel_limits() returns; received {type(limits).__name__}"
+        )
     parts = (("Data", period), ("Source", source), ("Drawn", date))
     caption = canvas.sentence(*(f"{word}: {text}" for word, text in parts if text))
     return draw_funnel(
