@@ -11,7 +11,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 WORKERS ?= 2
 
-.PHONY: demo test lint calibrate benchmark notebooks readme clean
+.PHONY: demo test lint calibrate benchmark notebooks outputs docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -44,11 +44,19 @@ benchmark: $(BENCHMARK)/.ready
 	env -u OMP_NUM_THREADS $(BENCHMARK)/bin/python benchmarks/rivals.py --write
 	env -u OMP_NUM_THREADS $(BENCHMARK)/bin/python benchmarks/scale.py --write
 
+# Run the notebooks and keep their results, on published files where BRIGHTSPOTS_REAL_DATA is set.
 notebooks: $(READY)
-	$(BIN)/python -m jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	$(BIN)/python docs/notebooks.py
 
-readme: $(READY)
-	$(BIN)/python docs/readme.py
+# Run the code of README.md and docs/, and put what it prints back into the pages.
+outputs: $(READY)
+	$(BIN)/python docs/blocks.py
+
+# The site, warnings being errors; nothing in it may ask for anything from elsewhere.
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(READY)
+	$(BIN)/mkdocs build --quiet --strict
+	$(BIN)/python docs/check_site.py site
 
 clean:
-	rm -rf .venv* demo dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv* demo dist build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

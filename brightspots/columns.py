@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from brightspots import vocabulary as names
 from brightspots.cells import FloatArray, IntArray, LabelArray
 from brightspots.errors import DataError, DataWarning
 
@@ -125,6 +126,8 @@ def key_column(source: Source, column: str, part: str) -> KeyColumn:
     rank[order] = np.arange(len(order))
     labels = np.asarray(labels)[order]
     _warn_of_lookalikes(labels, column)
+    if part == "department":
+        _warn_of_totals(labels, column)
     return KeyColumn(labels, rank[codes])
 
 
@@ -142,6 +145,18 @@ def _warn_of_lookalikes(labels: LabelArray, column: str) -> None:
                 stacklevel=2,
             )
             return
+
+
+def _warn_of_totals(labels: LabelArray, column: str) -> None:
+    """Say so where a department is called a total: beside its parts, it would count every event twice."""
+    totals = [label for label in map(str, labels) if " ".join(label.split()).casefold() in names.TOTAL_WORDS]
+    if totals and len(labels) > len(totals):
+        warnings.warn(
+            f"column {column!r}: {totals[0]!r} reads like the sum of the others and is taken for a department; if it "
+            "is a total, drop its rows, or every event counts twice",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def number_column(source: Source, column: str, what: str, *, allow_missing: bool = False) -> FloatArray:
@@ -166,15 +181,25 @@ def number_column(source: Source, column: str, what: str, *, allow_missing: bool
     if series.dtype.is_numeric():
         values = series.cast(nw.Float64).to_numpy().astype(np.float64)
     else:
-        values, text = _numbers_among_objects(np.asarray(source.values(column), dtype=object), missing)
+        objects = np.asarray(source.values(column), dtype=object)
+        values, text = _numbers_among_objects(objects, missing)
+        unreadable = text & ~np.array([_reads_as_number(value) for value in objects], dtype=bool)
+        check_rows(
+            source,
+            column,
+            unreadable,
+            f"{what} hold text or other values that are not numbers ({_examples(objects[unreadable])})",
+            expected="numbers",
+            action="convert the column, deciding what each text stands for (a suppressed count is an interval: "
+            "observed_lower=, observed_upper=)",
+        )
         check_rows(
             source,
             column,
             text,
-            f"{what} hold text or other values that are not numbers",
+            f"{what} are numbers stored as text ({_examples(objects[text])})",
             expected="numbers",
-            action="convert the column, deciding what each text stands for (a suppressed count is an interval: "
-            "observed_lower=, observed_upper=)",
+            action="convert the column to numbers",
         )
     missing |= np.isnan(values)
     if not allow_missing:
@@ -188,6 +213,21 @@ def number_column(source: Source, column: str, what: str, *, allow_missing: bool
         )
     check_rows(source, column, np.isinf(values), f"{what} are infinite", expected="finite numbers")
     return values
+
+
+def _examples(values: npt.NDArray[Any]) -> str:
+    """Quote up to three different values."""
+    different = list(dict.fromkeys(map(repr, values)))
+    return ", ".join([*different[:3], "…"] if len(different) > 3 else different)
+
+
+def _reads_as_number(value: object) -> bool:
+    """Whether a value, or the text of it, is a number."""
+    try:
+        float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _numbers_among_objects(

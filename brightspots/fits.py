@@ -74,6 +74,13 @@ class HierarchyFit:
             between department types nationally (point, lower, upper), which is outside the shares.
             With ``estimate_scale="difference"`` `sd` is in the units of the estimates, and `median_difference`,
             √2·Φ⁻¹(¾)·σ, stands in place of `median_ratio`.
+
+        Examples
+        --------
+        >>> import brightspots as bs
+        >>> fit = bs.fit_hierarchy(bs.load_sample("nation"), period=False, seed=1)
+        >>> fit.variance_partition()["share"].round(1).to_dict()
+        {'trust': 0.3, 'department': 0.7}
         """
         check_probability("probability", probability)
         ratios = self.table.cells.is_ratio
@@ -103,6 +110,15 @@ class HierarchyFit:
             `detectable_ratio`. Point values of ratios are exp(posterior mean of the logarithm). With
             ``estimate_scale="difference"``: `peer_difference, own_difference, detectable_difference` in place of these
             ratios, in the units of the estimates, and no `excess`.
+
+        Examples
+        --------
+        >>> import brightspots as bs
+        >>> fit = bs.fit_hierarchy(bs.simulate_nation(30, 8, seed=1).cells, seed=1)
+        >>> fit.departments()[["trust", "department", "own_ratio"]].head(2).round(1)
+          trust       department  own_ratio
+        0  T001       Cardiology        ...
+        1  T001  General surgery        ...
         """
         margin = margin_in_use(margin, difference, ratios=self.table.cells.is_ratio)
         check_probability("probability", probability)
@@ -200,6 +216,16 @@ class HierarchyFit:
         Returns
         -------
         Spots
+
+        Examples
+        --------
+        >>> import brightspots as bs
+        >>> fit = bs.fit_hierarchy(bs.simulate_nation(30, 8, seed=1).cells, seed=1)
+        >>> spots = fit.find_spots(bs.SpotRule(margin=1.2, fdr=0.1))
+        >>> spots.summary().index.tolist()
+        ['bright spot', 'dark spot', 'in line', 'cannot tell']
+        >>> int(spots.summary()["departments"].sum()) == len(spots.table)
+        True
         """
         rule = _checked(rule)
         return find_spots(

@@ -107,6 +107,26 @@ def fit_hierarchy(
         Where the fit did not earn its certificate.
     DataWarning
         Where estimates do not look like log ratios and `estimate_scale` is not given.
+
+    Examples
+    --------
+    >>> import brightspots as bs
+    >>> cells = bs.simulate_nation(30, 8, seed=1).cells
+    >>> fit = bs.fit_hierarchy(cells, seed=1)
+    >>> fit.certificate.ok
+    True
+
+    Columns with names of your own, here of a mapping:
+
+    >>> table = {
+    ...     "site": ["North", "North", "South", "South"],
+    ...     "service": ["Stroke", "Renal", "Stroke", "Renal"],
+    ...     "deaths": [41, 12, 30, 19],
+    ...     "expected": [33.5, 14.1, 31.0, 15.5],
+    ... }
+    >>> small = bs.fit_hierarchy(table, trust="site", department="service", observed="deaths", seed=1)
+    >>> small.departments()["trust"].tolist()
+    ['North', 'North', 'South', 'South']
     """
     if method not in METHODS:
         raise SettingsError(f"method must be one of {', '.join(METHODS)}; received {method!r}")

@@ -222,6 +222,16 @@ def funnel_limits(
     where no event at all is more probable by chance than the limit's tail (E < 3.7 for 95%, E < 6.9 for
     99.8%), so that a small unit is not flagged for a zero. Limits below 0 (or outside 0 to 1 for
     proportions) are cut off there. A unit exactly on a limit is within it.
+
+    Examples
+    --------
+    >>> limits = funnel_limits([100, 150, 180, 80, 120, 225], [108, 112, 165, 95, 100, 220], method="shmi")
+    >>> round(limits.phi, 3), round(limits.tau2, 4)
+    (2.948, 0.0195)
+    >>> limits.table[["ratio", "lower_99.8", "upper_99.8", "zone"]].head(2).round(3)
+       ratio  lower_99.8  upper_99.8           zone
+    0  0.926       0.592       1.689  within limits
+    1  1.339       0.594       1.683  within limits
     """
     if method not in get_args(FunnelMethod):
         raise SettingsError(f"method must be one of {', '.join(get_args(FunnelMethod))}; received {method!r}")

@@ -230,6 +230,16 @@ class Spots:
             (partners with at most an even chance are not shown); `own_ratio` and `peer_ratio` of both say why;
             `distance` says how alike they are. `.attrs["without_partner"]` lists the dark spots for which no bright
             spot of their type elsewhere is probably better.
+
+        Examples
+        --------
+        >>> import brightspots as bs
+        >>> fit = bs.fit_hierarchy(bs.load_sample("nation"), period=False, seed=1)
+        >>> pairs = fit.find_spots().learning_pairs(k=1)
+        >>> pairs[["trust", "department", "partner_trust"]].head(2)
+          trust        department partner_trust
+        0  T001       Haematology          T...
+        1  T001  Medical oncology          T...
         """
         if isinstance(k, bool) or not isinstance(k, int) or k < 1:
             raise SettingsError(f"k must be a positive whole number; received {k!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from brightspots.errors import DataError, SettingsError
 from brightspots.settings import Priors
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Table:
     """Checked cells, and whatever else the data held.
 
@@ -36,6 +37,13 @@ class Table:
     cells: Cells
     extras: pd.DataFrame
     row_cell: IntArray
+
+    def __repr__(self) -> str:
+        cells = self.cells
+        return (
+            f"Table(checked data of {cells.n_trusts:,} trusts × {cells.n_departments:,} departments, {cells.n_cells:,} "
+            "cells; results are in fit.departments() and fit.find_spots().table)"
+        )
 
 
 def open_source(data: Any) -> Source:
@@ -63,6 +71,8 @@ def open_source(data: Any) -> Source:
         action = (
             "collect it first (for example .collect()), or count patient records with standardise()"
             if lazy
+            else "read the file first, for example with pandas.read_csv"
+            if isinstance(data, str | os.PathLike)
             else "pass a pandas, polars or pyarrow table, or a mapping of columns"
         )
         raise DataError(
@@ -240,7 +250,7 @@ def _canonical_leaves(
             raise DataError(
                 "the same cell appears more than once",
                 column=", ".join(map(str, described)),
-                rows=source.labels[order[repeated[order]]].tolist(),
+                rows=source.labels[repeated].tolist(),
                 expected="one row per " + " × ".join(map(str, described)),
                 action=action,
             )

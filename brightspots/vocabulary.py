@@ -63,6 +63,11 @@ RATING_STATUSES: Final = (DARK_IN_STRONG, BRIGHT_IN_WEAK, CONCORDANT, NOT_RATED)
 CQC_RATINGS: Final = ("Inadequate", "Requires improvement", "Good", "Outstanding")
 KNOWN_SCALES: Final = (CQC_RATINGS,)
 
+# What a row is called that adds the departments up, in lower case.
+TOTAL_WORDS: Final = frozenset(
+    {"all", "all departments", "all services", "all specialties", "grand total", "overall", "total", "totals"}
+)
+
 # What publishers write where there is no rating, in lower case.
 UNRATED_WORDS: Final = frozenset(
     {

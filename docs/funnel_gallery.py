@@ -1,4 +1,4 @@
-"""Draw the gallery of docs/funnels.md from the published files and print the page's numbers.
+"""Draw the pictures of docs/gallery.md and docs/funnels.md from the published files and print the page's numbers.
 
 Run from the checkout: ``python docs/funnel_gallery.py`` (BRIGHTSPOTS_REAL_DATA names the folder of published files).
 """
@@ -129,6 +129,12 @@ def trend() -> None:
     save(draw_trend(frame, title=f"{biggest[1]}, hospital {biggest[0]}, raw ratios"), "trend")
 
 
+def ratings() -> None:
+    """Departments of the bundled nation against their trusts' ratings."""
+    fit = bs.fit_hierarchy(bs.load_sample("nation"), period=False, seed=1)
+    save(fit.plot_rating(), "rating")
+
+
 if __name__ == "__main__":
     mpl.use("Agg")
     IMAGES.mkdir(exist_ok=True)
@@ -136,3 +142,4 @@ if __name__ == "__main__":
     new_york()
     hierarchy()
     trend()
+    ratings()

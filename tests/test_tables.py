@@ -179,7 +179,7 @@ def test_a_repeated_cell_is_refused_and_both_rows_named(small):
     twice = pd.concat([small, small.iloc[[4]]], ignore_index=True)
     with pytest.raises(DataError, match="more than once") as error:
         table_of(twice)
-    assert sorted(error.value.rows) == [4, 12]
+    assert error.value.rows == (4, 12)
     assert "period=False" in error.value.action
 
 
@@ -283,3 +283,39 @@ def test_some_cells_are_what_a_table_of_their_rows_would_give():
                   "leaf_type", "lower", "upper", "size", "offset", "expected", "design"):  # fmt: skip
         np.testing.assert_array_equal(getattr(some, field), getattr(alone, field))
     np.testing.assert_array_equal(frame["observed"].to_numpy()[some.row], some.lower)
+
+
+def test_text_among_numbers_is_quoted(small):
+    """The text that cannot be a number is what must be decided on, not the numbers stored as text beside it."""
+    stars = small.assign(observed=["*", *small["observed"].astype(str)[1:]])
+    with pytest.raises(DataError, match=r"are not numbers \('\*'\)") as error:
+        table_of(stars)
+    assert error.value.rows == (0,)
+
+
+def test_numbers_stored_as_text_are_called_that(small):
+    with pytest.raises(DataError, match=r"numbers stored as text \('\d+', '\d+', '\d+', …\)") as error:
+        table_of(small.assign(observed=small["observed"].astype(str)))
+    assert len(error.value.rows) == len(small)
+
+
+@pytest.mark.parametrize("label", ["Total", " ALL  specialties "])
+def test_a_total_among_the_departments_is_pointed_out(small, label):
+    """Beside its parts it would count every event twice, and nothing in the numbers shows it."""
+    total = small.groupby("trust", as_index=False)[["observed", "expected"]].sum().assign(department=label)
+    with pytest.warns(DataWarning, match="counts twice"):
+        table_of(pd.concat([small, total]))
+
+
+def test_a_single_department_may_be_called_all(small):
+    one = small[small["department"] == "D00"].assign(department="All")
+    assert table_of(one, priors=Priors(department=None, department_type=None)).cells.n_departments == 1
+
+
+def test_a_path_is_no_table():
+    with pytest.raises(DataError, match=r"read the file first, for example with pandas\.read_csv"):
+        table_of("cells.csv")
+
+
+def test_a_table_shows_itself_in_one_line(small):
+    assert repr(table_of(small)).startswith("Table(checked data of 4 trusts × 3 departments, 12 cells;")

@@ -81,7 +81,21 @@ def plot_funnel(
     ------
     SettingsError
         Where labels do not match the units or a highlighted label is not among them.
+
+    Examples
+    --------
+    >>> import brightspots as bs
+    >>> trusts = bs.load_sample("nation").groupby("trust")[["observed", "expected"]].sum()
+    >>> limits = bs.funnel_limits(trusts["observed"], trusts["expected"])
+    >>> ax = bs.plot_funnel(limits, highlight=["T010"], multiplier=100, title="Deaths, 120 trusts")
+    >>> bs.describe(ax)
+    'Funnel plot: Deaths, 120 trusts. 120 units, ...'
+    >>> ax.figure.savefig("trusts.png")
     """
+    if not isinstance(limits, FunnelLimits):
+        raise SettingsError(
+            f"plot_funnel(limits) draws what funnel_limits() returns; received {type(limits).__name__}"
+        )
     parts = (("Data", period), ("Source", source), ("Drawn", date))
     caption = canvas.sentence(*(f"{word}: {text}" for word, text in parts if text))
     return draw_funnel(

@@ -64,6 +64,14 @@ def write_board_pack(
     SettingsError
         Where the suffix is not supported, the folder does not exist, there is no such trust, or the spots come
         from another fit.
+
+    Examples
+    --------
+    >>> import brightspots as bs
+    >>> fit = bs.fit_hierarchy(bs.simulate_nation(30, 8, seed=1).cells, seed=1)
+    >>> page = bs.write_board_pack(fit, fit.find_spots(), "board.html", events="deaths")
+    >>> page.name
+    'board.html'
     """
     target = Path(path)
     check_suffix(target)

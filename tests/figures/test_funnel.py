@@ -269,3 +269,8 @@ def test_alternative_text(limits: FunnelLimits):
     _, foreign = plt.subplots()
     with pytest.raises(SettingsError, match="brightspots figure"):
         describe(foreign)
+
+
+def test_a_table_is_not_limits():
+    with pytest.raises(SettingsError, match=r"draws what funnel_limits\(\) returns; received DataFrame"):
+        plot_funnel(funnel_limits([100, 150], [108, 112], method="poisson").table)
