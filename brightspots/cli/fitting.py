@@ -94,7 +94,7 @@ def report(
 ) -> None:
     """Write the board pack, from a table (which is fitted first) or from a saved fit."""
     from brightspots import exports
-    from brightspots.report.pack import check_suffix, page
+    from brightspots.report.pack import check_suffix, compose, write_document
     from brightspots.report.subject import Subject
 
     if each_trust and trust is not None:
@@ -119,7 +119,7 @@ def report(
         exports.refuse_to_overwrite(wanted.values(), force=output.force)
         out.mkdir(parents=True, exist_ok=True)
     for label, path in wanted.items():
-        exports.write_text(path, page(subject, trust=label, title=title, notes=note or (), manifest=manifest))
+        write_document(compose(subject, trust=label, title=title, notes=note or (), manifest=manifest), path)
     written = {"pack" if label is None else label: path for label, path in wanted.items()}
     _finish(fitted, spots, summarise(fitted, spots, manifest, written), json=output.json)
 
@@ -135,7 +135,7 @@ def demo(
     from brightspots.cli.drawing import save_figure
     from brightspots.hierarchy import fit_hierarchy
     from brightspots.manifest import make_manifest
-    from brightspots.report.pack import page
+    from brightspots.report.pack import compose, write_document
     from brightspots.report.sections import example_trust
     from brightspots.report.subject import Subject
 
@@ -157,10 +157,8 @@ def demo(
     notes: Sequence[str] = nation.attrs["notes"]
 
     out.mkdir(parents=True, exist_ok=True)
-    exports.write_text(paths["board"], page(subject, title=_DEMO_TITLE, notes=notes, manifest=manifest))
-    exports.write_text(
-        paths["board_of_one_trust"], page(subject, trust=trust, notes=notes, manifest=manifest)
-    )
+    write_document(compose(subject, title=_DEMO_TITLE, notes=notes, manifest=manifest), paths["board"])
+    write_document(compose(subject, trust=trust, notes=notes, manifest=manifest), paths["board_of_one_trust"])
     save_figure(fitted.plot_funnel(), paths["funnel"], manifest)
     save_figure(fitted.plot_funnel(trust), paths["funnel_of_one_trust"], manifest)
     _finish(fitted, spots, summarise(fitted, spots, manifest, paths), json=output.json)
