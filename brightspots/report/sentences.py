@@ -443,9 +443,8 @@ def closing() -> str:
 def abridged(shown: int, total: int, kinds: Sequence[str] = (), *, printed: bool = False) -> str:
     """What a table on paper leaves out, and where it is; `printed` of the page itself."""
     verb = "is" if shown == 1 else "are"
-    of_each = (
-        f" (as many {listed([f'{kind}s' for kind in kinds])} as there is room for)" if len(kinds) > 1 else ""
-    )
+    quoted = listed([f"“{kind}”" for kind in kinds])
+    of_each = f" (the same number of each of {quoted} where there are enough)" if len(kinds) > 1 else ""
     rest = "the page on screen holds" if printed else "the page (.html) and the exported tables hold"
     return f"{shown:,} of {total:,} rows {verb} shown here, in their order{of_each}; {rest} more."
 

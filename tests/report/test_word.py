@@ -182,7 +182,7 @@ def test_a_long_table_is_cut_with_as_many_dark_as_bright_spots_and_says_so(tmp_p
     assert statuses == ["dark spot"] * 30 + ["bright spot"] * 30
     total = len(spots.dark) + len(spots.bright)
     assert (
-        f"60 of {total} rows are shown here, in their order (as many dark spots and bright spots as"
+        f"60 of {total} rows are shown here, in their order (the same number of each of “dark spot” and “bright spot” where"
         in office.text_of(path)
     )
 
