@@ -43,8 +43,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         Where the folder does not exist.
     """
     target = Path(path)
-    if not target.parent.is_dir():
-        raise SettingsError(f"the folder {str(target.parent)!r} does not exist: make it first")
+    check_folder(target)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -61,6 +60,13 @@ def refuse_to_overwrite(paths: Iterable[Path], *, force: bool) -> None:
     existing = [str(path) for path in paths if path.exists()]
     if existing and not force:
         raise SettingsError(f"{', '.join(existing)} would be overwritten; pass --force, or write elsewhere")
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raise `SettingsError` where the folder of a path does not exist: before the work, and not after it."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise SettingsError(f"the folder {str(folder)!r} does not exist: make it first")
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

@@ -205,7 +205,8 @@ def test_axe_finds_no_violation(browser, pack, width):
     browser.open(pack, width)
     browser.ask(Path(axe).read_text(encoding="utf-8") + "\n;undefined")
     found = browser.ask(
-        f"axe.run(document, {{runOnly: {RULES}, resultTypes: ['violations']}}).then(result => result.violations.map(found => "
+        f"axe.run(document, {{runOnly: {RULES}, resultTypes: ['violations']}})"
+        ".then(result => result.violations.map(found => "
         "[found.impact, found.id, found.nodes.slice(0, 3).map(node => node.html.slice(0, 200))]))"
     )
     assert found == []

@@ -181,10 +181,8 @@ def test_a_long_table_is_cut_with_as_many_dark_as_bright_spots_and_says_so(tmp_p
     statuses = [row[2][2:] for row in office.rows(table)[1:]]
     assert statuses == ["dark spot"] * 30 + ["bright spot"] * 30
     total = len(spots.dark) + len(spots.bright)
-    assert (
-        f"60 of {total} rows are shown here, in their order (the same number of each of “dark spot” and “bright spot” where"
-        in office.text_of(path)
-    )
+    said = f"60 of {total} rows are shown here, in their order (the same number of each of “dark spot” and"
+    assert said in office.text_of(path)
 
 
 def test_a_large_grid_is_spread_over_pages(tmp_path):
