@@ -25,6 +25,7 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "�
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
+TABLE_SUFFIXES: Final = (".csv", ".parquet")
 _BREAKS: Final = frozenset("\t\n\v\f\r\x85\u2028\u2029")
 
 
@@ -60,6 +61,12 @@ def refuse_to_overwrite(paths: Iterable[Path], *, force: bool) -> None:
     existing = [str(path) for path in paths if path.exists()]
     if existing and not force:
         raise SettingsError(f"{', '.join(existing)} would be overwritten; pass --force, or write elsewhere")
+
+
+def check_out_folder(path: str | os.PathLike[str]) -> None:
+    """Raise `SettingsError` where a folder is to be written to and a file stands in its place."""
+    if Path(path).exists() and not Path(path).is_dir():
+        raise SettingsError(f"{os.fspath(path)!r} is a file, and a folder is needed: write elsewhere")
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:

@@ -50,6 +50,7 @@ def fit(
         "fit": out / "fit.nc",
         "manifest": out / "fit.json",
     }
+    exports.check_out_folder(out)
     exports.refuse_to_overwrite(paths.values(), force=output.force)
     fitted, source = _fit(cells, table, model, rule, json=output.json)
     spots = find_spots(fitted, rule)
@@ -108,7 +109,9 @@ def report(
     if format_ is not None and not each_trust:
         raise SettingsError("--format is for --each-trust; the suffix of -o says how one pack is written")
     check_suffix(Path(f"pack.{format_ or 'html'}") if each_trust else out)
-    if not each_trust:
+    if each_trust:
+        exports.check_out_folder(out)
+    else:
         exports.refuse_to_overwrite([out], force=output.force)
         exports.check_folder(out)
     if source.endswith(".nc"):
@@ -151,6 +154,7 @@ def demo(
     from brightspots.report.subject import Subject
 
     fixed = [out / "board.html", out / "funnel_nation.png"]
+    exports.check_out_folder(out)
     exports.refuse_to_overwrite(fixed, force=output.force)
     nation = load_sample("nation")
     fitted = _single(fit_hierarchy(nation, seed=_DEMO_SEED, progress=terminal.in_terminal(output.json)))

@@ -27,6 +27,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         try:
             with spoken_warnings():
                 command(**given)
+        except BrokenPipeError:
+            raise  # nobody reads on, as in "brightspots readers | head -1": no fault of the input
         except (BrightspotsError, OSError) as error:
             complain(f"error: {_one_line(error)}")
             raise typer.Exit(WRONG_INPUT) from None

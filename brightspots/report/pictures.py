@@ -246,9 +246,13 @@ def _panel(ax: Axes, panel: Funnel, top: float, font: float) -> None:
         textcoords="offset points", ha="right", fontsize=font * 0.85, color=INK,
         path_effects=[withStroke(linewidth=2.0, foreground="white")],
     )  # fmt: skip
+    for point in panel.points:
+        if point.low is not None and point.high is not None:
+            colour = MARKS[point.kind].colour
+            ax.vlines(point.x, point.low, min(point.high, top), color=colour, linewidth=0.2 * font, zorder=3)
     crowd = len(panel.points) > 400
     for kind, mark in MARKS.items():
-        here = [point for point in panel.points if point.kind == kind]
+        here = [point for point in panel.points if point.kind == kind and not point.is_bar]
         if here:
             small = crowd and kind in UNMARKED
             size = mark.size * font / 10.0 * (0.7 if small else 1.0)

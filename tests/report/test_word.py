@@ -10,7 +10,8 @@ from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml.ns import qn
 from docx.shared import Mm
 
-from brightspots.report import word
+from brightspots.report import pictures, word
+from brightspots.report.document import Funnel, Funnels, Limit, Point
 from brightspots.report.pack import write_board_pack
 from tests.conftest import simulate_frame
 from tests.report import office
@@ -209,3 +210,16 @@ def test_an_unearned_certificate_is_said_before_anything_else(tmp_path):
     fit = make_fit(simulate_frame(12, 6), certificate=FAILS)
     text = office.text_of(write_board_pack(fit, fit.find_spots(), tmp_path / "board.docx"))
     assert text.index("Do not rely on these numbers yet") < text.index("In brief")
+
+
+def test_a_suppressed_count_is_a_bar_and_not_a_point():
+    def panel(**bar):
+        points = (Point(10.0, 0.5, "A", "", "plain", **bar), Point(20.0, 1.5, "B", "", "plain"))
+        limit = Limit(0.998, (5.0, 40.0), (0.1, 0.5), (2.0, 1.5))
+        return Funnel("All", points, (limit,), 1.0, "level", "expected", "ratio")
+
+    def drawn(funnel):
+        figure = Funnels("f", "", "", (funnel,), ())
+        return pictures.funnels(figure, (funnel,), (4.0, 3.0), 8.0).png
+
+    assert drawn(panel()) != drawn(panel(low=0.0, high=1.0)) != drawn(panel(low=0.4, high=0.6))
