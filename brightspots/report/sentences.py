@@ -92,6 +92,11 @@ def typical_difference(level: Literal["trust", "department"], median_ratio: Esti
 def flags(bright: int, dark: int, cells: int, expected_false: float) -> str:
     """How many bright and dark spots, and how many of the flags are expected to be false."""
     flagged = bright + dark
+    if flagged == 0 and cells == 1:
+        return (
+            "The only department does not stand out with enough certainty to be flagged. This is not evidence that it "
+            "is no bright or dark spot."
+        )
     if flagged == 0:
         return (
             f"None of the {cells:,} departments stands out with enough certainty to be flagged. "
@@ -147,6 +152,8 @@ def in_line(n: int, cells: int, margin: float, least: float) -> str:
     meaning = f"with a probability of at least {least:.2f} their level lies within a factor of {margin:g}"
     if n == 0:
         return f"No department is shown to be in line (that {meaning})."
+    if cells == 1:
+        return f"The only department is shown to be in line: {meaning}."
     verb = "is" if n == 1 else "are"
     return f"{n:,} of {cells:,} departments {verb} shown to be in line: {meaning}."
 
@@ -223,6 +230,8 @@ def _of(part: int, whole: int, what: str) -> str:
         return f"the only {what} {'lies' if part else 'does not lie'}"
     if part == 0:
         return f"none of the {whole:,} {what}s lies"
+    if part == whole:
+        return f"all {whole:,} {what}s lie"
     return f"{part:,} of the {whole:,} {what}s {'lies' if part == 1 else 'lie'}"
 
 

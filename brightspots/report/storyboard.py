@@ -29,7 +29,7 @@ from brightspots.report.svg import shorten
 
 # Rows of one table over all its slides: what a board would not page through is in the other formats.
 MOST_ROWS: Final = 20
-MOST_WHOLE_ROWS: Final = 80
+MOST_WHOLE_ROWS: Final = 32
 # Inches that a message's figure, table or sentences have to themselves.
 ROOM_WIDE: Final = 12.333
 ROOM_HIGH: Final = 5.3
