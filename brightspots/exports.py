@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,14 @@ from brightspots.errors import MissingExtraError, SettingsError
 
 # What makes a spreadsheet run a cell as a formula, in ASCII and in the full-width forms that some locales read alike.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+# What no page, document or figure can hold or should obey: control characters (XML 1.0 allows none), halves of
+# surrogate pairs, and the codes that turn the direction of the text that follows.
+_UNPRINTABLE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+TABLE_SUFFIXES: Final = (".csv", ".parquet")
+_BREAKS: Final = frozenset("\t\n\v\f\r\x85\u2028\u2029")
 
 
 @contextlib.contextmanager
@@ -35,8 +44,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         Where the folder does not exist.
     """
     target = Path(path)
-    if not target.parent.is_dir():
-        raise SettingsError(f"the folder {str(target.parent)!r} does not exist: make it first")
+    check_folder(target)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -55,10 +63,28 @@ def refuse_to_overwrite(paths: Iterable[Path], *, force: bool) -> None:
         raise SettingsError(f"{', '.join(existing)} would be overwritten; pass --force, or write elsewhere")
 
 
+def check_out_folder(path: str | os.PathLike[str]) -> None:
+    """Raise `SettingsError` where a folder is to be written to and a file stands in its place."""
+    if Path(path).exists() and not Path(path).is_dir():
+        raise SettingsError(f"{os.fspath(path)!r} is a file, and a folder is needed: write elsewhere")
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raise `SettingsError` where the folder of a path does not exist: before the work, and not after it."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise SettingsError(f"the folder {str(folder)!r} does not exist: make it first")
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write bytes, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write UTF-8 text, atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
@@ -104,6 +130,17 @@ def neutralise(text: str) -> str:
     ("'=1+1", 'Ysbyty Gwynedd')
     """
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def legible(text: str) -> str:
+    r"""Replace what cannot be shown: breaks of lines by spaces, other control characters by U+FFFD.
+
+    >>> legible("Ward\n7\x01")
+    'Ward 7\ufffd'
+    """
+    if _UNPRINTABLE.search(text) is None:
+        return text
+    return _UNPRINTABLE.sub(lambda found: " " if found[0] in _BREAKS else "\ufffd", text)
 
 
 def _safe_column(column: pd.Series[Any]) -> Any:

@@ -15,8 +15,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import brightspots as bs
+from brightspots import DataWarning
 from brightspots.cli import app
 from tests.conftest import ROOT, simulate_frame
+from tests.report import office
 from tests.report.conftest import FAILS, make_fit
 
 FITTED = ("departments.csv", "fit.json", "fit.nc", "partition.csv", "spots.csv", "trusts.csv")
@@ -263,6 +265,8 @@ def test_bad_tables_end_with_one_clear_line(cells, tmp_path, change, said):
         ("cells.csv", None, "there is no file"),
         ("cells.docx", b"x", "files of this kind are not read"),
         ("cells.csv", b"", "cannot be read as a table"),
+        ("cells.csv", b"trust;department;observed\nA;x;3\n", "separated by semicolons"),
+        (".", None, "is a folder"),
         ("cells.csv", "trust\nYsbyty Gŵyr\n".encode("utf-16"), "not UTF-8"),
         ("cells.parquet", b"not parquet", "cannot be read as Parquet"),
         ("cells.csv.gz", b"not gzip", "cannot be read"),
@@ -339,9 +343,101 @@ def test_a_saved_fit_cannot_be_fitted_otherwise(saved, tmp_path):
     assert "fitted already" in said
 
 
-@pytest.mark.parametrize("suffix", [".docx", ".pptx", ""])
+@pytest.mark.parametrize("suffix", [".docx", ".pptx"])
+def test_report_from_a_table_writes_every_format(cells, tmp_path, suffix):
+    out = tmp_path / f"board{suffix}"
+    result = run("report", cells, "--trust", "0001", "-o", out, "--draws", 1000, "--events", "deaths")
+    assert result.exit_code == 0, result.output
+    assert "Bright and dark spots: 0001" in office.text_of(out)
+    assert "cells.csv, 60 rows, SHA-256" in office.text_of(out)
+    assert office.properties(out)["brightspots.input.name"] == "cells.csv"
+    assert office.properties(out)["brightspots.arguments.draws"] == "1000"
+
+
+@pytest.mark.parametrize("suffix", [".doc", ".pdf", ""])
 def test_packs_of_other_kinds_are_refused(saved, tmp_path, suffix):
-    assert ".html" in complaint(run("report", saved, "-o", tmp_path / f"board{suffix}"))
+    said = complaint(run("report", saved, "-o", tmp_path / f"board{suffix}"))
+    assert ".html, .docx or .pptx" in said
+
+
+@pytest.mark.parametrize("kind", ["docx", "pptx"])
+def test_each_trust_has_a_pack_of_the_kind_asked_for(tmp_path, kind):
+    make_fit(simulate_frame(4, 3)).save(tmp_path / "fit.nc")
+    result = run("report", tmp_path / "fit.nc", "--each-trust", "--format", kind, "-o", tmp_path / "packs")
+    assert result.exit_code == 0, result.output
+    written = sorted((tmp_path / "packs").iterdir())
+    assert [path.name for path in written] == [f"T{n:03d}.{kind}" for n in range(4)]
+    for n, path in enumerate(written):
+        assert f"Bright and dark spots: T{n:03d}" in office.text_of(path)
+
+
+def test_packs_of_trusts_with_names_that_are_no_file_names_stay_apart(tmp_path):
+    frame = simulate_frame(12, 5)
+    names = [
+        "a/b",
+        "a?b",
+        "../../etc",
+        "Ysbyty Gŵyr",
+        "x" * 200 + "1",
+        "x" * 200 + "2",
+        "日本" * 60,
+        ".hidden",
+        "CON.",
+        "T009",
+    ]
+    frame["trust"] = frame["trust"].replace({f"T{n:03d}": name for n, name in enumerate(names)})
+    make_fit(frame).save(tmp_path / "fit.nc")
+    result = run("report", tmp_path / "fit.nc", "--each-trust", "-o", tmp_path / "packs", "--json")
+    assert result.exit_code == 0, result.output
+    written = list((tmp_path / "packs").iterdir())
+    assert len(written) == 12
+    assert all(len(path.name.encode()) < 150 and not path.name.startswith(".") for path in written)
+    assert {"T009.html", "T010.html"} < {path.name for path in written}
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "fit.nc", tmp_path / "packs"]
+
+
+def test_names_that_differ_in_capitals_alone_are_refused(tmp_path):
+    frame = simulate_frame(12, 5)
+    frame["trust"] = frame["trust"].replace({"T000": "abc", "T001": "ABC"})
+    with pytest.warns(DataWarning, match="differ only by case"):
+        make_fit(frame).save(tmp_path / "fit.nc")
+    said = complaint(run("report", tmp_path / "fit.nc", "--each-trust", "-o", tmp_path / "packs"))
+    assert "would share a file name" in said
+    assert not (tmp_path / "packs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "board.docx", "--format", "docx"], "--format is for --each-trust"),
+        (["-o", "packs", "--each-trust", "--trust", "T001"], "give one of them"),
+        (["-o", "nowhere/board.docx"], "does not exist"),
+        (["-o", "taken", "--each-trust"], "is a file, and a folder is needed"),
+        (["-o", "taken.docx"], "would be overwritten"),
+    ],
+)
+def test_packs_that_cannot_be_written(saved, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    for name in ("taken", "taken.docx"):
+        (tmp_path / name).write_text("mine")
+    assert said in complaint(run("report", saved, *arguments))
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "taken": "mine",
+        "taken.docx": "mine",
+    }
+
+
+@pytest.mark.parametrize(("kind", "module", "extra"), [("docx", "docx", "word"), ("pptx", "pptx", "slides")])
+def test_packs_that_need_a_package_name_the_command_that_installs_it(
+    saved, tmp_path, monkeypatch, kind, module, extra
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    for arguments in (
+        ["-o", tmp_path / f"board.{kind}"],
+        ["-o", tmp_path / "packs", "--each-trust", "--format", kind],
+    ):
+        assert f"pip install 'brightspots[{extra}]'" in complaint(run("report", saved, *arguments))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_no_fit_is_refused(tmp_path):
@@ -397,6 +493,7 @@ def test_a_fit_draws_its_own_funnels(saved, tmp_path):
         (["-o", "f.png", "--observed", "deaths"], "column 'deaths'"),
         (["-o", "f.png", "--trust", "001"], "--highlight"),
         (["-o", "nowhere/f.png"], "does not exist"),
+        (["-o", "f.png", "--table", "limits.xlsx"], ".csv or .parquet"),
     ],
 )
 def test_funnels_that_cannot_be_drawn(trusts, tmp_path, monkeypatch, arguments, said):
@@ -462,10 +559,37 @@ def test_status_2(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_status_2_for_arguments_that_do_not_exist():
-    done = shell("fit", "--marign", "1.2")
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["fit", "cells.csv", "-o", "out", "--marign", "1.2"], "--marign"),
+        (["fit", "cells.csv"], "Missing option"),
+        (["fit", "cells.csv", "-o", "out", "--margin", "wide"], "--margin"),
+        (["fti"], "No such command"),
+    ],
+)
+def test_status_2_and_one_line_for_what_was_typed_wrongly(arguments, said):
+    done = shell(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_stops_reading_is_no_error():
+    code = "import sys; from brightspots.cli import main; sys.argv[1:] = ['readers']; main()"
+    done = subprocess.run(
+        f'{sys.executable} -c "{code}" | head -c 1', shell=True, capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.stderr == ""
+
+
+def test_a_fit_is_not_begun_where_its_folder_is_a_file(cells, tmp_path, monkeypatch):
+    (tmp_path / "out").write_text("mine")
+    monkeypatch.setattr(
+        "brightspots.hierarchy.fit_hierarchy", lambda *_, **__: pytest.fail("fitted all the same")
+    )
+    assert "is a file, and a folder is needed" in complaint(run("fit", cells, "-o", tmp_path / "out"))
 
 
 def test_status_3_with_the_results_written_and_marked(uncertain, tmp_path):

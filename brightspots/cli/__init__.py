@@ -5,12 +5,14 @@ Nothing here imports the numerical libraries until a command runs, so that ``bri
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from brightspots._version import __version__
-from brightspots.cli import about, drawing, fitting
+from brightspots.cli import about, drawing, fitting, terminal
 
 app = typer.Typer(
     name="brightspots",
@@ -49,5 +51,12 @@ app.command("version")(about.version)
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; what was typed wrongly is said in one line too, for logs and schedulers."""
+    if len(sys.argv) < 2:
+        app()  # says what there is
+    try:
+        status = app(standalone_mode=False)
+    except TyperException as error:
+        terminal.complain(f"error: {' '.join(error.format_message().split())} (--help lists what there is)")
+        sys.exit(terminal.WRONG_INPUT)
+    sys.exit(status)

@@ -60,9 +60,12 @@ def funnel(
 
     if out.suffix.lower() not in SUFFIXES:
         raise SettingsError(f"figures are written as {', '.join(SUFFIXES)}; received {str(out)!r}")
-    exports.refuse_to_overwrite(
-        [path for path in (out, limits_table) if path is not None], force=output.force
-    )
+    if limits_table is not None and limits_table.suffix not in exports.TABLE_SUFFIXES:
+        raise SettingsError(f"tables are written as .csv or .parquet; received {str(limits_table)!r}")
+    written = [path for path in (out, limits_table) if path is not None]
+    exports.refuse_to_overwrite(written, force=output.force)
+    for path in written:
+        exports.check_folder(path)
     chosen = _levels(levels)
     arguments = {"method": method, "levels": list(chosen), "trust": trust}
     if table.endswith(".nc"):

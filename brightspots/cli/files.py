@@ -64,6 +64,8 @@ def read_frame(path: str, keys: Collection[str], sheet: str | None = None) -> tu
 def _content(path: str) -> bytes:
     if path == STANDARD_INPUT:
         return sys.stdin.buffer.read()
+    if Path(path).is_dir():
+        raise DataError(f"{path!r} is a folder", expected="a file")
     if not Path(path).is_file():
         raise DataError(f"there is no file {path!r}")
     return Path(path).read_bytes()
@@ -79,6 +81,10 @@ def _read_text(content: bytes, path: str, keys: set[str], *, gzipped: bool, tab:
     }
     try:
         columns = pd.read_csv(BytesIO(content), nrows=0, **how).columns
+        if len(columns) == 1 and ";" in str(columns[0]):
+            raise DataError(
+                f"{path} is separated by semicolons", action="save it with commas, or as .tsv with tabs"
+            )
         return pd.read_csv(
             BytesIO(content),
             dtype=dict.fromkeys(keys & set(columns), str),

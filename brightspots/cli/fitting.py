@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -49,6 +50,7 @@ def fit(
         "fit": out / "fit.nc",
         "manifest": out / "fit.json",
     }
+    exports.check_out_folder(out)
     exports.refuse_to_overwrite(paths.values(), force=output.force)
     fitted, source = _fit(cells, table, model, rule, json=output.json)
     spots = find_spots(fitted, rule)
@@ -73,7 +75,8 @@ def report(
         str, typer.Argument(help="Table of outcomes, or a fit.nc that 'brightspots fit' wrote.")
     ],
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="File to write, .html; with --each-trust a folder.")
+        Path,
+        typer.Option("-o", "--out", help="File to write: .html, .docx or .pptx; with --each-trust a folder."),
     ],
     table: TableOptions,
     model: ModelOptions,
@@ -83,6 +86,10 @@ def report(
     each_trust: Annotated[
         bool, typer.Option("--each-trust", help="Write one pack a trust, into a folder.")
     ] = False,
+    format_: Annotated[
+        Literal["html", "docx", "pptx"] | None,
+        typer.Option("--format", help="Of the packs of --each-trust [dim](default html)[/]."),
+    ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the pack.")] = None,
     events: Annotated[
         str, typer.Option(help="What is counted, in the plural: deaths, readmissions, …")
@@ -94,14 +101,19 @@ def report(
 ) -> None:
     """Write the board pack, from a table (which is fitted first) or from a saved fit."""
     from brightspots import exports
-    from brightspots.report.pack import check_suffix, page
+    from brightspots.report.pack import check_suffix, compose, write_document
     from brightspots.report.subject import Subject
 
     if each_trust and trust is not None:
         raise SettingsError("--trust and --each-trust ask for different things: give one of them")
-    if not each_trust:
-        check_suffix(out)
+    if format_ is not None and not each_trust:
+        raise SettingsError("--format is for --each-trust; the suffix of -o says how one pack is written")
+    check_suffix(Path(f"pack.{format_ or 'html'}") if each_trust else out)
+    if each_trust:
+        exports.check_out_folder(out)
+    else:
         exports.refuse_to_overwrite([out], force=output.force)
+        exports.check_folder(out)
     if source.endswith(".nc"):
         fitted, read = _load(source, table, model)
     else:
@@ -111,15 +123,17 @@ def report(
     manifest = _manifest(fitted, read, table, model, rule)
     wanted: dict[str | None, Path] = {trust: out}
     if each_trust:
-        wanted = {str(label): out / f"{_file_name(str(label))}.html" for label in fitted.table.cells.trusts}
-        if len(set(wanted.values())) < len(wanted):
+        labels = [str(label) for label in fitted.table.cells.trusts]
+        wanted = {label: out / f"{_file_name(label)}.{format_ or 'html'}" for label in labels}
+        # Some file systems do not tell capitals from small letters.
+        if len({path.name.casefold() for path in wanted.values()}) < len(wanted):
             raise SettingsError(
                 "two trusts would share a file name: write their packs one by one with --trust"
             )
         exports.refuse_to_overwrite(wanted.values(), force=output.force)
         out.mkdir(parents=True, exist_ok=True)
-    for label, path in wanted.items():
-        exports.write_text(path, page(subject, trust=label, title=title, notes=note or (), manifest=manifest))
+    for label, path in terminal.progress(wanted.items(), "packs", json=output.json):
+        write_document(compose(subject, trust=label, title=title, notes=note or (), manifest=manifest), path)
     written = {"pack" if label is None else label: path for label, path in wanted.items()}
     _finish(fitted, spots, summarise(fitted, spots, manifest, written), json=output.json)
 
@@ -135,11 +149,12 @@ def demo(
     from brightspots.cli.drawing import save_figure
     from brightspots.hierarchy import fit_hierarchy
     from brightspots.manifest import make_manifest
-    from brightspots.report.pack import page
+    from brightspots.report.pack import compose, write_document
     from brightspots.report.sections import example_trust
     from brightspots.report.subject import Subject
 
     fixed = [out / "board.html", out / "funnel_nation.png"]
+    exports.check_out_folder(out)
     exports.refuse_to_overwrite(fixed, force=output.force)
     nation = load_sample("nation")
     fitted = _single(fit_hierarchy(nation, seed=_DEMO_SEED, progress=terminal.in_terminal(output.json)))
@@ -157,10 +172,8 @@ def demo(
     notes: Sequence[str] = nation.attrs["notes"]
 
     out.mkdir(parents=True, exist_ok=True)
-    exports.write_text(paths["board"], page(subject, title=_DEMO_TITLE, notes=notes, manifest=manifest))
-    exports.write_text(
-        paths["board_of_one_trust"], page(subject, trust=trust, notes=notes, manifest=manifest)
-    )
+    write_document(compose(subject, title=_DEMO_TITLE, notes=notes, manifest=manifest), paths["board"])
+    write_document(compose(subject, trust=trust, notes=notes, manifest=manifest), paths["board_of_one_trust"])
     save_figure(fitted.plot_funnel(), paths["funnel"], manifest)
     save_figure(fitted.plot_funnel(trust), paths["funnel_of_one_trust"], manifest)
     _finish(fitted, spots, summarise(fitted, spots, manifest, paths), json=output.json)
@@ -307,6 +320,12 @@ def _finish(fitted: HierarchyFit, spots: Spots, summary: dict[str, Any], *, json
 
 
 def _file_name(label: str) -> str:
-    """A label as a file name: letters, digits, dots and dashes, at most 100 of them."""
-    safe = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in label)
-    return safe[:100].lstrip(".") or "_"
+    """A label as a file name: letters, digits, dots and dashes, at most 120 bytes of them.
+
+    A label that is more than that keeps what it can and gets eight digits of its digest, so that it stays its own.
+    """
+    safe = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in label).strip(".")
+    short = safe.encode("utf-8", "ignore")[:120].decode("utf-8", "ignore")
+    if short == label:
+        return short
+    return f"{short}-{hashlib.sha256(label.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"

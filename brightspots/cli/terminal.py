@@ -6,12 +6,14 @@ import contextlib
 import functools
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TextIO
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, TextIO, TypeVar
 
 import typer
 
 from brightspots.errors import BrightspotsError, CertificateWarning, DataWarning
+
+Item = TypeVar("Item")
 
 WRONG_INPUT = 2
 NO_CERTIFICATE = 3
@@ -25,6 +27,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         try:
             with spoken_warnings():
                 command(**given)
+        except BrokenPipeError:
+            raise  # nobody reads on, as in "brightspots readers | head -1": no fault of the input
         except (BrightspotsError, OSError) as error:
             complain(f"error: {_one_line(error)}")
             raise typer.Exit(WRONG_INPUT) from None
@@ -74,6 +78,16 @@ def answer(content: Mapping[str, Any]) -> None:
 def in_terminal(json: bool) -> bool:
     """Whether a progress bar has somebody to watch it."""
     return not json and sys.stderr.isatty()
+
+
+def progress(items: Collection[Item], what: str, *, json: bool) -> Iterable[Item]:
+    """The same items, counted by a bar where somebody watches and there is more than one."""
+    if len(items) < 2 or not in_terminal(json):
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, description=what, console=Console(stderr=True), transient=True)
 
 
 def _one_line(error: Exception) -> str:

@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from brightspots.errors import SettingsError
+from brightspots.exports import legible
 from brightspots.figures.palette import NEUTRAL, Mark
 
 _STYLE = Path(__file__).with_name("brightspots.mplstyle")
@@ -56,7 +57,7 @@ def open_axes(ax: Axes | None, size: tuple[float, float] | None = None) -> Axes:
 
 def shorten(text: object, width: int) -> str:
     """Put a name on one line of at most `width` characters, cut at a word with an ellipsis."""
-    line = " ".join(str(text).split())
+    line = " ".join(legible(str(text)).split())
     if len(line) <= width:
         return line
     cut = line[: width - 1]
@@ -86,7 +87,7 @@ def height_in_points(ax: Axes) -> float:
 def wrap(text: str, ax: Axes, font_size: float, character_width: float = _CHARACTER_WIDTH) -> str:
     """Break a text into lines that fit the width of the axes."""
     characters = max(30, int(width_in_points(ax) / (font_size * character_width)))
-    return "\n".join(textwrap.fill(line, characters) for line in text.splitlines())
+    return "\n".join(textwrap.fill(legible(line), characters) for line in text.splitlines())
 
 
 def figure_of(ax: Axes) -> Figure | SubFigure:

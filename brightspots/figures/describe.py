@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from matplotlib.axes import Axes
 
 from brightspots.errors import SettingsError
+from brightspots.exports import legible
 
 _DESCRIPTIONS: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()
 
@@ -41,7 +42,7 @@ def describe(ax: Axes) -> str:
 
 def remember(ax: Axes, text: str) -> None:
     """Keep the alternative text of a figure as long as its axes live."""
-    _DESCRIPTIONS[ax] = text
+    _DESCRIPTIONS[ax] = legible(text)
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:

@@ -40,6 +40,7 @@ def place_labels(
     marked: FloatArray,
     others: FloatArray,
     ringed: npt.NDArray[np.bool_] | None = None,
+    font_size: float = _FONT_SIZE,
 ) -> int:
     """Label points in the order given, in the place of labels written before.
 
@@ -56,6 +57,8 @@ def place_labels(
         Points of lines and other units, covered only where there is no other place.
     ringed : bool array (k,), optional
         Points with a ring about them, whose labels keep further off.
+    font_size : float, default 8
+        Points.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def place_labels(
     taken = [text.get_window_extent() for text in ax.texts if text.get_gid() != "caption"]
     missed = 0
     for position, (anchor, name) in enumerate(zip(anchors, names, strict=True)):
-        ruler = ax.text(0.0, 0.0, shorten(name, _LONGEST), fontsize=_FONT_SIZE)
+        ruler = ax.text(0.0, 0.0, shorten(name, _LONGEST), fontsize=font_size)
         box = ruler.get_window_extent()
         ruler.remove()
         gaps = _GAPS[1:] if ringed is not None and ringed[position] else _GAPS
@@ -111,7 +114,7 @@ def place_labels(
             textcoords="offset points",
             ha="left",
             va="bottom",
-            fontsize=_FONT_SIZE,
+            fontsize=font_size,
             color=INK,
             zorder=8,
             annotation_clip=False,

@@ -49,6 +49,7 @@ def nation_document(
         headlines=tuple(headlines),
         sections=tuple(parts),
         manifest=manifest,
+        message=sections.partition_sentences(subject)[-1],
     )
 
 
@@ -71,7 +72,7 @@ def trust_document(
     ]
     parts = [_own_spots(subject, trust, flagged)]
     parts.append(
-        Section("departments", "Every department", (tables.departments_table(subject, trust),)),
+        Section("departments", "Every department", (tables.departments_table(subject, trust),), headlines[1]),
     )
     parts.append(sections.two_stage_funnel(subject, trust, highlight=True))
     if subject.spots.ratings is not None:
@@ -98,6 +99,7 @@ def trust_document(
         headlines=tuple(headlines),
         sections=tuple(parts),
         manifest=manifest,
+        message=headlines[0],
     )
 
 
@@ -117,7 +119,7 @@ def _coexistence(subject: Subject) -> str:
 
 
 def _mosaic(subject: Subject) -> Section:
-    return Section("mosaic", "Every department at a glance", (tables.mosaic(subject),))
+    return Section("mosaic", "Every department at a glance", (tables.mosaic(subject),), _coexistence(subject))
 
 
 def _spots(subject: Subject) -> Section:
@@ -125,7 +127,7 @@ def _spots(subject: Subject) -> Section:
     table = tables.spots_table(subject)
     if table.rows:
         blocks.append(table)
-    return Section("spots", "Bright and dark spots", tuple(blocks))
+    return Section("spots", "Bright and dark spots", tuple(blocks), _flags(subject))
 
 
 def _level(subject: Subject, trust: int) -> str:
@@ -173,15 +175,11 @@ def _own_spots(subject: Subject, trust: int, flagged: dict[str, IntArray]) -> Se
             blocks.append(Bullets(tuple(said)))
         else:
             blocks.append(Paragraph(sentences.nothing_flagged(status)))
-    total = len(flagged[names.DARK]) + len(flagged[names.BRIGHT])
-    if total:
-        false = float(np.sum(1.0 - subject.numbers("probability")[np.concatenate(list(flagged.values()))]))
-        blocks.append(
-            Paragraph(
-                sentences.flags(len(flagged[names.BRIGHT]), len(flagged[names.DARK]), len(cells), false)
-            )
-        )
-    return Section("spots", "Dark spots and bright spots", tuple(blocks))
+    false = float(np.sum(1.0 - subject.numbers("probability")[np.concatenate(list(flagged.values()))]))
+    message = sentences.flags(len(flagged[names.BRIGHT]), len(flagged[names.DARK]), len(cells), false)
+    if len(flagged[names.DARK]) + len(flagged[names.BRIGHT]):
+        blocks.append(Paragraph(message))
+    return Section("spots", "Dark spots and bright spots", tuple(blocks), message)
 
 
 def _own_rating(subject: Subject, trust: int, cells: IntArray) -> Section:
@@ -189,12 +187,14 @@ def _own_rating(subject: Subject, trust: int, cells: IntArray) -> Section:
     assert ratings is not None  # the section is left out otherwise
     label, heading = subject.trust_labels[trust], sections.rating_heading(subject)
     if (ratings.cell_band[cells] < 0).all():
-        return Section("rating", heading, (Paragraph(sentences.no_rating(label)),))
+        return Section(
+            "rating", heading, (Paragraph(sentences.no_rating(label)),), sentences.no_rating(label)
+        )
     explained = Paragraph(" ".join(sections.rating_explained(subject)))
     table = tables.trust_rating_table(subject, trust)
     if ratings.trust_band is None:
         said = sections.rating_sentences(subject, cells)
-        return Section("rating", heading, (Paragraph(" ".join(said)), explained, table))
+        return Section("rating", heading, (Paragraph(" ".join(said)), explained, table), said[0])
     band = int(ratings.trust_band[trust])
     said = [
         sentences.own_rating(
@@ -207,4 +207,4 @@ def _own_rating(subject: Subject, trust: int, cells: IntArray) -> Section:
     ]
     if subject.spots.rating_uses_outcome:
         said.append(sentences.rating_not_independent())
-    return Section("rating", heading, (Paragraph(" ".join(said)), explained, table))
+    return Section("rating", heading, (Paragraph(" ".join(said)), explained, table), said[0])

@@ -6,9 +6,11 @@ markup, so text from data stays text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Literal
 
+from brightspots.exports import legible
 from brightspots.manifest import Manifest
 from brightspots.report.words import Estimate
 
@@ -120,7 +122,10 @@ class Bars:
 
 @dataclass(frozen=True)
 class Point:
-    """A unit in a funnel: where it lies, what it is called, what is said of it."""
+    """A unit in a funnel: where it lies, what it is called, what is said of it.
+
+    Where its count is suppressed it is drawn as an upright bar from `low` to `high`, of which `y` is the middle.
+    """
 
     x: float
     y: float
@@ -128,6 +133,13 @@ class Point:
     detail: str
     kind: Kind
     named: bool = False
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def is_bar(self) -> bool:
+        """Whether the unit has a suppressed count."""
+        return self.low is not None and self.high is not None
 
 
 @dataclass(frozen=True)
@@ -142,7 +154,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Funnel:
-    """One panel: points, limits, and the line they are drawn about."""
+    """One panel: points, limits, and the line they are drawn about; `message` says in a sentence what it shows."""
 
     heading: str
     points: tuple[Point, ...]
@@ -151,6 +163,7 @@ class Funnel:
     centre_label: str
     x_label: str
     y_label: str
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -194,11 +207,12 @@ Block = Paragraph | Bullets | Terms | Table | Bars | Funnels | Mosaic
 
 @dataclass(frozen=True)
 class Section:
-    """A headed part of the document."""
+    """A headed part of the document; `message` is what it comes to, in a sentence or two."""
 
     name: str
     heading: str
     blocks: tuple[Block, ...]
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -214,6 +228,8 @@ class Document:
         What a reader with one minute should know.
     sections : tuple of Section
     manifest : Manifest
+    message : str
+        What all of it comes to, in one sentence.
     """
 
     title: str
@@ -222,3 +238,70 @@ class Document:
     headlines: tuple[str, ...]
     sections: tuple[Section, ...]
     manifest: Manifest
+    message: str = ""
+
+
+def abridge(table: Table, most: int) -> tuple[int, ...]:
+    """Which rows of a table go on paper: at most `most`, in their order, the same number of each kind in `filters`.
+
+    A list that begins with hundreds of dark spots must not end before the first bright one.
+    """
+    if len(table.rows) <= most:
+        return tuple(range(len(table.rows)))
+    groups: list[list[int]] = [[] for _ in table.filters] or [[]]
+    for position, row in enumerate(table.rows):
+        texts = {cell.text for cell in row}
+        kind = next((place for place, words in enumerate(table.filters) if words in texts), 0)
+        groups[kind].append(position)
+    room, kept = most, []
+    for left, group in zip(range(len(groups), 0, -1), sorted(groups, key=len), strict=True):
+        kept += group[: room // left]
+        room -= min(len(group), room // left)
+    return tuple(sorted(kept))
+
+
+def legible_document(content: Document) -> Document:
+    """The document with every text in it made fit to be shown (`exports.legible`)."""
+    cleaned = _legible(content)
+    assert isinstance(cleaned, Document)
+    return cleaned
+
+
+def manifest_rows(manifest: Manifest) -> tuple[tuple[str, str], ...]:
+    """What the manifest says, line by line, for people."""
+    rows = [("Made", manifest.created)]
+    if manifest.seed is not None:
+        rows.append(("Seed", str(manifest.seed)))
+    if manifest.method:
+        rows.append(("Method", manifest.method))
+    if manifest.input is not None:
+        read = manifest.input
+        rows.append(("Input", f"{read.name}, {read.rows:,} rows, SHA-256 {read.sha256}"))
+    if manifest.data_sha256:
+        rows.append(("Data as fitted, SHA-256", manifest.data_sha256))
+    rows += list(manifest.versions.items())
+    return tuple(rows)
+
+
+def in_document(content: Document, kind: type[Any]) -> Sequence[Any]:
+    """All blocks of a kind, in their order."""
+    return [block for section in content.sections for block in section.blocks if isinstance(block, kind)]
+
+
+def _legible(value: Any) -> Any:
+    """The same value where nothing in it had to change: most documents are given back as they are."""
+    if isinstance(value, str):
+        return legible(value)
+    if isinstance(value, Estimate | Limit):
+        return value
+    if isinstance(value, tuple):
+        parts = [_legible(part) for part in value]
+        changed = any(new is not old for new, old in zip(parts, value, strict=True))
+        return tuple(parts) if changed else value
+    if isinstance(value, dict):
+        return {_legible(key): _legible(part) for key, part in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        found = {item.name: getattr(value, item.name) for item in fields(value)}
+        changes = {name: new for name, old in found.items() if (new := _legible(old)) is not old}
+        return replace(value, **changes) if changes else value
+    return value

@@ -10,10 +10,12 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from brightspots.report import document, svg
-from brightspots.report.document import Document
+from brightspots.report import document, sentences, svg
+from brightspots.report.document import Document, Table, abridge, manifest_rows
 
 LANGUAGE: Final = "en-GB"
+# Rows of a long table that are printed.
+MOST_PRINTED: Final = 60
 _LETTERS: Final = {"bright": "B", "dark": "D", "in-line": "=", "cannot-tell": "?", "absent": ""}
 
 
@@ -35,6 +37,9 @@ def render(content: Document) -> str:
         style=Markup(style),
         script=Markup(script),
         svg=svg,
+        sentences=sentences,
+        printed=_printed,
+        manifest_rows=manifest_rows,
         letters=_LETTERS,
         manifest=Markup(json_for_script(content.manifest.as_json())),
     )
@@ -60,6 +65,11 @@ def _digest(text: str) -> str:
 def _part(name: str) -> str:
     """A file of the templates, as it stands in the page: the policy's digest covers every byte."""
     return resources.files("brightspots").joinpath("report", "templates", name).read_text(encoding="utf-8")
+
+
+def _printed(table: Table) -> frozenset[int]:
+    """Rows that print shows."""
+    return frozenset(abridge(table, len(table.rows) if table.print_all else MOST_PRINTED))
 
 
 def _is_block(block: object, kind: str) -> bool:

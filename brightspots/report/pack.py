@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from brightspots.errors import SettingsError
-from brightspots.exports import write_text
+from brightspots.errors import MissingExtraError, SettingsError
+from brightspots.exports import write_bytes
 from brightspots.manifest import Manifest, make_manifest
 from brightspots.report.compose import nation_document, trust_document
-from brightspots.report.html import render
+from brightspots.report.document import Document, legible_document
 from brightspots.report.subject import Subject
 
 if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
     from brightspots.spots import Spots
 
-SUFFIXES = (".html",)
+SUFFIXES: Final = (".html", ".docx", ".pptx")
+# Module, package and extra that a format needs beyond the library's own.
+_NEEDS: Final = {".docx": ("docx", "python-docx", "word"), ".pptx": ("pptx", "python-pptx", "slides")}
 
 
 def write_board_pack(
@@ -40,8 +43,8 @@ def write_board_pack(
     spots : Spots
         Of this fit: ``fit.find_spots()``.
     path : str or path
-        The suffix chooses the format: ``.html`` is one self-contained page. An existing file is replaced, and never
-        by half of a new one.
+        The suffix chooses the format: ``.html`` is one self-contained page, ``.docx`` a paper for Word,
+        ``.pptx`` slides. An existing file is replaced, and never by half of a new one.
     trust : label, optional
         Write about this trust, its bright and dark spots first, compared with its peers. Default: the whole nation.
     title : str, optional
@@ -64,6 +67,8 @@ def write_board_pack(
     SettingsError
         Where the suffix is not supported, the folder does not exist, there is no such trust, or the spots come
         from another fit.
+    MissingExtraError
+        Where the format needs a package that is not installed.
 
     Examples
     --------
@@ -76,28 +81,63 @@ def write_board_pack(
     target = Path(path)
     check_suffix(target)
     subject = Subject.of(fit, spots, events)
-    write_text(target, page(subject, trust=trust, title=title, notes=notes, manifest=manifest))
+    write_document(compose(subject, trust=trust, title=title, notes=notes, manifest=manifest), target)
     return target
 
 
-def page(
+def compose(
     subject: Subject,
     *,
     trust: object = None,
     title: str | None = None,
     notes: Sequence[str] = (),
     manifest: Manifest | None = None,
-) -> str:
-    """Compose and render one pack; with one `Subject` many can be made from what was computed once."""
+) -> Document:
+    """Compose one pack; with one `Subject` many can be made from what was computed once."""
     carried = make_manifest(subject.fit) if manifest is None else manifest
     if trust is None:
-        return render(nation_document(subject, carried, title, notes))
-    return render(trust_document(subject, subject.trust_index(trust), carried, title, notes))
+        return legible_document(nation_document(subject, carried, title, notes))
+    return legible_document(trust_document(subject, subject.trust_index(trust), carried, title, notes))
 
 
-def check_suffix(path: Path) -> None:
-    """Raise `SettingsError` for a format that cannot be written."""
-    if path.suffix.lower() not in SUFFIXES:
+def write_document(content: Document, path: Path) -> None:
+    """Write a composed pack in the format that the suffix names, whole or not at all."""
+    write_bytes(path, _writer(check_suffix(path))(content))
+
+
+def check_suffix(path: Path) -> str:
+    """The format of a path.
+
+    Raises
+    ------
+    SettingsError
+        Where no pack is written so.
+    MissingExtraError
+        Where writing it needs a package that is not installed.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
         raise SettingsError(
-            f"a board pack is written as {' or '.join(SUFFIXES)}, by the suffix of its path; received {str(path)!r}"
+            f"a board pack is written as {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, by the suffix of its path; "
+            f"received {str(path)!r}"
         )
+    if suffix in _NEEDS:
+        module, package, extra = _NEEDS[suffix]
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError(package, extra=extra, purpose=f"writing {suffix}")
+    return suffix
+
+
+def _writer(suffix: str) -> Callable[[Document], bytes]:
+    """Imported when used: a page needs neither matplotlib nor the office packages."""
+    if suffix == ".docx":
+        from brightspots.report import word
+
+        return word.render
+    if suffix == ".pptx":
+        from brightspots.report import slides
+
+        return slides.render
+    from brightspots.report import html
+
+    return lambda content: html.render(content).encode("utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from brightspots.report.document import (
     Funnels,
     Kind,
     Paragraph,
+    Point,
     Section,
     Table,
     Terms,
@@ -75,7 +77,8 @@ def partition(subject: Subject) -> Section:
                 )
             )
         )
-    return Section("variation", "Where the variation lies", tuple(blocks))
+    message = partition_sentences(subject)[0]
+    return Section("variation", "Where the variation lies", tuple(blocks), message)
 
 
 def two_stage_funnel(subject: Subject, trust: int, *, highlight: bool) -> Section:
@@ -86,22 +89,42 @@ def two_stage_funnel(subject: Subject, trust: int, *, highlight: bool) -> Sectio
     if "department" in subject.partition.index:
         own, departments_out = department_funnel(subject, trust)
     blocks: list[Block] = []
-    panels = tuple(panel for panel in (nation, own) if panel is not None)
+    said, panels = [], []
+    if nation is not None:
+        outside = [point for point in nation.points if point.kind.endswith(("-above", "-below"))]
+        said.append(sentences.outside_limits(len(outside), len(nation.points), LEVELS[-1]))
+        where = [_where(point) for point in nation.points if point.label == label] if highlight else []
+        message = sentences.trust_in_funnel(label, where[0], LEVELS[-1]) if where else said[0]
+        panels.append(replace(nation, message=message))
+    if own is not None:
+        said.append(f"The departments drawn are {len(own.points):,} of {label}.")
+        panels.append(replace(own, message=own_flags(subject, trust)))
     if panels:
-        said = []
-        if nation is not None:
-            outside = [point for point in nation.points if point.kind.endswith(("-above", "-below"))]
-            said.append(sentences.outside_limits(len(outside), len(nation.points), LEVELS[-1]))
-        if own is not None:
-            said.append(f"The departments drawn are {len(own.points):,} of {label}.")
         caption = _funnel_caption("" if highlight else label, subject.ordered_by)
-        blocks.append(Funnels("funnel", caption, " ".join(said), panels, _funnel_legend(panels, label)))
+        legend = _funnel_legend(panels, label)
+        blocks.append(Funnels("funnel", caption, " ".join(said), tuple(panels), legend))
     withheld = int(subject.cells.censored.sum())
     if withheld:
         blocks.append(
             Paragraph(sentences.suppressed(withheld, subject.cells.n_leaves, trusts_out, departments_out))
         )
-    return Section("funnel", "Funnels: trusts, then departments", tuple(blocks))
+    return Section("funnel", "Funnels: trusts, then departments", tuple(blocks), " ".join(said))
+
+
+def own_flags(subject: Subject, trust: int) -> str:
+    """What is bright and what is dark in one trust, in words."""
+    cells = subject.of_trust(trust)
+    bright, dark = (
+        [subject.department_of(cell) for cell in cells[subject.status[cells] == status].tolist()]
+        for status in (names.BRIGHT, names.DARK)
+    )
+    return sentences.trust_flags(subject.trust_labels[trust], bright, dark, len(cells))
+
+
+def _where(point: Point) -> sentences.Side:
+    if point.kind.endswith("-above"):
+        return "above"
+    return "below" if point.kind.endswith("-below") else "within"
 
 
 def _funnel_caption(example: str, ordered_by: str) -> str:
@@ -113,9 +136,7 @@ def _funnel_caption(example: str, ordered_by: str) -> str:
         f"marks show which lie outside the {outer} limits; among departments they show the statuses."
     )
     if example:
-        caption += (
-            f" {example} is an example: the first, by {ordered_by}, with flags of both kinds, else with any."
-        )
+        caption += f" {example} is an example: the first, by {ordered_by}, with flags of both kinds, else with any, else the first."
     return caption
 
 
@@ -205,7 +226,7 @@ def rating(subject: Subject) -> Section:
     divergent = tables.divergent_table(subject)
     if divergent.rows:
         blocks.append(divergent)
-    return Section("rating", rating_heading(subject), tuple(blocks))
+    return Section("rating", rating_heading(subject), tuple(blocks), rating_sentences(subject)[0])
 
 
 def cannot_tell(subject: Subject, cells: IntArray | None = None, table: Table | None = None) -> Section:
@@ -226,7 +247,7 @@ def cannot_tell(subject: Subject, cells: IntArray | None = None, table: Table | 
     ]
     if table is not None and table.rows:
         blocks.append(table)
-    return Section("cannot-tell", "What cannot be told", tuple(blocks))
+    return Section("cannot-tell", "What cannot be told", tuple(blocks), said[0])
 
 
 def learning(subject: Subject, trust: int | None = None) -> Section:
@@ -239,7 +260,8 @@ def learning(subject: Subject, trust: int | None = None) -> Section:
         pairs = pairs[pairs[names.TRUST] == code]
         alone = [pair for pair in alone if pair[0] == code]
     with_partner = len(pairs[[names.TRUST, names.DEPARTMENT]].drop_duplicates())
-    blocks: list[Block] = [Paragraph(sentences.learning(with_partner, len(alone)))]
+    message = sentences.learning(with_partner, len(alone))
+    blocks: list[Block] = [Paragraph(message)]
     if with_partner:
         blocks.append(
             Paragraph(
@@ -248,7 +270,7 @@ def learning(subject: Subject, trust: int | None = None) -> Section:
             )
         )
         blocks.append(tables.pairs_table(subject, pairs, trust))
-    return Section("learning", "Whom to learn from", tuple(blocks))
+    return Section("learning", "Whom to learn from", tuple(blocks), message)
 
 
 def method(subject: Subject, notes: Sequence[str]) -> Section:
@@ -273,8 +295,8 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
             f"{sentences.direction(subject.spots.higher_is, subject.events)}"
         ),
         Paragraph(
-            "A flag is a reason to look, not a finding about the quality of care: case mix, coding and what was "
-            "counted can all produce one. The absence of a flag is not a clean bill of health."
+            f"{sentences.what_a_flag_is()} Case mix, coding and what was counted can all produce one. "
+            "The absence of a flag is not a clean bill of health."
         ),
     ]
     if cells.periods is not None:
@@ -327,7 +349,8 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
             )
         )
     )
-    return Section("method", "How this was done, and what the words mean", tuple(blocks))
+    heading = "How this was done, and what the words mean"
+    return Section("method", heading, tuple(blocks), sentences.what_a_flag_is())
 
 
 def provenance(subject: Subject) -> Section:
@@ -336,7 +359,8 @@ def provenance(subject: Subject) -> Section:
     said = sentences.certificate(
         certificate.ok, certificate.method, certificate.effective_draws, certificate.message
     )
-    return Section("provenance", "Certificate and provenance", (Paragraph(said, strong=not certificate.ok),))
+    blocks = (Paragraph(said, strong=not certificate.ok),)
+    return Section("provenance", "Certificate and provenance", blocks, said)
 
 
 def _probability_words() -> str:

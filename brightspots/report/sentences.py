@@ -25,6 +25,9 @@ from brightspots.report.words import (
 from brightspots.settings import Reference
 from brightspots.vocabulary import Family, HigherIs
 
+# Where a unit lies in a funnel, against its outer limits.
+Side = Literal["above", "within", "below"]
+
 _REFERENCE_WORDS: Final = {
     "organisation": "the other departments of its own trust",
     "peers": "the same department in other trusts",
@@ -89,6 +92,11 @@ def typical_difference(level: Literal["trust", "department"], median_ratio: Esti
 def flags(bright: int, dark: int, cells: int, expected_false: float) -> str:
     """How many bright and dark spots, and how many of the flags are expected to be false."""
     flagged = bright + dark
+    if flagged == 0 and cells == 1:
+        return (
+            "The only department does not stand out with enough certainty to be flagged. This is not evidence that it "
+            "is no bright or dark spot."
+        )
     if flagged == 0:
         return (
             f"None of the {cells:,} departments stands out with enough certainty to be flagged. "
@@ -144,6 +152,8 @@ def in_line(n: int, cells: int, margin: float, least: float) -> str:
     meaning = f"with a probability of at least {least:.2f} their level lies within a factor of {margin:g}"
     if n == 0:
         return f"No department is shown to be in line (that {meaning})."
+    if cells == 1:
+        return f"The only department is shown to be in line: {meaning}."
     verb = "is" if n == 1 else "are"
     return f"{n:,} of {cells:,} departments {verb} shown to be in line: {meaning}."
 
@@ -156,6 +166,8 @@ def detectable(ratio: float, higher_is: HigherIs) -> str:
             "from their comparison."
         )
     reach = f"at least {ratio:.2f}" if higher_is == "worse" else f"at most {1.0 / ratio:.2f}"
+    if ratio > 10:
+        reach = "more than 10" if higher_is == "worse" else "less than 0.10"
     return (
         "Half of them would be flagged as dark, with a probability of 0.8, only if their true level were "
         f"{reach} times that of their comparison."
@@ -218,6 +230,8 @@ def _of(part: int, whole: int, what: str) -> str:
         return f"the only {what} {'lies' if part else 'does not lie'}"
     if part == 0:
         return f"none of the {whole:,} {what}s lies"
+    if part == whole:
+        return f"all {whole:,} {what}s lie"
     return f"{part:,} of the {whole:,} {what}s {'lies' if part == 1 else 'lie'}"
 
 
@@ -339,6 +353,15 @@ def outside_limits(n: int, units: int, level: float) -> str:
     )
 
 
+def trust_in_funnel(trust: str, where: Side, level: float) -> str:
+    """Where one trust lies among all trusts; to lie within the limits is no praise."""
+    limits = f"the {level * 100:g}% limits"
+    ordinary = "chance and the ordinary variation between trusts"
+    if where == "within":
+        return f"{trust} lies within {limits}: {ordinary} could explain its level."
+    return f"{trust} lies {where} {limits}, further out than {ordinary} lead one to expect."
+
+
 # ---- whom to learn from ----------------------------------------------------------------------------------------
 
 
@@ -359,6 +382,14 @@ def learning(with_partner: int, without: int) -> str:
         f"{with_partner:,} of the {total:,} dark spots {'has' if with_partner == 1 else 'have'} at least one "
         f"bright spot of the same kind in another trust to talk to; for the other {without:,} there is none."
     )
+
+
+# ---- what a flag is --------------------------------------------------------------------------------------------
+
+
+def what_a_flag_is() -> str:
+    """The caveat of every flag."""
+    return "A flag is a reason to look, not a finding about the quality of care."
 
 
 # ---- how far to trust it ---------------------------------------------------------------------------------------
@@ -405,3 +436,43 @@ def suppressed(n: int, counts: int, trusts_out: int, departments_out: int) -> st
         f"{n:,} of {counts:,} counts {'is' if n == 1 else 'are'} withheld as small numbers and used as the "
         f"range they are known to lie in.{undrawn}"
     )
+
+
+# ---- what a file leaves out ------------------------------------------------------------------------------------
+
+
+def closing() -> str:
+    """The last words of every pack."""
+    return (
+        "Bright and dark spots are a place to start asking, not a judgement. Figures are estimates with intervals; "
+        "read them together."
+    )
+
+
+def abridged(shown: int, total: int, kinds: Sequence[str] = (), *, printed: bool = False) -> str:
+    """What a table on paper leaves out, and where it is; `printed` of the page itself."""
+    verb = "is" if shown == 1 else "are"
+    quoted = listed([f"“{kind}”" for kind in kinds])
+    of_each = f" (the same number of each of {quoted} where there are enough)" if len(kinds) > 1 else ""
+    rest = "the page on screen holds" if printed else "the page (.html) and the exported tables hold"
+    return f"{shown:,} of {total:,} rows {verb} shown here, in their order{of_each}; {rest} more."
+
+
+def columns_without_names(types: int) -> str:
+    """Said of a grid with too many types of department to name."""
+    return (
+        f"The columns are the {types:,} department types in the order of their names, too many to write here; "
+        "the page (.html) names them."
+    )
+
+
+def grid_on_a_slide(trusts: int, types: int, *, named: bool, name_rows: bool) -> str:
+    """How to read the grid on a slide, where it lies on its side and names may have no room."""
+    row = f"Each column is one of {counted(trusts, 'trust')}, each row one of {counted(types, 'department type')}"
+    missing = [what for what, there in (("trusts", name_rows), ("departments", named)) if not there]
+    without = (
+        f" The names of {listed(missing)} have no room here; the paper (.docx) or the page (.html) has them."
+        if missing
+        else ""
+    )
+    return f"{row}, in the order of their labels, not of their results.{without}"

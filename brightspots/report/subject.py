@@ -127,7 +127,14 @@ class Subject:
 
     def numbers(self, column: str) -> FloatArray:
         """A column of numbers of the table, (C,)."""
-        return self.table[column].to_numpy(dtype=np.float64)
+        if column not in self._held:
+            self._held[column] = self.table[column].to_numpy(dtype=np.float64)
+        return self._held[column]
+
+    @cached_property
+    def _held(self) -> dict[str, FloatArray]:
+        """Columns asked for before: a pack asks once a cell."""
+        return {}
 
     @cached_property
     def trusts(self) -> pd.DataFrame:

@@ -35,7 +35,7 @@ INTERVAL_WIDTH, INTERVAL_HEIGHT = 120.0, 16.0
 
 def funnel(figure: Funnels, panel: Funnel) -> Markup:
     """One panel; all panels of a figure share the vertical axis."""
-    top = _shared_top(figure)
+    top = shared_top(figure)
     sizes = [x for limit in panel.limits for x in limit.x] or [1.0, 10.0]
     low, high = math.log(min(sizes)), math.log(max(sizes))
 
@@ -134,7 +134,8 @@ def mark(kind: Kind) -> Markup:
     )
 
 
-def _shared_top(figure: Funnels) -> float:
+def shared_top(figure: Funnels) -> float:
+    """Upper end of the vertical axis of all panels."""
     highest = [point.y for panel in figure.panels for point in panel.points]
     # Every limit comes into view at its narrow end, where the largest units lie.
     highest += [min(limit.upper) for panel in figure.panels for limit in panel.limits]
@@ -244,7 +245,7 @@ def _y_axis(top: float, place: _Place, label: str) -> Markup:
 
 def _x_axis(low: float, high: float, place: _Place, label: str) -> Markup:
     parts = []
-    for tick in _decades(low, high):
+    for tick in decades(low, high):
         parts.append(
             Markup(
                 '<line class="tick" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>'
@@ -265,12 +266,16 @@ def _x_axis(low: float, high: float, place: _Place, label: str) -> Markup:
     return Markup("").join(parts)
 
 
-def _decades(low: float, high: float) -> Iterable[float]:
-    """Ticks at 1, 2 and 5 of each decade, thinned to decades where there are many."""
+def decades(low: float, high: float) -> Iterable[float]:
+    """Ticks at 1, 2 and 5 of each decade, thinned to decades where there are many, at each digit where few."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps = (1, 2, 5) if last - first <= 3 else (1,)
-    ticks = [step * 10.0**power for power in range(first, last + 1) for step in steps]
-    return [tick for tick in ticks if low <= tick <= high]
+    for chosen in (steps, range(1, 10)):
+        ticks = [step * 10.0**power for power in range(first, last + 1) for step in chosen]
+        inside = [tick for tick in ticks if low <= tick <= high]
+        if len(inside) > 2:
+            break
+    return inside
 
 
 def _n(value: float) -> str:

@@ -399,4 +399,6 @@ def _reach(ratios: np.ndarray[tuple[int, ...], np.dtype[np.float64]], higher_is:
     middle = float(np.median(known))
     if not math.isfinite(middle) or middle > 1000:
         return Cell("no ratio", math.inf)
+    if middle > 10:
+        return Cell("over 10" if higher_is == "worse" else "under 0.10", middle)
     return Cell(f"{middle:.2f}" if higher_is == "worse" else f"{1.0 / middle:.2f}", middle)

@@ -7,13 +7,14 @@ import hashlib
 import itertools
 import json
 import re
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import brightspots as bs
-from brightspots import SettingsError, SpotRule
+from brightspots import MissingExtraError, SettingsError, SpotRule
 from brightspots.report.pack import write_board_pack
 from tests.conftest import simulate_frame
 from tests.report.conftest import FAILS, make_fit
@@ -340,11 +341,36 @@ def test_holding_the_draws_changes_no_byte(tmp_path, monkeypatch):
 # ---- what it refuses -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", [".docx", ".pptx", ".pdf", ""])
+@pytest.mark.parametrize("suffix", [".doc", ".pdf", ""])
 def test_other_suffixes_are_refused_with_those_that_are_not(fit, tmp_path, suffix):
-    with pytest.raises(SettingsError, match=r"\.html"):
+    with pytest.raises(SettingsError, match=r"\.html, \.docx or \.pptx"):
         write_board_pack(fit, fit.find_spots(), tmp_path / f"board{suffix}")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("suffix", "module", "extra"), [(".docx", "docx", "word"), (".pptx", "pptx", "slides")]
+)
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    fit, tmp_path, monkeypatch, suffix, module, extra
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=rf"python-{module}, .*pip install 'brightspots\[{extra}\]'"):
+        write_board_pack(fit, fit.find_spots(), tmp_path / f"board{suffix}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".html", ".docx", ".pptx"])
+def test_a_pack_that_could_not_be_written_leaves_the_one_before(fit, tmp_path, monkeypatch, suffix):
+    path = tmp_path / f"board{suffix}"
+    path.write_bytes(b"the one before")
+    monkeypatch.setattr(
+        "brightspots.exports.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full"))
+    )
+    with pytest.raises(OSError, match="disk full"):
+        write_board_pack(fit, fit.find_spots(), path, trust="T003")
+    assert path.read_bytes() == b"the one before"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_an_unknown_trust_is_refused_with_the_nearest(fit, path):

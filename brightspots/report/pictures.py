@@ -1,0 +1,274 @@
+"""Figures of a document as PNG, for files that cannot draw: the marks, lines and names of the page's own figures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from brightspots.cells import FloatArray
+from brightspots.figures import canvas
+from brightspots.figures.labels import place_labels
+from brightspots.figures.palette import (
+    BRIGHT_COLOUR,
+    DARK_COLOUR,
+    FILL,
+    INK,
+    NEUTRAL,
+    PALE,
+    STATUS_MARKS,
+    Mark,
+)
+from brightspots.report.document import Bars, Funnel, Funnels, Kind, Mosaic, Point
+from brightspots.report.svg import UNMARKED, decades, shared_top
+from brightspots.report.words import percent
+from brightspots.vocabulary import BRIGHT, CANNOT_TELL, DARK, IN_LINE
+
+DOTS_PER_INCH: Final = 200
+_TEXTS: Final = ("font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
+_SHARE_COLOUR: Final = "#b8d3ea"
+MARKS: Final[dict[Kind, Mark]] = {
+    "bright": STATUS_MARKS[BRIGHT],
+    "dark": STATUS_MARKS[DARK],
+    "in-line": STATUS_MARKS[IN_LINE],
+    "cannot-tell": STATUS_MARKS[CANNOT_TELL],
+    "dark-above": Mark(DARK_COLOUR, "^", 7.5, True, 6),
+    "dark-below": Mark(DARK_COLOUR, "v", 7.5, True, 6),
+    "bright-above": Mark(BRIGHT_COLOUR, "^", 7.5, True, 6),
+    "bright-below": Mark(BRIGHT_COLOUR, "v", 7.5, True, 6),
+    "here": Mark(INK, "o", 8.0, True, 7),
+    "plain": Mark(NEUTRAL, "o", 4.5, True, 3),
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG.
+
+    Parameters
+    ----------
+    png : bytes
+    width, height : float
+        Inches.
+    """
+
+    png: bytes
+    width: float
+    height: float
+
+
+def funnels(figure: Funnels, panels: Sequence[Funnel], size: tuple[float, float], font: float) -> Picture:
+    """Some panels of a figure, side by side; all panels of the figure share one vertical scale.
+
+    Parameters
+    ----------
+    figure : Funnels
+    panels : sequence of Funnel
+        Those to draw.
+    size : tuple of float
+        Width and height in inches.
+    font : float
+        Size of the text in points.
+    """
+    with _drawing(font):
+        sheet = _sheet(size)
+        axes = np.atleast_1d(sheet.subplots(1, len(panels), sharey=True))
+        found = {point.kind for panel in panels for point in panel.points}
+        entries = [(MARKS[kind], words) for kind, words in figure.legend if kind in found]
+        _legend(sheet, entries, columns=3 if size[0] < 9 else 6)
+        for ax, panel in zip(axes, panels, strict=True):
+            _panel(ax, panel, shared_top(figure), font)
+            if len(panels) > 1:
+                ax.set_title(canvas.wrap(canvas.shorten(panel.heading, 90), ax, font * 1.1))
+        for ax, panel in zip(axes, panels, strict=True):
+            _names(ax, panel, font)
+        return _png(sheet)
+
+
+def bars(figure: Bars, size: tuple[float, float], font: float) -> Picture:
+    """Shares with their intervals."""
+    with _drawing(font):
+        sheet = _sheet(size)
+        ax = sheet.subplots()
+        shares = [bar.share for bar in figure.bars]
+        heights = np.arange(len(shares))[::-1]
+        points = np.array([share.point for share in shares])
+        low, high = (np.array([getattr(share, end) for share in shares]) for end in ("lower", "upper"))
+        ax.barh(heights, points, height=0.5, color=_SHARE_COLOUR, edgecolor=BRIGHT_COLOUR, linewidth=0.8)
+        ax.hlines(heights, low, high, color=INK, linewidth=2.2, zorder=3)
+        for height, share in zip(heights, shares, strict=True):
+            said = f"{percent(share.point)} ({percent(share.lower)} to {percent(share.upper)})"
+            ax.annotate(
+                said,
+                (max(share.upper, share.point), float(height)),
+                xytext=(6.0, 0.0),
+                textcoords="offset points",
+                va="center",
+                annotation_clip=False,
+            )
+        ax.set_yticks(heights, [bar.label for bar in figure.bars])
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlim(0.0, 1.0)
+        ax.set_ylim(-0.6, len(shares) - 0.4)
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+        ax.xaxis.set_major_locator(FixedLocator([0.0, 0.25, 0.5, 0.75, 1.0]))
+        return _png(sheet)
+
+
+def mosaic(
+    figure: Mosaic, rows: range, size: tuple[float, float], font: float, *, name_rows: bool
+) -> Picture:
+    """Some rows of the grid, a mark for each department; departments are named where there is room for it."""
+    with _drawing(font):
+        sheet = _sheet(size)
+        ax = sheet.subplots()
+        n, columns = len(rows), len(figure.columns)
+        kinds = np.array([figure.kinds[row] for row in rows], dtype=object).reshape(n, columns)
+        for row in range(0, n, 2):
+            ax.axhspan(row - 0.5, row + 0.5, color=FILL, linewidth=0.0, zorder=0)
+        _legend(sheet, [(MARKS[kind], words) for kind, words in figure.legend if kind in MARKS], columns=4)
+        ax.set_xlim(-0.6, columns - 0.4)
+        ax.set_ylim(n - 0.4, -0.6)
+        ax.tick_params(axis="both", length=0)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+        named = columns <= MOST_NAMED_COLUMNS
+        names = [canvas.shorten(name, 30) for name in figure.columns] if named else []
+        ax.set_xticks(range(len(names)), names, rotation=90.0, fontsize=font)
+        ax.xaxis.set_ticks_position("top")
+        texts = [canvas.shorten(figure.rows[row], 36) for row in rows] if name_rows else []
+        ax.set_yticks(range(len(texts)), texts, fontsize=min(font, 0.72 * _row_height(size, n, named)))
+        canvas.settle(ax)
+        room = min(canvas.height_in_points(ax) / max(n, 1), canvas.width_in_points(ax) / max(columns, 1))
+        if columns < 60:
+            ax.vlines(np.arange(columns + 1) - 0.5, -0.5, n - 0.5, color=PALE, linewidth=0.3, zorder=1)
+        for kind, mark in MARKS.items():
+            y, x = np.nonzero(kinds == kind)
+            if len(x):
+                diameter = min(mark.size, 0.8 * room * mark.size / MARKS["bright"].size)
+                small = Mark(mark.colour, mark.marker, diameter, mark.filled, mark.order)
+                canvas.draw_marks(ax, x, y, small)
+                ax.lines[-1].set_markeredgewidth(min(0.8, 0.12 * room) if not mark.filled else 0.0)
+        return _png(sheet)
+
+
+def turned(figure: Mosaic) -> Mosaic:
+    """The grid with departments as rows and trusts as columns."""
+    kinds = tuple(zip(*figure.kinds, strict=True))
+    details = {(column, row): said for (row, column), said in figure.details.items()}
+    return replace(figure, rows=figure.columns, columns=figure.rows, kinds=kinds, details=details)
+
+
+# Columns that a grid names; with more there is no room.
+MOST_NAMED_COLUMNS: Final = 45
+
+
+def _row_height(size: tuple[float, float], rows: int, named: bool) -> float:
+    """Points of a row, before the layout is known."""
+    return 72.0 * (size[1] - (1.4 if named else 0.5)) / max(rows, 1)
+
+
+@contextmanager
+def _drawing(font: float) -> Iterator[None]:
+    """The library's style, with all text of one size."""
+    sizes: Any = dict.fromkeys(_TEXTS, font) | {"axes.titlesize": font * 1.1}
+    with canvas.style(), rc_context(sizes):
+        yield
+
+
+def _sheet(size: tuple[float, float]) -> Figure:
+    """A figure that no window and no global list knows of."""
+    sheet = Figure(figsize=size, dpi=DOTS_PER_INCH)
+    FigureCanvasAgg(sheet)
+    return sheet
+
+
+def _png(sheet: Figure) -> Picture:
+    held = io.BytesIO()
+    sheet.savefig(held, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return Picture(held.getvalue(), *map(float, sheet.get_size_inches()))
+
+
+def _legend(sheet: Figure, entries: Sequence[tuple[Mark, str]], columns: int) -> None:
+    """The marks and their words, above everything."""
+    handles = [
+        Line2D(
+            [], [], linestyle="none", marker=mark.marker, markersize=mark.size * 0.8,
+            markerfacecolor=mark.colour if mark.filled else "white",
+            markeredgecolor="white" if mark.filled else mark.colour,
+        )
+        for mark, _ in entries
+    ]  # fmt: skip
+    if handles:
+        words = [canvas.shorten(text, 48) for _, text in entries]
+        sheet.legend(
+            handles, words, loc="outside upper left", ncols=min(columns, len(handles)), frameon=False
+        )
+
+
+def _panel(ax: Axes, panel: Funnel, top: float, font: float) -> None:
+    """Axes, limits, centre and points of one panel."""
+    sizes = [x for limit in panel.limits for x in limit.x] or [1.0, 10.0]
+    ax.set_xscale("log")
+    ax.set_xlim(min(sizes), max(sizes))
+    ax.set_ylim(0.0, top)
+    ax.xaxis.set_major_locator(FixedLocator(list(decades(min(sizes), max(sizes)))))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.grid(axis="y", color=FILL)
+    ax.set_xlabel(panel.x_label)
+    ax.set_ylabel(panel.y_label)
+    outer = max((limit.level for limit in panel.limits), default=0.0)
+    for limit in panel.limits:
+        x = np.array(limit.x)
+        for values in (np.array(limit.lower), np.array(limit.upper)):
+            # Above the figure the curve leaves it: flattened against its edge it would look like a limit.
+            inside = values <= top
+            dashes = "-" if limit.level == outer else "--"
+            ax.plot(
+                x[inside], values[inside], color=NEUTRAL, linewidth=0.11 * font, linestyle=dashes, zorder=2
+            )
+    ax.axhline(panel.centre, color=INK, linewidth=0.12 * font, zorder=2)
+    ax.annotate(
+        panel.centre_label, (1.0, panel.centre), xycoords=("axes fraction", "data"), xytext=(-2.0, 2.5),
+        textcoords="offset points", ha="right", fontsize=font * 0.85, color=INK,
+        path_effects=[withStroke(linewidth=2.0, foreground="white")],
+    )  # fmt: skip
+    for point in panel.points:
+        if point.low is not None and point.high is not None:
+            colour = MARKS[point.kind].colour
+            ax.vlines(point.x, point.low, min(point.high, top), color=colour, linewidth=0.2 * font, zorder=3)
+    crowd = len(panel.points) > 400
+    for kind, mark in MARKS.items():
+        here = [point for point in panel.points if point.kind == kind and not point.is_bar]
+        if here:
+            small = crowd and kind in UNMARKED
+            size = mark.size * font / 10.0 * (0.7 if small else 1.0)
+            scaled = Mark(mark.colour, mark.marker, size, mark.filled, mark.order)
+            canvas.draw_marks(ax, [p.x for p in here], [min(p.y, top) for p in here], scaled)
+
+
+def _names(ax: Axes, panel: Funnel, font: float) -> None:
+    """Names of the points that ask for one, the furthest out first."""
+    top = ax.get_ylim()[1]
+    named = sorted((p for p in panel.points if p.named), key=lambda p: -abs(p.y - panel.centre))
+
+    def places(points: Sequence[Point]) -> FloatArray:
+        return np.array([(p.x, min(p.y, top)) for p in points], dtype=np.float64).reshape(-1, 2)
+
+    marked = places([p for p in panel.points if p.kind not in UNMARKED])
+    others = places([p for p in panel.points if p.kind in UNMARKED])
+    at = places(named)
+    place_labels(ax, at[:, 0], at[:, 1], [p.label for p in named], marked, others, font_size=font * 0.95)

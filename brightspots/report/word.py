@@ -1,0 +1,397 @@
+"""A board pack as a Word document: native headings, captions, lists and tables that an author can go on editing."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import docx
+from docx.enum.table import WD_TABLE_ALIGNMENT
+from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.opc.packuri import PackURI
+from docx.opc.part import Part
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.shared import Emu, Inches, Mm, Pt, RGBColor
+from docx.text.paragraph import Paragraph as Line
+
+from brightspots.report import office, pictures, sentences
+from brightspots.report.document import (
+    Bars,
+    Block,
+    Bullets,
+    Cell,
+    Column,
+    Document,
+    Funnels,
+    Mosaic,
+    Paragraph,
+    Section,
+    Table,
+    Terms,
+    abridge,
+    manifest_rows,
+)
+from brightspots.report.pictures import Picture
+from brightspots.report.svg import shorten
+
+LANGUAGE: Final = "en-GB"
+# Rows of a long table that a paper holds, and of the grid that a page holds.
+MOST_ROWS: Final = 60
+ROWS_A_SHEET: Final = 62
+_FONT: Final = "Arial"
+_INK, _SOFT, _LINE, _WASH, _WARN = "212B32", "4C6272", "C5CED3", "F0F4F5", "FFF6EE"
+_MARGIN: Final = Mm(18)
+_WIDTH: Final = Mm(210 - 36)
+_INCHES_WIDE: Final = 174 / 25.4
+_TEXT_SIZES: Final = {"Normal": 10.5, "Title": 22.0, "Subtitle": 12.0, "Heading 1": 15.0, "Caption": 9.0,
+                      "List Bullet": 10.5, "Footer": 8.5}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Paper:
+    """The document being written, and the numbers of its figures and tables."""
+
+    file: Any
+    figures: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    tables: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+
+def render(content: Document) -> bytes:
+    """Write a document as .docx."""
+    paper = _Paper(docx.Document())
+    _set_page(paper.file, content.title)
+    _set_styles(paper.file)
+    _write_head(paper.file, content)
+    paper.file.add_heading("In brief", 1)
+    _write_block(paper, Bullets(content.headlines))
+    for section in content.sections:
+        _write_section(paper, section, content)
+    _add_text(paper.file, sentences.closing(), soft=True)
+    return _pack(paper.file, content)
+
+
+def _pack(file: Any, content: Document) -> bytes:
+    manifest = content.manifest
+    office.describe_file(file.core_properties, content.title, manifest.created, LANGUAGE)
+    package = file.part.package
+    for name, relation in list(package.rels.items()):
+        if relation.reltype.endswith(office.STRAY_RELATIONS):
+            del package.rels[name]
+    properties = office.custom_properties(manifest)
+    part = Part(PackURI(office.CUSTOM_PROPERTIES), office.CUSTOM_TYPE, properties, package)
+    package.relate_to(part, office.CUSTOM_RELATION)
+    held = io.BytesIO()
+    file.save(held)
+    return office.same_bytes(held.getvalue(), manifest.created)
+
+
+# ---- page and styles -------------------------------------------------------------------------------------------
+
+
+def _set_page(file: Any, title: str) -> None:
+    """A4, with the title and the page number at the foot."""
+    page = file.sections[0]
+    page.page_width, page.page_height = Mm(210), Mm(297)
+    page.left_margin = page.right_margin = _MARGIN
+    page.top_margin, page.bottom_margin = Mm(18), Mm(20)
+    page.header_distance = page.footer_distance = Mm(10)
+    foot = page.footer.paragraphs[0]
+    foot.paragraph_format.tab_stops.clear_all()
+    foot.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    foot.add_run(f"{shorten(title, 90)}  ·  page ")
+    _add_field(foot, "PAGE", "1")
+    foot.add_run(" of ")
+    _add_field(foot, "NUMPAGES", "1")
+
+
+def _set_styles(file: Any) -> None:
+    """One typeface and the library's colours; the language of all text."""
+    defaults = file.styles.element.find(qn("w:docDefaults")).find(qn("w:rPrDefault")).find(qn("w:rPr"))
+    _set_typeface(defaults)
+    language = defaults.find(qn("w:lang"))
+    for name in ("w:val", "w:eastAsia"):
+        language.set(qn(name), LANGUAGE)
+    for name, size in _TEXT_SIZES.items():
+        style = file.styles[name]
+        _set_typeface(style.element.get_or_add_rPr())
+        style.font.size = Pt(size)
+        style.font.italic = False
+        for spread in style.element.rPr.findall(qn("w:spacing")):
+            style.element.rPr.remove(spread)
+        style.font.bold = name in ("Title", "Heading 1")
+        style.font.color.rgb = RGBColor.from_string(
+            _SOFT if name in ("Subtitle", "Caption", "Footer") else _INK
+        )
+    normal, caption = file.styles["Normal"].paragraph_format, file.styles["Caption"].paragraph_format
+    normal.space_after, normal.line_spacing = Pt(6), 1.12
+    caption.space_before, caption.space_after = Pt(6), Pt(4)
+    bullets = file.styles["List Bullet"].paragraph_format
+    bullets.space_after = Pt(4)
+    heading = file.styles["Heading 1"].paragraph_format
+    heading.space_before, heading.space_after, heading.keep_with_next = Pt(18), Pt(6), True
+    title = file.styles["Title"]
+    for border in title.element.pPr.findall(qn("w:pBdr")):
+        title.element.pPr.remove(border)
+    title.paragraph_format.space_after = Pt(4)
+
+
+def _set_typeface(properties: Any) -> None:
+    """Name the typeface itself: a theme's would win over it."""
+    fonts = properties.find(qn("w:rFonts"))
+    if fonts is None:
+        fonts = OxmlElement("w:rFonts")
+        properties.insert(0, fonts)
+    for name in list(fonts.attrib):
+        del fonts.attrib[name]
+    for name in ("w:ascii", "w:hAnsi", "w:cs", "w:eastAsia"):
+        fonts.set(qn(name), _FONT)
+
+
+# ---- sections and blocks ---------------------------------------------------------------------------------------
+
+
+def _write_head(file: Any, content: Document) -> None:
+    file.add_paragraph(content.title, style="Title")
+    file.add_paragraph(content.subtitle, style="Subtitle")
+    made = content.manifest
+    _add_text(
+        file, f"Made on {made.created[:10]} with brightspots {made.versions['brightspots']}.", soft=True
+    )
+    if content.warning is not None:
+        _add_warning(file, content.warning)
+
+
+def _write_section(paper: _Paper, section: Section, content: Document) -> None:
+    paper.file.add_heading(section.heading, 1)
+    for block in section.blocks:
+        _write_block(paper, block)
+    if section.name == "provenance":
+        rows = tuple((Cell(name), Cell(text)) for name, text in manifest_rows(content.manifest))
+        what = (Column("What"), Column("Value"))
+        _write_table(
+            paper, Table("manifest", "What it takes to make this document again", what, rows, print_all=True)
+        )
+
+
+def _write_block(paper: _Paper, block: Block) -> None:
+    match block:
+        case Paragraph():
+            (_add_warning if block.strong else _add_text)(paper.file, block.text)
+        case Bullets():
+            for item in block.items:
+                paper.file.add_paragraph(item, style="List Bullet")
+        case Terms():
+            for term, meaning in block.items:
+                line = paper.file.add_paragraph()
+                line.add_run(f"{term}. ").bold = True
+                line.add_run(meaning)
+        case Bars():
+            size = (_INCHES_WIDE * 0.85, 0.5 + 0.42 * len(block.bars))
+            _add_picture(paper, pictures.bars(block, size, 8.5), block.caption, block.alternative)
+        case Funnels():
+            _write_funnels(paper, block)
+        case Mosaic():
+            _write_mosaic(paper, block)
+        case Table():
+            _write_table(paper, block)
+
+
+def _write_funnels(paper: _Paper, block: Funnels) -> None:
+    size = (_INCHES_WIDE, 3.9)
+    drawn = pictures.funnels(block, block.panels, size, 7.5)
+    headings = "; ".join(f"{panel.heading}: {panel.message}" for panel in block.panels)
+    _add_picture(paper, drawn, block.caption, f"Funnel plots. {headings} {block.alternative}")
+
+
+def _write_mosaic(paper: _Paper, block: Mosaic) -> None:
+    """The grid as pictures of some rows each, a page high at most."""
+    total, named = len(block.rows), len(block.columns) <= pictures.MOST_NAMED_COLUMNS
+    sheets = max(1, math.ceil(total / ROWS_A_SHEET))
+    height = math.ceil(total / sheets)
+    for sheet in range(sheets):
+        rows = range(sheet * height, min((sheet + 1) * height, total))
+        size = (_INCHES_WIDE, min(9.3, (1.9 if named else 0.6) + 0.15 * len(rows)))
+        drawn = pictures.mosaic(block, rows, size, 6.5, name_rows=True)
+        part = (
+            f" Part {sheet + 1} of {sheets}: {block.rows[rows[0]]} to {block.rows[rows[-1]]}."
+            if sheets > 1
+            else ""
+        )
+        unnamed = "" if named else f" {sentences.columns_without_names(len(block.columns))}"
+        _add_picture(paper, drawn, f"{block.caption}{part}{unnamed}", _grid_in_words(block, rows))
+
+
+def _grid_in_words(block: Mosaic, rows: range) -> str:
+    counts = [
+        f"{sum(kinds.count(kind) for kinds in block.kinds[rows.start : rows.stop]):,} {words}"
+        for kind, words in block.legend
+        if kind != "absent"
+    ]
+    return f"Grid of {len(rows):,} trusts by {len(block.columns):,} department types: {', '.join(counts)}."
+
+
+# ---- figures and tables ----------------------------------------------------------------------------------------
+
+
+def _add_picture(paper: _Paper, picture: Picture, caption: str, alternative: str) -> None:
+    line = paper.file.add_paragraph()
+    line.paragraph_format.keep_with_next = True
+    line.paragraph_format.space_after = Pt(2)
+    drawn = line.add_run().add_picture(io.BytesIO(picture.png), width=Inches(picture.width))
+    number = next(paper.figures)
+    properties = drawn._inline.docPr  # python-docx has no public way to alternative text
+    properties.set("descr", alternative)
+    properties.set("name", f"Figure {number}")
+    _add_caption(paper.file, "Figure", number, caption).paragraph_format.space_after = Pt(10)
+
+
+def _write_table(paper: _Paper, table: Table) -> None:
+    most = len(table.rows) if table.print_all else MOST_ROWS
+    rows, columns = abridge(table, most), office.shown_columns(table)
+    caption = _add_caption(paper.file, "Table", next(paper.tables), f"{table.caption}.")
+    caption.paragraph_format.keep_with_next = True
+    size = 7.5 if len(columns) > 8 else 8.0 if len(columns) > 5 else 9.0
+    shares = office.column_shares(table, rows, columns, _INCHES_WIDE, size)
+    widths = [Emu(int(share * _WIDTH)) for share in shares]
+    native = paper.file.add_table(rows=len(rows) + 1, cols=len(columns))
+    native.alignment, native.autofit = WD_TABLE_ALIGNMENT.LEFT, False
+    _set_table(native, table.caption, widths)
+    written = iter(native.rows)
+    head = next(written)
+    for cell, place, width in zip(head.cells, columns, widths, strict=True):
+        column = table.columns[place]
+        _fill(cell, Cell(column.heading), width, size, bold=True, numeric=column.numeric, shaded=True)
+    _keep_whole(head, repeated=True)
+    for position, (native_row, row) in enumerate(zip(written, rows, strict=True)):
+        for cell, place, width in zip(native_row.cells, columns, widths, strict=True):
+            numeric, first = table.columns[place].numeric, place == 0
+            # No page holds a heading without rows, or one last row alone.
+            near = position < 2 or len(rows) - 4 < position < len(rows) - 1
+            _fill(cell, table.rows[row][place], width, size, bold=first, numeric=numeric, near=near)
+        _keep_whole(native_row)
+    if len(rows) < len(table.rows):
+        note = _add_text(paper.file, sentences.abridged(len(rows), len(table.rows), table.filters), soft=True)
+        note.paragraph_format.space_before = Pt(4)
+    else:
+        paper.file.add_paragraph().paragraph_format.space_after = Pt(0)
+
+
+def _fill(
+    cell: Any,
+    content: Cell,
+    width: Emu,
+    size: float,
+    *,
+    bold: bool,
+    numeric: bool,
+    shaded: bool = False,
+    near: bool = False,
+) -> None:
+    """Write a cell; its mark, where it has one, is a sign before the text."""
+    cell.width = width
+    line = cell.paragraphs[0]
+    line.paragraph_format.space_after, line.paragraph_format.line_spacing = Pt(0), 1.0
+    line.paragraph_format.keep_with_next = True if shaded or near else None
+    if numeric:
+        line.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    if content.kind in office.SIGNS:
+        sign, colour = office.SIGNS[content.kind]
+        mark = line.add_run(f"{sign} ")
+        mark.font.size, mark.font.color.rgb = Pt(size), RGBColor.from_string(colour)
+    run = line.add_run(content.text)
+    run.font.size, run.bold = Pt(size), bold or None
+    if shaded:
+        _shade(cell._tc.get_or_add_tcPr(), _WASH)
+
+
+def _set_table(native: Any, description: str, widths: list[Emu]) -> None:
+    """Thin rules between rows, a grid that holds the widths, the caption for screen readers."""
+    properties = native._tbl.tblPr
+    borders = OxmlElement("w:tblBorders")
+    for side in ("top", "bottom", "insideH"):
+        rule = OxmlElement(f"w:{side}")
+        for name, value in (("val", "single"), ("sz", "4"), ("space", "0"), ("color", _LINE)):
+            rule.set(qn(f"w:{name}"), value)
+        borders.append(rule)
+    margins = OxmlElement("w:tblCellMar")
+    for side, twentieths in (("top", "30"), ("left", "60"), ("bottom", "30"), ("right", "60")):
+        margin = OxmlElement(f"w:{side}")
+        margin.set(qn("w:w"), twentieths)
+        margin.set(qn("w:type"), "dxa")
+        margins.append(margin)
+    look = properties.find(qn("w:tblLook"))
+    for element in (borders, margins):
+        look.addprevious(element)
+    # The layout comes between borders and margins; python-docx put it before the look.
+    layout = properties.find(qn("w:tblLayout"))
+    borders.addnext(layout)
+    told = OxmlElement("w:tblDescription")
+    told.set(qn("w:val"), description)
+    look.addnext(told)
+    for column, width in zip(native.columns, widths, strict=True):
+        column.width = width
+
+
+def _keep_whole(row: Any, *, repeated: bool = False) -> None:
+    """Never split a row over pages; repeat the first on each."""
+    properties = row._tr.get_or_add_trPr()
+    properties.append(OxmlElement("w:cantSplit"))
+    if repeated:
+        properties.append(OxmlElement("w:tblHeader"))
+
+
+# ---- lines -----------------------------------------------------------------------------------------------------
+
+
+def _add_text(file: Any, text: str, *, soft: bool = False) -> Line:
+    line: Line = file.add_paragraph()
+    run = line.add_run(text)
+    if soft:
+        run.font.color.rgb, run.font.size = RGBColor.from_string(_SOFT), Pt(9.0)
+    return line
+
+
+def _add_warning(file: Any, text: str) -> None:
+    """What must not be missed: bold, shaded, in a frame."""
+    line = file.add_paragraph()
+    line.add_run(text).bold = True
+    properties = line._p.get_or_add_pPr()
+    frame = OxmlElement("w:pBdr")
+    for side, eighths in (("top", "12"), ("left", "48"), ("bottom", "12"), ("right", "12")):
+        rule = OxmlElement(f"w:{side}")
+        for name, value in (("val", "single"), ("sz", eighths), ("space", "6"), ("color", "E46C0A")):
+            rule.set(qn(f"w:{name}"), value)
+        frame.append(rule)
+    properties.append(frame)
+    _shade(properties, _WARN)
+
+
+def _add_caption(file: Any, label: str, number: int, text: str) -> Line:
+    """A caption that Word counts: its number is a SEQ field, so that lists of figures and tables find it."""
+    line: Line = file.add_paragraph(style="Caption")
+    line.add_run(f"{label} ").bold = True
+    _add_field(line, f"SEQ {label} \\* ARABIC", str(number), bold=True)
+    line.add_run(f". {text}")
+    return line
+
+
+def _add_field(line: Line, instruction: str, result: str, *, bold: bool = False) -> None:
+    """A field with the result that stands until Word computes it anew."""
+    element = OxmlElement("w:fldSimple")
+    element.set(qn("w:instr"), f" {instruction} ")
+    run = line.add_run(result)
+    run.bold = bold or None
+    element.append(run._r)
+    line._p.append(element)
+
+
+def _shade(properties: Any, colour: str) -> None:
+    shade = OxmlElement("w:shd")
+    for name, value in (("val", "clear"), ("color", "auto"), ("fill", colour)):
+        shade.set(qn(f"w:{name}"), value)
+    properties.append(shade)

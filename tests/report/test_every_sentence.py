@@ -1,0 +1,331 @@
+"""Every sentence has been heard: in both directions, and for none, one and many."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from brightspots.report import sentences
+from brightspots.report.words import Estimate
+
+RATIO = Estimate(1.312, 1.184, 1.449)
+BELOW = Estimate(0.78, 0.66, 0.91)
+SHARE = Estimate(0.71, 0.64, 0.78)
+
+
+def public() -> list[str]:
+    found = inspect.getmembers(sentences, inspect.isfunction)
+    return [
+        name for name, each in found if each.__module__ == sentences.__name__ and not name.startswith("_")
+    ]
+
+
+@pytest.mark.parametrize("name", public())
+def test_every_sentence_has_a_test(name):
+    called = {
+        node.func.attr
+        for file in ("test_sentences.py", "test_every_sentence.py")
+        for node in ast.walk(ast.parse(Path(__file__).with_name(file).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert name in called
+
+
+# ---- the whole nation ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ((1, 1, 1), "1 department of 1 trust, of 1 type."),
+        ((2, 1, 2), "2 departments of 2 trusts, of 1 type."),
+        ((1200, 20, 20_000), "20,000 departments of 1,200 trusts, of 20 types."),
+        ((2, 2, 4, (2021,)), "4 departments of 2 trusts, of 2 types."),
+    ],
+)
+def test_sizes(sizes, said):
+    assert sentences.sizes(*sizes) == said
+
+
+def test_a_model_without_departments_says_so():
+    assert "no partition to show" in sentences.trusts_only()
+
+
+@pytest.mark.parametrize(
+    ("level", "who"), [("trust", "Two trusts,"), ("department", "Two departments of the same trust,")]
+)
+def test_a_typical_difference_has_its_interval(level, who):
+    said = sentences.typical_difference(level, RATIO)
+    assert said.startswith(who)
+    assert "1.31 (95% interval 1.18 to 1.45)" in said
+
+
+def test_one_department_is_not_many():
+    assert sentences.flags(0, 0, 1, 0.0).startswith("The only department does not stand out")
+    assert "not evidence" in sentences.flags(0, 0, 1, 0.0)
+    assert sentences.flags(1, 0, 1, 0.04).startswith(
+        "Among 1 department there are no dark spots and 1 bright spot."
+    )
+    assert sentences.flags(0, 1, 1, 0.04).startswith(
+        "Among 1 department there is 1 dark spot and no bright spots."
+    )
+    assert sentences.in_line(1, 1, 1.1, 0.8).startswith("The only department is shown to be in line")
+    assert sentences.in_line(0, 1, 1.1, 0.8).startswith("No department is shown")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "higher_is", "said"),
+    [
+        (10.0, "worse", "at least 10.00 times"), (10.1, "worse", "more than 10 times"),
+        (961.7, "worse", "more than 10 times"),
+        (10.0, "better", "at most 0.10 times"), (15.0, "better", "less than 0.10 times"),
+        (2000.0, "worse", "however far"), (2000.0, "better", "however far"),
+    ],
+)  # fmt: skip
+def test_what_is_far_out_of_reach_is_not_given_to_two_decimals(ratio, higher_is, said):
+    assert said in sentences.detectable(ratio, higher_is)
+
+
+# ---- comparison and rule ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reference", "whom"),
+    [
+        ("organisation", "the other departments of its own trust"),
+        ("peers", "the same department in other trusts"),
+        ("both", "both the other departments of its own trust and the same department in other trusts"),
+    ],
+)
+def test_a_rule_says_with_whom_it_compares(reference, whom):
+    assert sentences.compared_with(reference) == whom
+    said = sentences.rule(1.25, 0.05, reference)
+    assert f"differ from {whom} by more than a factor of 1.25" in said
+    assert "expected share of false flags stays at or below 5%" in said
+
+
+@pytest.mark.parametrize(
+    ("family", "words"),
+    [
+        ("poisson", ("its level is", "that")),
+        ("normal", ("its level is", "that")),
+        ("binomial", ("its odds are", "those")),
+    ],
+)
+def test_proportions_have_odds_and_others_a_level(family, words):
+    assert sentences.level_is(family) == words
+
+
+# ---- ratings ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("strong", "dark", "bright", "said"),
+    [
+        (True, 0, 9, "counts as strong among the rated trusts. No flag contradicts that"),
+        (True, 1, 9, "Within it, 1 dark spot stands against that."),
+        (True, 2, 9, "Within it, 2 dark spots stand against that."),
+        (False, 9, 0, "counts as weak among the rated trusts. No flag contradicts that"),
+        (False, 9, 1, "Within it, 1 bright spot stands against that."),
+        (False, 9, 2, "Within it, 2 bright spots stand against that."),
+    ],
+)
+def test_a_trust_against_its_own_rating(strong, dark, bright, said):
+    assert said in sentences.own_rating("T1", "Good", strong, dark, bright)
+
+
+def test_trusts_without_ratings():
+    assert sentences.no_rating("T1") == "T1 has no rating in these data."
+    assert sentences.unrated(1, 9) == "1 of 9 trusts has no rating and is left out here."
+    assert sentences.unrated(2, 9) == "2 of 9 trusts have no rating and are left out here."
+
+
+def test_a_rating_that_is_not_independent_says_what_that_means():
+    assert "partly an echo" in sentences.rating_not_independent()
+
+
+@pytest.mark.parametrize(
+    ("by_department", "unit"),
+    [(False, "one department at random from a higher-rated trust"), (True, "a department rated higher")],
+)
+@pytest.mark.parametrize("p", [Estimate(0.38, 0.36, 0.39), Estimate(0.62, 0.58, 0.66)])
+def test_how_often_a_rating_is_reversed_is_said_either_way(by_department, unit, p):
+    said = sentences.rating_reversed(p, by_department=by_department)
+    assert unit in said
+    assert f"{p.point:.2f} (95% interval {p.lower:.2f} to {p.upper:.2f})" in said
+    assert "said nothing would give 0.50" in said
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        (
+            (1, 2, 1, 2),
+            "1 of the 2 dark spots lies in trusts whose overall rating is strong; 1 of the 2 bright spots lies",
+        ),
+        ((0, 0, 0, 1), "The only bright spot does not lie in trusts whose overall rating is weak."),
+        ((0, 0, 1, 1), "The only bright spot lies in trusts whose overall rating is weak."),
+        ((0, 0, 0, 3), "None of the 3 bright spots lies in trusts whose overall rating is weak."),
+        ((3, 3, 0, 0), "All 3 dark spots lie in trusts whose overall rating is strong."),
+    ],
+)
+def test_flags_against_ratings(counts, said):
+    assert said in sentences.against_rating(*counts)
+
+
+# ---- one trust -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ratio", "p_high", "p_low", "said"),
+    [
+        (RATIO, 0.98, 0.0, "very likely (probability 0.98) that it lies above 1.1 times the average and exceptionally"),
+        (BELOW, 0.0, 0.97, "exceptionally unlikely (probability below 0.01) that it lies above 1.1 times"),
+        (Estimate(1.0, 0.9, 1.1), 0.05, 0.05, "very unlikely (probability 0.05) that it lies above"),
+    ],
+)  # fmt: skip
+def test_the_level_of_a_trust_is_said_in_both_directions(ratio, p_high, p_low, said):
+    text = sentences.trust_level("T1", ratio, p_high, p_low, 1.1, "poisson")
+    assert text.startswith(f"Overall, the level of T1 is {ratio.point:.2f} (95% interval ")
+    assert said in text
+
+
+@pytest.mark.parametrize(
+    ("status", "ratio", "excess", "said"),
+    [
+        ("dark spot", RATIO, Estimate(24.0, 11.0, 39.0), "about 24 more deaths (95% interval 11 to 39 more)"),
+        (
+            "bright spot",
+            BELOW,
+            Estimate(-24.0, -39.0, -11.0),
+            "about 24 fewer deaths (95% interval 11 to 39 fewer)",
+        ),
+        (
+            "dark spot",
+            BELOW,
+            Estimate(-9.0, -15.0, 1.0),
+            "about 9.0 fewer deaths (95% interval 15 fewer to 1.0 more)",
+        ),
+        (
+            "bright spot",
+            RATIO,
+            Estimate(9.0, -1.0, 15.0),
+            "about 9.0 more deaths (95% interval 1.0 fewer to 15 more)",
+        ),
+    ],
+)
+def test_a_spot_of_either_kind_on_either_side(status, ratio, excess, said):
+    text = sentences.spot(
+        "X",
+        status,
+        ratio,
+        0.9,
+        reference="organisation",
+        family="poisson",
+        margin=1.1,
+        excess=excess,
+        events="deaths",
+    )
+    assert text.startswith(f"X is a {status}: its level is {ratio.point:.2f} (95% interval ")
+    assert said in text
+
+
+def test_a_rule_for_both_comparisons_shows_the_one_with_the_own_trust():
+    text = sentences.spot(
+        "X", "dark spot", RATIO, 0.9, reference="both", family="poisson", margin=1.1, other=BELOW
+    )
+    assert "times that of the other departments of its own trust" in text
+    assert text.endswith(
+        "Compared with the same department in other trusts, it stands at 0.78 (95% interval 0.66 to 0.91)."
+    )
+
+
+def test_a_department_that_is_alone():
+    assert sentences.only_department("T1", "X").startswith("X is the only department of T1 in these data.")
+
+
+@pytest.mark.parametrize("status", ["dark spot", "bright spot"])
+def test_nothing_flagged(status):
+    assert sentences.nothing_flagged(status) == f"No department is flagged as a {status}."
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("above", "T1 lies above the 99.8% limits, further out than chance and"),
+        ("below", "T1 lies below the 99.8% limits, further out than chance and"),
+        (
+            "within",
+            "T1 lies within the 99.8% limits: chance and the ordinary variation between trusts could explain",
+        ),
+    ],
+)
+def test_where_a_trust_lies_in_the_funnel(where, said):
+    assert sentences.trust_in_funnel("T1", where, 0.998).startswith(said)
+
+
+# ---- how far to trust it, and what is left out -----------------------------------------------------------------
+
+
+def test_certificates_of_either_engine():
+    assert "numerical integration, worth 1,000 independent draws" in sentences.certificate(
+        True, "integrate", 1000, ""
+    )
+    assert "NUTS), worth 4,000 independent draws" in sentences.certificate(True, "nuts", 4000, "")
+    assert "(numerical integration) did not pass its own check: k." in sentences.certificate(
+        False, "integrate", 9, "k"
+    )
+
+
+@pytest.mark.parametrize(
+    ("shown", "kinds", "printed", "said"),
+    [
+        (
+            1,
+            (),
+            False,
+            "1 of 90 rows is shown here, in their order; the page (.html) and the exported tables hold more.",
+        ),
+        (60, (), True, "60 of 90 rows are shown here, in their order; the page on screen holds more."),
+        (
+            60,
+            ("dark spot", "bright spot"),
+            True,
+            "(the same number of each of “dark spot” and “bright spot” where there",
+        ),
+        (60, ("dark spot",), True, "60 of 90 rows are shown here, in their order; the page"),
+    ],
+)
+def test_what_paper_leaves_out(shown, kinds, printed, said):
+    assert said in sentences.abridged(shown, 90, kinds, printed=printed)
+
+
+@pytest.mark.parametrize(
+    ("named", "name_rows", "said"),
+    [
+        (True, True, "not of their results."),
+        (False, True, "The names of departments have no room here"),
+        (True, False, "The names of trusts have no room here"),
+        (False, False, "The names of trusts and departments have no room here"),
+    ],
+)
+def test_how_to_read_the_grid_of_a_slide(named, name_rows, said):
+    text = sentences.grid_on_a_slide(120, 1, named=named, name_rows=name_rows)
+    assert text.startswith(
+        "Each column is one of 120 trusts, each row one of 1 department type, in the order of"
+    )
+    assert said in text
+
+
+def test_columns_that_are_not_named():
+    assert "the 142 department types" in sentences.columns_without_names(142)
+
+
+def test_no_caveat_overclaims():
+    for text in (sentences.what_a_flag_is(), sentences.closing()):
+        assert re.search(r"\bnot a\b", text)
+        assert "significan" not in text
