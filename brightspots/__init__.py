@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     )
     from brightspots.figures.describe import describe
     from brightspots.figures.funnel import plot_funnel
-    from brightspots.fits import HierarchyFit, OutcomeFits
+    from brightspots.fits import HierarchyFit
     from brightspots.hierarchy import fit_hierarchy
     from brightspots.limits import FunnelLimits, funnel_limits
+    from brightspots.outcomes import OutcomeFits
     from brightspots.readers import (
         read_cms_hrrp,
         read_cms_ratings,
@@ -53,8 +54,9 @@ _HOMES = {
     ),
     "brightspots.figures.describe": ("describe",),
     "brightspots.figures.funnel": ("plot_funnel",),
-    "brightspots.fits": ("HierarchyFit", "OutcomeFits"),
+    "brightspots.fits": ("HierarchyFit",),
     "brightspots.hierarchy": ("fit_hierarchy",),
+    "brightspots.outcomes": ("OutcomeFits",),
     "brightspots.limits": ("FunnelLimits", "funnel_limits"),
     "brightspots.readers": (
         "read_cms_hrrp",

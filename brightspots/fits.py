@@ -1,9 +1,9 @@
-"""What `fit_hierarchy()` returns: one fit, or one per outcome."""
+"""What `fit_hierarchy()` returns: a fitted hierarchy, which answers by orchestrating the rooms below."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -429,48 +429,3 @@ def _checked(rule: SpotRule | None) -> SpotRule:
     if rule is not None and not isinstance(rule, SpotRule):
         raise SettingsError(f"rule must be a SpotRule; received {rule!r}")
     return SpotRule() if rule is None else rule
-
-
-class OutcomeFits(Mapping[Any, HierarchyFit]):
-    """One hierarchy per outcome, by the outcome's label; tables stacked with an `outcome` column first."""
-
-    def __init__(self, fits: Mapping[Any, HierarchyFit]) -> None:
-        self._fits = dict(fits)
-
-    def __getitem__(self, outcome: Any) -> HierarchyFit:
-        return self._fits[outcome]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._fits)
-
-    def __len__(self) -> int:
-        return len(self._fits)
-
-    def variance_partition(self, probability: float = 0.95) -> pd.DataFrame:
-        """Partitions of all outcomes, indexed by outcome and level."""
-        parts = {outcome: fit.variance_partition(probability) for outcome, fit in self._fits.items()}
-        return _stack(parts)
-
-    def departments(
-        self, margin: float = 1.1, probability: float = 0.95, *, difference: float | None = None
-    ) -> pd.DataFrame:
-        """Departments of all outcomes, with a column `outcome` first."""
-        parts = {
-            outcome: fit.departments(margin, probability, difference=difference)
-            for outcome, fit in self._fits.items()
-        }
-        return _stack(parts).reset_index(level=0).reset_index(drop=True)
-
-    def find_spots(self, rule: SpotRule | None = None, **rating: Any) -> dict[Any, Spots]:
-        """Spots of each outcome; arguments as for `HierarchyFit.find_spots`."""
-        return {outcome: fit.find_spots(rule, **rating) for outcome, fit in self._fits.items()}
-
-    def __repr__(self) -> str:
-        return "\n\n".join(f"{outcome}\n{fit!r}" for outcome, fit in self._fits.items())
-
-
-def _stack(parts: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:
-    bare = {outcome: frame.copy() for outcome, frame in parts.items()}
-    for frame in bare.values():
-        frame.attrs.clear()  # attributes belong to one outcome
-    return pd.concat(bare, names=[names.OUTCOME])

@@ -10,7 +10,8 @@ from brightspots.counts import ColumnNames
 from brightspots.engine.run import Method, run
 from brightspots.errors import DataError, SettingsError
 from brightspots.estimates import check_estimate_scale, on_scale, priors_in_units
-from brightspots.fits import HierarchyFit, OutcomeFits
+from brightspots.fits import HierarchyFit
+from brightspots.outcomes import OutcomeFits
 from brightspots.settings import Priors, check_seed
 from brightspots.stacks import SAMPLERS
 from brightspots.tables import open_source, read_table

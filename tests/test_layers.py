@@ -33,7 +33,7 @@ ROOMS = (
     ("summaries", "checks", "decisions", "persistence", "ratings", "rating_model", "rating_statistics"),
     ("frames", "learning", "display", "storage"),
     ("figures",),
-    ("spots", "plots", "fits", "sensitivity"),
+    ("spots", "plots", "fits", "outcomes", "sensitivity"),
     ("hierarchy",),
     ("manifest", "report"),
     ("cli",),
