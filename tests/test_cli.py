@@ -467,6 +467,10 @@ def test_the_limits_of_the_table_are_those_of_the_library(trusts, tmp_path):
     assert list(written["trust"]) == list(frame["trust"])
     np.testing.assert_array_equal(written["upper_99.8"], limits.table["upper_99.8"])
     assert sum(json.loads(result.stdout)["zones"].values()) == 40
+    assert json.loads((tmp_path / "limits.json").read_text(encoding="utf-8")) == json.loads(result.stdout)
+    again = run("funnel", trusts, "-o", tmp_path / "g.png", "--table", tmp_path / "limits.csv")
+    assert "limits.csv" in complaint(again)
+    assert not (tmp_path / "g.png").exists()
 
 
 def test_repeated_trusts_are_added_up_only_where_asked(trusts, tmp_path):

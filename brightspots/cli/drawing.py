@@ -62,7 +62,8 @@ def funnel(
         raise SettingsError(f"figures are written as {', '.join(SUFFIXES)}; received {str(out)!r}")
     if limits_table is not None and limits_table.suffix not in exports.TABLE_SUFFIXES:
         raise SettingsError(f"tables are written as .csv or .parquet; received {str(limits_table)!r}")
-    written = [path for path in (out, limits_table) if path is not None]
+    beside = None if limits_table is None else limits_table.with_suffix(".json")
+    written = [path for path in (out, limits_table, beside) if path is not None]
     exports.refuse_to_overwrite(written, force=output.force)
     for path in written:
         exports.check_folder(path)
@@ -93,20 +94,19 @@ def funnel(
         exports.write_table(
             limits.table.assign(**{trust_column: labels}).set_index(trust_column), limits_table, index=True
         )
-        files["table"] = str(limits_table)
+        files |= {"table": str(limits_table), "manifest": str(beside)}
     zones = {str(zone): int(n) for zone, n in limits.table["zone"].value_counts().items()}
-    _finish(
-        repr(limits),
-        {
-            "trusts": len(frame),
-            "zones": zones,
-            "phi": limits.phi,
-            "tau2": limits.tau2,
-            "files": files,
-            "manifest": manifest.as_dict(),
-        },
-        output,
-    )
+    summary = {
+        "trusts": len(frame),
+        "zones": zones,
+        "phi": limits.phi,
+        "tau2": limits.tau2,
+        "files": files,
+        "manifest": manifest.as_dict(),
+    }
+    if beside is not None:
+        exports.write_json(beside, summary)
+    _finish(repr(limits), summary, output)
 
 
 def save_figure(axes: Axes, path: Path, manifest: Manifest) -> None:

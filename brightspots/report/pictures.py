@@ -165,7 +165,7 @@ def mosaic(
 
 def turned(figure: Mosaic) -> Mosaic:
     """The grid with departments as rows and trusts as columns."""
-    kinds = tuple(zip(*figure.kinds, strict=True))
+    kinds = tuple(zip(*figure.kinds, strict=True)) if figure.kinds else ((),) * len(figure.columns)
     details = {(column, row): said for (row, column), said in figure.details.items()}
     return replace(figure, rows=figure.columns, columns=figure.rows, kinds=kinds, details=details)
 

@@ -136,7 +136,10 @@ def _funnel_caption(example: str, ordered_by: str) -> str:
         f"marks show which lie outside the {outer} limits; among departments they show the statuses."
     )
     if example:
-        caption += f" {example} is an example: the first, by {ordered_by}, with flags of both kinds, else with any, else the first."
+        caption += (
+            f" {example} is an example: the first, by {ordered_by}, with flags of both kinds, else with any, else the "
+            "first."
+        )
     return caption
 
 

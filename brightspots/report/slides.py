@@ -228,7 +228,10 @@ def _number(slide: Any) -> None:
     """The slide's number: python-pptx leaves the layout's placeholder behind."""
     for shape in slide.slide_layout.placeholders:
         if shape.element.ph.get("type") == "sldNum":
-            slide.shapes._spTree.append(deepcopy(shape.element))
+            number = deepcopy(shape.element)
+            taken = (int(each.get("id")) for each in slide.element.iter(qn("p:cNvPr")))
+            number.xpath(".//p:cNvPr")[0].set("id", str(max(taken) + 1))
+            slide.shapes._spTree.append(number)
 
 
 def _set_language(slide: Any) -> None:

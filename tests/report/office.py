@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,13 @@ def parts(path: Path) -> dict[str, bytes]:
     for name, content in found.items():
         if name.endswith((".xml", ".rels")):
             etree.fromstring(content)
+        # Whatever a part refers to is there: an office program would offer to repair the file otherwise.
+        folder, _, file = name.rpartition("/")
+        relations = found.get(f"{folder}/_rels/{file}.rels", b"")
+        for used in (
+            set(re.findall(rb'r:(?:id|embed|link)="(rId\d+)"', content)) if name.endswith(".xml") else ()
+        ):
+            assert b'Id="' + used + b'"' in relations, (name, used)
     return found
 
 

@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 import sys
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,10 @@ import pytest
 
 import brightspots as bs
 from brightspots import MissingExtraError, SettingsError, SpotRule
+from brightspots.fits import HierarchyFit
 from brightspots.report.pack import write_board_pack
 from tests.conftest import simulate_frame
+from tests.report import office
 from tests.report.conftest import FAILS, make_fit
 from tests.report.page import Page
 
@@ -405,3 +408,57 @@ def test_beyond_a_bound_the_page_says_what_it_leaves_out(path):
     assert flagged > 2000
     assert f"the 2,000 most certain of {flagged:,}" in page.one("spots-caption").words
     assert "Of 230 trusts, 200 with a flagged department are shown." in page.one("mosaic-caption").words
+    hidden = [row for row in page.all("tr") if row["class"] == "np"]
+    table = page.one("spots-table").words
+    assert (
+        "60 of 2,000 rows are shown here, in their order (the same number of each of “dark spot” and" in table
+    )
+    assert len([row for row in hidden if "spot" in row.words]) >= 2000 - 60
+
+
+# ---- every format, whatever there is to write ------------------------------------------------------------------
+
+
+@cache
+def one_of_a_kind() -> HierarchyFit:
+    frame = simulate_frame(12, 6)
+    return make_fit(frame[(frame["trust"] != "T003") | (frame["department"] == "D02")])
+
+
+@cache
+def without_departments() -> HierarchyFit:
+    priors = bs.Priors(department=None, department_type=None)
+    return bs.fit_hierarchy(simulate_frame(12, 1), priors=priors, method="integrate", draws=200, seed=1)
+
+
+@cache
+def proportions() -> HierarchyFit:
+    frame = simulate_frame(12, 6)
+    frame["denominator"] = (frame["expected"] * 20).round() + 50
+    return make_fit(frame.drop(columns="expected"), family="binomial", denominator="denominator")
+
+
+@cache
+def estimates() -> HierarchyFit:
+    frame = simulate_frame(12, 6)[["trust", "department"]]
+    frame["estimate"], frame["standard_error"] = np.linspace(-0.3, 0.3, len(frame)), 0.1
+    return make_fit(frame, family="normal", estimate="estimate", standard_error="standard_error")
+
+
+@cache
+def many_trusts_and_no_flag() -> HierarchyFit:
+    return make_fit(simulate_frame(230, 3), sd=0.001, draws=60)
+
+
+@pytest.mark.parametrize("trust", [None, "T003"], ids=["nation", "trust"])
+@pytest.mark.parametrize("suffix", [".html", ".docx", ".pptx"])
+@pytest.mark.parametrize(
+    "build", [one_of_a_kind, without_departments, proportions, estimates, many_trusts_and_no_flag]
+)
+def test_every_format_writes_whatever_there_is(build, suffix, trust, tmp_path):
+    fit = build()
+    rule = SpotRule(margin=3.0) if build is many_trusts_and_no_flag else None
+    path = write_board_pack(fit, fit.find_spots(rule), tmp_path / f"board{suffix}", trust=trust)
+    text = Page(path.read_text(encoding="utf-8")).text if suffix == ".html" else office.text_of(path)
+    assert "Bright and dark spots" in text
+    assert not re.search(r"\b(nan|None of the 1 |inf)\b", text)

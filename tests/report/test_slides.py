@@ -111,6 +111,8 @@ def test_slides_are_wide_numbered_and_hold_what_is_on_them(deck):
             assert shape.left + shape.width <= deck.slide_width
             assert shape.top + height <= deck.slide_height, slide.shapes.title.text_frame.text
         assert slide.element.xpath('.//p:ph[@type="sldNum"]')
+        identifiers = [each.get("id") for each in slide.element.xpath(".//p:cNvPr")]
+        assert len(identifiers) == len(set(identifiers))
 
 
 def test_tables_are_native_with_a_heading_row(packs, fit):
