@@ -39,6 +39,8 @@ class ModelCard:
         Whether the models were fitted to these records, or brought along.
     records, events : int
         Records that were counted, and events among them.
+    strata : int
+        Department types × case mix that have records: what the models were fitted to.
     min_events : int
         Events, and records without the event, that a department needs for a model of its own.
     missing : {"level", "drop", "error"}
@@ -49,8 +51,8 @@ class ModelCard:
         One row a department type: department, model ("own", "pooled", "left out"), records, observed, expected,
         c_statistic, penalised.
     coefficients : pandas.DataFrame
-        One row a coefficient: model (the department, or "pooled"), covariate, level, coefficient (log odds ratio; the log
-        odds for an intercept), standard_error, records, observed, note.
+        One row a coefficient: model (the department, or "pooled"), covariate, level, coefficient (log odds ratio;
+        the log odds for an intercept), standard_error, records, observed, note.
     covariates : pandas.DataFrame
         One row a case-mix column: covariate, levels, records_missing, share_missing.
     calibration : pandas.DataFrame
@@ -70,6 +72,7 @@ class ModelCard:
     fitted: bool
     records: int
     events: int
+    strata: int
     min_events: int
     missing: str
     c_statistic: float
@@ -116,7 +119,13 @@ class ModelCard:
         for name, value in vars(self).items():
             if isinstance(value, pd.DataFrame):
                 frame = value.reset_index() if value.index.name else value
-                plain[name] = [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
+                plain[name] = [
+                    {
+                        key: None if pd.isna(item) else item
+                        for key, item in zip(frame.columns, row, strict=True)
+                    }
+                    for row in frame.itertuples(index=False)
+                ]
             else:
                 plain[name] = list(value) if isinstance(value, tuple) else value
         return plain
@@ -178,7 +187,9 @@ def write_card(
     types = _types(model, patterns, p)
     kept = ~np.isnan(p)
     left_out = _left_out(types, unanswered, dropped)
-    loud = _loud_notes(model, patterns, types, unanswered, dropped, strange & kept[:, None], strangers, fitted)
+    loud = _loud_notes(
+        model, patterns, types, unanswered, dropped, strange & kept[:, None], strangers, fitted
+    )
     covariates = pd.DataFrame(
         {
             "covariate": list(roles.casemix),
@@ -198,6 +209,7 @@ def write_card(
         fitted=fitted,
         records=int(records.sum()),
         events=int(events.sum()),
+        strata=len(records),
         min_events=model.min_events,
         missing=model.missing,
         c_statistic=c_statistic(p[kept], records, events),
@@ -241,7 +253,16 @@ def _coefficients(model: CaseMixModel) -> pd.DataFrame:
     """One row an intercept or a level of a model."""
     columns: dict[str, list[Any]] = {
         name: []
-        for name in ("model", "covariate", "level", "coefficient", "standard_error", "records", "observed", "note")
+        for name in (
+            "model",
+            "covariate",
+            "level",
+            "coefficient",
+            "standard_error",
+            "records",
+            "observed",
+            "note",
+        )
     }
 
     def add(*row: Any) -> None:
@@ -256,8 +277,14 @@ def _coefficients(model: CaseMixModel) -> pd.DataFrame:
         for k, factor in enumerate(model.factors):
             if (fit.records[k] > 0).sum() < 2:
                 continue
-            for level in np.flatnonzero(fit.records[k] > 0):
-                note = "reference" if level == fit.references[k] else "aliased" if (k, level) in fit.aliased else ""
+            for level in map(int, np.flatnonzero(fit.records[k] > 0)):
+                note = (
+                    "reference"
+                    if level == fit.references[k]
+                    else "aliased"
+                    if (k, level) in fit.aliased
+                    else ""
+                )
                 if (k, level) in fit.separated:
                     note = f"{note}, no events" if fit.events[k][level] == 0 else f"{note}, only events"
                 add(
@@ -283,7 +310,9 @@ def _left_out(types: pd.DataFrame, unanswered: int, dropped: tuple[int, int]) ->
                 "events": int(out["observed"].sum()),
             }
         )
-    return pd.DataFrame(rows, columns=["reason", "records", "events"]).astype({"records": "int64", "events": "Int64"})
+    return pd.DataFrame(rows, columns=["reason", "records", "events"]).astype(
+        {"records": "int64", "events": "Int64"}
+    )
 
 
 def _loud_notes(
@@ -301,7 +330,9 @@ def _loud_notes(
     if unanswered:
         notes.append(f"{unanswered:,} records without an outcome are left out")
     if dropped[0]:
-        notes.append(f"{dropped[0]:,} records with missing case mix are left out, {dropped[1]:,} events among them")
+        notes.append(
+            f"{dropped[0]:,} records with missing case mix are left out, {dropped[1]:,} events among them"
+        )
     out = types[types["model"] == LEFT_OUT]
     if len(out):
         said = [f"{row.department} ({row.observed:,} of {row.records:,})" for row in out.itertuples()]
@@ -321,8 +352,8 @@ def _loud_notes(
         columns = [factor.column for k, factor in enumerate(model.factors) if strange[:, k].any()]
         values = f" ({_some(strangers)})" if strangers else ""
         notes.append(
-            f"{int(patterns.records[unknown].sum()):,} records have a value of {_some(columns)} that the model of their "
-            f"department was not fitted to{values}; each is given the mean coefficient of the column"
+            f"{int(patterns.records[unknown].sum()):,} records have a value of {_some(columns)} that the model of "
+            f"their department was not fitted to{values}; each is given the mean coefficient of the column"
         )
     return notes
 
@@ -347,7 +378,9 @@ def _quiet_notes(model: CaseMixModel) -> list[str]:
             f"every coefficient but the intercepts), for {reason}: {_some(penalised)}"
         )
     aliased = {
-        f"{model.factors[k].column} = {model.factors[k].labels[level]}" for _, fit in named for k, level in fit.aliased
+        f"{model.factors[k].column} = {model.factors[k].labels[level]}"
+        for _, fit in named
+        for k, level in fit.aliased
     }
     if aliased:
         notes.append(f"no coefficient, for other columns determine these levels: {_some(sorted(aliased))}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import narwhals as nw
@@ -107,13 +108,13 @@ def check_bins(bins: Bins | None, casemix: Sequence[str]) -> dict[str, tuple[flo
                 )
             checked[column] = None
             continue
-        points = tuple(cuts) if isinstance(cuts, Sequence) or hasattr(cuts, "__iter__") else ()
+        points: tuple[Any, ...] = tuple(cuts) if hasattr(cuts, "__iter__") else ()
         numbers = [
             float(point)
             for point in points
             if hasattr(point, "__float__") and not isinstance(point, bool) and math.isfinite(float(point))
         ]
-        rising = all(low < high for low, high in zip(numbers, numbers[1:], strict=False))
+        rising = all(low < high for low, high in pairwise(numbers))
         if not points or len(numbers) < len(points) or not rising:
             raise SettingsError(
                 f"bins[{column!r}] must be increasing finite numbers such as [40, 60, 75]; received {cuts!r}"
@@ -123,7 +124,13 @@ def check_bins(bins: Bins | None, casemix: Sequence[str]) -> dict[str, tuple[flo
 
 
 def read_factor(
-    frame: nw.LazyFrame[Any], column: str, alias: str, *, kind: Kind, cuts: tuple[float, ...] | None, given: bool
+    frame: nw.LazyFrame[Any],
+    column: str,
+    alias: str,
+    *,
+    kind: Kind,
+    cuts: tuple[float, ...] | None,
+    given: bool,
 ) -> Factor:
     """Find the levels of a column.
 
@@ -167,7 +174,8 @@ def read_factor(
     levels = tuple(sorted(value for value in values if value not in blanks))
     labels = tuple(_label(value) for value in levels)
     return Factor(
-        column, alias, kind, levels, (), blanks, (*labels, MISSING if MISSING not in labels else "no value"))
+        column, alias, kind, levels, (), blanks, (*labels, MISSING if MISSING not in labels else "no value")
+    )
 
 
 def meet(factor: Factor, frame: nw.LazyFrame[Any], kind: Kind) -> tuple[Factor, tuple[str, ...]]:
@@ -204,7 +212,7 @@ def _blank(values: Sequence[Any]) -> tuple[str, ...]:
 
 def _intervals(cuts: tuple[float, ...]) -> tuple[str, ...]:
     ends = [_label(cut) for cut in cuts]
-    inner = [f"{low} to under {high}" for low, high in zip(ends, ends[1:], strict=False)]
+    inner = [f"{low} to under {high}" for low, high in pairwise(ends)]
     return (f"under {ends[0]}", *inner, f"{ends[-1]} and over")
 
 

@@ -92,15 +92,15 @@ def standardise(
     """Standardise patient records indirectly: events expected in each trust's department from its case mix.
 
     The engine that holds the records counts them by department × case mix; only these counts come back. A logistic
-    model a department type, over all trusts, gives each level of case mix its coefficient; the engine then sums the fitted
-    probabilities by trust × department. Expected events sum to those observed in each department type.
+    model a department type, over all trusts, gives each level of case mix its coefficient; the engine then sums the
+    fitted probabilities by trust × department. Expected events sum to those observed in each department type.
 
     Parameters
     ----------
     records : frame, lazy table, mapping of columns, path, glob or list of paths
-        One row a patient or stay. An eager dataframe (pandas, polars, pyarrow), a lazy table (DuckDB relation, polars
-        LazyFrame, PySpark DataFrame, Ibis table, Dask dataframe), or Parquet or CSV files, which an embedded DuckDB reads.
-        Never modified, never fetched row by row.
+        One row a patient or stay. An eager dataframe (pandas, polars, pyarrow), a lazy table (DuckDB relation,
+        polars LazyFrame, PySpark DataFrame, Ibis table, Dask dataframe), or Parquet or CSV files, which an embedded
+        DuckDB reads. Never modified, never fetched row by row.
     outcome : str
         Column of 0 and 1, or of booleans.
     trust, department : str
@@ -110,20 +110,21 @@ def standardise(
         numbers: each value is a level. A column of more numbers is continuous and wants cut points in `bins`.
         Required unless `model` is given; an empty list adjusts for nothing but the department.
     period : str, optional
-        Column of periods: cells are then trust × department × period. Models are fitted over all periods, so that change
-        over time stays in the ratios, unless `casemix` names the column too.
+        Column of periods: cells are then trust × department × period. Models are fitted over all periods, so that
+        change over time stays in the ratios, unless `casemix` names the column too.
     bins : mapping of str to sequence of float or "levels", optional
         Cut points of a continuous column: ``{"age": [40, 60, 75]}`` makes the levels under 40, 40 to under 60, 60 to
         under 75, 75 and over. "levels" makes each of many numbers a level (codes, not measurements).
     missing : {"level", "drop", "error"}, default "level"
-        Records with missing case mix (null, NaN, or blank text): a level of its own, left out with a warning, or refused.
+        Records with missing case mix (null, NaN, or blank text): a level of its own, left out with a warning, or
+        refused.
     missing_outcome : {"error", "drop"}, default "error"
         Records without an outcome: refused, or left out with a warning.
     min_events : int, optional
-        Events, and as many records without the event, that a department needs for coefficients of its own; by default ten
-        for each coefficient (Peduzzi et al. 1996, J Clin Epidemiol 49:1373). Departments with fewer share the
-        coefficients of one pooled model and keep an intercept each; where the pool has fewer itself, the next smallest
-        departments join it.
+        Events, and as many records without the event, that a department needs for coefficients of its own; by
+        default ten for each coefficient (Peduzzi et al. 1996, J Clin Epidemiol 49:1373). Departments with fewer
+        share the coefficients of one pooled model and keep an intercept each; where the pool has fewer itself, the
+        next smallest departments join it.
     model : Standardised, optional
         Earlier result whose models score these records; nothing is fitted then.
 
@@ -135,9 +136,9 @@ def standardise(
     Raises
     ------
     DataError
-        Where a column is absent or of a kind that cannot be used, an outcome is neither 0 nor 1, a label or (by default)
-        an outcome is missing, a covariate is continuous and has no cut points, has more than 200 levels, or a department is
-        not in `model`.
+        Where a column is absent or of a kind that cannot be used, an outcome is neither 0 nor 1, a label or (by
+        default) an outcome is missing, a covariate is continuous and has no cut points, has more than 200 levels,
+        or a department is not in `model`.
     SettingsError
         Where an argument has a value that cannot be used.
     MissingExtraError
@@ -146,16 +147,14 @@ def standardise(
     Warns
     -----
     DataWarning
-        Where records are left out (no outcome, missing case mix, a department in which all or none have the event), a
-        covariate is constant, or `model` meets values that it was not fitted to: such a value is given the mean coefficient of
-        its column.
+        Where records are left out (no outcome, missing case mix, a department in which all or none have the event),
+        a covariate is constant, or `model` meets values that it was not fitted to: such a value is given the mean
+        coefficient of its column.
 
-    Notes
-    -----
-    Where a level has no events or only events in a model, or the likelihood has no finite maximum, that model is
-    penalised by a log-F(1, 1) prior on every coefficient but the intercepts (Greenland & Mansournia 2015, Stat Med 34:3133),
-    and the card says so. Levels that other columns determine get no coefficient. A case-mix stratum without events is
-    nothing special: it is expected to have what its levels say.
+    Notes ----- Where a level has no events or only events in a model, or the likelihood has no finite maximum, that
+    model is penalised by a log-F(1, 1) prior on every coefficient but the intercepts (Greenland & Mansournia 2015,
+    Stat Med 34:3133), and the card says so. Levels that other columns determine get no coefficient. A case-mix
+    stratum without events is nothing special: it is expected to have what its levels say.
     """
     roles = _check_roles(outcome, trust, department, period, casemix, model)
     if missing not in get_args(Missing):
@@ -226,7 +225,9 @@ def _check_roles(
             raise SettingsError("model brings its own casemix: leave casemix out")
         casemix = model.card.casemix
     if casemix is None:
-        raise SettingsError("casemix must name the columns to adjust for; [] adjusts for the department alone")
+        raise SettingsError(
+            "casemix must name the columns to adjust for; [] adjusts for the department alone"
+        )
     if isinstance(casemix, str):
         raise SettingsError(f"casemix must be a list of columns; received {casemix!r}, perhaps [{casemix!r}]")
     columns = tuple(casemix)
@@ -240,7 +241,9 @@ def _check_roles(
     if repeated:
         raise SettingsError(f"casemix names {', '.join(sorted(repeated))} more than once")
     if len(set(named.values())) < len(named):
-        raise SettingsError(f"one column plays two parts: {', '.join(f'{k}={v!r}' for k, v in named.items())}")
+        raise SettingsError(
+            f"one column plays two parts: {', '.join(f'{k}={v!r}' for k, v in named.items())}"
+        )
     for part in ("outcome", "trust", "department"):
         if named[part] in columns:
             why = {
@@ -313,7 +316,9 @@ def _without_missing(
     if missing == "level" or not affected.any():
         return patterns, (0, 0)
     if missing == "error":
-        said = [f"{column!r} in {count:,}" for column, count in zip(roles.casemix, gaps, strict=True) if count]
+        said = [
+            f"{column!r} in {count:,}" for column, count in zip(roles.casemix, gaps, strict=True) if count
+        ]
         raise DataError(
             f"case mix is missing: {', '.join(said)} of {int(patterns.records.sum()):,} records",
             expected="a value in every record",
@@ -321,7 +326,8 @@ def _without_missing(
         )
     if affected.all():
         raise DataError(
-            "every record has missing case mix", action="pass missing='level', or leave a column out of casemix"
+            "every record has missing case mix",
+            action="pass missing='level', or leave a column out of casemix",
         )
     kept = ~affected
     dropped = int(patterns.records[affected].sum()), int(patterns.events[affected].sum())

@@ -114,10 +114,10 @@ class _Design:
 def fit_logistic(counts: Counts) -> LogisticFit:
     """Fit by maximum likelihood; where that has no finite maximum, with a weak penalty.
 
-    Where a level has no events, or only events, or Newton's steps run away all the same, every coefficient except the
-    intercepts gets a log-F(1, 1) prior: half a patient with the event and half a patient without, in a stratum of its own
-    (Greenland & Mansournia 2015, Stat Med 34:3133). Intercepts are free, so that expected events still sum to those
-    observed in every department type.
+    Where a level has no events, or only events, or Newton's steps run away all the same, every coefficient except
+    the intercepts gets a log-F(1, 1) prior: half a patient with the event and half a patient without, in a stratum of
+    its own (Greenland & Mansournia 2015, Stat Med 34:3133). Intercepts are free, so that expected events still sum to
+    those observed in every department type.
 
     Parameters
     ----------
@@ -149,7 +149,9 @@ def fit_logistic(counts: Counts) -> LogisticFit:
         penalty = penalty or NO_MAXIMUM
         estimate = _maximise(design, start, penalised=True)
     if estimate is None:
-        raise ArithmeticError("a penalised logistic model did not converge")  # its likelihood is strictly concave
+        raise ArithmeticError(
+            "a penalised logistic model did not converge"
+        )  # its likelihood is strictly concave
     return _labelled(design, by_level, references, aliased, separated, penalty, estimate)
 
 
@@ -230,9 +232,14 @@ def _by_statsmodels(
         )
     except np.linalg.LinAlgError:
         return None
-    if not fitted.mle_retvals["converged"]:
-        return None
-    return np.asarray(fitted.params), np.asarray(fitted.bse)
+    beta, error = np.asarray(fitted.params), np.asarray(fitted.bse)
+    # What it calls converged may have overshot to where the likelihood is flat: at a maximum events add up.
+    p = np.asarray(fitted.fittedvalues)[: len(counts.group)]
+    expected = np.bincount(counts.group, counts.records * p, counts.groups)
+    observed = np.bincount(counts.group, counts.events, counts.groups)
+    if np.isfinite(beta).all() and np.allclose(expected, observed, rtol=1e-9, atol=0.0):
+        return beta, error
+    return None
 
 
 def _by_blocks(
@@ -284,7 +291,7 @@ def _likelihood(
 
 def _labelled(
     design: _Design,
-    by_level: Sequence[tuple[FloatArray, FloatArray]],
+    by_level: Sequence[tuple[npt.NDArray[Any], npt.NDArray[Any]]],
     references: tuple[int, ...],
     aliased: tuple[tuple[int, int], ...],
     separated: tuple[tuple[int, int], ...],

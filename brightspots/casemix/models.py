@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
+from threadpoolctl import threadpool_limits
 
 from brightspots.casemix.factors import Factor
 from brightspots.casemix.logistic import Counts, LogisticFit, fit_logistic
@@ -83,8 +84,8 @@ def fit_models(
     """Decide which types have a model of their own, and fit all models.
 
     A type whose outcome never varies is left out. Of the others, one with fewer than `min_events` events, or records
-    without the event, shares the coefficients of one pooled model, which has an intercept for each of its types. Where the
-    pool itself is that small, the smallest of the other types join it.
+    without the event, shares the coefficients of one pooled model, which has an intercept for each of its types. Where
+    the pool itself is that small, the smallest of the other types join it.
 
     Raises
     ------
@@ -113,8 +114,9 @@ def fit_models(
     def fit(group: IntArray) -> LogisticFit:
         return fit_logistic(_counts(patterns, group, factors))
 
-    with warnings.catch_warnings():
-        # Convergence and separation are looked at where the fit comes back.
+    # Models are spread over the cores, so that each has one thread of linear algebra; and what statsmodels warns of
+    # (convergence, separation) is looked at where a fit comes back.
+    with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fits = tuple(map_in_order(fit, members))
     return CaseMixModel(types.labels, factors, fits, tuple(members), kind, min_events, missing)

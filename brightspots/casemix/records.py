@@ -86,7 +86,9 @@ def _held(records: Any) -> Records:
         ) from None
     except (ValueError, nw.exceptions.NarwhalsError) as error:
         raise DataError(f"the records cannot be used: {error}") from error
-    source = f"{frame.implementation.name.replace('_', ' ').lower()} {'table' if _is_lazy(frame) else 'frame'}"
+    source = (
+        f"{frame.implementation.name.replace('_', ' ').lower()} {'table' if _is_lazy(frame) else 'frame'}"
+    )
     if isinstance(frame, nw.LazyFrame):
         return Records(frame, (frame,), source)
     frame = nw.maybe_reset_index(frame)
@@ -117,7 +119,9 @@ def files_of(paths: Any) -> list[Path]:
     given = [os.fspath(path) for path in (paths if isinstance(paths, list | tuple) else [paths])]
     found: set[Path] = set()
     for path in given:
-        here = [Path(path)] if Path(path).exists() else [Path(name) for name in glob.glob(path, recursive=True)]
+        here = (
+            [Path(path)] if Path(path).exists() else [Path(name) for name in glob.glob(path, recursive=True)]
+        )
         if not here:
             raise DataError(f"there is no file {path!r}", expected="Parquet or CSV files, or a glob of them")
         found.update(here)

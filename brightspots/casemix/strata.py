@@ -315,7 +315,10 @@ def count_patterns(records: Records, types: Types, factors: Sequence[Factor]) ->
         coded.group_by(_INDEX, _CODE).agg(nw.len().alias(_RECORDS), nw.col(_EVENT).sum().alias(_EVENTS))
     )
     columns = [_whole(found[name]) for name in (_INDEX, _CODE, _RECORDS, _EVENTS)]
-    order = np.lexsort((columns[1], columns[0]))
+    if len(types.labels) * combinations < _MOST_PATTERNS:
+        order = np.argsort(columns[0] * combinations + columns[1])
+    else:
+        order = np.lexsort((columns[1], columns[0]))
     return Patterns(*(column[order] for column in columns))
 
 
@@ -382,7 +385,9 @@ def count_cells(
         counted.append(
             collect(
                 scored.group_by(keys).agg(
-                    nw.len().alias(_RECORDS), nw.col(_EVENT).sum().alias(_EVENTS), nw.col("p").sum().alias(_EXPECTED)
+                    nw.len().alias(_RECORDS),
+                    nw.col(_EVENT).sum().alias(_EVENTS),
+                    nw.col("p").sum().alias(_EXPECTED),
                 )
             )
         )

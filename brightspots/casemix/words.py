@@ -19,7 +19,9 @@ _MISSING = {"level": "a level of its own", "drop": "left out", "error": "refused
 
 def standardised_text(cells: Standardised) -> str:
     """One screen: sizes, models, how well they fit, what should be known."""
-    return "\n".join([_headline(cells), "", card_text(cells.card), "", "Next: .table, .card, bs.fit_hierarchy(…)"])
+    return "\n".join(
+        [_headline(cells), "", card_text(cells.card), "", "Next: .table, .card, bs.fit_hierarchy(…)"]
+    )
 
 
 def standardised_html(cells: Standardised) -> str:
@@ -81,8 +83,8 @@ def _lines(card: ModelCard) -> list[str]:
 def _covariates(card: ModelCard) -> pd.DataFrame:
     frame = card.covariates
     missing = [
-        f"{row.records_missing:,} ({row.share_missing:.1%}), {_MISSING[card.missing]}" if row.records_missing else "none"
-        for row in frame.itertuples()
+        f"{count:,} ({share:.1%}), {_MISSING[card.missing]}" if count else "none"
+        for count, share in zip(frame["records_missing"], frame["share_missing"], strict=True)
     ]
     return pd.DataFrame({"covariate": frame["covariate"], "levels": frame["levels"], "missing": missing})
 

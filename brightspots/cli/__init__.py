@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from brightspots._version import __version__
-from brightspots.cli import about, drawing, fitting
+from brightspots.cli import about, counting, drawing, fitting
 
 app = typer.Typer(
     name="brightspots",
@@ -44,6 +44,7 @@ app.command("demo")(fitting.demo)
 app.command("fit")(fitting.fit)
 app.command("report")(fitting.report)
 app.command("funnel")(drawing.funnel)
+app.command("standardise")(counting.standardise)
 app.command("readers")(about.readers)
 app.command("version")(about.version)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 from brightspots.errors import DataError
 from brightspots.figures import canvas
@@ -15,6 +16,8 @@ _NEEDED = ("expected_rate", "observed_rate", "observed_rate_lower", "observed_ra
 _MARK = Mark(INK, "o", 6.0, True, 4)
 # Risks further apart than this are drawn on logarithmic axes, or the low ones would all lie in one corner.
 _WIDE = 20.0
+# Up to here a logarithmic axis has ticks at 1, 2 and 5, beyond it at powers of ten only.
+_DECADES_WITH_STEPS = 1000.0
 
 
 def draw_calibration(
@@ -60,8 +63,11 @@ def draw_calibration(
         canvas.draw_marks(ax, expected, observed, _MARK)
         ax.set_xlim(limits)
         ax.set_ylim(limits)
-        for which in ("x", "y"):
+        for which, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
             canvas.number_axis(ax, which)
+            if logarithmic:
+                steps = (1.0, 2.0, 5.0) if limits[1] < _DECADES_WITH_STEPS * limits[0] else (1.0,)
+                axis.set_major_locator(LogLocator(subs=steps))
         axes = " (logarithmic axes)" if logarithmic else ""
         ax.set_xlabel(f"Expected, % of records{axes}")
         ax.set_ylabel("Observed, %, with 95% interval")
