@@ -17,7 +17,7 @@ import duckdb
 from children import write_values
 
 TRUSTS, DEPARTMENTS = 150, 100
-MEMORY = "3 GiB"
+MEMORY = "4 GiB"
 _CORES = 2
 # Levels of each case-mix column, with the share of records and the log odds ratio of each.
 CASEMIX: dict[str, dict[str, tuple[float, float]]] = {

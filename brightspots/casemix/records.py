@@ -21,8 +21,8 @@ from brightspots.parallel import spans
 
 PARQUET: Final = (".parquet", ".pq")
 TEXT: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt")
-# How CSV files write a missing value; in key columns only an empty field is missing: 'NA' may be somebody's code.
-_NULLS: Final = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
+# How CSV files write a missing value, beside an empty field. In key columns 'NA' may be somebody's code.
+_NULLS: Final = ("NA", "N/A", "NaN", "nan", "null", "NULL")
 # Records of an eager frame that are scored at once: what the score needs beside each is then bounded.
 _AT_ONCE: Final = 1_000_000
 
@@ -183,22 +183,36 @@ def _read_text(connection: Any, names: list[str], keys: Sequence[str], others: S
     """Read delimited text once; keys are text, and types of the others come from all rows, not from the first."""
     many = len(names) > 1
     columns = connection.read_csv(names, all_varchar=True, header=True, union_by_name=many).columns
-    labels = [name for name in keys if name in columns]
-    relation = connection.read_csv(
-        names,
-        header=True,
-        union_by_name=many,
-        na_values=_NULLS,
-        sample_size=-1,
-        dtype=dict.fromkeys(labels, "VARCHAR"),
-        force_not_null=labels,
-    )
-    wanted = [*keys, *others]
+    labels = dict.fromkeys((name for name in keys if name in columns), "VARCHAR")
+    relation = connection.read_csv(names, header=True, union_by_name=many, sample_size=-1, dtype=labels)
+    wanted = dict.fromkeys([*keys, *others])
     if not set(wanted) <= set(columns):
         return relation  # whoever asks for a column that is not there will be told
     duckdb: Any = importlib.import_module("duckdb")
-    relation.select(*(duckdb.ColumnExpression(name) for name in dict.fromkeys(wanted))).create("records")
-    return connection.table("records")
+    relation.select(*(duckdb.ColumnExpression(name) for name in wanted)).create("records")
+    table = connection.table("records")
+    return table.select(
+        *(
+            _gaps_filled(table, name) if name not in labels and str(kind) == "VARCHAR" else duckdb.ColumnExpression(name)
+            for name, kind in zip(table.columns, table.types, strict=True)
+        )
+    )
+
+
+def _gaps_filled(table: Any, name: str) -> Any:
+    """A column of text whose words for nothing are missing values, and which is numbers where the rest are."""
+    duckdb: Any = importlib.import_module("duckdb")
+    column = duckdb.ColumnExpression(name)
+    words = [duckdb.ConstantExpression(word) for word in _NULLS]
+    bare = duckdb.CaseExpression(column.isin(*words), duckdb.ConstantExpression(None)).otherwise(column)
+    for kind in ("DOUBLE", "BOOLEAN"):
+        # A cast that fails gives nothing: where as many values are left as before, all of them are of this kind.
+        cast = duckdb.SQLExpression(f"TRY_CAST(bare AS {kind})")
+        found = table.select(bare.alias("bare")).select(duckdb.ColumnExpression("bare"), cast.alias("cast"))
+        ((before, after),) = found.aggregate("count(bare), count(\"cast\")").fetchall()
+        if before and before == after:
+            return bare.cast(kind).alias(name)
+    return bare.alias(name)
 
 
 def beside(frame: nw.LazyFrame[Any], columns: Mapping[str, Sequence[Any]]) -> nw.LazyFrame[Any]:
