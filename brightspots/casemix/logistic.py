@@ -19,6 +19,8 @@ _MOST_STEPS: Final = 30
 _MOST_BRAKED_STEPS: Final = 200
 # Largest change of a coefficient at which Newton's method, which squares its error in a step, has arrived.
 _CONVERGED: Final = 1e-8
+# Longest step with a brake: beyond the maximum the likelihood is flat, and from there no step leads back.
+_LONGEST_STEP: Final = 2.0
 # A log-odds ratio beyond this (3 million to one) is on its way to infinity.
 _LARGEST_COEFFICIENT: Final = 15.0
 _ALIAS_TOLERANCE: Final = 1e-9
@@ -245,7 +247,7 @@ def _by_statsmodels(
 def _by_blocks(
     design: _Design, start: FloatArray, *, penalised: bool
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Take Newton's steps, halved where they overshoot, with cross-products summed over blocks of strata."""
+    """Take Newton's steps, shortened where they overshoot, with cross-products summed over blocks of strata."""
     beta = start
     value, gradient, information = _likelihood(design, beta, penalised=penalised)
     for _ in range(_MOST_BRAKED_STEPS):
@@ -257,6 +259,7 @@ def _by_blocks(
             return None
         if np.abs(step).max() < _CONVERGED:
             return beta + step, np.sqrt(np.diag(np.linalg.inv(information)))
+        step = step * min(1.0, _LONGEST_STEP / np.abs(step).max())
         following = _likelihood(design, beta + step, penalised=penalised)
         while following[0] < value - 1e-12 * abs(value) and np.abs(step).max() > _CONVERGED:
             step = step / 2.0

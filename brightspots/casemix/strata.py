@@ -212,7 +212,7 @@ def audit(records: Records, roles: Roles, *, drop_missing_outcomes: bool) -> tup
     asked = [
         nw.len().alias(_RECORDS),
         event.is_null().cast(nw.Int64).sum().alias("no_outcome"),
-        ((event != 0) & (event != 1)).cast(nw.Int64).sum().alias("other"),
+        (~event.is_null() & (event != 0) & (event != 1)).cast(nw.Int64).sum().alias("other"),
         event.min().alias("lowest"),
         event.max().alias("highest"),
         *(nw.col(part).is_null().cast(nw.Int64).sum().alias(f"no_{part}") for part in parts),
