@@ -193,7 +193,9 @@ def _read_text(connection: Any, names: list[str], keys: Sequence[str], others: S
     table = connection.table("records")
     return table.select(
         *(
-            _gaps_filled(table, name) if name not in labels and str(kind) == "VARCHAR" else duckdb.ColumnExpression(name)
+            _gaps_filled(table, name)
+            if name not in labels and str(kind) == "VARCHAR"
+            else duckdb.ColumnExpression(name)
             for name, kind in zip(table.columns, table.types, strict=True)
         )
     )
@@ -209,7 +211,7 @@ def _gaps_filled(table: Any, name: str) -> Any:
         # A cast that fails gives nothing: where as many values are left as before, all of them are of this kind.
         cast = duckdb.SQLExpression(f"TRY_CAST(bare AS {kind})")
         found = table.select(bare.alias("bare")).select(duckdb.ColumnExpression("bare"), cast.alias("cast"))
-        ((before, after),) = found.aggregate("count(bare), count(\"cast\")").fetchall()
+        ((before, after),) = found.aggregate('count(bare), count("cast")').fetchall()
         if before and before == after:
             return bare.cast(kind).alias(name)
     return bare.alias(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from brightspots.casemix.indirect import Standardised
 
 _SHOWN = 10
+_WIDTH = 100
 _MISSING = {"level": "a level of its own", "drop": "left out", "error": "refused"}
 
 
@@ -41,7 +43,7 @@ def card_text(card: ModelCard) -> str:
     if len(card.covariates):
         lines += ["", _covariates(card).to_string(index=False)]
     lines += ["", "Calibration by tenth of risk", _calibration(card).to_string()]
-    lines += [f"- {note}" for note in card.notes]
+    lines += [textwrap.fill(f"- {note}", _WIDTH, subsequent_indent="  ") for note in card.notes]
     return "\n".join(lines)
 
 

@@ -103,6 +103,16 @@ def duckdb_relation(frame, folder):
     return pytest.importorskip("duckdb").connect().read_parquet(str(folder / "all.parquet"))
 
 
+def ibis_table(frame, folder):
+    return pytest.importorskip("ibis").duckdb.connect().read_parquet(str(folder / "all.parquet"))
+
+
+def dask_frame(frame, folder):
+    """Of two partitions."""
+    dask = pytest.importorskip("dask.dataframe")
+    return dask.from_pandas(frame, npartitions=2)
+
+
 def parquet_path(frame, folder):
     pytest.importorskip("duckdb")
     return folder / "all.parquet"
@@ -120,7 +130,7 @@ def csv_path(frame, folder):
 
 HOLDERS = (
     pandas_nullable, pandas_arrow, pandas_categories, pandas_shuffled, polars_eager, polars_nan, polars_lazy,
-    pyarrow_table, mapping, duckdb_relation, parquet_path, parquet_glob, csv_path,
+    pyarrow_table, mapping, duckdb_relation, ibis_table, dask_frame, parquet_path, parquet_glob, csv_path,
 )  # fmt: skip
 
 
@@ -138,7 +148,11 @@ def assert_same(found: bs.Standardised, wanted: bs.Standardised, *, text_period:
     assert found.card.c_statistic == pytest.approx(wanted.card.c_statistic, rel=1e-9)
 
 
-@pytest.mark.filterwarnings("ignore:.*records with missing case mix are left out")
+@pytest.mark.filterwarnings(
+    "ignore:.*records with missing case mix are left out",
+    r"ignore:fetch_arrow_table\(\) is deprecated:DeprecationWarning",  # Ibis with this DuckDB
+    r"ignore:\s*Dask support is moving out of Narwhals:FutureWarning",
+)
 @pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: holder.__name__)
 def test_every_engine_gives_the_same_cells(holder, frame, folder, expected):
     arguments, wanted = expected
