@@ -336,9 +336,10 @@ def _loud_notes(
     out = types[types["model"] == LEFT_OUT]
     if len(out):
         said = [f"{row.department} ({row.observed:,} of {row.records:,})" for row in out.itertuples()]
+        never = "outcome never varies" if fitted else "outcome never varied where the model was fitted"
         notes.append(
             f"{len(out):,} {'department is' if len(out) == 1 else 'departments are'} left out, for "
-            f"{'its' if len(out) == 1 else 'their'} outcome never varies (events of records): {_some(said)}"
+            f"{'its' if len(out) == 1 else 'their'} {never} (events of records): {_some(said)}"
         )
     constant = [
         factor.column

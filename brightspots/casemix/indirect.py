@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
@@ -228,6 +228,8 @@ def _check_roles(
         raise SettingsError(
             "casemix must name the columns to adjust for; [] adjusts for the department alone"
         )
+    if not isinstance(casemix, Iterable):
+        raise SettingsError(f"casemix must be a list of columns; received {casemix!r}")
     if isinstance(casemix, str):
         raise SettingsError(f"casemix must be a list of columns; received {casemix!r}, perhaps [{casemix!r}]")
     columns = tuple(casemix)

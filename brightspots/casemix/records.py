@@ -85,7 +85,7 @@ def _held(records: Any) -> Records:
             "the path of Parquet or CSV files",
         ) from None
     except (ValueError, nw.exceptions.NarwhalsError) as error:
-        raise DataError(f"the records cannot be used: {error}") from error
+        raise DataError(f"the records cannot be used: {' '.join(str(error).split())}") from error
     source = (
         f"{frame.implementation.name.replace('_', ' ').lower()} {'table' if _is_lazy(frame) else 'frame'}"
     )

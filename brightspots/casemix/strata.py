@@ -135,11 +135,19 @@ def _label(column: str, dtype: Any) -> nw.Expr:
         return expression.cast(nw.Int64)
     if dtype.is_float() or dtype.is_decimal():
         return expression.cast(nw.Float64).fill_nan(None)
+    if dtype == nw.Object:
+        raise DataError(
+            "labels of several kinds are mixed",
+            column=column,
+            expected="labels of one kind",
+            action="convert the column to text",
+        )
     return expression
 
 
 def _department(column: str, dtype: Any) -> nw.Expr:
-    if dtype.is_numeric() or dtype in (nw.String, nw.Categorical, nw.Enum):
+    """Labels that a small table of coefficients is joined to."""
+    if dtype.is_numeric() or dtype in (nw.String, nw.Categorical, nw.Enum, nw.Object):
         return _label(column, dtype)
     raise DataError(
         f"the departments are values of type {dtype}",

@@ -27,13 +27,13 @@ def standardise(
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Table of cells to write: .csv or .parquet.")],
     outcome: Annotated[str, typer.Option(help="Column of 0 and 1, or of true and false.")],
+    casemix: Annotated[
+        list[str],
+        typer.Option(help="Columns to adjust for, separated by commas; may be repeated; '' for none."),
+    ],
     output: OutputOptions,
     trust: Annotated[str, typer.Option(help="Column of trusts.")] = "trust",
     department: Annotated[str, typer.Option(help="Column of departments.")] = "department",
-    casemix: Annotated[
-        list[str] | None,
-        typer.Option(help="Columns to adjust for, separated by commas; may be repeated."),
-    ] = None,
     period: Annotated[str | None, typer.Option(help="Column of periods.")] = None,
     bins: Annotated[
         list[str] | None,
@@ -74,7 +74,7 @@ def standardise(
     targets = [path for path in (out, beside, calibration) if path is not None]
     exports.refuse_to_overwrite(targets, force=output.force)
     files = files_of(records)
-    adjusted = [column.strip() for group in casemix or () for column in group.split(",") if column.strip()]
+    adjusted = [column.strip() for group in casemix for column in group.split(",") if column.strip()]
     cuts = dict(_cut(text) for text in bins or ())
     cells = count(
         files, outcome=outcome, trust=trust, department=department, casemix=adjusted, period=period, bins=cuts,

@@ -100,7 +100,6 @@ def test_a_stratum_without_events_is_expected_to_have_what_its_levels_say(record
 @pytest.mark.parametrize("outcome", [0, 1])
 def test_a_department_whose_outcome_never_varies_is_left_out_aloud(records, outcome):
     records.loc[records["department"] == "D2", "died"] = outcome
-    records["trust"] = np.where(records["department"] == "D2", records["trust"], records["trust"])
     with pytest.warns(bs.DataWarning, match="1 department is left out, for its outcome never varies.*D2"):
         cells = standardise(records)
     assert set(cells["department"]) == {"D0", "D1", "D3"}
@@ -307,6 +306,20 @@ def test_other_outcomes_are_refused(records, outcome, said):
         standardise(records.assign(died=outcome(records["died"])))
 
 
+@pytest.mark.parametrize("column", ["trust", "department"])
+def test_labels_of_several_kinds_are_refused(records, column):
+    records[column] = records[column].astype(object)
+    records.loc[::2, column] = 7
+    with pytest.raises(bs.DataError, match=f"column '{column}': labels of several kinds are mixed"):
+        standardise(records)
+
+
+def test_repeated_column_names_are_refused(records):
+    twice = pd.concat([records, records[["sex"]]], axis=1)
+    with pytest.raises(bs.DataError, match=r"the records cannot be used: .*sex"):
+        standardise(twice)
+
+
 def test_no_records_are_an_error(records):
     with pytest.raises(bs.DataError, match="there are no records"):
         standardise(records.head(0))
@@ -372,6 +385,14 @@ def test_a_department_that_the_model_does_not_know_is_an_error(records):
         standardise(records, casemix=None, model=fitted)
 
 
+def test_a_department_that_the_model_leaves_out_is_left_out_again(records):
+    with pytest.warns(bs.DataWarning, match="its outcome never varies"):
+        fitted = standardise(records.assign(died=records["died"].where(records["department"] != "D2", 0)))
+    with pytest.warns(bs.DataWarning, match="its outcome never varied where the model was fitted"):
+        scored = standardise(records, casemix=None, model=fitted)
+    assert set(scored["department"]) == {"D0", "D1", "D3"}
+
+
 def test_a_column_of_another_kind_is_an_error(records):
     fitted = standardise(records)
     with pytest.raises(bs.DataError, match="column 'sex': holds values of kind number"):
@@ -386,6 +407,7 @@ def test_a_column_of_another_kind_is_an_error(records):
     [
         ({"casemix": None}, "casemix must name the columns"),
         ({"casemix": "sex"}, r"casemix must be a list of columns; received 'sex'"),
+        ({"casemix": 5}, "casemix must be a list of columns; received 5"),
         ({"casemix": ["sex", "sex"]}, "casemix names sex more than once"),
         ({"casemix": ["sex", 3]}, "casemix must be the name of a column; received 3"),
         ({"casemix": ["trust"]}, "would take away what is to be compared"),

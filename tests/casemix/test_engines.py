@@ -150,6 +150,7 @@ def assert_same(found: bs.Standardised, wanted: bs.Standardised, *, text_period:
 
 @pytest.mark.filterwarnings(
     "ignore:.*records with missing case mix are left out",
+    "ignore:The 'future.infer_string' option is deprecated",  # Ibis with this pandas
     r"ignore:fetch_arrow_table\(\) is deprecated:DeprecationWarning",  # Ibis with this DuckDB
     r"ignore:\s*Dask support is moving out of Narwhals:FutureWarning",
 )
