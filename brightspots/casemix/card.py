@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from brightspots.casemix.factors import Factor
+from brightspots.casemix.intake import Roles
 from brightspots.casemix.models import LEFT_OUT, POOLED, CaseMixModel, predict
-from brightspots.casemix.strata import Patterns, Roles, decode
+from brightspots.casemix.strata import Patterns
 from brightspots.casemix.validation import c_statistic, calibration
 from brightspots.cells import IntArray
-from brightspots.parallel import spans
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_AT_ONCE = 1_000_000
 _LISTED = 5
 
 
@@ -129,19 +127,6 @@ class ModelCard:
             else:
                 plain[name] = list(value) if isinstance(value, tuple) else value
         return plain
-
-
-def missing_by_factor(patterns: Patterns, factors: Sequence[Factor]) -> tuple[IntArray, np.ndarray]:
-    """Records with a missing value of each factor, (K,), and which patterns have any, (P,)."""
-    counts = np.zeros(len(factors), dtype=np.int64)
-    affected = np.zeros(len(patterns.code), dtype=bool)
-    for part in spans(len(patterns.code), _AT_ONCE):
-        codes = decode(patterns.code[part], factors)
-        for position, factor in enumerate(factors):
-            gap = codes[:, position] == factor.missing
-            counts[position] += patterns.records[part][gap].sum()
-            affected[part] |= gap
-    return counts, affected
 
 
 def write_card(

@@ -11,19 +11,18 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
-from brightspots.casemix.card import ModelCard, missing_by_factor, write_card
+from brightspots.casemix.card import ModelCard, write_card
 from brightspots.casemix.factors import Bins, Factor, Kind, check_bins, meet, read_factor
+from brightspots.casemix.intake import Roles, audit, prepare
 from brightspots.casemix.models import CaseMixModel, fit_models
 from brightspots.casemix.records import Records, opened
 from brightspots.casemix.strata import (
     Patterns,
-    Roles,
     Types,
-    audit,
     count_cells,
     count_patterns,
     count_types,
-    prepare,
+    missing_by_factor,
 )
 from brightspots.errors import DataError, DataWarning, SettingsError
 from brightspots.tables import CellTable

@@ -12,32 +12,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots import vocabulary as names
-from brightspots.casemix.factors import Factor, Kind
+from brightspots.casemix.factors import Factor
+from brightspots.casemix.intake import EVENT, PERIOD, TRUST, TYPE, Roles, check_labels
 from brightspots.casemix.records import Records, beside, collect
 from brightspots.cells import FloatArray, IntArray, LabelArray
 from brightspots.errors import DataError
+from brightspots.parallel import spans
 
-# How the columns are called inside queries, so that the caller's names never matter there.
-_TRUST, _TYPE, _PERIOD, _EVENT = "k_trust", "k_type", "k_period", "y"
 _INDEX, _CODE, _RECORDS, _EVENTS, _EXPECTED = "t", "code", "n", "events", "expected"
+_AT_ONCE: Final = 1_000_000
 # Codes of case mix are whole numbers of 64 bits.
 _MOST_PATTERNS: Final = 2**62
-
-
-@dataclass(frozen=True)
-class Roles:
-    """Which column of the records plays which part."""
-
-    outcome: str
-    trust: str
-    department: str
-    period: str | None
-    casemix: tuple[str, ...]
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Columns of labels."""
-        return (self.trust, self.department, *([] if self.period is None else [self.period]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,187 +65,6 @@ class Patterns:
         return slice(int(low), int(high))
 
 
-def prepare(records: Records, roles: Roles) -> tuple[Records, dict[str, Kind]]:
-    """Select the columns that are needed, under names of our own, with one way to be missing.
-
-    Returns
-    -------
-    Records
-        With columns k_trust, k_type[, k_period], y and x0, x1, …
-    dict of str to {"text", "number", "boolean"}
-        Kind of each case-mix column.
-
-    Raises
-    ------
-    DataError
-        Where a column is absent or of a kind that cannot be used.
-    """
-    schema = dict(records.frame.collect_schema())
-    for part, column in (
-        ("outcome", roles.outcome),
-        ("trust", roles.trust),
-        ("department", roles.department),
-        ("period", roles.period),
-        *(("casemix", column) for column in roles.casemix),
-    ):
-        if column is not None and column not in schema:
-            raise DataError(
-                "is not in the records",
-                column=column,
-                expected=f"a column for {part}",
-                action=f"the records have: {', '.join(map(repr, schema))}",
-            )
-    kinds = {column: _kind(column, schema[column]) for column in roles.casemix}
-    chosen = [
-        _label(roles.trust, schema[roles.trust]).alias(_TRUST),
-        _department(roles.department, schema[roles.department]).alias(_TYPE),
-        _outcome(roles.outcome, schema[roles.outcome]).alias(_EVENT),
-        *(
-            _covariate(column, schema[column], kinds[column]).alias(f"x{position}")
-            for position, column in enumerate(roles.casemix)
-        ),
-    ]
-    if roles.period is not None:
-        chosen.append(_label(roles.period, schema[roles.period]).alias(_PERIOD))
-    parts = tuple(part.select(*chosen) for part in records.parts)
-    return Records(records.frame.select(*chosen), parts, records.source), kinds
-
-
-def _label(column: str, dtype: Any) -> nw.Expr:
-    """A column of labels, in the types that every engine joins: text, whole numbers of 64 bits, or what it was."""
-    expression = nw.col(column)
-    if dtype in (nw.String, nw.Categorical, nw.Enum):
-        return expression.cast(nw.String)
-    if dtype.is_integer():
-        return expression.cast(nw.Int64)
-    if dtype.is_float() or dtype.is_decimal():
-        return expression.cast(nw.Float64).fill_nan(None)
-    if dtype == nw.Object:
-        raise DataError(
-            "labels of several kinds are mixed",
-            column=column,
-            expected="labels of one kind",
-            action="convert the column to text",
-        )
-    return expression
-
-
-def _department(column: str, dtype: Any) -> nw.Expr:
-    """Labels that a small table of coefficients is joined to."""
-    if dtype.is_numeric() or dtype in (nw.String, nw.Categorical, nw.Enum, nw.Object):
-        return _label(column, dtype)
-    raise DataError(
-        f"the departments are values of type {dtype}",
-        column=column,
-        expected="text or numbers",
-        action="convert the column to text",
-    )
-
-
-def _kind(column: str, dtype: Any) -> Kind:
-    if dtype.is_numeric():
-        return "number"
-    if dtype == nw.Boolean:
-        return "boolean"
-    if dtype in (nw.String, nw.Categorical, nw.Enum):
-        return "text"
-    raise DataError(
-        f"holds values of type {dtype}",
-        column=column,
-        expected="text, whole numbers, numbers or booleans",
-        action="turn it into a covariate with few levels (a date into a season or a year, say)",
-    )
-
-
-def _covariate(column: str, dtype: Any, kind: Kind) -> nw.Expr:
-    expression = nw.col(column)
-    if kind == "text":
-        return expression.cast(nw.String) if dtype in (nw.Categorical, nw.Enum) else expression
-    if dtype.is_float():
-        return expression.fill_nan(None)
-    return expression.cast(nw.Float64) if dtype.is_decimal() else expression
-
-
-def _outcome(column: str, dtype: Any) -> nw.Expr:
-    if dtype.is_float():
-        return nw.col(column).fill_nan(None)
-    if dtype.is_integer():
-        return nw.col(column)
-    if dtype.is_decimal():
-        return nw.col(column).cast(nw.Float64)
-    if dtype == nw.Boolean:
-        return nw.col(column).cast(nw.Int64)
-    raise DataError(
-        f"the outcome holds values of type {dtype}",
-        column=column,
-        expected="0 and 1, or booleans",
-        action="make it 1 where the event happened and 0 where it did not",
-    )
-
-
-def audit(records: Records, roles: Roles, *, drop_missing_outcomes: bool) -> tuple[Records, int]:
-    """Refuse records that cannot be counted, before anything is counted.
-
-    Returns
-    -------
-    Records
-        Those with an outcome.
-    int
-        How many had none.
-
-    Raises
-    ------
-    DataError
-        Where there are no records, an outcome is neither 0 nor 1, or a key or an outcome is missing.
-    """
-    event = nw.col(_EVENT)
-    parts = {_TRUST: roles.trust, _TYPE: roles.department}
-    if roles.period is not None:
-        parts[_PERIOD] = roles.period
-    asked = [
-        nw.len().alias(_RECORDS),
-        event.is_null().cast(nw.Int64).sum().alias("no_outcome"),
-        (~event.is_null() & (event != 0) & (event != 1)).cast(nw.Int64).sum().alias("other"),
-        event.min().alias("lowest"),
-        event.max().alias("highest"),
-        *(nw.col(part).is_null().cast(nw.Int64).sum().alias(f"no_{part}") for part in parts),
-    ]
-    (found,) = collect(records.frame.select(*asked)).iter_rows(named=True)
-    total = int(found[_RECORDS])
-    if total == 0:
-        raise DataError("there are no records", expected="one row per patient or stay")
-    if found["other"]:
-        raise DataError(
-            f"{int(found['other']):,} of {total:,} outcomes are neither 0 nor 1 (they run from {found['lowest']:g} "
-            f"to {found['highest']:g})",
-            column=roles.outcome,
-            expected="0 and 1, or booleans",
-            action="make it 1 where the event happened and 0 where it did not",
-        )
-    for part, column in parts.items():
-        if found[f"no_{part}"]:
-            raise DataError(
-                f"a label is missing in {int(found[f'no_{part}']):,} of {total:,} records",
-                column=column,
-                expected="a label in every record",
-                action="fill it in, or leave those records out before they are passed",
-            )
-    unknown = int(found["no_outcome"])
-    if unknown == 0:
-        return records, 0
-    if not drop_missing_outcomes:
-        raise DataError(
-            f"the outcome is missing in {unknown:,} of {total:,} records",
-            column=roles.outcome,
-            expected="an outcome in every record",
-            action="find out why before anything else; missing_outcome='drop' leaves them out and says so",
-        )
-    if unknown == total:
-        raise DataError("the outcome is missing in every record", column=roles.outcome)
-    known = [frame.filter(~event.is_null()) for frame in (records.frame, *records.parts)]
-    return Records(known[0], tuple(known[1:]), records.source), unknown
-
-
 def count_types(records: Records, roles: Roles) -> Types:
     """Count records and events of each department type.
 
@@ -270,26 +74,16 @@ def count_types(records: Records, roles: Roles) -> Types:
         Where the label of a department is blank.
     """
     found = collect(
-        records.frame.group_by(_TYPE).agg(nw.len().alias(_RECORDS), nw.col(_EVENT).sum().alias(_EVENTS))
+        records.frame.group_by(TYPE).agg(nw.len().alias(_RECORDS), nw.col(EVENT).sum().alias(_EVENTS))
     )
-    labels = found[_TYPE].to_list()
-    _check_labels(labels, roles.department)
+    labels = found[TYPE].to_list()
+    check_labels(labels, roles.department)
     order = sorted(range(len(labels)), key=labels.__getitem__)
     return Types(
         pd.Index([labels[row] for row in order]).to_numpy(),
         _whole(found[_RECORDS])[order],
         _whole(found[_EVENTS])[order],
     )
-
-
-def _check_labels(labels: Sequence[Any], column: str) -> None:
-    if any(isinstance(label, str) and not label.strip() for label in labels):
-        raise DataError(
-            "a label is blank",
-            column=column,
-            expected="a label in every record",
-            action="fill it in, or leave those records out before they are passed",
-        )
 
 
 def count_patterns(records: Records, types: Types, factors: Sequence[Factor]) -> Patterns:
@@ -317,10 +111,10 @@ def count_patterns(records: Records, types: Types, factors: Sequence[Factor]) ->
         code = code + factor.choose([value * step for value in range(factor.radix)]).cast(nw.Int64)
         step *= factor.radix
     coded = records.frame.join(
-        beside(records.frame, index), left_on=_TYPE, right_on="key", how="inner"
-    ).select(_INDEX, _EVENT, code.alias(_CODE))
+        beside(records.frame, index), left_on=TYPE, right_on="key", how="inner"
+    ).select(_INDEX, EVENT, code.alias(_CODE))
     found = collect(
-        coded.group_by(_INDEX, _CODE).agg(nw.len().alias(_RECORDS), nw.col(_EVENT).sum().alias(_EVENTS))
+        coded.group_by(_INDEX, _CODE).agg(nw.len().alias(_RECORDS), nw.col(EVENT).sum().alias(_EVENTS))
     )
     columns = [_whole(found[name]) for name in (_INDEX, _CODE, _RECORDS, _EVENTS)]
     if len(types.labels) * combinations < _MOST_PATTERNS:
@@ -337,6 +131,21 @@ def decode(code: IntArray, factors: Sequence[Factor]) -> npt.NDArray[np.int16]:
     for position, factor in enumerate(factors):
         rest, apart[:, position] = np.divmod(rest, factor.radix)
     return apart
+
+
+def missing_by_factor(
+    patterns: Patterns, factors: Sequence[Factor]
+) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+    """Records with a missing value of each factor, (K,), and which patterns have any, (P,)."""
+    counts = np.zeros(len(factors), dtype=np.int64)
+    affected = np.zeros(len(patterns.code), dtype=bool)
+    for part in spans(len(patterns.code), _AT_ONCE):
+        codes = decode(patterns.code[part], factors)
+        for position, factor in enumerate(factors):
+            gap = codes[:, position] == factor.missing
+            counts[position] += patterns.records[part][gap].sum()
+            affected[part] |= gap
+    return counts, affected
 
 
 def count_cells(
@@ -382,11 +191,11 @@ def count_cells(
         if drop_missing:
             picked[factor.missing] = nw.lit(None, nw.Float64)
         eta = eta + factor.choose(picked)
-    keys = [_TRUST, _TYPE] + ([_PERIOD] if roles.period is not None else [])
+    keys = [TRUST, TYPE] + ([PERIOD] if roles.period is not None else [])
     counted = []
     for part in records.parts:
-        scored = part.join(beside(records.frame, table), left_on=_TYPE, right_on="key", how="inner").select(
-            *keys, _EVENT, (1.0 / (1.0 + (-eta).exp())).alias("p")
+        scored = part.join(beside(records.frame, table), left_on=TYPE, right_on="key", how="inner").select(
+            *keys, EVENT, (1.0 / (1.0 + (-eta).exp())).alias("p")
         )
         if drop_missing:
             scored = scored.filter(~nw.col("p").is_null())
@@ -394,7 +203,7 @@ def count_cells(
             collect(
                 scored.group_by(keys).agg(
                     nw.len().alias(_RECORDS),
-                    nw.col(_EVENT).sum().alias(_EVENTS),
+                    nw.col(EVENT).sum().alias(_EVENTS),
                     nw.col("p").sum().alias(_EXPECTED),
                 )
             )
@@ -404,7 +213,7 @@ def count_cells(
 
 def _cells(counted: Sequence[nw.DataFrame[Any]], keys: Sequence[str], roles: Roles) -> pd.DataFrame:
     """Put the counts of all parts together, in one order."""
-    given: Mapping[str, str] = {_TRUST: names.TRUST, _TYPE: names.DEPARTMENT, _PERIOD: names.PERIOD}
+    given: Mapping[str, str] = {TRUST: names.TRUST, TYPE: names.DEPARTMENT, PERIOD: names.PERIOD}
     table = pd.concat(
         [
             pd.DataFrame(
@@ -418,7 +227,7 @@ def _cells(counted: Sequence[nw.DataFrame[Any]], keys: Sequence[str], roles: Rol
             for part in counted
         ]
     )
-    _check_labels(table[names.TRUST].tolist(), roles.trust)
+    check_labels(table[names.TRUST].tolist(), roles.trust)
     by = [given[key] for key in keys]
     return table.groupby(by, sort=True, as_index=False).sum()
 
