@@ -12,7 +12,7 @@ import pandas as pd
 from brightspots.casemix.intake import Roles
 from brightspots.casemix.models import LEFT_OUT, POOLED, CaseMixModel, predict
 from brightspots.casemix.strata import Patterns
-from brightspots.casemix.validation import c_statistic, calibration
+from brightspots.casemix.validation import by_risk, c_statistic, calibration
 from brightspots.cells import IntArray
 
 if TYPE_CHECKING:
@@ -184,6 +184,7 @@ def write_card(
         }
     )
     records, events = patterns.records[kept], patterns.events[kept]
+    merged = by_risk(p[kept], records, events)
     card = ModelCard(
         outcome=roles.outcome,
         trust=roles.trust,
@@ -197,11 +198,11 @@ def write_card(
         strata=len(records),
         min_events=model.min_events,
         missing=model.missing,
-        c_statistic=c_statistic(p[kept], records, events),
+        c_statistic=c_statistic(*merged[1:]),
         types=types,
         coefficients=_coefficients(model),
         covariates=covariates,
-        calibration=calibration(p[kept], records, events),
+        calibration=calibration(*merged),
         left_out=left_out,
         notes=(*loud, *_quiet_notes(model)),
     )
@@ -226,8 +227,8 @@ def _types(model: CaseMixModel, patterns: Patterns, p: np.ndarray) -> pd.DataFra
                 "model": model.kind[position],
                 "records": int(records.sum()),
                 "observed": int(events.sum()),
-                "expected": np.nan if out else float(records @ p[part]),
-                "c_statistic": np.nan if out else c_statistic(p[part], records, events),
+                "expected": np.nan if out else float((records * p[part]).sum()),
+                "c_statistic": np.nan if out else c_statistic(*by_risk(p[part], records, events)[1:]),
                 "penalised": penalised[position],
             }
         )

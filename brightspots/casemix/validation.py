@@ -13,34 +13,45 @@ _BANDS: Final = 10
 _LEVEL: Final = 0.95
 
 
-def c_statistic(p: FloatArray, records: IntArray, events: IntArray) -> float:
+def by_risk(p: FloatArray, records: IntArray, events: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Sort strata by risk and merge those that tie: distinct risks, records and events, each (R,)."""
+    order = np.argsort(p, kind="stable")
+    risk = p[order]
+    first = np.flatnonzero(np.append(True, risk[1:] > risk[:-1]))
+    n, y = (np.add.reduceat(counts[order], first).astype(np.float64) for counts in (records, events))
+    return risk[first], n, y
+
+
+def c_statistic(records: FloatArray, events: FloatArray) -> float:
     """Probability that of two records, one with the event and one without, the first had the higher risk; ties half.
 
     Parameters
     ----------
-    p : float array (P,)
-        Fitted probability of each stratum.
-    records, events : int array (P,)
+    records, events : float array (R,)
+        By distinct risk, from the lowest, see `by_risk`.
 
     Returns
     -------
     float
         NaN where all records or none have the event (Hanley & McNeil 1982, Radiology 143:29).
     """
-    _, tie = np.unique(p, return_inverse=True)
-    with_event = np.bincount(tie, events).astype(np.float64)
-    without = np.bincount(tie, records - events).astype(np.float64)
-    pairs = with_event.sum() * without.sum()
+    without = records - events
+    pairs = events.sum() * without.sum()
     if pairs == 0:
         return float("nan")
     below = np.cumsum(without) - without
-    return float(with_event @ (below + 0.5 * without) / pairs)
+    return float((events * (below + 0.5 * without)).sum() / pairs)
 
 
-def calibration(p: FloatArray, records: IntArray, events: IntArray) -> pd.DataFrame:
+def calibration(risk: FloatArray, records: FloatArray, events: FloatArray) -> pd.DataFrame:
     """Observed and expected events by tenth of fitted risk.
 
     Strata of one risk are never split, so that tenths differ somewhat in size and there may be fewer than ten.
+
+    Parameters
+    ----------
+    risk, records, events : float array (R,)
+        By distinct risk, from the lowest, see `by_risk`.
 
     Returns
     -------
@@ -50,14 +61,13 @@ def calibration(p: FloatArray, records: IntArray, events: IntArray) -> pd.DataFr
     """
     from statsmodels.stats.proportion import proportion_confint
 
-    risk, tie = np.unique(p, return_inverse=True)
-    n = np.bincount(tie, records).astype(np.float64)
-    y = np.bincount(tie, events).astype(np.float64)
-    middle = (np.cumsum(n) - n / 2.0) / n.sum()
+    middle = (np.cumsum(records) - records / 2.0) / records.sum()
     band = np.minimum((_BANDS * middle).astype(np.int64), _BANDS - 1)
-    table = pd.DataFrame({"decile": band + 1, "records": n, "observed": y, "expected": n * risk})
-    table = table.groupby("decile").sum()
-    table[["records", "observed"]] = table[["records", "observed"]].astype(np.int64)
+    sums = [np.bincount(band, values, _BANDS) for values in (records, events, records * risk)]
+    table = pd.DataFrame(dict(zip(("records", "observed", "expected"), sums, strict=True)))
+    table.index = pd.RangeIndex(1, _BANDS + 1, name="decile")
+    table = table[table["records"] > 0]
+    table = table.astype({"records": np.int64, "observed": np.int64})
     table["expected_rate"] = table["expected"] / table["records"]
     table["observed_rate"] = table["observed"] / table["records"]
     lower, upper = proportion_confint(
