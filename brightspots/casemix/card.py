@@ -14,6 +14,7 @@ from brightspots.casemix.models import LEFT_OUT, POOLED, CaseMixModel, predict
 from brightspots.casemix.strata import Patterns
 from brightspots.casemix.validation import by_risk, c_statistic, calibration
 from brightspots.cells import IntArray
+from brightspots.parallel import map_in_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -214,25 +215,25 @@ def _types(model: CaseMixModel, patterns: Patterns, p: np.ndarray) -> pd.DataFra
     penalised = np.zeros(len(model.departments), dtype=bool)
     for fit, members in zip(model.fits, model.members, strict=True):
         penalised[members] = bool(fit.penalty)
-    rows = []
-    for position, department in enumerate(model.departments.tolist()):
+
+    def describe(position: int) -> dict[str, Any] | None:
         part = patterns.of_type(position)
         records, events = patterns.records[part], patterns.events[part]
         if len(records) == 0:
-            continue
+            return None
         out = model.kind[position] == LEFT_OUT
-        rows.append(
-            {
-                "department": department,
-                "model": model.kind[position],
-                "records": int(records.sum()),
-                "observed": int(events.sum()),
-                "expected": np.nan if out else float((records * p[part]).sum()),
-                "c_statistic": np.nan if out else c_statistic(*by_risk(p[part], records, events)[1:]),
-                "penalised": penalised[position],
-            }
-        )
-    return pd.DataFrame(rows)
+        return {
+            "department": model.departments.tolist()[position],
+            "model": model.kind[position],
+            "records": int(records.sum()),
+            "observed": int(events.sum()),
+            "expected": np.nan if out else float((records * p[part]).sum()),
+            "c_statistic": np.nan if out else c_statistic(*by_risk(p[part], records, events)[1:]),
+            "penalised": penalised[position],
+        }
+
+    rows = map_in_order(describe, range(len(model.departments)))
+    return pd.DataFrame([row for row in rows if row is not None])
 
 
 def _coefficients(model: CaseMixModel) -> pd.DataFrame:

@@ -99,7 +99,7 @@ class _Design:
     def rows(self, part: slice) -> FloatArray:
         """The dense design of some strata."""
         group = self.counts.group[part]
-        X = np.zeros((len(group), self.width))
+        X = np.zeros((len(group), self.width), order="F")  # as cross-products read it fastest
         row = np.arange(len(group))
         X[row, group] = 1.0
         for position, columns in enumerate(self.columns):
@@ -175,7 +175,7 @@ def _without_aliases(design: _Design) -> tuple[_Design, tuple[tuple[int, int], .
     gram = np.zeros((design.width, design.width))
     for block in design.blocks():
         X = design.rows(block)
-        gram += (X * design.counts.records[block, None]).T @ X
+        gram += X.T @ X
     scale = np.sqrt(np.diag(gram))
     gram /= np.outer(scale, scale)
     keep = np.ones(design.width, dtype=bool)
@@ -218,7 +218,8 @@ def _by_statsmodels(
     design: _Design, start: FloatArray, *, penalised: bool
 ) -> tuple[FloatArray, FloatArray] | None:
     """Fit a binomial GLM by Newton's method, the penalty as strata of half an event and half none."""
-    import statsmodels.api as sm
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
 
     counts = design.counts
     X = design.rows(slice(None))
@@ -227,7 +228,7 @@ def _by_statsmodels(
         extra = np.eye(design.width)[counts.groups :]
         X = np.concatenate([X, extra])
         cases = np.concatenate([cases, np.full((len(extra), 2), 0.5)])
-    model = sm.GLM(cases, X, family=sm.families.Binomial())
+    model = GLM(cases, X, family=Binomial())
     try:
         fitted: Any = model.fit(
             start_params=start, method="newton", max_start_irls=0, maxiter=_MOST_STEPS, disp=0

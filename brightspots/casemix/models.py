@@ -21,7 +21,7 @@ from brightspots.parallel import map_in_order, spans
 
 # Events, and records without the event, that a coefficient wants (Peduzzi et al. 1996, J Clin Epidemiol 49:1373).
 PER_COEFFICIENT: Final = 10
-_AT_ONCE: Final = 1_000_000
+_AT_ONCE: Final = 250_000
 LEFT_OUT, OWN, POOLED = "left out", "own", "pooled"
 
 
@@ -179,11 +179,15 @@ def predict(model: CaseMixModel, patterns: Patterns) -> tuple[FloatArray, npt.ND
     unknown = [np.isnan(table) for table in model.coefficients()]
     p = np.empty(len(patterns.code))
     strange = np.zeros((len(patterns.code), len(model.factors)), dtype=bool)
-    for part in spans(len(patterns.code), _AT_ONCE):
+
+    def fill(part: slice) -> None:
         of_type, codes = patterns.type[part], decode(patterns.code[part], model.factors)
         eta = intercepts[of_type]
         for position, (score, not_known) in enumerate(zip(scores, unknown, strict=True)):
-            eta = eta + score[of_type, codes[:, position]]
+            eta += score[of_type, codes[:, position]]
             strange[part, position] = not_known[of_type, codes[:, position]]
         p[part] = expit(eta)
+
+    for _ in map_in_order(fill, spans(len(patterns.code), _AT_ONCE)):
+        pass
     return p, strange
