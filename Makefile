@@ -5,6 +5,8 @@ PYTHON ?= python3
 TAG := $(shell $(PYTHON) -c 'import sys; print("%d%d" % sys.version_info[:2])')
 VENV := .venv$(TAG)
 BIN := $(VENV)/bin
+# What users install, for the demo; and with it what the tests, the linters and the documentation need.
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 # One thread a process: the numerical libraries would otherwise fight over the cores that pytest-xdist uses.
 export OMP_NUM_THREADS = 1
@@ -13,12 +15,16 @@ WORKERS ?= 2
 
 .PHONY: demo test lint calibrate benchmark notebooks outputs docs clean
 
-$(READY): pyproject.toml
+$(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	touch $(READY)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
 
-demo: $(READY)
+$(READY): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: $(INSTALLED)
 	$(BIN)/brightspots demo --force
 
 test: $(READY)

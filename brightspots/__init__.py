@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from brightspots._version import __version__
 
 if TYPE_CHECKING:
+    from brightspots.casemix import ModelCard, Standardised, standardise
     from brightspots.errors import (
         BrightspotsError,
         CertificateWarning,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 # Where each public name lives; it is imported when first used.
 _HOMES = {
+    "brightspots.casemix": ("ModelCard", "Standardised", "standardise"),
     "brightspots.errors": (
         "BrightspotsError",
         "CertificateWarning",
@@ -87,6 +89,7 @@ __all__ = [
     "HierarchyFit",
     "InverseGamma",
     "MissingExtraError",
+    "ModelCard",
     "Nation",
     "Normal",
     "OutcomeFits",
@@ -94,6 +97,7 @@ __all__ = [
     "SettingsError",
     "SpotRule",
     "Spots",
+    "Standardised",
     "__version__",
     "describe",
     "fit_hierarchy",
@@ -110,6 +114,7 @@ __all__ = [
     "read_ny_cardiac",
     "read_ny_iqi",
     "simulate_nation",
+    "standardise",
     "write_board_pack",
 ]
 

@@ -51,7 +51,7 @@ def fit_hierarchy(
 
     Parameters
     ----------
-    data : eager dataframe (pandas, polars, pyarrow, …) or mapping of columns
+    data : eager dataframe (pandas, polars, pyarrow, …), mapping of columns, or the result of `standardise()`
         One row per trust × department [× period]. Never modified; the order of its rows never reaches the result.
     trust, department : str
         Columns of labels.

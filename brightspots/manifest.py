@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
 
 # Packages whose version can change a number. Read from what is installed, never by importing them.
-_PACKAGES: Final = ("numpy", "scipy", "pandas", "xarray", "numba", "formulaic")
+_PACKAGES: Final = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "xarray",
+    "numba",
+    "formulaic",
+    "statsmodels",
+    "narwhals",
+    "duckdb",
+)
 _SAMPLER_PACKAGES: Final = ("pymc", "pytensor", "nutpie", "arviz")
 
 

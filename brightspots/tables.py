@@ -46,14 +46,22 @@ class Table:
         )
 
 
+class CellTable:
+    """What brings its cells along as a table in the standard columns: the result of `standardise()`."""
+
+    table: pd.DataFrame
+
+
 def open_source(data: Any) -> Source:
-    """Wrap an eager dataframe or a mapping of columns, without changing or copying it.
+    """Wrap an eager dataframe, a mapping of columns or standardised cells, without changing or copying it.
 
     Raises
     ------
     DataError
         Where `data` is not a table, is lazy, has no rows or repeats a column name.
     """
+    if isinstance(data, CellTable):
+        data = data.table
     if isinstance(data, pd.DataFrame) and not data.columns.is_unique:
         repeated = sorted({str(name) for name in data.columns[data.columns.duplicated()]})
         raise DataError(

@@ -31,6 +31,12 @@ SIGNATURES = {
     "HierarchyFit.save": "self, path",
     "Spots.learning_pairs": "self, k=3",
     "load_fit": "path",
+    "standardise": (
+        "records, *, outcome, trust='trust', department='department', casemix=None, period=None, bins=None, "
+        "missing='level', missing_outcome='error', min_events=None, model=None"
+    ),
+    "Standardised.plot_calibration": "self, *, ax=None",
+    "ModelCard.plot_calibration": "self, *, ax=None",
     "load_sample": "name",
 }  # fmt: skip
 

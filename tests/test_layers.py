@@ -33,6 +33,7 @@ ROOMS = (
     ("summaries", "checks", "decisions", "persistence", "ratings", "rating_model", "rating_statistics"),
     ("frames", "learning", "display", "storage"),
     ("figures",),
+    ("casemix",),
     ("spots", "plots", "fits", "outcomes", "sensitivity"),
     ("hierarchy",),
     ("manifest", "report"),

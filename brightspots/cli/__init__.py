@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from brightspots._version import __version__
-from brightspots.cli import about, drawing, fitting, terminal
+from brightspots.cli import about, counting, drawing, fitting, terminal
 
 app = typer.Typer(
     name="brightspots",
@@ -46,6 +46,7 @@ app.command("demo")(fitting.demo)
 app.command("fit")(fitting.fit)
 app.command("report")(fitting.report)
 app.command("funnel")(drawing.funnel)
+app.command("standardise")(counting.standardise)
 app.command("readers")(about.readers)
 app.command("version")(about.version)
 

@@ -1,0 +1,6 @@
+"""Case mix: from patient records, wherever they are held, to events expected by trust and department."""
+
+from brightspots.casemix.card import ModelCard
+from brightspots.casemix.indirect import Standardised, standardise
+
+__all__ = ["ModelCard", "Standardised", "standardise"]

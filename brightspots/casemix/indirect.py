@@ -1,0 +1,338 @@
+"""`standardise()`: from patient records to observed and expected events by trust and department."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from brightspots import vocabulary as names
+from brightspots.casemix.card import ModelCard, write_card
+from brightspots.casemix.factors import Bins, Factor, Kind, check_bins, meet, read_factor
+from brightspots.casemix.intake import Roles, audit, prepare
+from brightspots.casemix.models import CaseMixModel, fit_models
+from brightspots.casemix.records import Records, opened
+from brightspots.casemix.strata import (
+    Patterns,
+    Types,
+    count_cells,
+    count_patterns,
+    count_types,
+    missing_by_factor,
+)
+from brightspots.errors import DataError, DataWarning, SettingsError
+from brightspots.tables import CellTable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Missing = Literal["level", "drop", "error"]
+MissingOutcome = Literal["error", "drop"]
+# Values of another time or place that are named in a warning.
+_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Standardised(CellTable):
+    """Observed and expected events by trust and department, with the model card; `fit_hierarchy` takes it as it is.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        trust, department[, period], observed, expected, denominator (records), sorted by label.
+    card : ModelCard
+    model : CaseMixModel
+        What other records can be scored with: ``standardise(…, model=cells)``.
+    """
+
+    table: pd.DataFrame
+    card: ModelCard
+    model: CaseMixModel
+
+    def __repr__(self) -> str:
+        from brightspots.casemix.words import standardised_text
+
+        return standardised_text(self)
+
+    def _repr_html_(self) -> str:
+        from brightspots.casemix.words import standardised_html
+
+        return standardised_html(self)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, column: str) -> pd.Series[Any]:
+        return self.table[column]
+
+    def plot_calibration(self, *, ax: Axes | None = None) -> Axes:
+        """Draw observed against expected events by tenth of risk, see `ModelCard.plot_calibration`."""
+        return self.card.plot_calibration(ax=ax)
+
+
+def standardise(
+    records: Any,
+    *,
+    outcome: str,
+    trust: str = names.TRUST,
+    department: str = names.DEPARTMENT,
+    casemix: Sequence[str] | None = None,
+    period: str | None = None,
+    bins: Bins | None = None,
+    missing: Missing = "level",
+    missing_outcome: MissingOutcome = "error",
+    min_events: int | None = None,
+    model: Standardised | None = None,
+) -> Standardised:
+    """Standardise patient records indirectly: events expected in each trust's department from its case mix.
+
+    The engine that holds the records counts them by department × case mix; only these counts come back. A logistic
+    model a department type, over all trusts, gives each level of case mix its coefficient; the engine then sums the
+    fitted probabilities by trust × department. Expected events sum to those observed in each department type.
+
+    Parameters
+    ----------
+    records : frame, lazy table, mapping of columns, path, glob or list of paths
+        One row a patient or stay. An eager dataframe (pandas, polars, pyarrow), a lazy table (DuckDB relation,
+        polars LazyFrame, PySpark DataFrame, Ibis table, Dask dataframe), or Parquet or CSV files, which an embedded
+        DuckDB reads. Never modified, never fetched row by row.
+    outcome : str
+        Column of 0 and 1, or of booleans.
+    trust, department : str
+        Columns of labels. From CSV they are read as text.
+    casemix : sequence of str
+        Columns to adjust for. Text and booleans are categorical, and so is a column of at most 12 different
+        numbers: each value is a level. A column of more numbers is continuous and wants cut points in `bins`.
+        Required unless `model` is given; an empty list adjusts for nothing but the department.
+    period : str, optional
+        Column of periods: cells are then trust × department × period. Models are fitted over all periods, so that
+        change over time stays in the ratios, unless `casemix` names the column too.
+    bins : mapping of str to sequence of float or "levels", optional
+        Cut points of a continuous column: ``{"age": [40, 60, 75]}`` makes the levels under 40, 40 to under 60, 60 to
+        under 75, 75 and over. "levels" makes each of many numbers a level (codes, not measurements).
+    missing : {"level", "drop", "error"}, default "level"
+        Records with missing case mix (null, NaN, or blank text): a level of its own, left out with a warning, or
+        refused.
+    missing_outcome : {"error", "drop"}, default "error"
+        Records without an outcome: refused, or left out with a warning.
+    min_events : int, optional
+        Events, and as many records without the event, that a department needs for coefficients of its own; by
+        default ten for each coefficient (Peduzzi et al. 1996, J Clin Epidemiol 49:1373). Departments with fewer
+        share the coefficients of one pooled model and keep an intercept each; where the pool has fewer itself, the
+        next smallest departments join it.
+    model : Standardised, optional
+        Earlier result whose models score these records; nothing is fitted then.
+
+    Returns
+    -------
+    Standardised
+        `.table` for the cells, `.card` for the models. `fit_hierarchy` takes it as it is.
+
+    Raises
+    ------
+    DataError
+        Where a column is absent or of a kind that cannot be used, an outcome is neither 0 nor 1, a label or (by
+        default) an outcome is missing, a covariate is continuous and has no cut points, has more than 200 levels,
+        or a department is not in `model`.
+    SettingsError
+        Where an argument has a value that cannot be used.
+    MissingExtraError
+        Where files are given and DuckDB is not installed.
+
+    Warns
+    -----
+    DataWarning
+        Where records are left out (no outcome, missing case mix, a department in which all or none have the event),
+        a covariate is constant, or `model` meets values that it was not fitted to: such a value is given the mean
+        coefficient of its column.
+
+    Notes ----- Where a level has no events or only events in a model, or the likelihood has no finite maximum, that
+    model is penalised by a log-F(1, 1) prior on every coefficient but the intercepts (Greenland & Mansournia 2015,
+    Stat Med 34:3133), and the card says so. Levels that other columns determine get no coefficient. A case-mix
+    stratum without events is nothing special: it is expected to have what its levels say.
+    """
+    roles = _check_roles(outcome, trust, department, period, casemix, model)
+    if missing not in get_args(Missing):
+        raise SettingsError(f"missing must be one of {', '.join(get_args(Missing))}; received {missing!r}")
+    if missing_outcome not in get_args(MissingOutcome):
+        raise SettingsError(
+            f"missing_outcome must be one of {', '.join(get_args(MissingOutcome))}; received {missing_outcome!r}"
+        )
+    if min_events is not None and (
+        isinstance(min_events, bool) or not isinstance(min_events, int) or min_events < 1
+    ):
+        raise SettingsError(f"min_events must be a positive whole number; received {min_events!r}")
+    if model is not None:
+        _check_nothing_to_fit(model, bins, missing, min_events)
+        missing = model.model.missing  # type: ignore[assignment]
+    cuts = check_bins(bins, roles.casemix)
+    with opened(records, roles.keys, (roles.outcome, *roles.casemix)) as given:
+        prepared, kinds = prepare(given, roles)
+        counted, unanswered = audit(prepared, roles, drop_missing_outcomes=missing_outcome == "drop")
+        types = count_types(counted, roles)
+        strangers: list[str] = []
+        if model is None:
+            factors = _read_factors(counted, roles, kinds, cuts)
+        else:
+            types = _known_types(types, model.model, roles)
+            factors, strangers = _meet_factors(counted, model.model.factors, kinds)
+        patterns = count_patterns(counted, types, factors)
+        total = int(patterns.records.sum())
+        gaps, affected = missing_by_factor(patterns, factors)
+        patterns, dropped = _without_missing(patterns, affected, gaps, roles, missing)
+        if model is None:
+            fitted = fit_models(types, patterns, factors, min_events=min_events, missing=missing)
+        else:
+            fitted = replace(model.model, factors=factors)
+        table = count_cells(
+            counted, roles, types, factors, fitted.intercepts, fitted.scores(), drop_missing=missing == "drop"
+        )
+    card, loud = write_card(
+        fitted,
+        roles,
+        patterns,
+        source=given.source,
+        fitted=model is None,
+        missing=gaps,
+        missing_of=total,
+        unanswered=unanswered,
+        dropped=dropped,
+        strangers=strangers,
+    )
+    for note in loud:
+        warnings.warn(note, DataWarning, stacklevel=2)
+    return Standardised(table, card, fitted)
+
+
+def _check_roles(
+    outcome: str,
+    trust: str,
+    department: str,
+    period: str | None,
+    casemix: Sequence[str] | None,
+    model: Standardised | None,
+) -> Roles:
+    """Each column named once, in a part that it can play."""
+    if model is not None:
+        if not isinstance(model, Standardised):
+            raise SettingsError(f"model must be the result of standardise(); received {type(model).__name__}")
+        if casemix is not None:
+            raise SettingsError("model brings its own casemix: leave casemix out")
+        casemix = model.card.casemix
+    if casemix is None:
+        raise SettingsError(
+            "casemix must name the columns to adjust for; [] adjusts for the department alone"
+        )
+    if not isinstance(casemix, Iterable):
+        raise SettingsError(f"casemix must be a list of columns; received {casemix!r}")
+    if isinstance(casemix, str):
+        raise SettingsError(f"casemix must be a list of columns; received {casemix!r}, perhaps [{casemix!r}]")
+    columns = tuple(casemix)
+    named = {"outcome": outcome, "trust": trust, "department": department}
+    if period is not None:
+        named["period"] = period
+    for part, column in (*named.items(), *(("casemix", column) for column in columns)):
+        if not isinstance(column, str):
+            raise SettingsError(f"{part} must be the name of a column; received {column!r}")
+    repeated = {column for column in columns if columns.count(column) > 1}
+    if repeated:
+        raise SettingsError(f"casemix names {', '.join(sorted(repeated))} more than once")
+    if len(set(named.values())) < len(named):
+        raise SettingsError(
+            f"one column plays two parts: {', '.join(f'{k}={v!r}' for k, v in named.items())}"
+        )
+    for part in ("outcome", "trust", "department"):
+        if named[part] in columns:
+            why = {
+                "outcome": "it is what is to be explained",
+                "trust": "adjusting for the trust would take away what is to be compared",
+                "department": "each department has a model or an intercept of its own already",
+            }
+            raise SettingsError(f"casemix names the {part} column {named[part]!r}: {why[part]}")
+    return Roles(outcome, trust, department, period, columns)
+
+
+def _check_nothing_to_fit(
+    model: Standardised, bins: Bins | None, missing: str, min_events: int | None
+) -> None:
+    given = [name for name, value in (("bins", bins), ("min_events", min_events)) if value is not None]
+    if missing not in ("level", model.model.missing):
+        given.append("missing")
+    if given:
+        raise SettingsError(f"model was fitted already: leave {', '.join(given)} out")
+
+
+def _read_factors(
+    records: Records, roles: Roles, kinds: dict[str, Kind], cuts: dict[str, tuple[float, ...] | None]
+) -> tuple[Factor, ...]:
+    return tuple(
+        read_factor(
+            records.frame,
+            column,
+            f"x{position}",
+            kind=kinds[column],
+            cuts=cuts.get(column),
+            given=column in cuts,
+        )
+        for position, column in enumerate(roles.casemix)
+    )
+
+
+def _meet_factors(
+    records: Records, factors: Sequence[Factor], kinds: dict[str, Kind]
+) -> tuple[tuple[Factor, ...], list[str]]:
+    """Factors of an earlier model on other records, and the values that they do not know."""
+    met, strangers = [], []
+    for factor in factors:
+        known, unknown = meet(factor, records.frame, kinds[factor.column])
+        met.append(known)
+        strangers += [f"{factor.column} = {value}" for value in unknown[:_SHOWN]]
+    return tuple(met), strangers
+
+
+def _known_types(types: Types, model: CaseMixModel, roles: Roles) -> Types:
+    """The records' counts on the model's department types."""
+    known = pd.Index(model.departments)
+    position = known.get_indexer(pd.Index(types.labels))
+    if (position < 0).any():
+        raise DataError(
+            f"the model knows no department {', '.join(map(repr, types.labels[position < 0][:5].tolist()))}",
+            column=roles.department,
+            expected="departments that the model was fitted to",
+            action="fit a model that has them, or leave their records out before they are passed",
+        )
+    records, events = np.zeros((2, len(known)), dtype=np.int64)
+    records[position], events[position] = types.records, types.events
+    return Types(model.departments, records, events)
+
+
+def _without_missing(
+    patterns: Patterns, affected: np.ndarray, gaps: np.ndarray, roles: Roles, missing: str
+) -> tuple[Patterns, tuple[int, int]]:
+    """Refuse or leave out what has missing case mix, where that was asked for."""
+    if missing == "level" or not affected.any():
+        return patterns, (0, 0)
+    if missing == "error":
+        said = [
+            f"{column!r} in {count:,}" for column, count in zip(roles.casemix, gaps, strict=True) if count
+        ]
+        raise DataError(
+            f"case mix is missing: {', '.join(said)} of {int(patterns.records.sum()):,} records",
+            expected="a value in every record",
+            action="fill it in, or pass missing='level' (a level of its own) or missing='drop' (left out)",
+        )
+    if affected.all():
+        raise DataError(
+            "every record has missing case mix",
+            action="pass missing='level', or leave a column out of casemix",
+        )
+    kept = ~affected
+    dropped = int(patterns.records[affected].sum()), int(patterns.events[affected].sum())
+    return (
+        Patterns(patterns.type[kept], patterns.code[kept], patterns.records[kept], patterns.events[kept]),
+        dropped,
+    )
