@@ -11,13 +11,18 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.errors import DataError, DataWarning
-from brightspots.readers.published import Layout, PublishedFile, Records, counted, finish, read_records
+from brightspots.readers.opening import PublishedFile
+from brightspots.readers.published import Layout, Records, counted, finish, read_records
 
 # Counts below 11 are withheld.
 _LARGEST_WITHHELD: Final = 10
 
 # Expected readmissions from which hardly any cell can have been withheld: P(fewer than 11 | 25 expected) < 0.001.
 _SAFE_EXPECTED: Final = 25
+
+# Expected readmissions from which no count is believed to be fewer than 11: P(10 or fewer) is under 1e-6 even in a
+# hospital at 0.7 of what is expected.
+_NEVER_WITHHELD: Final = 50
 
 _CONDITIONS: Final = MappingProxyType(
     {
@@ -92,10 +97,7 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     records.check_unique("facility", "measure", "period")
 
     rate = records.numbers("expected_rate", blank=np.nan)
-    discharges = records.counts("discharges", blank=np.nan)
-    withheld = records.suppressed("readmissions")
-    shown = records.with_columns(readmissions=records.frame["readmissions"].mask(withheld, ""))
-    readmissions = shown.counts("readmissions", blank=np.nan)
+    discharges, readmissions = (_counts_or_withheld(records, column) for column in ("discharges", "readmissions"))
     assessed = rate.notna() & ~(discharges == 0)
     records.refuse(
         "expected_rate", assessed & ((rate <= 0) | (rate >= 100)), "an expected rate is not a percentage",
@@ -110,6 +112,11 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     shown_count = assessed & readmissions.notna()
     censored = assessed & readmissions.isna() & discharges.notna()
     lost = assessed & discharges.isna()
+    records.refuse(
+        "readmissions", censored & (discharges * rate / 100 > _NEVER_WITHHELD),
+        f"a count is missing where more than {_NEVER_WITHHELD} readmissions are expected, so that it cannot be fewer "
+        "than 11", "a count", "the file may be damaged",
+    )  # fmt: skip
     records.notes.append(
         f"Dropped {counted((~assessed).sum(), 'cell')} without an expected rate: not assessed."
     )
@@ -188,6 +195,12 @@ def read_cms_ratings(path: PublishedFile) -> pd.DataFrame:
     return finish(frame, [names.TRUST], records.notes)
 
 
+def _counts_or_withheld(records: Records, column: str) -> pd.Series[float]:
+    """Read counts, NaN where they are missing or withheld ("Too Few to Report")."""
+    shown = records.frame[column].mask(records.suppressed(column), "")
+    return records.with_columns(**{column: shown}).counts(column, blank=np.nan)
+
+
 def _conditions(records: Records) -> pd.Series[str]:
     measure = records.text("measure").str.upper()
     records.refuse(
@@ -204,13 +217,7 @@ def _periods(records: Records) -> pd.Series[Any]:
         return pd.Series("", index=records.frame.index)
     days = []
     for column in ("start", "end"):
-        text = records.frame[column]
-        day = pd.to_datetime(text, format="%m/%d/%Y", errors="coerce")
-        day = day.fillna(pd.to_datetime(text, format="%Y-%m-%d", errors="coerce"))
-        records.refuse(
-            column, day.isna(), "a date is not a date", "month/day/year, or year-month-day",
-            "the columns may have moved",
-        )  # fmt: skip
+        day = records.dates(column, ("%m/%d/%Y", "%Y-%m-%d"), "month/day/year, or year-month-day")
         days.append(day.dt.strftime("%Y-%m-%d"))
     return days[0] + "/" + days[1]
 

@@ -11,9 +11,9 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.errors import DataError, SettingsError
+from brightspots.readers.opening import PublishedFile
 from brightspots.readers.published import (
     Layout,
-    PublishedFile,
     Records,
     counted,
     finish,
@@ -128,7 +128,7 @@ def read_ny_iqi(path: PublishedFile, *, years: Collection[int] | None = None) ->
         records = _keep_noting(
             records, records.frame["period"].isin(list(years)), "period", "years not asked for"
         )
-    blank = records.frame["expected_rate"] == ""
+    blank = records.missing("expected_rate")
     if blank.any():
         records.notes.append(f"Dropped {counted(blank.sum(), 'row')} without an expected rate.")
         records = records.keep(~blank)

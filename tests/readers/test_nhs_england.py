@@ -111,10 +111,17 @@ def test_a_row_whose_meaning_is_not_certain_is_refused(spoilt, message):
         read([*RTT_ROWS, {**rtt("RCC", "C_100", {4: 5}), **spoilt}])
 
 
-def test_a_row_whose_last_values_are_cut_off_is_refused():
+@pytest.mark.parametrize(
+    ("cut", "message"),
+    [
+        (3, "a total is missing or not a whole number; row line 12"),
+        (10, "30 values that the header announces; row line 12"),
+    ],
+)
+def test_a_row_whose_last_values_are_cut_off_is_refused(cut, message):
     text = text_of([*RTT_ROWS, rtt("RCC", "C_999", {4: 5}), rtt("RCC", "C_100", {4: 5})])
-    with pytest.raises(DataError, match="a total is missing or not a whole number; row line 12"):
-        read_nhs_rtt(io.StringIO(text[:-10]))
+    with pytest.raises(DataError, match=message):
+        read_nhs_rtt(io.StringIO(text[:-cut]))
 
 
 def test_a_missing_week_is_refused():

@@ -9,7 +9,8 @@ import zipfile
 import pytest
 
 from brightspots.errors import DataError, SettingsError
-from brightspots.readers.published import Layout, read_content, read_records
+from brightspots.readers.opening import read_content
+from brightspots.readers.published import Layout, read_records
 
 LAYOUT = Layout(
     "a register of beds", {"code": ("Org Code", "Provider Code"), "beds": ("Beds",)}, {"name": ("Name",)}
