@@ -184,9 +184,7 @@ def read_ny_cardiac(path: PublishedFile, *, procedures: Collection[str] | None =
         "the publication may have changed",
     )  # fmt: skip
     frame["official_comparison"] = comparison.map(_COMPARISONS)
-    for column in ("adjusted_rate", "lower", "upper"):
-        if column in records:
-            frame[f"official_{column}"] = records.numbers(column, blank=np.nan)
+    frame = frame.assign(**records.official(("adjusted_rate", "lower", "upper")))
     return _finished(frame, records.notes, "Expected rates are published to 0.01 per 100 cases.")
 
 

@@ -212,9 +212,8 @@ def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
         records.notes.append(
             f"Kept {counted(withheld.sum(), 'withheld count')} (*) as intervals from 1 to 7."
         )
-    for column in ("value", "poisson_lower", "poisson_upper", "lower", "upper"):
-        if column in records:
-            frame[f"official_{column}"] = records.numbers(column, blank=np.nan)
+    official = records.official(("value", "poisson_lower", "poisson_upper", "lower", "upper"))
+    frame = frame.assign(**official)
     if "banding" in records:
         banding = records.frame["banding"]
         records.refuse(
@@ -222,6 +221,8 @@ def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
             "the columns may have moved",
         )  # fmt: skip
         frame["official_banding"] = banding.map(_BANDINGS)
+        if (banding == "").any():
+            records.notes.append(f"{counted((banding == '').sum(), 'official banding')} missing in the file.")
     if len(frame) > 1 and (observed.dropna() % 5 == 0).all():
         records.notes.append("Counts are rounded to 5 by the publisher: limits can only be met roughly.")
     records.notes.append(

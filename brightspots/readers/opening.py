@@ -66,11 +66,16 @@ def read_content(source: PublishedFile) -> bytes:
 _IN_BINARY: Final = "open it in binary mode (mode 'rb'), and its encoding is told apart here"
 
 
-def _read(source: PublishedFile) -> bytes | str:
+def read_stored(source: str | os.PathLike[str]) -> bytes:
+    """Read the bytes at a path (also of a member of a zip) or URL, as they are stored; see `read_content`."""
     if isinstance(source, str) and "://" in source:
         return _read_url(source)
+    return _read_path(os.path.expanduser(os.fspath(source)))
+
+
+def _read(source: PublishedFile) -> bytes | str:
     if isinstance(source, str | os.PathLike):
-        return _read_path(os.path.expanduser(os.fspath(source)))
+        return read_stored(source)
     if isinstance(source, zipfile.Path):
         return source.read_bytes()
     if not hasattr(source, "read"):

@@ -227,6 +227,14 @@ class Records:
         """Say where the publisher withholds a small count."""
         return self.frame[column].str.lower().isin(SUPPRESSED)
 
+    def official(self, columns: Sequence[str]) -> dict[str, pd.Series[float]]:
+        """Read the publisher's own results, as `official_…`; a note says how many are missing."""
+        read = {f"official_{column}": self.numbers(column, blank=np.nan) for column in columns if column in self}
+        absent = sum(int(values.isna().sum()) for values in read.values())
+        if absent:
+            self.notes.append(f"{counted(absent, 'official value')} missing in the file.")
+        return read
+
     def check_unique(self, *columns: str) -> None:
         """Refuse a file that gives the same cell twice: neither adding nor choosing would be certain."""
         twice = self.frame.duplicated(list(columns), keep=False)
