@@ -35,6 +35,9 @@ _CONDITIONS: Final = MappingProxyType(
     }
 )
 
+# A state in two digits, then letters where a kind of hospital has them (Veterans: 01014F).
+_CERTIFICATION_NUMBER: Final = "[0-9]{2}[0-9A-Z][0-9]{2}[0-9A-Z]"
+
 _FACILITY: Final = (
     "Facility ID",
     "Provider ID",
@@ -92,7 +95,7 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     """
     records = read_records(path, _HRRP)
     records = records.with_columns(
-        facility=records.identifiers("facility", 6), measure=_conditions(records), period=_periods(records)
+        facility=records.identifiers("facility", 6, _CERTIFICATION_NUMBER), measure=_conditions(records), period=_periods(records)
     )
     records.check_unique("facility", "measure", "period")
 
@@ -180,7 +183,7 @@ def read_cms_ratings(path: PublishedFile) -> pd.DataFrame:
         Where the file is not this publication, is damaged, or has ratings other than 1 to 5.
     """
     records = read_records(path, _GENERAL)
-    records = records.with_columns(facility=records.identifiers("facility", 6))
+    records = records.with_columns(facility=records.identifiers("facility", 6, _CERTIFICATION_NUMBER))
     records.check_unique("facility")
     stars = records.numbers("rating", blank=np.nan)
     records.refuse(

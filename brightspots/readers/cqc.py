@@ -53,7 +53,7 @@ def read_cqc_ratings(path: PublishedFile, scores: PublishedFile | None = None) -
     """
     records = read_records(path, _RATINGS)
     known = _SCORES if scores is None else _score_table(scores)
-    records = records.with_columns(provider=records.text("provider").str.upper())
+    records = records.with_columns(provider=records.identifiers("provider", 0, "[0-9A-Z-]{3,}"))
     providers = records.frame["provider"].nunique()
     overall = (records.frame["population"].str.lower() == "overall") & (
         records.frame["question"].str.lower() == "overall"

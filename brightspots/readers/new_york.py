@@ -253,7 +253,7 @@ def _cells(records: Records, *, per: int) -> pd.DataFrame:
     """Read cases, deaths and expected deaths, from rates per 100 or per 1,000."""
     if records.frame.empty:
         raise DataError(f"no rows are left in {records.layout.file}", action="; ".join(records.notes))
-    records = records.with_columns(facility=records.identifiers("facility", 4))
+    records = records.with_columns(facility=records.identifiers("facility", 4, "[0-9]{4}"))
     records.check_unique("facility", "department", "period")
     cases, deaths, rate = records.counts("cases"), records.counts("deaths"), records.numbers("expected_rate")
     records.refuse(

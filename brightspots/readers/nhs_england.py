@@ -34,6 +34,7 @@ _MONTHS: Final = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
+_PROVIDER: Final = "[0-9A-Z]{3,}"
 _NHS_TRUST: Final = r"R[0-9A-Z]{2}"
 
 _RTT: Final = Layout(
@@ -181,7 +182,7 @@ def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
         Where the file is not this publication, is damaged, or writes something whose meaning is not certain.
     """
     records = read_records(path, _SHMI)
-    records = records.with_columns(provider=records.text("provider").str.upper())
+    records = records.with_columns(provider=records.identifiers("provider", 0, _PROVIDER))
     if "period" in records:
         records = records.with_columns(period=_days(records))
     keys = ["provider", *(["period"] if "period" in records else [])]
@@ -282,10 +283,9 @@ def _read_waits(path: PublishedFile) -> tuple[Records, pd.Series[float]]:
     for column in positions:
         if column != "total":
             frame[column] = frame[column].fillna("").str.strip()
-    frame["provider"] = frame["provider"].str.upper()
     records = Records(frame.drop(columns="total"), _RTT, notes)
     records.check_visible()
-    records.text("provider")
+    records = records.with_columns(provider=records.identifiers("provider", 0, _PROVIDER))
     records.check_unique("provider", "commissioner", "part", "function", "period")
     records.refuse(
         "part", ~frame["part"].isin(_PARTS), "a row is not about any known part of a pathway",

@@ -30,7 +30,7 @@ _INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028\u2029\u20
 
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
-_NUMBER: Final = r"[+-]?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]*)?|\.[0-9]+)"
+_NUMBER: Final = r"-?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]*)?|\.[0-9]+)"
 
 # No hospital statistic is larger; beyond it lie damaged files and numbers that a float cannot hold exactly.
 _LARGEST: Final = 1e12
@@ -68,6 +68,12 @@ class Layout:
                         expected=f"commas, as {self.file} is published",
                         action="save it with commas and decimal points; 1,234 and 1.234 cannot be told apart here",
                     )
+        strange = [name for name in header if _INVISIBLE.search(name.strip())]
+        if strange:
+            raise DataError(
+                "the header holds an invisible character", column=repr(strange[0]),
+                expected=f"the columns of {self.file}", action="the file may be damaged; fetch it again",
+            )  # fmt: skip
         plain = [_plain(name) for name in header]
         found: dict[str, int] = {}
         for ours, spellings in {**self.required, **self.optional}.items():
@@ -156,15 +162,30 @@ class Records:
         )
         return values
 
-    def identifiers(self, column: str, width: int) -> pd.Series[str]:
-        """Return organisation codes with the leading zeros that spreadsheets take away."""
-        values = self.text(column)
-        spoilt = ~values.str.fullmatch(r"[0-9A-Za-z]+") | (values.str.len() > width)
+    def identifiers(self, column: str, width: int, pattern: str) -> pd.Series[str]:
+        """Return organisation codes in capitals, with the leading zeros that spreadsheets take away.
+
+        Parameters
+        ----------
+        column : str
+            Our name of the column.
+        width : int
+            Characters that a code has at least; shorter ones are filled up with zeros.
+        pattern : str
+            Regular expression of a whole code.
+
+        Raises
+        ------
+        DataError
+            Where a code is blank, or is none.
+        """
+        codes = self.text(column).str.upper().str.zfill(width)
         self.refuse(
-            column, spoilt, f"an identifier is not a code of up to {width} letters and digits",
-            "codes as the publisher issues them", "codes opened in a spreadsheet may have become 1.0E+05 or 33.0",
+            column, ~codes.str.fullmatch(pattern), "an identifier is not a code of this publisher",
+            f"codes as the publisher issues them ({pattern})",
+            "codes opened in a spreadsheet may have become 1.0E+05 or 33.0",
         )  # fmt: skip
-        return values.str.upper().str.zfill(width)
+        return codes
 
     def numbers(self, column: str, *, blank: float | None = None) -> pd.Series[float]:
         """Read a column of finite numbers.
@@ -230,6 +251,12 @@ class Records:
     def official(self, columns: Sequence[str]) -> dict[str, pd.Series[float]]:
         """Read the publisher's own results, as `official_…`; a note says how many are missing."""
         read = {f"official_{column}": self.numbers(column, blank=np.nan) for column in columns if column in self}
+        lower, upper = (read.get(f"official_{end}") for end in ("lower", "upper"))
+        if lower is not None and upper is not None:
+            self.refuse(
+                "lower", lower > upper, "an official limit lies above the other one", "lower ≤ upper",
+                "the columns may have moved",
+            )  # fmt: skip
         absent = sum(int(values.isna().sum()) for values in read.values())
         if absent:
             self.notes.append(f"{counted(absent, 'official value')} missing in the file.")
@@ -305,6 +332,9 @@ def read_records(source: PublishedFile, layout: Layout) -> Records:
             f"The file does not end with a line end: the last value of line {rows[-1][0]} may be cut short."
         )
     columns = {ours: [row[at].strip() for _, row in rows] for ours, at in positions.items()}
+    absent = [repr(spellings[0]) for ours, spellings in layout.optional.items() if ours not in positions]
+    if absent:
+        notes.append(f"The file has no column {', '.join(absent)}: nothing is read or checked by it.")
     records = Records(pd.DataFrame(columns, index=[line for line, _ in rows], dtype=str), layout, notes)
     records.check_visible()
     return records

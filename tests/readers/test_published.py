@@ -167,7 +167,8 @@ def test_other_separators_are_refused_by_name(separator, called):
 
 def test_a_file_without_a_last_line_end_says_that_its_last_value_is_not_sure():
     records = records_of("Org Code,Beds\nR01,12\nR02,34")
-    assert records.notes == ["The file does not end with a line end: the last value of line 3 may be cut short."]
+    assert records.notes[0] == ("The file does not end with a line end: the last value of line 3 may be cut short.")
+    assert records.notes[1].startswith("The file has no column 'Name'")
 
 
 @pytest.mark.parametrize("hidden", ["\x00", "\u200b", "\ufeff", "\x85", "\n"])
@@ -245,7 +246,7 @@ def test_numbers_are_read_as_publishers_write_them(written, read):
 
 
 @pytest.mark.parametrize(
-    "written", ["", "*", "N/A", "12 beds", "1e5", "nan", "inf", "1_000", "0x1F", "1.2.3", "12%"]
+    "written", ["", "*", "N/A", "12 beds", "1e5", "nan", "inf", "1_000", "0x1F", "1.2.3", "12%", "+3"]
 )
 def test_what_is_not_a_number_is_refused_by_line(written):
     records = records_of(f"Org Code,Beds\nR01,12\nR02,{written}\n")
@@ -265,12 +266,17 @@ def test_counts_are_whole_and_not_negative(written):
         records_of(f"Org Code,Beds\nR01,{written}\n").counts("beds")
 
 
+def test_an_invisible_character_in_the_header_is_refused():
+    with pytest.raises(DataError, match="the header holds an invisible character"):
+        records_of("Org Code,Be\u200bds\nR01,12\n")
+
+
 def test_identifiers_get_their_zeros_back():
     records = records_of("Org Code,Beds\n7,1\n0012,2\n01014f,3\n")
-    assert records.identifiers("code", 6).tolist() == ["000007", "000012", "01014F"]
+    assert records.identifiers("code", 6, "[0-9]{5}[0-9A-Z]").tolist() == ["000007", "000012", "01014F"]
 
 
-@pytest.mark.parametrize("written", ["33.0", "1.0E+05", "1234567", "", "R 1"])
+@pytest.mark.parametrize("written", ["33.0", "1.0E+05", "1234567", "", "R 1", "A10001"])
 def test_identifiers_that_a_spreadsheet_spoilt_are_refused(written):
     with pytest.raises(DataError, match=r"identifier|blank"):
-        records_of(f"Org Code,Beds\n{written},1\n").identifiers("code", 6)
+        records_of(f"Org Code,Beds\n{written},1\n").identifiers("code", 6, "[0-9]{5}[0-9A-Z]")
