@@ -6,8 +6,8 @@ that of its neighbour. `suppress` makes the table that may be published; ``fit.s
 the board pack fit that.
 
 Published practice: CMS lets no count from 1 to 10 be shown, or be derived from what is shown, and zeros are no
-violation (CMS Cell Size Suppression Policy, 2024): ``below=11``. NHS hospital statistics write * for 1 to 7 and round all
-others to 5, zeros shown (Disclosure control methodology for HES and ECDS, 2018): ``below=8, round_to=5``.
+violation (CMS Cell Size Suppression Policy, 2024): ``below=11``. NHS hospital statistics write * for 1 to 7 and round
+all others to 5, zeros shown (Disclosure control methodology for HES and ECDS, 2018): ``below=8, round_to=5``.
 """
 
 from __future__ import annotations
@@ -77,9 +77,10 @@ class Rules:
             raise SettingsError("give below=…, round_to=… or both: there is nothing to do otherwise")
         if self.zeros not in ("shown", "withheld"):
             raise SettingsError(f"zeros must be 'shown' or 'withheld'; received {self.zeros!r}")
-        unknown = set(self.totals) - {"trust", "department"}
-        if isinstance(self.totals, str) or unknown:
-            raise SettingsError(f"totals are among 'trust' and 'department', in a tuple; received {self.totals!r}")
+        if set(self.totals) - {"trust", "department"}:
+            raise SettingsError(
+                f"totals are among 'trust' and 'department', in a tuple; received {self.totals!r}"
+            )
 
     @property
     def least(self) -> int:
@@ -123,7 +124,7 @@ class Disclosed:
 
 @dataclass(frozen=True, eq=False)
 class TwoWay:
-    """Where each count stands, (R,) int arrays: its table (a period), and its row and column there; None for no totals."""
+    """Where each count stands, (R,) int arrays: its table (a period), and its row and column there."""
 
     table: npt.NDArray[np.int64]
     row: npt.NDArray[np.int64]
@@ -226,8 +227,8 @@ def suppress(
         Counts are rounded to its multiples, halves up. `expected` keeps its ratio to a rounded `denominator`;
         `raw_ratio` is worked out again from what is shown.
     zeros : {"shown", "withheld"}, default "shown"
-        A zero says of nobody that something happened to them, and both publishers above show it. "withheld" treats it as a
-        small count: intervals then begin at 0.
+        A zero says of nobody that something happened to them, and both publishers above show it. "withheld" treats it
+        as a small count: intervals then begin at 0.
     totals : sequence of {"trust", "department"}, default both
         Totals that others know or can find. Further counts are withheld so that these do not give a small one back
         (see `brightspots.secondary`); ``()`` where there are none. Periods are tables of their own.
@@ -239,8 +240,8 @@ def suppress(
     Returns
     -------
     pandas.DataFrame
-        A copy with the column `withheld` (``""``, ``"small"``, ``"beside"``: to protect a small one, ``"given"``: it came
-        withheld). Estimates of withheld rows are missing, all others are rounded to two decimals.
+        A copy with the column `withheld` (``""``, ``"small"``, ``"beside"``: to protect a small one, ``"given"``: it
+        came withheld). Estimates of withheld rows are missing, all others are rounded to two decimals.
         ``.attrs["notes"]`` says how many were withheld, and of which totals must not be published because nothing else
         could protect what stands in them.
 
@@ -276,7 +277,11 @@ def suppress(
         notes += _say(table, shown, secondary, at, denominator, trust, department)
         withheld_people = np.isnan(shown.shown)
         if expected in table:
-            scale = np.where(withheld_people, np.nan, np.divide(shown.shown, people, where=people > 0, out=np.ones(len(people))))
+            scale = np.where(
+                withheld_people,
+                np.nan,
+                np.divide(shown.shown, people, where=people > 0, out=np.ones(len(people))),
+            )
             result[expected] = table[expected].to_numpy(dtype=np.float64) * scale
         result[denominator] = _column(shown.shown, mark)
     reason = np.where(withheld_people, SMALL, "").astype(object)
@@ -292,7 +297,11 @@ def suppress(
             result = result.drop(columns=[names.OBSERVED_LOWER, names.OBSERVED_UPPER], errors="ignore")
         reason = np.where(disclosed.reason == "", reason, disclosed.reason).astype(object)
         if "raw_ratio" in result:
-            ratio = disclosed.shown / result[expected].to_numpy(dtype=np.float64) if expected in result else np.nan
+            ratio = (
+                disclosed.shown / result[expected].to_numpy(dtype=np.float64)
+                if expected in result
+                else np.nan
+            )
             result["raw_ratio"] = ratio
     result[WITHHELD] = reason
     _coarsen(result, reason != "", round_to)
@@ -310,7 +319,7 @@ def _as_pandas(frame: Any) -> pd.DataFrame:
 
 
 def _places(table: pd.DataFrame, trust: str, department: str, period: str) -> TwoWay:
-    """Where each row stands; without departments (or trusts) every row stands in the same line, whose total is known."""
+    """Where each row stands; without departments (or trusts) all stand in one line, whose total is known."""
 
     def codes(column: str) -> npt.NDArray[np.int64]:
         if column not in table:
@@ -354,7 +363,12 @@ def _interval(
 
 
 def _bounded(
-    disclosed: Disclosed, exact: FloatArray, table: pd.DataFrame, expected: str, people: FloatArray | None, rules: Rules
+    disclosed: Disclosed,
+    exact: FloatArray,
+    table: pd.DataFrame,
+    expected: str,
+    people: FloatArray | None,
+    rules: Rules,
 ) -> FloatArray:
     """Upper bounds, with one in place where a count is withheld beside a small one."""
     upper = disclosed.upper.copy()
@@ -400,14 +414,20 @@ def _say(
     small, beside = int(np.sum(shown.reason == SMALL)), int(np.sum(shown.reason == BESIDE))
     said = []
     if small or beside:
-        said.append(f"Withheld {small:,} small counts and {beside:,} beside them of {len(table):,} in {column!r}.")
+        said.append(
+            f"Withheld {small:,} small counts and {beside:,} beside them of {len(table):,} in {column!r}."
+        )
     for what, totals, codes in (
         (trust, [each.row_totals for each in secondary], at.row),
         (department, [each.column_totals for each in secondary], at.column),
     ):
         wanted = frozenset().union(*totals)
         if wanted:
-            labels = table[what][np.isin(codes, list(wanted))].drop_duplicates() if what in table else ["the whole"]
+            labels = (
+                table[what][np.isin(codes, list(wanted))].drop_duplicates()
+                if what in table
+                else ["the whole"]
+            )
             said.append(
                 f"Do not publish the totals of {column!r} of these, which would give a small count back: "
                 f"{', '.join(map(str, labels))}."

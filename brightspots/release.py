@@ -12,13 +12,12 @@ from brightspots import counts as reading
 from brightspots import vocabulary as names
 from brightspots.cells import Cells, FloatArray
 from brightspots.disclosure import BESIDE, Rules, TwoWay, disclose, unbounded
-from brightspots.engine.run import run
+from brightspots.engine.run import Method, run
 from brightspots.errors import DataError, SettingsError
 from brightspots.tables import Table
 
 if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
-    from brightspots.settings import Method
     from brightspots.spots import Spots
 
 # Columns beside the counts that may go along: whatever else the data held could hold the counts as well.
@@ -32,7 +31,7 @@ def suppressed_fit(fit: HierarchyFit, rules: Rules) -> tuple[HierarchyFit, tuple
     effects, certificate = run(
         cells,
         fit.priors,
-        cast("Method", fit.certificate.method),
+        cast(Method, fit.certificate.method),
         draws=fit.effects.shared.n_draws,
         seed=fit.seed,
         progress=False,
@@ -52,15 +51,15 @@ def suppressed_spots(fit: HierarchyFit, spots: Spots) -> Spots:
     if rated.trust_band is None:
         departments = cells.departments[cells.cell_department]
         labels = list(zip(cells.trusts[cells.cell_trust], departments, strict=True))
-    values = {label: rated.levels[band] for label, band in zip(labels, bands.tolist(), strict=True) if band >= 0}
+    values = {
+        label: rated.levels[band] for label, band in zip(labels, bands.tolist(), strict=True) if band >= 0
+    }
     return fit.find_spots(
         spots.rule, values, rating_order=rated.levels, rating_uses_outcome=spots.rating_uses_outcome
     )
 
 
-def suppress_cells(
-    cells: Cells, rules: Rules
-) -> tuple[Cells, npt.NDArray[np.bool_], tuple[str, ...]]:
+def suppress_cells(cells: Cells, rules: Rules) -> tuple[Cells, npt.NDArray[np.bool_], tuple[str, ...]]:
     """Withhold and round the counts of every leaf.
 
     Returns
@@ -120,8 +119,8 @@ def _said(reason: npt.NDArray[np.object_], shown_people: npt.NDArray[np.bool_]) 
     small, beside = int(np.sum(reason == "small")), int(np.sum(reason == BESIDE))
     if small or beside:
         said.append(
-            f"{small:,} small counts are withheld and {beside:,} beside them, of {len(reason):,}; they enter the fit as "
-            "intervals."
+            f"{small:,} small counts are withheld and {beside:,} beside them, of {len(reason):,}; they enter the fit "
+            "as intervals."
         )
     lost = int(np.sum(~shown_people))
     if lost:

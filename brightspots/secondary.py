@@ -6,9 +6,9 @@ withheld count by linear programming (Hundepool et al. 2012, Statistical Disclos
 rule here leaves the whole interval open, for each small count by itself:
 
 *A small count is a corner of a rectangle whose other three corners are withheld too, each of them at least
-``2·below − 1``.* Raise the small count by any step up to ``below − 1`` and lower its two neighbours by as much, raise
-the opposite corner, and all totals stay as they are: so it can be anything from 0 or 1 to ``below − 1``. A total that is
-itself withheld may stand for a corner.
+``2·below − 1``.* Raise the small count by any step up to ``below − 1``, lower its two neighbours by as much and raise
+the opposite corner, and all totals stay as they are: so it can be anything from 0 or 1 to ``below − 1``. A total that
+is itself withheld may stand for a corner.
 """
 
 from __future__ import annotations
@@ -127,7 +127,11 @@ def _cheapest_rectangle(cost: FloatArray, r: int, c: int) -> tuple[int, int] | N
         some_rows = rows[:most][np.isfinite(cost[rows[:most], c])]
         some_columns = columns[:most][np.isfinite(cost[r, columns[:most]])]
         if len(some_rows) and len(some_columns):
-            total = cost[np.ix_(some_rows, some_columns)] + cost[some_rows, c][:, np.newaxis] + cost[r, some_columns]
+            total = (
+                cost[np.ix_(some_rows, some_columns)]
+                + cost[some_rows, c][:, np.newaxis]
+                + cost[r, some_columns]
+            )
             best = np.unravel_index(int(total.argmin()), total.shape)
             if np.isfinite(total[best]):
                 return int(some_rows[best[0]]), int(some_columns[best[1]])

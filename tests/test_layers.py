@@ -17,7 +17,7 @@ HEAVY = ("pymc", "arviz", "statsmodels", "matplotlib")
 # Rooms from the ground up; a module may import from its own room and from those before it.
 ROOMS = (
     ("errors", "vocabulary", "settings", "_version", "exports", "parallel"),
-    ("cells", "columns", "counts", "design", "tables", "estimates"),
+    ("cells", "columns", "counts", "design", "tables", "estimates", "secondary", "disclosure"),
     (
         "readers",
         "samples",
@@ -33,7 +33,7 @@ ROOMS = (
     ("summaries", "checks", "decisions", "persistence", "ratings", "rating_model", "rating_statistics"),
     ("frames", "learning", "display", "storage"),
     ("figures",),
-    ("spots", "plots", "fits", "sensitivity"),
+    ("spots", "plots", "fits", "sensitivity", "release"),
     ("hierarchy",),
     ("manifest", "report"),
     ("cli",),

@@ -11,7 +11,14 @@ import typer
 
 from brightspots.cli import terminal
 from brightspots.cli.files import read_frame
-from brightspots.cli.options import ModelOptions, OutputOptions, RuleOptions, TableOptions, grouped
+from brightspots.cli.options import (
+    DisclosureOptions,
+    ModelOptions,
+    OutputOptions,
+    RuleOptions,
+    TableOptions,
+    grouped,
+)
 from brightspots.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -33,6 +40,7 @@ def fit(
     table: TableOptions,
     model: ModelOptions,
     rule: RuleOptions,
+    disclosure: DisclosureOptions,
     output: OutputOptions,
     format_: Annotated[
         Literal["csv", "parquet"], typer.Option("--format", help="Of departments and spots.")
@@ -51,9 +59,9 @@ def fit(
     }
     exports.refuse_to_overwrite(paths.values(), force=output.force)
     fitted, source = _fit(cells, table, model, rule, json=output.json)
-    spots = find_spots(fitted, rule)
-    manifest = _manifest(fitted, source, table, model, rule)
-    summary = summarise(fitted, spots, manifest, paths)
+    fitted, spots, notes = _published(fitted, rule, disclosure)
+    manifest = _manifest(fitted, source, table, model, rule, disclosure)
+    summary = summarise(fitted, spots, manifest, paths) | ({"disclosure": list(notes)} if notes else {})
 
     out.mkdir(parents=True, exist_ok=True)
     exports.write_table(fitted.departments(margin=rule.margin), paths["departments"])
@@ -78,6 +86,7 @@ def report(
     table: TableOptions,
     model: ModelOptions,
     rule: RuleOptions,
+    disclosure: DisclosureOptions,
     output: OutputOptions,
     trust: Annotated[str | None, typer.Option(help="Write about one trust instead of the nation.")] = None,
     each_trust: Annotated[
@@ -106,9 +115,10 @@ def report(
         fitted, read = _load(source, table, model)
     else:
         fitted, read = _fit(source, table, model, rule, json=output.json)
-    spots = find_spots(fitted, rule)
+    fitted, spots, said = _published(fitted, rule, disclosure)
+    note = [*(note or ()), *said]
     subject = Subject.of(fitted, spots, events)
-    manifest = _manifest(fitted, read, table, model, rule)
+    manifest = _manifest(fitted, read, table, model, rule, disclosure)
     wanted: dict[str | None, Path] = {trust: out}
     if each_trust:
         wanted = {str(label): out / f"{_file_name(str(label))}.html" for label in fitted.table.cells.trusts}
@@ -274,12 +284,32 @@ def _single(fitted: Any) -> HierarchyFit:
     return fitted
 
 
-def _manifest(
-    fitted: HierarchyFit, read: InputFile, table: TableOptions, model: ModelOptions, rule: RuleOptions
-) -> Manifest:
-    from brightspots.manifest import make_manifest
+def _published(
+    fitted: HierarchyFit, rule: RuleOptions, disclosure: DisclosureOptions
+) -> tuple[HierarchyFit, Spots, tuple[str, ...]]:
+    """The fit and spots that may be shown: where counts are suppressed, those of a fit to what is left of them."""
+    spots = find_spots(fitted, rule)
+    rules = disclosure.rules
+    if rules is None:
+        return fitted, spots, ()
+    from brightspots.report.pack import publishable
 
-    return make_manifest(fitted, input_file=read, arguments=asdict(table) | asdict(model) | asdict(rule))
+    return publishable(fitted, spots, rules)
+
+
+def _manifest(
+    fitted: HierarchyFit,
+    read: InputFile,
+    table: TableOptions,
+    model: ModelOptions,
+    rule: RuleOptions,
+    disclosure: DisclosureOptions,
+) -> Manifest:
+    from brightspots.manifest import make_manifest, without_digests
+
+    arguments = asdict(table) | asdict(model) | asdict(rule) | asdict(disclosure)
+    manifest = make_manifest(fitted, input_file=read, arguments=arguments)
+    return manifest if disclosure.rules is None else without_digests(manifest, fitted)
 
 
 def _finish(fitted: HierarchyFit, spots: Spots, summary: dict[str, Any], *, json: bool) -> None:

@@ -95,12 +95,16 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     """
     records = read_records(path, _HRRP)
     records = records.with_columns(
-        facility=records.identifiers("facility", 6, _CERTIFICATION_NUMBER), measure=_conditions(records), period=_periods(records)
+        facility=records.identifiers("facility", 6, _CERTIFICATION_NUMBER),
+        measure=_conditions(records),
+        period=_periods(records),
     )
     records.check_unique("facility", "measure", "period")
 
     rate = records.numbers("expected_rate", blank=np.nan)
-    discharges, readmissions = (_counts_or_withheld(records, column) for column in ("discharges", "readmissions"))
+    discharges, readmissions = (
+        _counts_or_withheld(records, column) for column in ("discharges", "readmissions")
+    )
     assessed = rate.notna() & ~(discharges == 0)
     records.refuse(
         "expected_rate", assessed & ((rate <= 0) | (rate >= 100)), "an expected rate is not a percentage",

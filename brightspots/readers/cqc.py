@@ -67,7 +67,10 @@ def read_cqc_ratings(path: PublishedFile, scores: PublishedFile | None = None) -
         )
     records.notes.append(f"Dropped {counted((~overall).sum(), 'row')} about services or single questions.")
     records = records.keep(overall)
-    records = records.with_columns(date=records.dates("date", ("%d/%m/%Y", "%Y-%m-%d"), "day/month/year, or year-month-day"), rating=_words(records, known))
+    records = records.with_columns(
+        date=records.dates("date", ("%d/%m/%Y", "%Y-%m-%d"), "day/month/year, or year-month-day"),
+        rating=_words(records, known),
+    )
     rated = records.keep(records.frame["rating"].notna())
     latest = rated.frame.groupby("provider")["date"].transform("max")
     older = rated.frame["date"] < latest

@@ -18,6 +18,7 @@ from brightspots.readers.opening import PublishedFile, encoding_of, read_content
 from brightspots.readers.published import (
     Layout,
     Records,
+    check_line_ends,
     counted,
     finish,
     latest_spelling,
@@ -237,7 +238,9 @@ def _days(records: Records) -> pd.Series[str]:
     text = records.text("period")
     if not text.str.fullmatch(r"[0-9/.-]+").any():
         return text
-    dates = records.dates("period", ("%d/%m/%Y", "%Y-%m-%d"), "day/month/year, or year-month-day, in every row")
+    dates = records.dates(
+        "period", ("%d/%m/%Y", "%Y-%m-%d"), "day/month/year, or year-month-day, in every row"
+    )
     days: pd.Series[str] = dates.dt.strftime("%Y-%m-%d")
     return days
 
@@ -249,6 +252,7 @@ def _read_waits(path: PublishedFile) -> tuple[Records, pd.Series[float]]:
     encoding = encoding_of(content, notes)
     try:
         text = content.decode(encoding)
+        check_line_ends(text)
         header = next(csv.reader(io.StringIO(text, newline="")), [])
         positions = _RTT.locate(header)
         weeks = _week_columns(header)
@@ -396,6 +400,12 @@ def _nhs_trusts(records: Records) -> Records:
 def _function_names(records: Records) -> pd.Series[str]:
     """Return the name of each treatment function; two functions of one name could not be told apart."""
     labels = latest_spelling(records.frame, "function", "function_name")
+    spellings = records.frame[["function", "function_name"]].drop_duplicates()
+    several = spellings["function"][spellings["function"].duplicated()].unique()
+    if len(several):
+        records.notes.append(
+            f"Used the last of several names for {counted(len(several), 'treatment function')} ({', '.join(several)})."
+        )
     nameless = set(records.frame["function"]) - set(labels.index)
     if labels.duplicated().any() or nameless:
         raise DataError(

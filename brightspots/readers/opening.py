@@ -83,11 +83,15 @@ def _read(source: PublishedFile) -> bytes | str:
     try:
         content = source.read()
     except UnicodeDecodeError as damage:
-        raise DataError(f"the open file is not in the encoding {damage.encoding!r}", action=_IN_BINARY) from damage
+        raise DataError(
+            f"the open file is not in the encoding {damage.encoding!r}", action=_IN_BINARY
+        ) from damage
     except ValueError as closed:
         raise SettingsError(f"the open file cannot be read ({closed})") from closed
     if not isinstance(content, str | bytes | bytearray | memoryview):
-        raise SettingsError(f"an open file gives text or bytes; received {type(content).__name__} from {source!r}")
+        raise SettingsError(
+            f"an open file gives text or bytes; received {type(content).__name__} from {source!r}"
+        )
     return content if isinstance(content, str) else bytes(content)
 
 
@@ -144,8 +148,12 @@ def _members(content: bytes, wanted: str | None) -> bytes:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             held = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
             if wanted is None and "xl/workbook.xml" in held:
-                raise DataError("this is an Excel workbook", expected="CSV", action="save the sheet as CSV UTF-8")
-            chosen = [name for name in held if name == wanted or (wanted is None and name.lower().endswith(".csv"))]
+                raise DataError(
+                    "this is an Excel workbook", expected="CSV", action="save the sheet as CSV UTF-8"
+                )
+            chosen = [
+                name for name in held if name == wanted or (wanted is None and name.lower().endswith(".csv"))
+            ]
             if len(chosen) != 1:
                 kind = "CSV files" if wanted is None else f"members named {wanted!r}"
                 raise DataError(
@@ -166,7 +174,8 @@ def _read_bounded(packed: IO[bytes] | gzip.GzipFile) -> bytes:
         size += len(part)
         if size > _MOST_BYTES:
             raise DataError(
-                f"the archive holds more than {_MOST_BYTES / 1024**3:g} GiB", action="unpack it and look at it first"
+                f"the archive holds more than {_MOST_BYTES / 1024**3:g} GiB",
+                action="unpack it and look at it first",
             )
         parts.append(part)
     return b"".join(parts)

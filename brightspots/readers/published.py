@@ -250,7 +250,9 @@ class Records:
 
     def official(self, columns: Sequence[str]) -> dict[str, pd.Series[float]]:
         """Read the publisher's own results, as `official_…`; a note says how many are missing."""
-        read = {f"official_{column}": self.numbers(column, blank=np.nan) for column in columns if column in self}
+        read = {
+            f"official_{column}": self.numbers(column, blank=np.nan) for column in columns if column in self
+        }
         lower, upper = (read.get(f"official_{end}") for end in ("lower", "upper"))
         if lower is not None and upper is not None:
             self.refuse(
@@ -300,6 +302,7 @@ def read_records(source: PublishedFile, layout: Layout) -> Records:
     content = read_content(source)
     try:
         text = content.decode(encoding_of(content, notes))
+        check_line_ends(text)
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         numbered = [(reader.line_num, row) for row in reader if any(value.strip() for value in row)]
     except (csv.Error, UnicodeDecodeError) as damage:
@@ -338,6 +341,17 @@ def read_records(source: PublishedFile, layout: Layout) -> Records:
     records = Records(pd.DataFrame(columns, index=[line for line, _ in rows], dtype=str), layout, notes)
     records.check_visible()
     return records
+
+
+def check_line_ends(text: str) -> None:
+    """Refuse a carriage return inside a file whose lines end otherwise: it would begin a row of its own."""
+    lone = re.search("\r(?!\n)", text) if text.count("\r") != text.count("\r\n") else None
+    if "\n" in text and lone is not None:
+        at = text.count("\n", 0, lone.start()) + 1
+        raise DataError(
+            "a line is broken by a carriage return", rows=[f"line {at}"],
+            expected="lines that end as all others do", action="the file may be damaged; fetch it again",
+        )  # fmt: skip
 
 
 def counted(number: float, noun: str) -> str:

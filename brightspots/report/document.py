@@ -120,7 +120,10 @@ class Bars:
 
 @dataclass(frozen=True)
 class Point:
-    """A unit in a funnel: where it lies, what it is called, what is said of it."""
+    """A unit in a funnel: where it lies, what it is called, what is said of it.
+
+    Where its count is suppressed it is drawn as an upright bar from `low` to `high`, of which `y` is the middle.
+    """
 
     x: float
     y: float
@@ -128,6 +131,13 @@ class Point:
     detail: str
     kind: Kind
     named: bool = False
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def is_bar(self) -> bool:
+        """Whether the unit has a suppressed count."""
+        return self.low is not None and self.high is not None
 
 
 @dataclass(frozen=True)

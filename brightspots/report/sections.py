@@ -81,26 +81,25 @@ def partition(subject: Subject) -> Section:
 def two_stage_funnel(subject: Subject, trust: int, *, highlight: bool) -> Section:
     """The trusts of the nation, then the departments of one trust."""
     label = subject.trust_labels[trust]
-    nation, trusts_out = nation_funnel(subject, trust if highlight else None)
-    own, departments_out = (None, 0)
+    panels = [nation_funnel(subject, trust if highlight else None)]
+    outside = [point for point in panels[0].points if point.kind.endswith(("-above", "-below"))]
+    said = [sentences.outside_limits(len(outside), len(panels[0].points), LEVELS[-1])]
+    unplaced = sum(point.kind == "cannot-tell" for point in panels[0].points)
+    if unplaced:
+        said.append(sentences.cannot_be_placed(unplaced))
     if "department" in subject.partition.index:
-        own, departments_out = department_funnel(subject, trust)
-    blocks: list[Block] = []
-    panels = tuple(panel for panel in (nation, own) if panel is not None)
-    if panels:
-        said = []
-        if nation is not None:
-            outside = [point for point in nation.points if point.kind.endswith(("-above", "-below"))]
-            said.append(sentences.outside_limits(len(outside), len(nation.points), LEVELS[-1]))
-        if own is not None:
-            said.append(f"The departments drawn are {len(own.points):,} of {label}.")
-        caption = _funnel_caption("" if highlight else label, subject.ordered_by)
-        blocks.append(Funnels("funnel", caption, " ".join(said), panels, _funnel_legend(panels, label)))
+        panels.append(department_funnel(subject, trust))
+        said.append(f"The departments drawn are {len(panels[1].points):,} of {label}.")
+    barred = [[point.label for point in panel.points if point.is_bar] for panel in panels]
+    said += [sentences.bars(labels) for labels in barred if labels]
+    caption = _funnel_caption("" if highlight else label, subject.ordered_by)
+    blocks: list[Block] = [
+        Funnels("funnel", caption, " ".join(said), tuple(panels), _funnel_legend(panels, label))
+    ]
     withheld = int(subject.cells.censored.sum())
     if withheld:
-        blocks.append(
-            Paragraph(sentences.suppressed(withheld, subject.cells.n_leaves, trusts_out, departments_out))
-        )
+        drawn = sum(map(len, barred))
+        blocks.append(Paragraph(sentences.suppressed(withheld, subject.cells.n_leaves, drawn)))
     return Section("funnel", "Funnels: trusts, then departments", tuple(blocks))
 
 

@@ -72,7 +72,9 @@ def test_withheld_discharges_are_no_discharges():
 
 @pytest.mark.parametrize("withheld", ["Too Few to Report", "", "*"])
 def test_a_count_that_cannot_be_fewer_than_11_is_not_believed_to_be(withheld):
-    with pytest.raises(DataError, match="more than 50 readmissions are expected, so that it cannot be fewer than 11"):
+    with pytest.raises(
+        DataError, match="more than 50 readmissions are expected, so that it cannot be fewer than 11"
+    ):
         read([*COUNTED, hrrp(10005, "HF", 600, withheld)])
 
 

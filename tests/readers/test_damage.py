@@ -53,7 +53,13 @@ PUBLICATIONS = {
 EXAMPLES = int(os.environ.get("BRIGHTSPOTS_FUZZ", "120"))
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=40)
-fuzzed = settings(derandomize=True, deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
+fuzzed = settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=EXAMPLES,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
 
 
 @pytest.fixture(params=PUBLICATIONS, scope="module")
@@ -92,7 +98,9 @@ def test_a_file_cut_short_anywhere_gives_whole_rows_or_an_error(publication):
 def test_shuffled_columns_give_the_same_table(publication, seed):
     reader, columns, rows, content = publication
     shuffled = random.Random(seed).sample(columns, len(columns))
-    assert read_or_refuse(reader, files.write(shuffled, rows).encode()).equals(read_or_refuse(reader, content))
+    assert read_or_refuse(reader, files.write(shuffled, rows).encode()).equals(
+        read_or_refuse(reader, content)
+    )
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252", "latin-1"])

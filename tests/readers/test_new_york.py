@@ -193,7 +193,9 @@ def test_the_published_cardiac_file(real_data):
     raw.index = pd.MultiIndex.from_arrays(
         [raw["Facility ID"].str.zfill(4), raw["Procedure"], raw["Year of Hospital Discharge"]]
     )
-    said = raw["Comparison Results"].loc[list(zip(cells["trust"], cells["department"], cells["period"], strict=True))]
+    said = raw["Comparison Results"].loc[
+        list(zip(cells["trust"], cells["department"], cells["period"], strict=True))
+    ]
     assert (said.str.contains("higher").to_numpy() == (cells["official_comparison"] == "higher")).all()
     assert (said.str.contains("lower").to_numpy() == (cells["official_comparison"] == "lower")).all()
     everything = read_ny_cardiac(path, procedures=["All PCI"])

@@ -114,6 +114,12 @@ def test_two_months_add_up_each_on_its_own():
         read([*RTT_ROWS[1:], *later])
 
 
+def test_a_function_of_several_names_has_the_last_one_and_says_so():
+    cells = read([*RTT_ROWS[:4], {**RTT_ROWS[4], "Treatment Function Name": "Heart Service"}, *RTT_ROWS[5:]])
+    assert set(cells["department"]) == {"Heart Service", "General Surgery Service"}
+    assert "Used the last of several names for 1 treatment function (C_320)." in cells.attrs["notes"]
+
+
 def test_without_rows_of_all_functions_the_check_is_said_to_be_missing():
     rows = [row for row in RTT_ROWS if row["Treatment Function Code"] != "C_999"]
     assert any("to check the sums with" in note for note in read(rows).attrs["notes"])
