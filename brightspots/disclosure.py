@@ -191,7 +191,7 @@ def unbounded(reference: FloatArray, below: int, at_least: FloatArray) -> FloatA
 
     It follows from what is expected, and is doubled until the count is under it by a wide margin.
     """
-    bound = np.ceil(4.0 * reference + 4.0 * below)
+    bound = np.ceil(2.0 * reference + 3.0 * below)
     while (short := bound < at_least + 2 * below).any():
         bound = np.where(short, 2.0 * bound, bound)
     return np.asarray(bound)

@@ -259,7 +259,7 @@ class HierarchyFit:
         Returns
         -------
         HierarchyFit
-            With the same model, engine, number of draws and seed.
+            With the same model, number of draws and seed; sampled where integrating does not earn its certificate.
 
         Raises
         ------

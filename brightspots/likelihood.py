@@ -131,7 +131,7 @@ class Outcomes:
                 pair = np.where(inside, upper_of_pair, 1.0)
                 ratio = odds / pair if size is None else odds * (size - pair + 1.0) / pair
                 term = np.where(inside, term * (ratio if direction > 0 else 1.0 / ratio), 0.0)
-                if not term.any():
+                if np.all(term <= _NEGLIGIBLE * total):
                     break
                 total += term
                 first += direction * step * term
@@ -142,6 +142,9 @@ class Outcomes:
             log_start = log_start - gammaln(size - start + 1.0)
         return log_start + np.log(total), start + shift, np.maximum(second / total - shift**2, 0.0)
 
+
+# Terms of a sum that add nothing to it, nor to its second moment over thousands of steps.
+_NEGLIGIBLE = 1e-25
 
 # Beyond this the exponential leaves the range in which sums of leaves stay finite.
 _LARGEST_PREDICTOR = 300.0

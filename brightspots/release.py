@@ -31,7 +31,7 @@ def suppressed_fit(fit: HierarchyFit, rules: Rules) -> tuple[HierarchyFit, tuple
     effects, certificate = run(
         cells,
         fit.priors,
-        cast(Method, fit.certificate.method),
+        cast(Method, "nuts" if fit.certificate.method == "nuts" else "auto"),
         draws=fit.effects.shared.n_draws,
         seed=fit.seed,
         progress=False,

@@ -21,7 +21,9 @@ def readers(
     path: Annotated[
         str | None, typer.Argument(help="Published file: a path, archive.zip/member.csv or a URL.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Table to write: .csv or .parquet.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Table to write: .csv, .xlsx or .parquet.")
+    ] = None,
 ) -> None:
     """List the readers of published files, or turn such a file into a table that 'fit' takes."""
     known = _readers()
@@ -43,8 +45,8 @@ def readers(
     from brightspots.manifest import InputFile, file_digest, make_manifest
     from brightspots.readers.opening import read_stored
 
-    if out.suffix not in (".csv", ".parquet"):
-        raise SettingsError(f"tables are written as .csv or .parquet; received {str(out)!r}")
+    if out.suffix not in (".csv", ".xlsx", ".parquet"):
+        raise SettingsError(f"tables are written as .csv, .xlsx or .parquet; received {str(out)!r}")
     beside = out.with_suffix(".json")
     exports.refuse_to_overwrite([out, beside], force=output.force)
     content = read_stored(path)  # read once: what is digested is what is read

@@ -43,7 +43,7 @@ def fit(
     disclosure: DisclosureOptions,
     output: OutputOptions,
     format_: Annotated[
-        Literal["csv", "parquet"], typer.Option("--format", help="Of departments and spots.")
+        Literal["csv", "xlsx", "parquet"], typer.Option("--format", help="Of departments and spots.")
     ] = "csv",
 ) -> None:
     """Fit a table of outcomes and write departments, partition, trusts, spots and the fit itself."""

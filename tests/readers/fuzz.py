@@ -199,6 +199,8 @@ def _records(content: bytes) -> list[dict[str, str]]:
 def _kind(column: str, value: str) -> str:
     if "name" in column or "county" in column or "region" in column:
         return "label"
+    if {"id", "code", "provider"} & set(column.split()):
+        return "code" if value else "nothing"
     if re.fullmatch(r"[+-]?[0-9][0-9,]*(\.[0-9]*)?|\.[0-9]+", value):
         return "number"
     return "nothing" if value.lower() in ("", ".", "-", "n/a", "na", "null", "not available", "*") else "text"
