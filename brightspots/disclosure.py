@@ -111,7 +111,7 @@ class Disclosed:
     shown : float array
         Rounded where that was asked for; NaN where withheld.
     lower, upper : float array
-        What may be known of each: equal to `shown` where it is shown; upper is NaN where nothing bounds it.
+        What may be known of each: equal to `shown` where it is shown; upper is infinite where nothing bounds it.
     reason : object array
         "", "small", "beside" (withheld so that a total gives no small one back) or "given" (withheld already).
     """
@@ -170,7 +170,8 @@ def disclose(
                 )  # fmt: skip
                 beside[inside] = found.beside
                 secondary.append(found)
-        low[beside], high[beside] = rules.below, np.nan
+        low[beside] = rules.below
+        high[beside] = np.inf if of is None else of[beside]
     shown = np.where(exact & ~small & ~beside, lower, np.nan)
     if rules.round_to is not None:
         shown = rounded(shown, rules.round_to)
@@ -184,17 +185,6 @@ def disclose(
 def rounded(values: FloatArray, multiple: int) -> FloatArray:
     """Nearest multiple, halves up."""
     return np.floor(values / multiple + 0.5) * multiple
-
-
-def unbounded(reference: FloatArray, below: int, at_least: FloatArray) -> FloatArray:
-    """An upper bound for counts of which nothing is to be known but that they are not small.
-
-    It follows from what is expected, and is doubled until the count is under it by a wide margin.
-    """
-    bound = np.ceil(2.0 * reference + 3.0 * below)
-    while (short := bound < at_least + 2 * below).any():
-        bound = np.where(short, 2.0 * bound, bound)
-    return np.asarray(bound)
 
 
 def suppress(
@@ -222,7 +212,7 @@ def suppress(
     below : int, optional
         Counts under this are withheld: 8 as in NHS hospital statistics, 11 as CMS asks. Those *without* the event are a
         count as well where there is a `denominator`. A withheld count is missing; `observed_lower` and
-        `observed_upper` say what may be known of it, and `fit_hierarchy` takes it so.
+        `observed_upper` (which may be infinite) say what may be known of it, and `fit_hierarchy` takes it so.
     round_to : int, optional
         Counts are rounded to its multiples, halves up. `expected` keeps its ratio to a rounded `denominator`;
         `raw_ratio` is worked out again from what is shown.
@@ -292,7 +282,7 @@ def suppress(
         result[observed] = _column(disclosed.shown, mark)
         if mark is None and np.isnan(disclosed.shown).any():
             result[names.OBSERVED_LOWER] = disclosed.lower
-            result[names.OBSERVED_UPPER] = _bounded(disclosed, lower, table, expected, people, rules)
+            result[names.OBSERVED_UPPER] = disclosed.upper
         elif mark is not None:
             result = result.drop(columns=[names.OBSERVED_LOWER, names.OBSERVED_UPPER], errors="ignore")
         reason = np.where(disclosed.reason == "", reason, disclosed.reason).astype(object)
@@ -356,34 +346,10 @@ def _interval(
     low, high = np.where(known, values, 0.0), np.where(known, values, np.inf)
     for name, bounds in ((lower, low), (upper, high)):
         if name is not None and name in table:
-            given = number_column(source, name, "bounds", allow_missing=True)
+            given = number_column(source, name, "bounds", allow_missing=True, allow_infinite=True)
             use = ~known & ~np.isnan(given)
             bounds[use] = given[use]
     return low, high
-
-
-def _bounded(
-    disclosed: Disclosed,
-    exact: FloatArray,
-    table: pd.DataFrame,
-    expected: str,
-    people: FloatArray | None,
-    rules: Rules,
-) -> FloatArray:
-    """Upper bounds, with one in place where a count is withheld beside a small one."""
-    upper = disclosed.upper.copy()
-    beside = disclosed.reason == BESIDE
-    reference = None
-    if expected in table:
-        reference = table[expected].to_numpy(dtype=np.float64)
-    elif people is not None:
-        known = disclosed.reason == ""
-        reference = people * exact[known].sum() / max(float(people[known].sum()), 1.0)
-    if reference is not None and rules.below is not None:
-        upper[beside] = unbounded(reference[beside], rules.below, exact[beside])
-        if people is not None:
-            upper[beside] = np.minimum(upper[beside], people[beside])
-    return np.where(np.isinf(upper), np.nan, upper)
 
 
 def _column(values: FloatArray, mark: str | None) -> Any:

@@ -138,7 +138,7 @@ def read_units(
         return Units(index, value, value, size)
     ends = []
     for name in (OBSERVED_LOWER, OBSERVED_UPPER):
-        end = number_column(source, name, "bounds", allow_missing=True)
+        end = number_column(source, name, "bounds", allow_missing=True, allow_infinite=True)
         _check(
             index, name, np.isnan(value) & np.isnan(end), "the count is missing and has no bound",
             "a count, or both of its bounds", "give the interval that a suppressed count lies in",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from brightspots import counts as reading
 from brightspots import vocabulary as names
-from brightspots.cells import Cells, FloatArray
-from brightspots.disclosure import BESIDE, Rules, TwoWay, disclose, unbounded
-from brightspots.engine.run import Method, run
+from brightspots.cells import Cells
+from brightspots.disclosure import BESIDE, Rules, TwoWay, disclose
+from brightspots.engine.run import run
 from brightspots.errors import DataError, SettingsError
 from brightspots.tables import Table
 
@@ -31,7 +31,7 @@ def suppressed_fit(fit: HierarchyFit, rules: Rules) -> tuple[HierarchyFit, tuple
     effects, certificate = run(
         cells,
         fit.priors,
-        cast(Method, "nuts" if fit.certificate.method == "nuts" else "auto"),
+        "nuts" if fit.certificate.method == "nuts" else "auto",
         draws=fit.effects.shared.n_draws,
         seed=fit.seed,
         progress=False,
@@ -75,11 +75,7 @@ def suppress_cells(cells: Cells, rules: Rules) -> tuple[Cells, npt.NDArray[np.bo
     at = TwoWay(period, cells.leaf_trust, cells.cell_department[cells.leaf_cell])
     people = cells.size if cells.family == "binomial" else None
     disclosed, secondary = disclose(cells.lower, cells.upper, at, rules, of=people)
-    upper = disclosed.upper.copy()
-    beside = disclosed.reason == BESIDE
-    reference = _reference(cells, disclosed.reason == "")
-    if rules.below is not None:
-        upper[beside] = unbounded(reference[beside], rules.below, cells.lower[beside])
+    upper = disclosed.upper
     size, expected, shown_people = cells.size, cells.expected, np.ones(cells.n_leaves, dtype=bool)
     if people is not None:
         disclosed_people, more = disclose(people, people, at, rules)
@@ -106,14 +102,6 @@ def suppress_cells(cells: Cells, rules: Rules) -> tuple[Cells, npt.NDArray[np.bo
     return changed, keep, tuple(notes)
 
 
-def _reference(cells: Cells, shown: npt.NDArray[np.bool_]) -> FloatArray:
-    """What would be expected of each leaf from what is shown alone, (N,)."""
-    if cells.expected is not None:
-        return cells.expected
-    rate = cells.lower[shown].sum() / max(float(cells.size[shown].sum()), 1.0)
-    return np.asarray(cells.size * rate)
-
-
 def _said(reason: npt.NDArray[np.object_], shown_people: npt.NDArray[np.bool_]) -> list[str]:
     said = []
     small, beside = int(np.sum(reason == "small")), int(np.sum(reason == BESIDE))
@@ -136,7 +124,7 @@ def _without(cells: Cells, keep: npt.NDArray[np.bool_]) -> tuple[Cells, npt.NDAr
     left[cells.leaf_cell[keep]] = True
     fields = ("leaf_cell", "leaf_type", "lower", "upper", "size", "offset", "design", "row")
     arrays = {name: getattr(cells, name)[keep] for name in fields}
-    for name in ("leaf_period", "expected"):
+    for name in ("leaf_period", "expected", "counted_from"):
         value = getattr(cells, name)
         arrays[name] = None if value is None else value[keep]
     some = replace(cells, **arrays)

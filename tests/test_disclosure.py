@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import brightspots as bs
-from brightspots.disclosure import Rules, unbounded
+from brightspots.disclosure import Rules
 from brightspots.errors import DataError, SettingsError
 from tests.conftest import simulate_frame
 
@@ -191,10 +191,11 @@ def test_periods_are_tables_of_their_own():
     assert (shown["withheld"] != "").tolist() == [True] * 4 + [False] * 4
 
 
-def test_bounds_beside_a_small_count_do_not_follow_from_the_count():
-    reference = np.full(5, 30.0)
-    np.testing.assert_array_equal(unbounded(reference, 8, np.array([16.0, 20, 40, 60, 68])), 84.0)
-    assert unbounded(reference, 8, np.array([80.0] * 5)).tolist() == [168.0] * 5
+def test_of_what_is_withheld_beside_a_small_count_only_the_least_is_known():
+    shown = bs.suppress(grid([[3, 40, 50], [60, 70, 80]]), below=8)
+    beside = shown[shown["withheld"] == "beside"]
+    assert (beside["observed_lower"] == 8).all()
+    assert np.isinf(beside["observed_upper"]).all()
 
 
 # ------------------------------------------------------------------------------------------------------------------

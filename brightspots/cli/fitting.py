@@ -242,6 +242,7 @@ def _fit(
         denominator=table.denominator,
         observed_lower=table.observed_lower,
         observed_upper=table.observed_upper,
+        counted_from=table.counted_from,
         estimate=table.estimate,
         standard_error=table.standard_error,
         period=False if table.pool_periods else table.period,

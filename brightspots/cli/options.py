@@ -41,6 +41,13 @@ class TableOptions:
     observed_upper: Annotated[
         str | None, typer.Option(help="Most that a suppressed count can be.", rich_help_panel=_COLUMNS)
     ] = None
+    counted_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Smallest count that would be in the table, where smaller ones are left out.",
+            rich_help_panel=_COLUMNS,
+        ),
+    ] = None
     estimate: Annotated[
         str | None, typer.Option(help="Estimates in place of counts.", rich_help_panel=_COLUMNS)
     ] = None

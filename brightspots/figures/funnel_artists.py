@@ -99,7 +99,7 @@ def _heights(limits: FunnelLimits, multiplier: float) -> tuple[FloatArray, Float
     low, high = (
         limits.table[f"ratio_{end}"].to_numpy(dtype=np.float64) * multiplier for end in ("lower", "upper")
     )
-    return 0.5 * (low + high), low, high
+    return np.where(np.isinf(high), low, 0.5 * (low + high)), low, high
 
 
 def _objects(values: Any, n: int, what: str) -> npt.NDArray[np.object_]:
@@ -128,7 +128,7 @@ def set_scales(ax: Axes, limits: FunnelLimits, points: Points, multiplier: float
     centre = limits.target * multiplier
     typical = limits.curve([np.quantile(points.x, 0.25)]).to_numpy() * multiplier
     reach = max(float(np.quantile(points.y, 0.98)), float(typical.max())) - centre
-    top = max(float(points.high.max()), float(typical.max()))
+    top = max(float(points.high[np.isfinite(points.high)].max(initial=0.0)), float(typical.max()))
     top = min(top, centre + _REACH * reach)
     if limits.statistic == "estimate":
         bottom = min(float(points.low.min()), float(typical.min()))
@@ -227,7 +227,7 @@ def _name_ends(ax: Axes, x: float, ends: list[tuple[float, str]]) -> None:
 def draw_points(ax: Axes, points: Points, marks: dict[str, Mark]) -> int:
     """Draw every unit, those that matter on top, and return how many lie beyond the top of the view."""
     top = ax.get_ylim()[1]
-    beyond = points.high > top
+    beyond = points.low > top
     y = np.minimum(points.y, top)
     crowded = len(y) > _CROWD
     bars = points.low != points.high

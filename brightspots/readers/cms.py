@@ -74,7 +74,8 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     Counts below 11 are withheld. Where the discharges are given all the same (older releases), the cell is kept as an
     interval, 0 to 10 readmissions. Where they are withheld too (the release of 2026), the number of expected events
     is unknown and the cell is left out, with a `DataWarning`: which small cells are in the file then depends
-    on their outcome, so that the small ones that are in it look worse than they are.
+    on their outcome, so that the small ones that are in it look worse than they are. The column `counted_from` (11) says
+    so of the counts that are left, and `fit_hierarchy` takes them as counts of at least 11.
 
     Parameters
     ----------
@@ -86,7 +87,8 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     pandas.DataFrame
         `trust` (facility ID, six characters), `trust_name`, `department` (condition), `period` (first and last day)
         where the file has it, `observed` (readmissions), `expected`, `denominator` (discharges), and with
-        withheld counts that could be kept `observed_lower, observed_upper`. ``.attrs["notes"]`` says what was left out.
+        withheld counts that could be kept `observed_lower, observed_upper`, with cells left out for their counts
+        `counted_from`. ``.attrs["notes"]`` says what was left out.
 
     Raises
     ------
@@ -150,12 +152,14 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
             f"Kept {counted(censored.sum(), 'cell')} with a withheld count (fewer than 11) as intervals from 0 to 10."
         )
     if lost.any():
+        frame = frame.assign(**{names.COUNTED_FROM: np.where(frame[names.OBSERVED].notna(), _LARGEST_WITHHELD + 1, 0)})
         message = (
             f"{lost.sum():,} of {assessed.sum():,} assessed cells were left out: their readmissions (fewer than 11) "
             "and their discharges are both withheld, so that their expected readmissions are unknown. Small cells "
             "are in the file only where they had 11 readmissions or more, and so look worse than they are; cells "
             f"that expect at least {_SAFE_EXPECTED} are hardly touched "
-            f"({(frame[names.EXPECTED] >= _SAFE_EXPECTED).sum():,} of the {len(frame):,} that are kept)."
+            f"({(frame[names.EXPECTED] >= _SAFE_EXPECTED).sum():,} of the {len(frame):,} that are kept). The column "
+            "counted_from says so to fit_hierarchy."
         )
         records.notes.append(message)
         warnings.warn(message, DataWarning, stacklevel=2)

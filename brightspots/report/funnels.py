@@ -112,7 +112,7 @@ def _panel(
     bars = limits.suppressed
     ends = ("ratio_lower", "ratio_upper") if bars.any() else ("ratio", "ratio")
     low, high = (scale(limits.table[end].to_numpy(dtype=np.float64)) for end in ends)
-    y = 0.5 * (low + high)
+    y = np.where(np.isinf(high), low, 0.5 * (low + high))
     centre = float(scale(np.array([limits.target]))[0])
     furthest = sorted((i for i in range(len(x)) if named[i]), key=lambda i: -abs(y[i] - centre))[:NAMED]
     points = tuple(
@@ -149,6 +149,9 @@ def _panel(
 
 
 def _detail(limits: FunnelLimits, size: float, ratio: float, most: float) -> str:
+    if math.isinf(most):
+        least = f"{ratio * size:,.0f} or more observed"
+        return f"a suppressed count, {least}, {amount(size)} expected, ratio from {ratio:.2f}"
     if ratio != most:
         return (
             f"a suppressed count, {ratio * size:,.0f} to {most * size:,.0f} observed, {amount(size)} expected, "

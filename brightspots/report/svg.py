@@ -135,9 +135,8 @@ def mark(kind: Kind) -> Markup:
 
 
 def _shared_top(figure: Funnels) -> float:
-    highest = [
-        point.y if point.high is None else point.high for panel in figure.panels for point in panel.points
-    ]
+    points = [point for panel in figure.panels for point in panel.points]
+    highest = [point.y if point.high is None or math.isinf(point.high) else point.high for point in points]
     # Every limit comes into view at its narrow end, where the largest units lie.
     highest += [min(limit.upper) for panel in figure.panels for limit in panel.limits]
     wanted = 1.08 * max(highest)
