@@ -31,7 +31,7 @@ class ColumnNames:
 
 @dataclass(frozen=True)
 class Counts:
-    """Per row: the count as an interval, its size, expected events and the smallest count shown (None where not given)."""
+    """Per row: the count as an interval, its size, expected events and the smallest count shown (or None)."""
 
     lower: FloatArray
     upper: FloatArray

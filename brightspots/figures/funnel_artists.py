@@ -296,9 +296,13 @@ def notes_text(points: Points, beyond: int, named: int) -> str:
     bars = int((points.low != points.high).sum())
     if bars:
         units = "unit has a suppressed count and is" if bars == 1 else "units have suppressed counts and are"
-        parts.append(
-            f"{bars:,} {units} drawn as {'a bar' if bars == 1 else 'bars'} from the least to the most it can be"
+        drawn = (
+            "a bar from the least to the most it can be"
+            if bars == 1
+            else "bars from the least to the most they can be"
         )
+        endless = ", open at the top where nothing bounds it" if np.isinf(points.high).any() else ""
+        parts.append(f"{bars:,} {units} drawn as {drawn}{endless}")
     flagged = int((points.flagged | points.chosen).sum())
     if flagged > named:
         parts.append(f"{flagged:,} units stand out; the {named:,} furthest out are named")

@@ -53,7 +53,7 @@ def zone_marks(levels: tuple[float, ...], higher_is: HigherIs) -> dict[str, Mark
     good, bad = BRIGHT_COLOUR, DARK_COLOUR
     above, below = (bad, good) if higher_is == "worse" else (good, bad)
     widest = zone_names((max(levels),))
-    marks = {CANNOT_PLACE: Mark(NEUTRAL, "|", 9.0, True, 3)}
+    marks = {CANNOT_PLACE: Mark(NEUTRAL, "|", 9.0, False, 3)}
     for zone in zone_names(levels):
         if zone == WITHIN:
             marks[zone] = Mark(NEUTRAL, "o", 4.5, True, 3)

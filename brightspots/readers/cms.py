@@ -74,8 +74,8 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     Counts below 11 are withheld. Where the discharges are given all the same (older releases), the cell is kept as an
     interval, 0 to 10 readmissions. Where they are withheld too (the release of 2026), the number of expected events
     is unknown and the cell is left out, with a `DataWarning`: which small cells are in the file then depends
-    on their outcome, so that the small ones that are in it look worse than they are. The column `counted_from` (11) says
-    so of the counts that are left, and `fit_hierarchy` takes them as counts of at least 11.
+    on their outcome, so that the small ones that are in it look worse than they are. The column `counted_from` (11)
+    says so of the counts that are left, and `fit_hierarchy` takes them as counts of at least 11.
 
     Parameters
     ----------
@@ -152,7 +152,9 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
             f"Kept {counted(censored.sum(), 'cell')} with a withheld count (fewer than 11) as intervals from 0 to 10."
         )
     if lost.any():
-        frame = frame.assign(**{names.COUNTED_FROM: np.where(frame[names.OBSERVED].notna(), _LARGEST_WITHHELD + 1, 0)})
+        frame = frame.assign(
+            **{names.COUNTED_FROM: np.where(frame[names.OBSERVED].notna(), _LARGEST_WITHHELD + 1, 0)}
+        )
         message = (
             f"{lost.sum():,} of {assessed.sum():,} assessed cells were left out: their readmissions (fewer than 11) "
             "and their discharges are both withheld, so that their expected readmissions are unknown. Small cells "

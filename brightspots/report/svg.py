@@ -162,15 +162,16 @@ def _point(point: Point, x: float, place_y: _Place, top: float) -> Markup:
         words += " (drawn at the upper edge)"
     drawing = _mark(point.kind, x, place_y(point.y), 4.5)
     if point.low is not None and point.high is not None:
-        drawing = _bar(x, place_y(point.low), place_y(point.high))
+        drawing = _bar(x, place_y(point.low), place_y(point.high), closed=point.high <= top)
     return Markup(
         '<g class="pt {}{}" role="img" tabindex="-1" aria-label="{}"><title>{}</title>{}</g>'
     ).format(point.kind, " bar" if point.is_bar else "", words, words, drawing)
 
 
-def _bar(x: float, low: float, high: float) -> Markup:
-    """An upright bar with closed ends: a suppressed count."""
-    return Markup('<path d="M{} {}h8m-4 0V{}m-4 0h8"/>').format(_n(x - 4.0), _n(low), _n(high))
+def _bar(x: float, low: float, high: float, *, closed: bool) -> Markup:
+    """An upright bar, closed at its ends unless the upper one lies beyond the figure: a suppressed count."""
+    end = "m-4 0h8" if closed else ""
+    return Markup('<path d="M{} {}h8m-4 0V{}{}"/>').format(_n(x - 4.0), _n(low), _n(high), end)
 
 
 def _mark(kind: Kind, x: float, y: float, r: float) -> Markup:
