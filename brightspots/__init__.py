@@ -69,6 +69,7 @@ _HOMES = {
         "read_ny_cardiac",
         "read_ny_iqi",
     ),
+    "brightspots.disclosure": ("suppress",),
     "brightspots.report": ("write_board_pack",),
     "brightspots.samples": ("list_samples", "load_sample"),
     "brightspots.settings": ("Flat", "HalfNormal", "InverseGamma", "Normal", "Priors", "SpotRule"),
@@ -115,6 +116,7 @@ __all__ = [
     "read_ny_iqi",
     "simulate_nation",
     "standardise",
+    "suppress",
     "write_board_pack",
 ]
 

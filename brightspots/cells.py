@@ -42,7 +42,8 @@ class Cells:
     leaf_type : int array (N,)
         Index of the leaf's department-type effect a: the department, or department × period.
     lower, upper : float array (N,)
-        The count, as an interval: equal for an exact count. For `normal` both hold the estimate.
+        The count, as an interval: equal for an exact count, `upper` infinite where nothing bounds it. For `normal` both
+        hold the estimate.
     size : float array (N,)
         Expected events (poisson), denominator (binomial) or standard error (normal).
     offset : float array (N,)
@@ -59,6 +60,10 @@ class Cells:
         Position of each leaf in the data as given.
     estimate_scale : {"log ratio", "difference"}
         Whether effects are logarithms of ratios, as those of counts always are, or differences in the estimates' units.
+    counted_from : float array (N,) or None
+        Smallest count of each leaf that would be in the data: smaller ones are withheld with everything that could
+        stand for them, so that the leaf is there only because it is not small. 0 for leaves that are there in any
+        case; None where all are.
     """
 
     family: Family
@@ -80,6 +85,7 @@ class Cells:
     covariate_scale: FloatArray
     row: IntArray
     estimate_scale: EstimateScale = "log ratio"
+    counted_from: FloatArray | None = None
 
     @property
     def is_ratio(self) -> bool:
@@ -159,6 +165,7 @@ class Cells:
             expected=None if self.expected is None else self.expected[leaves],
             design=self.design[leaves],
             row=self.row[leaves],
+            counted_from=None if self.counted_from is None else self.counted_from[leaves],
         )
 
     @cached_property

@@ -159,7 +159,9 @@ def _warn_of_totals(labels: LabelArray, column: str) -> None:
         )
 
 
-def number_column(source: Source, column: str, what: str, *, allow_missing: bool = False) -> FloatArray:
+def number_column(
+    source: Source, column: str, what: str, *, allow_missing: bool = False, allow_infinite: bool = False
+) -> FloatArray:
     """Read a column of finite numbers as float64, (R,).
 
     Parameters
@@ -170,6 +172,8 @@ def number_column(source: Source, column: str, what: str, *, allow_missing: bool
         What the numbers are, for messages.
     allow_missing : bool, default False
         Return NaN for missing values instead of raising.
+    allow_infinite : bool, default False
+        Take infinite values, as bounds may be.
 
     Raises
     ------
@@ -211,7 +215,8 @@ def number_column(source: Source, column: str, what: str, *, allow_missing: bool
             expected="a number in every row",
             action="fill the value in or drop the row; a suppressed count is an interval",
         )
-    check_rows(source, column, np.isinf(values), f"{what} are infinite", expected="finite numbers")
+    if not allow_infinite:
+        check_rows(source, column, np.isinf(values), f"{what} are infinite", expected="finite numbers")
     return values
 
 

@@ -26,16 +26,18 @@ class ColumnNames:
     estimate: str | None = None
     standard_error: str | None = None
     period: str | bool | None = None
+    counted_from: str | None = None
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Per row: the count as an interval, its size, its offset and its expected events (or None)."""
+    """Per row: the count as an interval, its size, expected events and the smallest count shown (or None)."""
 
     lower: FloatArray
     upper: FloatArray
     size: FloatArray
     expected: FloatArray | None
+    counted_from: FloatArray | None = None
 
 
 def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> Counts:
@@ -53,6 +55,7 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
         )
         return Counts(estimate, estimate, error, None)
     lower, upper = _observed_interval(source, columns)
+    counted_from = _counted_from(source, columns, upper)
     expected = None
     if columns.expected is not None:
         expected = number_column(source, columns.expected, "expected events")
@@ -66,7 +69,7 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
         )
     if family == "poisson":
         assert expected is not None  # required by _resolve_names
-        return Counts(lower, upper, expected, expected)
+        return Counts(lower, upper, expected, expected, counted_from)
     column = str(columns.denominator)
     denominator = number_column(source, column, "denominator")
     _check_whole(source, column, denominator, "denominator")
@@ -95,7 +98,25 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
             expected="expected < denominator",
             action="check the case-mix model, or use family='poisson'",
         )
-    return Counts(lower, upper, denominator, expected)
+    return Counts(lower, upper, denominator, expected, counted_from)
+
+
+def _counted_from(source: Source, columns: ColumnNames, upper: FloatArray) -> FloatArray | None:
+    """Smallest count that would be in the data, 0 where any would; None where that is so in every row."""
+    if columns.counted_from is None:
+        return None
+    given = number_column(source, columns.counted_from, "smallest counts", allow_missing=True)
+    least = np.where(np.isnan(given), 0.0, given)
+    _check_whole(source, columns.counted_from, least, "smallest count")
+    check_rows(
+        source,
+        columns.counted_from,
+        upper < least,
+        f"{columns.observed!r} is below the smallest count that would be shown",
+        expected="observed ≥ counted_from",
+        action="leave counted_from blank for counts that are shown whatever they are",
+    )
+    return least if least.any() else None
 
 
 def _observed_interval(source: Source, columns: ColumnNames) -> tuple[FloatArray, FloatArray]:
@@ -106,7 +127,9 @@ def _observed_interval(source: Source, columns: ColumnNames) -> tuple[FloatArray
         return observed, observed
     observed = number_column(source, columns.observed, "observed events", allow_missing=True)
     lower = number_column(source, columns.observed_lower, "lower bound", allow_missing=True)
-    upper = number_column(source, columns.observed_upper, "upper bound", allow_missing=True)
+    upper = number_column(
+        source, columns.observed_upper, "upper bound", allow_missing=True, allow_infinite=True
+    )
     known = ~np.isnan(observed)
     check_rows(
         source,
@@ -151,7 +174,8 @@ def _check_whole(source: Source, column: str, values: FloatArray, what: str) -> 
 def take(counts: Counts, rows: npt.NDArray[np.intp]) -> Counts:
     """The counts at some rows."""
     expected = None if counts.expected is None else counts.expected[rows]
-    return Counts(counts.lower[rows], counts.upper[rows], counts.size[rows], expected)
+    counted_from = None if counts.counted_from is None else counts.counted_from[rows]
+    return Counts(counts.lower[rows], counts.upper[rows], counts.size[rows], expected, counted_from)
 
 
 def pool(counts: Counts, leaf_of_row: IntArray, order: npt.NDArray[np.intp], family: names.Family) -> Counts:

@@ -29,6 +29,10 @@ TABLE_SUFFIXES: Final = (".csv", ".parquet")
 _BREAKS: Final = frozenset("\t\n\v\f\r\x85\u2028\u2029")
 
 
+# What XML, and so a workbook, cannot hold.
+_ILLEGAL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path beside `path`; move it into place if the block succeeds, delete it if not.
@@ -98,15 +102,15 @@ def to_json(content: Mapping[str, Any], indent: int | None = None) -> str:
 
 
 def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, index: bool = False) -> None:
-    """Write a frame as .csv or .parquet by suffix, atomically and at full precision.
+    """Write a frame as .csv, .xlsx or .parquet by suffix, atomically and at full precision.
 
-    In CSV, text that a spreadsheet would run as a formula gets an apostrophe in front (`neutralise`). Parquet keeps
-    text as it is: its columns have types, and no program runs them.
+    In CSV and Excel, text that a spreadsheet would run as a formula gets an apostrophe in front (`neutralise`). Parquet
+    keeps text as it is: its columns have types, and no program runs them.
 
     Raises
     ------
     MissingExtraError
-        Where Parquet is asked for and pyarrow is not installed.
+        Where Parquet is asked for and pyarrow is not installed, or Excel and openpyxl is not.
     """
     suffix = Path(path).suffix
     with atomic_path(path) as temporary:
@@ -120,7 +124,23 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, index: boo
         else:
             flat = frame.reset_index() if index else frame
             safe = pd.DataFrame({neutralise(str(name)): _safe_column(flat[name]) for name in flat.columns})
-            safe.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+            if suffix == ".xlsx":
+                _write_excel(safe, temporary)
+            else:
+                safe.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def _write_excel(safe: pd.DataFrame, path: Path) -> None:
+    """One sheet of values: text without the control characters that a workbook cannot hold."""
+
+    def legal(value: Any) -> Any:
+        return _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
+
+    clean = safe.rename(columns=legal).map(legal)
+    try:
+        clean.to_excel(path, index=False, engine="openpyxl")
+    except ImportError as error:
+        raise MissingExtraError("openpyxl", extra="excel", purpose="writing Excel") from error
 
 
 def neutralise(text: str) -> str:

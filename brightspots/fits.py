@@ -15,6 +15,7 @@ from brightspots import display, frames, stacks, storage, summaries
 from brightspots import vocabulary as names
 from brightspots.checks import EffectShape, effect_shapes
 from brightspots.counts import ColumnNames
+from brightspots.disclosure import Rules, Totals, Zeros
 from brightspots.errors import SettingsError
 from brightspots.posterior import Certificate, Posterior
 from brightspots.settings import Priors, SpotRule, check_probability, margin_in_use
@@ -264,8 +265,45 @@ class HierarchyFit:
         return build_model(self.table.cells, self.priors)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fit to a netCDF file, whole or not at all; `load_fit` reads it under either ArviZ generation."""
+        """Write the fit to a netCDF file, whole or not at all; `load_fit` reads it under either ArviZ generation.
+
+        The file holds the data: every count, and the columns that the model did not use. To give it away, save
+        ``fit.suppressed(below=…)``.
+        """
         storage.save(self, path)
+
+    def suppressed(
+        self,
+        *,
+        below: int | None = None,
+        round_to: int | None = None,
+        zeros: Zeros = "shown",
+        totals: Sequence[Totals] = ("trust", "department"),
+    ) -> HierarchyFit:
+        """Refit to what disclosure control leaves of the data, so that everything about the fit may be published.
+
+        Whatever is computed from exact counts can give them back: a posterior mean of a small cell, the position of a
+        point, a saved fit. What this returns has seen no more than the suppressed table: withheld counts are intervals
+        to it, and of the other columns of the data only names and the column `rating` go along.
+
+        Parameters
+        ----------
+        below, round_to, zeros, totals
+            As in `brightspots.suppress`.
+
+        Returns
+        -------
+        HierarchyFit
+            With the same model, number of draws and seed; sampled where integrating does not earn its certificate.
+
+        Raises
+        ------
+        SettingsError
+            Where an option cannot be used, or the fit is of estimates.
+        """
+        from brightspots.release import suppressed_fit
+
+        return suppressed_fit(self, Rules(below, round_to, zeros, tuple(totals)))[0]
 
     def plot_funnel(
         self,

@@ -109,6 +109,8 @@ def _data_columns(cells: Cells) -> dict[str, FloatArray]:
             names.OBSERVED_LOWER: cells.cell_sum(cells.lower),
             names.OBSERVED_UPPER: cells.cell_sum(cells.upper),
         }
+    if cells.counted_from is not None:
+        columns[names.COUNTED_FROM] = cells.cell_sum(cells.counted_from)
     if cells.expected is not None:
         columns[names.EXPECTED] = cells.cell_sum(cells.expected)
     if cells.family == "binomial":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import narwhals as nw
@@ -15,7 +16,7 @@ from brightspots.cells import FloatArray
 from brightspots.columns import Source, number_column
 from brightspots.errors import DataError, SettingsError
 from brightspots.settings import check_probability
-from brightspots.vocabulary import DENOMINATOR, EXPECTED, OBSERVED
+from brightspots.vocabulary import DENOMINATOR, EXPECTED, OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
 
 FunnelMethod = Literal["poisson", "spiegelhalter", "shmi", "cqc", "proportion", "phs"]
 Sides = Literal["two", "upper", "lower"]
@@ -78,40 +79,97 @@ def choose_size(method: FunnelMethod, has_expected: bool, has_denominator: bool)
     return EXPECTED if has_expected else DENOMINATOR
 
 
+@dataclass(frozen=True, eq=False)
+class Units:
+    """Units of a funnel, (n,) each: what was counted, as an interval where a count is suppressed, and their size.
+
+    Parameters
+    ----------
+    index : pandas.Index
+    lower, upper : float array
+        Equal where the value is known.
+    size : float array
+    """
+
+    index: pd.Index[Any]
+    lower: FloatArray
+    upper: FloatArray
+    size: FloatArray
+
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Where the value is not suppressed."""
+        return np.asarray(self.lower == self.upper)
+
+
 def read_units(
-    values: Any, sizes: Any, value_name: str, size_name: str
-) -> tuple[pd.Index[Any], FloatArray, FloatArray]:
-    """Read the index, values (zeros where none are given) and sizes."""
+    values: Any,
+    sizes: Any,
+    value_name: str,
+    size_name: str,
+    bounds: tuple[Any, Any] = (None, None),
+) -> Units:
+    """Read index, values (zeros where none are given) and sizes; suppressed values by their bounds.
+
+    Raises
+    ------
+    DataError
+        Where lengths or indexes differ, a size is no number, or a value is missing without both of its bounds.
+    SettingsError
+        Where one bound is given without the other.
+    """
+    if (bounds[0] is None) != (bounds[1] is None):
+        raise SettingsError("observed_lower and observed_upper must be given together")
     sizes_series = _series(sizes, size_name)
     values_series = (
         pd.Series(0.0, index=sizes_series.index) if values is None else _series(values, value_name)
     )
-    labelled = [
-        series.index
-        for given, series in ((values, values_series), (sizes, sizes_series))
-        if isinstance(given, pd.Series)
-    ]
-    if len(values_series) != len(sizes_series):
-        raise DataError(
-            f"{len(values_series):,} values of {value_name} and {len(sizes_series):,} of {size_name}",
-            expected="one of each per unit",
-        )
-    if len(labelled) == 2 and not labelled[0].equals(labelled[1]):
-        raise DataError(
-            f"{value_name} and {size_name} have different indexes",
-            expected="the same labels in the same order",
-            action="take both from one table",
-        )
-    if len(sizes_series) == 0:
-        raise DataError("there are no units", column=size_name, expected="at least one unit")
-    index = labelled[0] if labelled else sizes_series.index
-    frame = pd.DataFrame({value_name: values_series.array, size_name: sizes_series.array})
+    given = {value_name: values_series, size_name: sizes_series}
+    for bound, name in zip(bounds, (OBSERVED_LOWER, OBSERVED_UPPER), strict=True):
+        if bound is not None:
+            given[name] = _series(bound, name)
+    index = _common_index(given, [each for each in (values, sizes, *bounds) if isinstance(each, pd.Series)])
+    frame = pd.DataFrame({name: series.array for name, series in given.items()})
     source = Source(nw.from_native(frame, eager_only=True), index.to_numpy())
-    return (
-        index,
-        number_column(source, value_name, value_name.replace("_", " ")),
-        number_column(source, size_name, size_name.replace("_", " ")),
+    size = number_column(source, size_name, size_name.replace("_", " "))
+    suppressed = bounds[0] is not None
+    value = number_column(source, value_name, value_name.replace("_", " "), allow_missing=suppressed)
+    if not suppressed:
+        return Units(index, value, value, size)
+    ends = []
+    for name in (OBSERVED_LOWER, OBSERVED_UPPER):
+        end = number_column(source, name, "bounds", allow_missing=True, allow_infinite=True)
+        _check(
+            index, name, np.isnan(value) & np.isnan(end), "the count is missing and has no bound",
+            "a count, or both of its bounds", "give the interval that a suppressed count lies in",
+        )  # fmt: skip
+        ends.append(np.where(np.isnan(value), end, value))
+    _check(
+        index, OBSERVED_LOWER, ends[0] > ends[1], "a lower bound above the upper one", "lower ≤ upper", None
     )
+    return Units(index, ends[0], ends[1], size)
+
+
+def _common_index(given: dict[str, pd.Series[Any]], labelled: list[pd.Series[Any]]) -> pd.Index[Any]:
+    """The index that the units have in common."""
+    names = list(given)
+    first = given[names[0]]
+    for name in names[1:]:
+        if len(given[name]) != len(first):
+            raise DataError(
+                f"{len(first):,} values of {names[0]} and {len(given[name]):,} of {name}",
+                expected="one of each per unit",
+            )
+    for other in labelled[1:]:
+        if not labelled[0].index.equals(other.index):
+            raise DataError(
+                f"{' and '.join(names)} have different indexes",
+                expected="the same labels in the same order",
+                action="take all from one table",
+            )
+    if len(first) == 0:
+        raise DataError("there are no units", column=names[1], expected="at least one unit")
+    return labelled[0].index if labelled else given[names[1]].index
 
 
 def _series(values: Any, name: str) -> pd.Series[Any]:
@@ -146,17 +204,19 @@ def check_positive(index: pd.Index[Any], size: FloatArray, size_name: str) -> No
     )
 
 
-def check_counts(index: pd.Index[Any], observed: FloatArray, size: FloatArray, size_name: str) -> None:
+def check_counts(units: Units, size_name: str) -> None:
     """Raise `DataError` naming the units whose counts or sizes cannot be."""
+    index, size = units.index, units.size
     whole = "whole numbers, zero or more"
-    _check(index, OBSERVED, observed < 0, "negative counts", whole, None)
-    _check(
-        index, OBSERVED, observed != np.floor(observed), "fractional counts", whole, "give counts, not rates"
-    )
+    for counts in (units.lower, units.upper):
+        _check(index, OBSERVED, counts < 0, "negative counts", whole, None)
+        fractional = counts != np.floor(counts)
+        _check(index, OBSERVED, fractional, "fractional counts", whole, "give counts, not rates")
     check_positive(index, size, size_name)
     if size_name == DENOMINATOR:
         _check(index, DENOMINATOR, size != np.floor(size), "fractional denominators", "whole numbers", None)
-        _check(index, OBSERVED, observed > size, "more events than patients", "observed ≤ denominator", None)
+        too_many = units.upper > size
+        _check(index, OBSERVED, too_many, "more events than patients", "observed ≤ denominator", None)
 
 
 def _check(

@@ -29,6 +29,7 @@ def fit_hierarchy(
     denominator: str | None = None,
     observed_lower: str | None = None,
     observed_upper: str | None = None,
+    counted_from: str | None = None,
     estimate: str | None = None,
     standard_error: str | None = None,
     estimate_scale: names.EstimateScale | None = None,
@@ -60,7 +61,12 @@ def fit_hierarchy(
     denominator : str, optional
         Column of people at risk; makes the family binomial.
     observed_lower, observed_upper : str, optional
-        Columns of bounds, for suppressed counts (by default the columns of these names where there are any).
+        Columns of bounds, for suppressed counts (by default the columns of these names where there are any). An upper
+        bound may be infinite.
+    counted_from : str, optional
+        Column of the smallest count that would be in the data, where smaller ones are withheld together with the row
+        (by default the column of this name where there is one); blank or 0 for rows that are there in any case. The
+        likelihood of such a count is that of y given y ≥ counted_from.
     estimate, standard_error : str, optional
         Columns of an estimate (log ratio, mean, …) and its standard error; makes the family normal.
     estimate_scale : {"log ratio", "difference"}, optional
@@ -155,6 +161,7 @@ def fit_hierarchy(
         estimate,
         standard_error,
         period,
+        counted_from,
     )
     source = open_source(data)
 

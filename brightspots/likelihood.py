@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import expit, gammaln
 
 from brightspots.cells import Cells, FloatArray, IntArray
+from brightspots.tails import NEGLIGIBLE, tail
 from brightspots.vocabulary import Family
 
 
@@ -39,6 +41,9 @@ class Outcomes:
         Denominator (binomial) or standard error (normal); not used for `poisson`.
     censored : int array
         Positions of the leaves whose count is an interval.
+    counted_from : (N,), optional
+        Smallest count that the data would show of each leaf (0: any): its likelihood is that of a count given that it
+        is at least so large.
     """
 
     family: Family
@@ -46,12 +51,15 @@ class Outcomes:
     upper: FloatArray
     size: FloatArray
     censored: IntArray
+    counted_from: FloatArray | None = None
 
     @classmethod
     def of(cls, cells: Cells, leaves: slice | IntArray = slice(None)) -> Outcomes:
         """Outcomes of some leaves of `cells`."""
         lower, upper = cells.lower[leaves], cells.upper[leaves]
-        return cls(cells.family, lower, upper, cells.size[leaves], np.flatnonzero(lower != upper))
+        counted_from = None if cells.counted_from is None else cells.counted_from[leaves]
+        censored = np.flatnonzero(lower != upper)
+        return cls(cells.family, lower, upper, cells.size[leaves], censored, counted_from)
 
     def take(self, leaves: IntArray) -> Outcomes:
         """Outcomes of some of the leaves."""
@@ -92,19 +100,55 @@ class Outcomes:
         slope = count - mean
         curvature = -variance
         if len(self.censored):
-            at = self.censored
-            log_sum, inside_mean, inside_variance = self._interval_moments(predictor[at], mean[at])
+            self._set_intervals(predictor, mean, variance, potential, (value, slope, curvature))
+        if self.counted_from is not None:
+            at = np.flatnonzero(self.counted_from > 0)
+            shown = tail(self.counted_from[at], self._people(at), predictor[at], mean[at], variance[at])
+            value[at] -= shown.log_probability
+            slope[at] -= shown.excess
+            curvature[at] -= shown.variance - variance[at]
+        return Derivatives(value, slope, curvature)
+
+    def _people(self, at: IntArray) -> FloatArray | None:
+        return self.size[at] if self.family == "binomial" else None
+
+    def _set_intervals(
+        self,
+        predictor: FloatArray,
+        mean: FloatArray,
+        variance: FloatArray,
+        potential: FloatArray,
+        into: tuple[FloatArray, FloatArray, FloatArray],
+    ) -> None:
+        """Put the value, slope and curvature of intervals, with and without an upper end, in their places."""
+        value, slope, curvature = into
+        endless = self._endless()
+        at = self.censored[endless]
+        if len(at):
+            above = tail(self.lower[at], self._people(at), predictor[at], mean[at], variance[at])
+            value[at] = above.log_probability
+            slope[at] = above.excess
+            curvature[at] = above.variance - variance[at]
+        at = self.censored[~endless]
+        if len(at):
+            log_sum, inside_mean, inside_variance = self._interval_moments(at, predictor[at], mean[at])
             value[at] = log_sum - potential[at]
             slope[at] = inside_mean - mean[at]
             curvature[at] = inside_variance - variance[at]
-        return Derivatives(value, slope, curvature)
+
+    def _endless(self) -> npt.NDArray[np.bool_]:
+        """Which intervals have no upper end (or that of everybody), among the censored."""
+        upper = self.upper[self.censored]
+        return np.asarray(np.isinf(upper) | (self.family == "binomial") & (upper >= self.size[self.censored]))
 
     def guess(self) -> tuple[FloatArray, FloatArray]:
         """Predictor that a leaf alone would suggest, and the information behind it, (N,) each.
 
         A half is added to counts so that a zero has a logarithm; a starting point, never a result.
         """
-        middle = 0.5 * (self.lower + self.upper)
+        middle = 0.5 * (
+            self.lower + np.where(np.isinf(self.upper), np.maximum(self.lower, self.size), self.upper)
+        )
         if self.family == "normal":
             return middle, self.size**-2.0
         if self.family == "poisson":
@@ -113,7 +157,7 @@ class Outcomes:
         return np.log(probability) - np.log1p(-probability), self.size * probability * (1.0 - probability)
 
     def _interval_moments(
-        self, predictor: FloatArray, mean: FloatArray
+        self, at: IntArray, predictor: FloatArray, mean: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Log of Σ h(j)·exp(j·s) over each interval, and mean and variance of the count inside it.
 
@@ -121,9 +165,9 @@ class Outcomes:
         it cannot overflow whatever the interval and the predictor.
         """
         extra = (1,) * (predictor.ndim - 1)
-        low = self.lower[self.censored].reshape(-1, *extra)
-        high = self.upper[self.censored].reshape(-1, *extra)
-        size = self.size[self.censored].reshape(-1, *extra) if self.family == "binomial" else None
+        low = self.lower[at].reshape(-1, *extra)
+        high = self.upper[at].reshape(-1, *extra)
+        size = self.size[at].reshape(-1, *extra) if self.family == "binomial" else None
         odds = np.exp(np.clip(predictor, -_LARGEST_PREDICTOR, _LARGEST_PREDICTOR))
         start = np.clip(np.floor(mean), low, high)
         total, first, second = np.ones_like(odds), np.zeros_like(odds), np.zeros_like(odds)
@@ -136,7 +180,7 @@ class Outcomes:
                 pair = np.where(inside, upper_of_pair, 1.0)
                 ratio = odds / pair if size is None else odds * (size - pair + 1.0) / pair
                 term = np.where(inside, term * (ratio if direction > 0 else 1.0 / ratio), 0.0)
-                if not term.any():
+                if np.all(term <= NEGLIGIBLE * total):
                     break
                 total += term
                 first += direction * step * term

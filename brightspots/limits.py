@@ -31,6 +31,7 @@ from brightspots.errors import SettingsError
 from brightspots.funnel_units import (
     FunnelMethod,
     Sides,
+    Units,
     check_counts,
     check_finite,
     check_levels,
@@ -48,6 +49,8 @@ from brightspots.vocabulary import DENOMINATOR, ESTIMATE, EXPECTED, FAMILIES, OB
 Statistic = Literal["ratio", "proportion", "estimate"]
 
 WITHIN: Final = "within limits"
+# Of a unit whose count is suppressed: the interval that it lies in reaches over a limit.
+CANNOT_PLACE: Final = "cannot be placed"
 PRECISION: Final = "precision"
 # A ratio of e¹⁰ between units one standard deviation apart: beyond this a number is a mistake.
 MAXIMUM_SD: Final = 10.0
@@ -84,7 +87,9 @@ class FunnelLimits:
         ``ratio, lower_95, upper_95, lower_99.8, upper_99.8, zone`` (one pair a level; one column a level
         where one-sided), indexed like the data. `zone` names the widest limit that the unit lies strictly
         outside: ``"within limits"``, ``"above 95%"``, ``"above 99.8%"``, ``"below 95%"``, ``"below 99.8%"``.
-        `ratio` and `zone` are absent where limits were asked for without observations.
+        `ratio` and `zone` are absent where limits were asked for without observations. Where counts are suppressed,
+        `ratio` is missing for them, `ratio_lower` and `ratio_upper` bound it, and the zone is ``"cannot be placed"``
+        unless both bounds lie in the same one.
     size : float array (n,)
         Position of each unit along the funnel.
     phi : float
@@ -145,6 +150,13 @@ class FunnelLimits:
         estimated = f"φ = {self.phi:.2f}" + ("" if self.method == "phs" else f", τ² = {self.tau2:.3g}")
         return f"{words}: {estimated} from {self.kept:,} of {len(self.size):,} units"
 
+    @property
+    def suppressed(self) -> npt.NDArray[np.bool_]:
+        """Which units have a suppressed count, (n,)."""
+        if "ratio" not in self.table:
+            return np.zeros(len(self.size), dtype=bool)
+        return np.isnan(self.table["ratio"].to_numpy(dtype=np.float64))
+
     def __repr__(self) -> str:
         parts = [
             f"{len(self.size):,} units",
@@ -154,7 +166,9 @@ class FunnelLimits:
         if "zone" in self.table:
             counts = self.table["zone"].value_counts()
             zones = zone_names(self.levels, self.sides)
-            parts.append(", ".join(f"{counts[zone]:,} {zone}" for zone in zones if zone in counts))
+            parts.append(
+                ", ".join(f"{counts[zone]:,} {zone}" for zone in (*zones, CANNOT_PLACE) if zone in counts)
+            )
         return f"FunnelLimits({'; '.join(parts)})"
 
 
@@ -169,6 +183,8 @@ def funnel_limits(
     target: float | None = None,
     trim: float | None = None,
     tau2: float | None = None,
+    observed_lower: Any = None,
+    observed_upper: Any = None,
 ) -> FunnelLimits:
     """Funnel limits of standardised ratios or proportions.
 
@@ -202,6 +218,9 @@ def funnel_limits(
         Share trimmed or winsorised at each end (`shmi`, `cqc`, `proportion`), in [0, 0.5).
     tau2 : float, optional
         A known τ² instead of the estimate (`shmi`, `cqc`, `proportion`): a published one, or 0 for none.
+    observed_lower, observed_upper : array-like (n,), optional
+        Bounds of the counts that are missing in `observed` because they are suppressed. Such a unit is drawn as a bar
+        and has a zone only where its whole interval lies in one; φ, τ² and a target are estimated without it.
 
     Returns
     -------
@@ -240,11 +259,13 @@ def funnel_limits(
     check_options(method, trim, tau2)
     size_name = choose_size(method, expected is not None, denominator is not None)
     sizes_given = expected if size_name == EXPECTED else denominator
-    index, counts, size = read_units(observed, sizes_given, OBSERVED, size_name)
-    check_counts(index, counts, size, size_name)
-    target = check_target(target, counts, size, size_name)
+    units = read_units(observed, sizes_given, OBSERVED, size_name, (observed_lower, observed_upper))
+    check_counts(units, size_name)
+    known, size = units.known, units.size
+    counted = units.lower[known], size[known]
+    target = check_target(target, *counted, size_name)
 
-    dispersion = method_dispersion(method, counts, size, target, 0.1 if trim is None else float(trim), tau2)
+    dispersion = method_dispersion(method, *counted, target, 0.1 if trim is None else float(trim), tau2)
     boundary = method_boundary(method, size_name, target, dispersion)
     return FunnelLimits(
         method=method,
@@ -253,7 +274,7 @@ def funnel_limits(
         target=target,
         levels=levels,
         sides=sides,
-        table=_table(counts / size, partial(boundary, size), levels, sides, index),
+        table=_table(units, size, partial(boundary, size), levels, sides),
         size=size,
         phi=dispersion.phi,
         tau2=dispersion.tau2,
@@ -272,6 +293,8 @@ def hierarchical_limits(
     offset: Any = None,
     levels: Iterable[float] = (0.95, 0.998),
     sides: Sides = "two",
+    observed_lower: Any = None,
+    observed_upper: Any = None,
 ) -> FunnelLimits:
     """Limits that a fitted hierarchy predicts: chance, and the variation it finds between units.
 
@@ -293,7 +316,7 @@ def hierarchical_limits(
         Binomial only. A number (default 0) gives a funnel of proportions O/n; an array, logit(E/n) of each
         unit, gives one of ratios O/E along E. Each unit then has the limits of its own n and E, while curves
         are drawn at the overall rate ΣE/Σn.
-    levels, sides
+    levels, sides, observed_lower, observed_upper
         As in `funnel_limits`.
 
     Returns
@@ -321,11 +344,12 @@ def hierarchical_limits(
 
     given_name = {"poisson": EXPECTED, "binomial": DENOMINATOR, "normal": STANDARD_ERROR}[family]
     value_name = ESTIMATE if family == "normal" else OBSERVED
-    index, values, given = read_units(observed, size, value_name, given_name)
+    units = read_units(observed, size, value_name, given_name, (observed_lower, observed_upper))
+    given = units.size
     if family != "normal":
-        check_counts(index, values, given, given_name)
+        check_counts(units, given_name)
     else:
-        check_positive(index, given, given_name)
+        check_positive(units.index, given, given_name)
 
     size_axis, position, scale = given_name, given, given
     boundary: Boundary
@@ -345,7 +369,7 @@ def hierarchical_limits(
         boundary = partial(binomial_boundary, location=location, sd=sd)
         own = partial(boundary, given)
     else:
-        offsets = read_offsets(offset, index)
+        offsets = read_offsets(offset, units.index)
         statistic, size_axis = "ratio", EXPECTED
         position = scale = given * special.expit(offsets)
         rate = float(scale.sum() / given.sum())
@@ -359,7 +383,7 @@ def hierarchical_limits(
         target=target,
         levels=levels,
         sides=sides,
-        table=_table(None if observed is None else values / scale, own, levels, sides, index),
+        table=_table(units, None if observed is None else scale, own, levels, sides),
         size=position,
         phi=math.nan,
         tau2=sd**2,
@@ -399,16 +423,23 @@ def _limit_columns(
 
 
 def _table(
-    ratio: FloatArray | None,
+    units: Units,
+    scale: FloatArray | None,
     limit: Callable[[float, bool], FloatArray],
     levels: tuple[float, ...],
     sides: Sides,
-    index: pd.Index[Any],
 ) -> pd.DataFrame:
+    """Limits and, with a `scale` by which values become ratios, ratios and zones."""
     columns: dict[str, Any] = _limit_columns(limit, levels, sides)
-    if ratio is not None:
-        columns = {"ratio": ratio, **columns, "zone": _zones(ratio, columns, levels)}
-    return pd.DataFrame(columns, index=index)
+    if scale is not None:
+        low, high = units.lower / scale, units.upper / scale
+        zone, other = (_zones(ratio, columns, levels) for ratio in (low, high))
+        zone[zone != other] = CANNOT_PLACE
+        ratio = {"ratio": np.where(units.known, low, np.nan)}
+        if not units.known.all():
+            ratio |= {"ratio_lower": low, "ratio_upper": high}
+        columns = {**ratio, **columns, "zone": zone}
+    return pd.DataFrame(columns, index=units.index)
 
 
 def _zones(

@@ -33,21 +33,24 @@ class FunnelUnits:
     Parameters
     ----------
     labels : array (n,)
-    observed : (n,)
-        Events, or estimates less their national level.
+    lower, upper : (n,)
+        Events, as an interval where a count is suppressed; estimates less their national level.
     size : (n,)
         Events expected at the national level of each department (poisson), people (binomial), standard error (normal).
     expected : (n,)
         Events expected at the national level of each department.
-    left_out : int
-        Units not drawn because a count is suppressed.
     """
 
     labels: LabelArray
-    observed: FloatArray
+    lower: FloatArray
+    upper: FloatArray
     size: FloatArray
     expected: FloatArray
-    left_out: int
+
+    @property
+    def suppressed(self) -> int:
+        """How many units have a suppressed count."""
+        return int(np.sum(self.lower != self.upper))
 
 
 def gather_units(cells: Cells, shared: SharedDraws, group: IntArray, labels: LabelArray) -> FunnelUnits:
@@ -72,17 +75,21 @@ def gather_units(cells: Cells, shared: SharedDraws, group: IntArray, labels: Lab
         precision = total(cells.size**-2.0)
         gap = total(cells.size**-2.0 * (cells.lower - national)) / precision
         error = precision**-0.5
-        return FunnelUnits(labels, gap, error, error, 0)
+        return FunnelUnits(labels, gap, gap, error, error)
     if cells.family == "poisson":
         expected = total(np.exp(national))
         size = expected
     else:
         expected = total(cells.size * special.expit(national))
         size = total(cells.size)
-    known = total(cells.censored.astype(np.float64)) == 0
-    return FunnelUnits(
-        labels[known], total(cells.lower)[known], size[known], expected[known], int((~known).sum())
-    )
+    return FunnelUnits(labels, total(cells.lower), total(cells.upper), size, expected)
+
+
+def only_known(units: FunnelUnits) -> FunnelUnits:
+    """Those whose counts are not suppressed."""
+    known = units.lower == units.upper
+    columns = (units.labels, units.lower, units.upper, units.size, units.expected)
+    return FunnelUnits(*(column[known] for column in columns))
 
 
 def unit_limits(
@@ -97,20 +104,23 @@ def unit_limits(
     """Limits of the units: the fitted hierarchy's predictive ones, or those of chance alone."""
     if kind not in ("hierarchical", "exact"):
         raise SettingsError(f"limits must be 'hierarchical' or 'exact'; received {kind!r}")
-    observed = pd.Series(units.observed, index=units.labels)
+    observed = pd.Series(np.where(units.lower == units.upper, units.lower, np.nan), index=units.labels)
+    lower, upper = (units.lower, units.upper) if units.suppressed else (None, None)
     if kind == "exact" and family == "poisson":
         return funnel_limits(
-            observed, units.expected, method="spiegelhalter", levels=levels, target=float(np.exp(centre))
-        )
+            observed, units.expected, method="spiegelhalter", levels=levels, target=float(np.exp(centre)),
+            observed_lower=lower, observed_upper=upper,
+        )  # fmt: skip
     offset = special.logit(units.expected / units.size) if family == "binomial" else None
     spread = sd if kind == "hierarchical" else 0.0
     return hierarchical_limits(
-        units.size, spread, centre, observed=observed, family=family, offset=offset, levels=levels
-    )
+        units.size, spread, centre, observed=observed, family=family, offset=offset, levels=levels,
+        observed_lower=lower, observed_upper=upper,
+    )  # fmt: skip
 
 
-def trust_limits(fit: HierarchyFit, kind: FunnelKind, levels: Sequence[float]) -> tuple[FunnelLimits, int]:
-    """Limits of all trusts about the national level, and how many trusts cannot be drawn.
+def trust_limits(fit: HierarchyFit, kind: FunnelKind, levels: Sequence[float]) -> FunnelLimits:
+    """Limits of all trusts about the national level.
 
     A trust's total varies by its own effect and by what its departments' effects leave over in the average, so that the
     variance on the log scale is σ_u² + σ_v²·Σω², Σω² being that of a trust in the middle.
@@ -123,13 +133,13 @@ def trust_limits(fit: HierarchyFit, kind: FunnelKind, levels: Sequence[float]) -
         left_over = float(np.median(np.bincount(cells.cell_trust, weight**2)))
         variance += float(np.mean(shared.sd_department**2)) * left_over
     sd = float(np.sqrt(variance))
-    return unit_limits(units, cells.family, sd=sd, centre=0.0, kind=kind, levels=levels), units.left_out
+    return unit_limits(units, cells.family, sd=sd, centre=0.0, kind=kind, levels=levels)
 
 
 def department_limits(
     fit: HierarchyFit, trust: object, kind: FunnelKind, levels: Sequence[float]
-) -> tuple[FunnelLimits, int]:
-    """Limits of one trust's departments about the trust's own level, and how many cannot be drawn.
+) -> FunnelLimits:
+    """Limits of one trust's departments about the trust's own level.
 
     A department in several periods averages what passes: σ_w² is divided by their number (its median).
     """
@@ -145,10 +155,9 @@ def department_limits(
     if shared.sd_period is not None:
         periods = float(np.median(np.diff(cells.cell_leaves)[own]))
         variance += float(np.mean(shared.sd_period**2)) / periods
-    limits = unit_limits(
+    return unit_limits(
         units, cells.family, sd=float(np.sqrt(variance)), centre=centre, kind=kind, levels=levels
     )
-    return limits, units.left_out
 
 
 def _check_ratios(fit: HierarchyFit, what: str) -> None:
@@ -202,7 +211,6 @@ def funnel(
     ax: Axes | None,
 ) -> Axes:
     """See `HierarchyFit.plot_funnel`."""
-    from brightspots.figures.canvas import sentence
     from brightspots.figures.funnel import draw_funnel
 
     shared: dict[str, Any] = {
@@ -213,17 +221,15 @@ def funnel(
         "ax": ax,
     }
     if trust is None:
-        drawn, left_out = trust_limits(fit, limits, levels)
-        notes = sentence(_suppressed(left_out), caption)
-        return draw_funnel(drawn, title="Trusts against the national level", caption=notes, **shared)
+        drawn = trust_limits(fit, limits, levels)
+        return draw_funnel(drawn, title="Trusts against the national level", caption=caption, **shared)
     _check_ratios(fit, "plot_funnel(trust=…)")
-    drawn, left_out = department_limits(fit, trust, limits, levels)
-    notes = sentence(_suppressed(left_out), caption)
+    drawn = department_limits(fit, trust, limits, levels)
     return draw_funnel(
         drawn,
         title=f"Departments of {trust} against its own level",
         statuses=department_statuses(fit.find_spots(), trust, drawn),
-        caption=notes,
+        caption=caption,
         reference=(1.0 if drawn.statistic == "ratio" else 0.0, "national"),
         centre_name="own level",
         **shared,
@@ -249,19 +255,18 @@ def two_stage(
     axes: tuple[Axes, Axes] | None,
 ) -> tuple[Axes, Axes]:
     """See `HierarchyFit.plot_two_stage`."""
-    from brightspots.figures.canvas import sentence
     from brightspots.figures.funnel import draw_two_stage
 
     _check_ratios(fit, "plot_two_stage()")
-    national, trusts_out = trust_limits(fit, limits, levels)
-    own, departments_out = department_limits(fit, trust, limits, levels)
+    national = trust_limits(fit, limits, levels)
+    own = department_limits(fit, trust, limits, levels)
     return draw_two_stage(
         national,
         own,
         trust=trust,
         department_statuses=department_statuses(fit.find_spots(), trust, own),
         ylabel=_value_words(fit),
-        caption=sentence(_suppressed(trusts_out + departments_out), caption),
+        caption=caption,
         higher_is=fit.higher_is,
         axes=axes,
     )
@@ -326,7 +331,8 @@ def trend(
     leaves = np.flatnonzero(inside)
     group = np.full(cells.n_leaves, -1)
     group[leaves] = np.arange(len(leaves))
-    units = gather_units(cells, shared, group, cells.periods[cells.leaf_period[leaves]])
+    every = gather_units(cells, shared, group, cells.periods[cells.leaf_period[leaves]])
+    units = only_known(every)
     frame = pd.DataFrame({names.PERIOD: units.labels, **period_ratios(units, cells.family)})
     level = chosen.iloc[0]
     return draw_trend(
@@ -338,7 +344,7 @@ def trend(
         upper="upper",
         title=f"{department} at {trust}: each period and the lasting level",
         ylabel="Observed / expected at the national level",
-        caption=sentence(_suppressed(units.left_out), caption),
+        caption=sentence(_suppressed(every.suppressed), caption),
         ax=ax,
     )
 
@@ -348,7 +354,7 @@ def period_ratios(units: FunnelUnits, family: names.Family) -> dict[str, FloatAr
 
     Exact for counts (Garwood 1936 for Poisson, Clopper & Pearson 1934 for binomial); exp(z ± 1.96·s) for estimates.
     """
-    observed, size, tail = units.observed, units.size, 0.025
+    observed, size, tail = units.lower, units.size, 0.025
     if family == "normal":
         reach = stats.norm.isf(tail) * size
         return {

@@ -14,7 +14,7 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cells import Cells, IntArray
-from brightspots.columns import KeyColumn, Source, key_column
+from brightspots.columns import KeyColumn, Source, check_rows, key_column
 from brightspots.counts import ColumnNames, Counts, offset, pool, read_counts, take
 from brightspots.design import covariate_design
 from brightspots.errors import DataError, SettingsError
@@ -133,6 +133,7 @@ def read_table(
     first = np.unique(leaf_of_row[order], return_index=True)[1]
     leaf_rows = order[first]
     if columns.period is False and len(leaf_rows) < len(source):
+        _refuse_to_pool_truncated(source, columns, counts)
         counts = pool(counts, leaf_of_row, order, family)
         design.check_constant_within(leaf_of_row, source)
     else:
@@ -163,10 +164,21 @@ def read_table(
         covariates=design.names,
         covariate_scale=scale,
         row=leaf_rows.astype(np.int64),
+        counted_from=counts.counted_from,
     )
     _check_identifiable(cells, columns, priors)
     used = {value for value in vars(columns).values() if isinstance(value, str)}
     return Table(cells, _extras(source, used), leaf_cell[leaf_of_row].astype(np.int64))
+
+
+def _refuse_to_pool_truncated(source: Source, columns: ColumnNames, counts: Counts) -> None:
+    """A sum of counts, each of which is there only because it is not small, has no truncation of its own."""
+    if counts.counted_from is not None:
+        check_rows(
+            source, str(columns.counted_from), counts.counted_from > 0,
+            "rows with a smallest count cannot be added up", expected="no smallest count where periods are pooled",
+            action="fit the periods (period=…) instead of pooling them, or drop the column",
+        )  # fmt: skip
 
 
 def _resolve_names(source: Source, columns: ColumnNames, family: names.Family | None) -> ColumnNames:
@@ -188,13 +200,14 @@ def _resolve_names(source: Source, columns: ColumnNames, family: names.Family | 
     if resolved["estimate"] is None:
         adopt("observed_lower")
         adopt("observed_upper")
+        adopt("counted_from")
     if resolved["period"] is None:
         adopt("period")
     if resolved["period"] is True:
         raise SettingsError("period must be a column name, None, or False to pool periods; received True")
 
     if family == "normal" or resolved["estimate"] is not None:
-        for part in ("expected", "denominator", "observed_lower", "observed_upper"):
+        for part in ("expected", "denominator", "observed_lower", "observed_upper", "counted_from"):
             resolved[part] = None
         resolved["observed"] = None
         required = ["trust", "department", "estimate", "standard_error"]

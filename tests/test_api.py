@@ -11,9 +11,9 @@ import brightspots as bs
 SIGNATURES = {
     "fit_hierarchy": (
         "data, *, trust='trust', department='department', observed='observed', expected='expected', denominator=None, "
-        "observed_lower=None, observed_upper=None, estimate=None, standard_error=None, estimate_scale=None, "
-        "period=None, outcome=None, covariates=None, family=None, higher_is='worse', priors=None, method='auto', "
-        "sampler='auto', draws=None, seed=None, progress=None"
+        "observed_lower=None, observed_upper=None, counted_from=None, estimate=None, standard_error=None, "
+        "estimate_scale=None, period=None, outcome=None, covariates=None, family=None, higher_is='worse', priors=None, "
+        "method='auto', sampler='auto', draws=None, seed=None, progress=None"
     ),
     "SpotRule": (
         "margin=1.1, fdr=0.05, reference='organisation', in_line=0.8, min_reliability=0.0, min_expected=0.0, "

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brightspots import SettingsError
+from brightspots import MissingExtraError, SettingsError
 from brightspots.exports import atomic_path, neutralise, refuse_to_overwrite, to_json, write_table, write_text
 
 
@@ -73,3 +73,34 @@ def test_parquet_keeps_text_as_it_is(tmp_path):
 def test_json_has_no_numbers_that_parsers_refuse():
     content = {"a": math.inf, "b": [np.float64("nan"), np.int64(3)], "c": (True, None)}
     assert json.loads(to_json(content)) == {"a": None, "b": [None, 3], "c": [True, None]}
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+44", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", '=cmd|" /C calc"!A0']
+)
+def test_a_workbook_holds_no_formula(tmp_path, text):
+    openpyxl = pytest.importorskip("openpyxl")
+    write_table(pd.DataFrame({text: [text, "B"], "n": [-1.5, math.nan]}), tmp_path / "a.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
+    cells = [cell for row in sheet.iter_rows() for cell in row]
+    assert "f" not in {cell.data_type for cell in cells}
+    # XML turns a carriage return into a line feed.
+    assert sheet["A2"].value.replace("\r", "\n") == f"'{text}".replace("\r", "\n")
+    assert sheet["A1"].value.startswith("'")
+    assert (sheet["B2"].value, sheet["B3"].value) == (-1.5, None)
+
+
+def test_a_workbook_takes_text_with_control_characters(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    write_table(pd.DataFrame({"trust": ["A\x00B\x1f"]}), tmp_path / "a.xlsx")
+    assert openpyxl.load_workbook(tmp_path / "a.xlsx").active["A2"].value == "A\ufffdB\ufffd"
+
+
+def test_without_openpyxl_a_workbook_says_what_to_install(tmp_path, monkeypatch):
+    def absent(*arguments, **options):
+        raise ImportError
+
+    monkeypatch.setattr(pd.DataFrame, "to_excel", absent)
+    with pytest.raises(MissingExtraError, match=r"brightspots\[excel\]"):
+        write_table(pd.DataFrame({"a": [1]}), tmp_path / "a.xlsx")
+    assert list(tmp_path.iterdir()) == []

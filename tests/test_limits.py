@@ -534,3 +534,85 @@ def test_chi_squared_limits_are_shifted_down_beside_new_york(new_york: pd.DataFr
     # The χ² limits treat E as if it had been counted: too wide above, too narrow below, by the exact tails.
     assert missed["tail_above"].between(0.004, 0.025).all()
     assert extra["tail_below"].between(0.025, 0.104).all()
+
+
+SUPPRESSED = pd.DataFrame(
+    {
+        "observed": [100.0, 150.0, np.nan, np.nan, np.nan, 225.0, 80.0, 120.0],
+        "low": [0, 0, 1, 2, 30, 0, 0, 0],
+        "high": [0, 0, 7, 7, 40, 0, 0, 0],
+        "expected": [108.0, 112.0, 60.0, 4.0, 5.0, 220.0, 95.0, 100.0],
+    },
+    index=list("abcdefgh"),
+)
+
+
+def limits_of_suppressed(method: str = "poisson"):
+    return funnel_limits(
+        SUPPRESSED["observed"], SUPPRESSED["expected"], method=method,
+        observed_lower=SUPPRESSED["low"], observed_upper=SUPPRESSED["high"],
+    )  # fmt: skip
+
+
+def test_a_suppressed_unit_has_a_zone_only_where_its_whole_interval_lies_in_one():
+    limits = limits_of_suppressed()
+    assert limits.table.loc[list("cde"), "zone"].tolist() == ["below 99.8%", "within limits", "above 99.8%"]
+    assert limits.table.loc[list("cde"), "ratio"].isna().all()
+    np.testing.assert_allclose(limits.table["ratio_lower"].loc[list("cde")], [1 / 60, 2 / 4, 6])
+    np.testing.assert_allclose(limits.table["ratio_upper"].loc[list("ab")], [100 / 108, 150 / 112])
+    # Widened until it reaches over a limit, it cannot be placed.
+    wider = funnel_limits(
+        [np.nan, 30], [10, 30], method="poisson", observed_lower=[1, 0], observed_upper=[10, 0]
+    )
+    assert wider.table["zone"].tolist() == ["cannot be placed", "within limits"]
+    assert "1 cannot be placed" in repr(wider)
+
+
+@pytest.mark.parametrize("method", ["shmi", "cqc", "phs"])
+def test_dispersion_is_estimated_without_suppressed_units(method):
+    known = SUPPRESSED.dropna()
+    alone = funnel_limits(known["observed"], known["expected"], method=method)
+    together = limits_of_suppressed(method)
+    assert (together.phi, together.tau2) == (alone.phi, alone.tau2)
+    pd.testing.assert_frame_equal(
+        together.table.loc[known.index, alone.table.columns], alone.table, check_like=True
+    )
+
+
+def test_without_suppressed_counts_bounds_change_nothing():
+    known = SUPPRESSED.dropna()
+    plain = funnel_limits(known["observed"], known["expected"])
+    bounded = funnel_limits(
+        known["observed"], known["expected"], observed_lower=known["low"], observed_upper=known["high"]
+    )
+    pd.testing.assert_frame_equal(plain.table, bounded.table)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "message"),
+    [
+        ([np.nan, 1], [7, 7], "column 'observed_lower': the count is missing and has no bound; row 0"),
+        ([8, 1], [7, 7], "a lower bound above the upper one; row 0"),
+        ([-1, 1], [7, 7], "negative counts; row 0"),
+        ([1.5, 1], [7, 7], "fractional counts; row 0"),
+    ],
+)
+def test_bounds_are_checked(low, high, message):
+    with pytest.raises(DataError, match=message):
+        funnel_limits([np.nan, 3], [5, 5], method="poisson", observed_lower=low, observed_upper=high)
+
+
+def test_bounds_come_together():
+    with pytest.raises(SettingsError, match="observed_lower and observed_upper must be given together"):
+        funnel_limits([1, 3], [5, 5], method="poisson", observed_lower=[1, 1])
+
+
+def test_a_suppressed_count_may_not_exceed_its_patients():
+    with pytest.raises(DataError, match="more events than patients"):
+        funnel_limits(
+            [np.nan, 3],
+            denominator=[5, 50],
+            method="proportion",
+            observed_lower=[1, 0],
+            observed_upper=[7, 0],
+        )

@@ -47,8 +47,8 @@ def test_a_funnel_is_drawn_for_every_family(any_fit, trust, limits):
 
 
 def test_trusts_are_centred_on_the_nation_and_departments_on_their_trust(any_fit):
-    national, _ = plots.trust_limits(any_fit, "hierarchical", (0.95,))
-    own, _ = plots.department_limits(any_fit, "T003", "hierarchical", (0.95,))
+    national = plots.trust_limits(any_fit, "hierarchical", (0.95,))
+    own = plots.department_limits(any_fit, "T003", "hierarchical", (0.95,))
     level = plots.trust_level(any_fit)[3]
     if any_fit.table.cells.family == "normal":
         assert (national.target, own.target) == (0.0, pytest.approx(level))
@@ -61,7 +61,7 @@ def test_observed_over_national_expected(fit):
     cells = fit.table.cells
     units = plots.gather_units(cells, fit.effects.shared, cells.leaf_trust, cells.trusts)
     np.testing.assert_allclose(
-        units.observed, simulate_frame(15, 6, sd_department=0.3).groupby("trust")["observed"].sum()
+        units.lower, simulate_frame(15, 6, sd_department=0.3).groupby("trust")["observed"].sum()
     )
     by_hand = np.exp(
         fit.effects.shared.intercept.mean()
@@ -71,38 +71,77 @@ def test_observed_over_national_expected(fit):
 
 
 def test_hierarchical_limits_are_wider_than_chance_alone(fit):
-    wide, _ = plots.trust_limits(fit, "hierarchical", (0.95,))
-    narrow, _ = plots.trust_limits(fit, "exact", (0.95,))
+    wide = plots.trust_limits(fit, "hierarchical", (0.95,))
+    narrow = plots.trust_limits(fit, "exact", (0.95,))
     assert np.all(wide.table["upper_95"] > narrow.table["upper_95"])
     assert np.all(wide.table["lower_95"] < narrow.table["lower_95"])
 
 
 def test_the_departments_drawn_carry_the_statuses_listed(fit):
     spots = fit.find_spots()
-    limits, _ = plots.department_limits(fit, "T002", "hierarchical", (0.95,))
+    limits = plots.department_limits(fit, "T002", "hierarchical", (0.95,))
     drawn = dict(zip(limits.table.index, plots.department_statuses(spots, "T002", limits), strict=True))
     listed = spots.table[spots.table["trust"] == "T002"].set_index("department")["status"].to_dict()
     assert drawn == listed
 
 
-def test_suppressed_units_are_left_out_and_counted():
+@pytest.mark.parametrize("limits", ["hierarchical", "exact"])
+def test_suppressed_units_are_drawn_from_the_least_to_the_most_they_can_be(limits):
     frame = simulate_frame(8, 4).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
     frame.loc[5, "observed"] = np.nan
     fit = bs.fit_hierarchy(frame, seed=1)
-    limits, left_out = plots.department_limits(fit, "T001", "hierarchical", (0.95,))
-    assert (len(limits.table), left_out) == (3, 1)
-    ax = fit.plot_funnel("T001")
-    written = " ".join(text.get_text() for text in ax.figure.findobj(plt.Text))
-    assert "suppressed" in written.replace("\n", " ")
+    own = plots.department_limits(fit, "T001", limits, (0.95,))
+    assert own.suppressed.tolist() == [False, True, False, False]
+    national = fit.effects.shared.mean_leaf_predictor(fit.table.cells)[5]
+    ax = fit.plot_funnel("T001", limits=limits)
+    (bar,) = (artist for artist in ax.collections if artist.get_gid() == "suppressed units")
+    ((bottom, top),) = bar.get_segments()
+    np.testing.assert_allclose([bottom[0], top[0]], np.exp(national))
+    np.testing.assert_allclose([bottom[1], top[1]], np.array([1, 7]) / np.exp(national))
+    drawn = sum(len(line.get_xdata()) for line in ax.lines if line.get_gid() == "units")
+    assert drawn == 3
+    written = " ".join(text.get_text() for text in ax.figure.findobj(plt.Text)).replace("\n", " ")
+    assert "1 unit has a suppressed count and is drawn as a bar" in written
+    assert "Suppressed counts, drawn as bars from the least to the most they can be: D01" in bs.describe(ax)
+
+
+def test_a_trust_with_a_suppressed_department_is_a_bar_of_its_total():
+    frame = simulate_frame(8, 4).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
+    frame.loc[5, "observed"] = np.nan
+    limits = plots.trust_limits(bs.fit_hierarchy(frame, seed=1), "hierarchical", (0.95,))
+    others = frame.loc[[4, 6, 7], "observed"].sum()
+    row = limits.table.loc["T001"]
+    size = limits.size[1]
+    np.testing.assert_allclose(
+        [row["ratio_lower"] * size, row["ratio_upper"] * size], [others + 1, others + 7]
+    )
+
+
+def test_a_funnel_in_which_every_count_is_suppressed_is_drawn():
+    frame = simulate_frame(8, 4).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
+    frame.loc[4:7, "observed"] = np.nan
+    ax = bs.fit_hierarchy(frame, seed=1).plot_funnel("T001")
+    assert "4 units have suppressed counts" in bs.describe(ax) or ax.collections
+
+
+def test_periods_that_are_suppressed_are_not_drawn_in_a_trend():
+    years = pd.concat([simulate_frame(6, 4, seed=year).assign(period=year) for year in (2021, 2022, 2023)])
+    years = (
+        years.reset_index(drop=True).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
+    )
+    years.loc[0, "observed"] = np.nan
+    ax = bs.fit_hierarchy(years, seed=1).plot_trend("T000", "D00")
+    written = " ".join(text.get_text() for text in ax.figure.findobj(plt.Text)).replace("\n", " ")
+    assert "1 with suppressed counts is not drawn" in written
 
 
 def test_periods_have_exact_intervals_of_chance():
     units = plots.FunnelUnits(
         np.arange(3),
         np.array([0.0, 15.0, 40.0]),
+        np.array([0.0, 15.0, 40.0]),
         np.array([50.0, 50.0, 40.0]),
         np.array([10.0, 10.0, 10.0]),
-        0,
     )
     poisson = plots.period_ratios(units, "poisson")
     published = (

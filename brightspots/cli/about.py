@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,8 +18,12 @@ from brightspots.errors import SettingsError
 def readers(
     output: OutputOptions,
     name: Annotated[str | None, typer.Argument(help="Reader, as listed without arguments.")] = None,
-    path: Annotated[Path | None, typer.Argument(help="Published file.")] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Table to write: .csv or .parquet.")] = None,
+    path: Annotated[
+        str | None, typer.Argument(help="Published file: a path, archive.zip/member.csv or a URL.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Table to write: .csv, .xlsx or .parquet.")
+    ] = None,
 ) -> None:
     """List the readers of published files, or turn such a file into a table that 'fit' takes."""
     known = _readers()
@@ -38,15 +43,16 @@ def readers(
         )
     from brightspots import exports
     from brightspots.manifest import InputFile, file_digest, make_manifest
+    from brightspots.readers.opening import read_stored
 
-    if out.suffix not in (".csv", ".parquet"):
-        raise SettingsError(f"tables are written as .csv or .parquet; received {str(out)!r}")
+    if out.suffix not in (".csv", ".xlsx", ".parquet"):
+        raise SettingsError(f"tables are written as .csv, .xlsx or .parquet; received {str(out)!r}")
     beside = out.with_suffix(".json")
     exports.refuse_to_overwrite([out, beside], force=output.force)
-    frame = known[name](path)
-    content = path.read_bytes()
+    content = read_stored(path)  # read once: what is digested is what is read
+    frame = known[name](io.BytesIO(content))
     manifest = make_manifest(
-        input_file=InputFile(path.name, len(content), len(frame), file_digest(content)),
+        input_file=InputFile(Path(path).name, len(content), len(frame), file_digest(content)),
         arguments={"reader": name},
     )
     notes = list(frame.attrs.get("notes", ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,13 +10,15 @@ import typer
 
 from brightspots.cli import terminal
 from brightspots.cli.files import read_frame
-from brightspots.cli.options import OutputOptions, grouped
+from brightspots.cli.options import DisclosureOptions, OutputOptions, grouped
 from brightspots.errors import DataError, SettingsError
+from brightspots.vocabulary import OBSERVED_LOWER, OBSERVED_UPPER
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from brightspots.disclosure import Rules
     from brightspots.limits import FunnelLimits
     from brightspots.manifest import Manifest
 
@@ -28,6 +31,7 @@ _DOTS_PER_INCH = 200
 def funnel(
     table: Annotated[str, typer.Argument(help="One row a trust: CSV, Parquet or Excel; or a fit.nc.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Figure to write: .png, .svg or .pdf.")],
+    disclosure: DisclosureOptions,
     output: OutputOptions,
     method: Annotated[
         Literal["poisson", "spiegelhalter", "shmi", "cqc", "proportion", "phs"],
@@ -56,7 +60,7 @@ def funnel(
 ) -> None:
     """Draw a funnel plot with the limits of a published method, or of a saved fit."""
     from brightspots import exports
-    from brightspots.manifest import make_manifest
+    from brightspots.manifest import make_manifest, without_digests
 
     if out.suffix.lower() not in SUFFIXES:
         raise SettingsError(f"figures are written as {', '.join(SUFFIXES)}; received {str(out)!r}")
@@ -72,7 +76,7 @@ def funnel(
     if table.endswith(".nc"):
         if limits_table is not None:
             raise SettingsError("--table writes the limits of a table of trusts, not of a fit")
-        _draw_fit(table, out, trust, chosen, highlight, output, arguments)
+        _draw_fit(table, out, trust, chosen, highlight, disclosure, output, arguments | asdict(disclosure))
         return
     if trust is not None:
         raise SettingsError(
@@ -81,8 +85,13 @@ def funnel(
     frame, read = read_frame(table, (trust_column,), sheet)
     size = denominator or expected or "expected"
     frame = _units(frame, trust_column, observed, size, sum_rows=sum_rows)
+    rules = disclosure.rules
+    if rules is not None:
+        frame = _suppressed(frame, trust_column, observed, size, rules, proportion=denominator is not None)
     limits = _limits(frame, observed, size, method, chosen, proportion=denominator is not None)
-    manifest = make_manifest(input_file=read, arguments=arguments)
+    manifest = make_manifest(input_file=read, arguments=arguments | asdict(disclosure))
+    if rules is not None:
+        manifest = without_digests(manifest)
 
     from brightspots.figures.funnel import plot_funnel
 
@@ -131,7 +140,7 @@ def save_figure(axes: Axes, path: Path, manifest: Manifest) -> None:
 
 def _draw_fit(
     path: str, out: Path, trust: str | None, levels: tuple[float, ...], highlight: list[str] | None,
-    output: OutputOptions, arguments: dict[str, Any],
+    disclosure: DisclosureOptions, output: OutputOptions, arguments: dict[str, Any],
 ) -> None:  # fmt: skip
     """The hierarchical funnel of a saved fit."""
     from brightspots.manifest import make_manifest
@@ -140,6 +149,10 @@ def _draw_fit(
     if not Path(path).is_file():
         raise DataError(f"there is no file {path!r}")
     fitted = load_fit(path)
+    if disclosure.rules is not None:
+        from brightspots.release import suppressed_fit
+
+        fitted = suppressed_fit(fitted, disclosure.rules)[0]
     manifest = make_manifest(fitted, arguments=arguments)
     save_figure(fitted.plot_funnel(trust, levels=levels, highlight=highlight), out, manifest)
     said = f"limits of the fit, {fitted.table.cells.n_trusts:,} trusts"
@@ -166,7 +179,30 @@ def _units(frame: pd.DataFrame, trust: str, observed: str, size: str, *, sum_row
             "the same trust appears more than once", column=trust, rows=list(frame.index[repeated]),
             action="keep one period, or add up the rows of each trust with --sum (never overlapping periods)",
         )  # fmt: skip
-    return frame.groupby(trust, as_index=False)[[observed, size]].sum(min_count=1)
+    bounds = [name for name in (OBSERVED_LOWER, OBSERVED_UPPER) if name in frame]
+    # A total with a missing part is missing.
+    added = frame.groupby(trust, as_index=False)[[observed, size, *bounds]].sum(skipna=False)
+    if bounds:  # a total with a suppressed part is known by its bounds alone
+        exact = added[bounds[0]] == added[bounds[1]]
+        added[observed] = added[observed].where(added[observed].notna() | ~exact, added[bounds[0]])
+    return added
+
+
+def _suppressed(
+    frame: pd.DataFrame, trust: str, observed: str, size: str, rules: Rules, *, proportion: bool
+) -> pd.DataFrame:
+    """The trusts as they may be shown; without those whose number of patients is withheld."""
+    from brightspots.disclosure import suppress
+
+    sizes = {"denominator": size} if proportion else {"expected": size}
+    bare = frame[[name for name in (trust, observed, size, OBSERVED_LOWER, OBSERVED_UPPER) if name in frame]]
+    shown = suppress(
+        bare, below=rules.below, round_to=rules.round_to, zeros=rules.zeros, totals=rules.totals, trust=trust,
+        observed=observed, **sizes,
+    )  # fmt: skip
+    for note in shown.attrs["notes"]:
+        terminal.complain(note)
+    return shown[shown[size].notna() & (shown[size] > 0)]
 
 
 def _limits(
@@ -174,9 +210,11 @@ def _limits(
 ) -> FunnelLimits:
     from brightspots.limits import funnel_limits
 
-    if proportion:
-        return funnel_limits(frame[observed], denominator=frame[size], method=method, levels=levels)
-    return funnel_limits(frame[observed], frame[size], method=method, levels=levels)
+    lower, upper = (frame.get(name) for name in (OBSERVED_LOWER, OBSERVED_UPPER))
+    sizes: dict[str, Any] = {"denominator": frame[size]} if proportion else {"expected": frame[size]}
+    return funnel_limits(
+        frame[observed], method=method, levels=levels, observed_lower=lower, observed_upper=upper, **sizes
+    )
 
 
 def _levels(text: str) -> tuple[float, ...]:

@@ -12,7 +12,14 @@ import typer
 
 from brightspots.cli import terminal
 from brightspots.cli.files import read_frame
-from brightspots.cli.options import ModelOptions, OutputOptions, RuleOptions, TableOptions, grouped
+from brightspots.cli.options import (
+    DisclosureOptions,
+    ModelOptions,
+    OutputOptions,
+    RuleOptions,
+    TableOptions,
+    grouped,
+)
 from brightspots.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -34,9 +41,10 @@ def fit(
     table: TableOptions,
     model: ModelOptions,
     rule: RuleOptions,
+    disclosure: DisclosureOptions,
     output: OutputOptions,
     format_: Annotated[
-        Literal["csv", "parquet"], typer.Option("--format", help="Of departments and spots.")
+        Literal["csv", "xlsx", "parquet"], typer.Option("--format", help="Of departments and spots.")
     ] = "csv",
 ) -> None:
     """Fit a table of outcomes and write departments, partition, trusts, spots and the fit itself."""
@@ -53,9 +61,9 @@ def fit(
     exports.check_out_folder(out)
     exports.refuse_to_overwrite(paths.values(), force=output.force)
     fitted, source = _fit(cells, table, model, rule, json=output.json)
-    spots = find_spots(fitted, rule)
-    manifest = _manifest(fitted, source, table, model, rule)
-    summary = summarise(fitted, spots, manifest, paths)
+    fitted, spots, notes = _published(fitted, rule, disclosure)
+    manifest = _manifest(fitted, source, table, model, rule, disclosure)
+    summary = summarise(fitted, spots, manifest, paths) | ({"disclosure": list(notes)} if notes else {})
 
     out.mkdir(parents=True, exist_ok=True)
     exports.write_table(fitted.departments(margin=rule.margin), paths["departments"])
@@ -81,6 +89,7 @@ def report(
     table: TableOptions,
     model: ModelOptions,
     rule: RuleOptions,
+    disclosure: DisclosureOptions,
     output: OutputOptions,
     trust: Annotated[str | None, typer.Option(help="Write about one trust instead of the nation.")] = None,
     each_trust: Annotated[
@@ -118,9 +127,10 @@ def report(
         fitted, read = _load(source, table, model)
     else:
         fitted, read = _fit(source, table, model, rule, json=output.json)
-    spots = find_spots(fitted, rule)
+    fitted, spots, said = _published(fitted, rule, disclosure)
+    note = [*(note or ()), *said]
     subject = Subject.of(fitted, spots, events)
-    manifest = _manifest(fitted, read, table, model, rule)
+    manifest = _manifest(fitted, read, table, model, rule, disclosure)
     wanted: dict[str | None, Path] = {trust: out}
     if each_trust:
         labels = [str(label) for label in fitted.table.cells.trusts]
@@ -245,6 +255,7 @@ def _fit(
         denominator=table.denominator,
         observed_lower=table.observed_lower,
         observed_upper=table.observed_upper,
+        counted_from=table.counted_from,
         estimate=table.estimate,
         standard_error=table.standard_error,
         period=False if table.pool_periods else table.period,
@@ -287,12 +298,32 @@ def _single(fitted: Any) -> HierarchyFit:
     return fitted
 
 
-def _manifest(
-    fitted: HierarchyFit, read: InputFile, table: TableOptions, model: ModelOptions, rule: RuleOptions
-) -> Manifest:
-    from brightspots.manifest import make_manifest
+def _published(
+    fitted: HierarchyFit, rule: RuleOptions, disclosure: DisclosureOptions
+) -> tuple[HierarchyFit, Spots, tuple[str, ...]]:
+    """The fit and spots that may be shown: where counts are suppressed, those of a fit to what is left of them."""
+    spots = find_spots(fitted, rule)
+    rules = disclosure.rules
+    if rules is None:
+        return fitted, spots, ()
+    from brightspots.report.pack import publishable
 
-    return make_manifest(fitted, input_file=read, arguments=asdict(table) | asdict(model) | asdict(rule))
+    return publishable(fitted, spots, rules)
+
+
+def _manifest(
+    fitted: HierarchyFit,
+    read: InputFile,
+    table: TableOptions,
+    model: ModelOptions,
+    rule: RuleOptions,
+    disclosure: DisclosureOptions,
+) -> Manifest:
+    from brightspots.manifest import make_manifest, without_digests
+
+    arguments = asdict(table) | asdict(model) | asdict(rule) | asdict(disclosure)
+    manifest = make_manifest(fitted, input_file=read, arguments=arguments)
+    return manifest if disclosure.rules is None else without_digests(manifest, fitted)
 
 
 def _finish(fitted: HierarchyFit, spots: Spots, summary: dict[str, Any], *, json: bool) -> None:

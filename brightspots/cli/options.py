@@ -6,13 +6,17 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
+
+if TYPE_CHECKING:
+    from brightspots.disclosure import Rules
 
 _COLUMNS = "Columns of the table"
 _MODEL = "Model"
 _RULE = "Bright and dark spots"
+_DISCLOSURE = "Disclosure control"
 _OUTPUT = "Output"
 
 
@@ -36,6 +40,13 @@ class TableOptions:
     ] = None
     observed_upper: Annotated[
         str | None, typer.Option(help="Most that a suppressed count can be.", rich_help_panel=_COLUMNS)
+    ] = None
+    counted_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Smallest count that would be in the table, where smaller ones are left out.",
+            rich_help_panel=_COLUMNS,
+        ),
     ] = None
     estimate: Annotated[
         str | None, typer.Option(help="Estimates in place of counts.", rich_help_panel=_COLUMNS)
@@ -123,6 +134,38 @@ class RuleOptions:
             rich_help_panel=_RULE,
         ),
     ] = False
+
+
+@dataclass(frozen=True)
+class DisclosureOptions:
+    """What may be shown of small counts."""
+
+    suppress_below: Annotated[
+        int | None,
+        typer.Option(
+            help="Withhold counts under this, and refit to what may be shown: 8 as the NHS, 11 as CMS.",
+            rich_help_panel=_DISCLOSURE,
+        ),
+    ] = None
+    round_to: Annotated[
+        int | None, typer.Option(help="Round counts to multiples of this.", rich_help_panel=_DISCLOSURE)
+    ] = None
+    withhold_zeros: Annotated[
+        bool,
+        typer.Option("--withhold-zeros", help="Withhold zeros as well.", rich_help_panel=_DISCLOSURE),
+    ] = False
+
+    @property
+    def rules(self) -> Rules | None:
+        """Rules of suppression; None where none was asked for."""
+        from brightspots.disclosure import Rules
+        from brightspots.errors import SettingsError
+
+        if self.suppress_below is None and self.withhold_zeros:
+            raise SettingsError("--withhold-zeros goes with --suppress-below")
+        if self.suppress_below is None and self.round_to is None:
+            return None
+        return Rules(self.suppress_below, self.round_to, "withheld" if self.withhold_zeros else "shown")
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ def surprise(posterior: Posterior) -> FloatArray:
     """Leave-one-out mid-p of every cell, (C,): P(y_rep > y) + ½P(y_rep = y), predicted from everything but the cell.
 
     With periods a cell is the total of its periods, all of them left out together. A suppressed count contributes its
-    expectation over the interval, which is ½P(y_rep ≥ lower) + ½P(y_rep > upper). Under the model it is
+    expectation over the interval, which is ½P(y_rep ≥ lower) + ½P(y_rep > upper); a count that is there only because it
+    is at least m is compared with replicates of at least m. Under the model it is
     uniform; near 0 the cell is higher, near 1 lower, than the rest of the data would have it.
 
     Parameters
@@ -218,7 +219,15 @@ def tail_probability(cells: Cells, own: slice, prediction: Prediction) -> FloatA
         return np.asarray(special.ndtr((prediction.location - seen) / spread))
     lower, upper = cells.cell_sum(cells.lower)[own], cells.cell_sum(cells.upper)[own]
     people = cells.cell_sum(cells.size)[own] if cells.family == "binomial" else None
-    return 0.5 * (at_least(lower, people, prediction) + at_least(upper + 1.0, people, prediction))
+    beyond = np.zeros_like(prediction.location)
+    bounded = np.flatnonzero(np.isfinite(upper))
+    if len(bounded):
+        some = Prediction(*(values[bounded] for values in vars(prediction).values()))
+        beyond[bounded] = at_least(upper[bounded] + 1.0, None if people is None else people[bounded], some)
+    middle = 0.5 * (at_least(lower, people, prediction) + beyond)
+    if cells.counted_from is None:
+        return middle
+    return middle / at_least(cells.cell_sum(cells.counted_from)[own], people, prediction)
 
 
 def at_least(count: FloatArray, people: FloatArray | None, prediction: Prediction) -> FloatArray:

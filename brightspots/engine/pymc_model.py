@@ -211,7 +211,7 @@ def _centred_levels(cells: Cells) -> dict[str, bool]:
     Information about one unit is what its leaves say, each blurred by the effects below it, at `TYPICAL_SD`.
     """
     variance = TYPICAL_SD**2
-    counted = (cells.lower + cells.upper) / 2.0
+    counted = (cells.lower + np.where(np.isinf(cells.upper), cells.lower, cells.upper)) / 2.0
     if cells.family == "poisson":
         leaf = cells.size * counted.sum() / cells.size.sum()
     elif cells.family == "binomial":
@@ -240,6 +240,8 @@ def _likelihood(cells: Cells, eta: Any) -> None:
         pm.Normal("estimate", eta, cells.size, observed=cells.lower)
         return
 
+    _truncation(cells, eta)
+
     def counts(leaves: Any) -> Any:
         if cells.family == "poisson":
             return pm.Poisson.dist(mu=pm.math.exp(eta[leaves]))
@@ -254,15 +256,45 @@ def _likelihood(cells: Cells, eta: Any) -> None:
         return
     if len(exact):
         pm.Potential("observed", pm.logp(counts(exact), cells.lower[exact].astype(np.int64)).sum())
-    _interval_likelihood(cells, counts)
+    _interval_likelihood(cells, counts, eta)
 
 
-def _interval_likelihood(cells: Cells, counts: Any) -> None:
+def _log_tail(cells: Cells, leaves: Any, least: Any, eta: Any) -> Any:
+    """Log P(Y ≥ least) of some leaves, least ≥ 1: the incomplete gamma or beta function, whose tails do not cancel."""
+    import pytensor.tensor as pt
+
+    k = least
+    if cells.family == "poisson":
+        tail = pt.gammainc(k, pt.exp(eta[leaves]))
+    else:
+        tail = pt.betainc(k, cells.size[leaves] - k + 1.0, pt.sigmoid(eta[leaves]))
+    return pt.log(tail)
+
+
+def _truncation(cells: Cells, eta: Any) -> None:
+    """Counts that are there only because they are not small: divide by the probability of that."""
+    import pymc as pm
+
+    if cells.counted_from is None:
+        return
+    leaves = np.flatnonzero(cells.counted_from > 0)
+    pm.Potential("counted_from", -_log_tail(cells, leaves, cells.counted_from[leaves], eta).sum())
+
+
+def _interval_likelihood(cells: Cells, counts: Any, eta: Any) -> None:
     """Suppressed counts: the probability of the whole interval, summed count by count."""
     import pymc as pm
 
-    hidden = np.flatnonzero(cells.censored)
-    steps = np.arange(int((cells.upper - cells.lower).max()) + 1)
+    endless = np.isinf(cells.upper)
+    if cells.family == "binomial":
+        endless = cells.censored & (cells.upper >= cells.size)
+    open_ended = np.flatnonzero(endless & (cells.lower > 0))  # from 0 upwards is no information
+    if len(open_ended):
+        pm.Potential("observed_tail", _log_tail(cells, open_ended, cells.lower[open_ended], eta).sum())
+    hidden = np.flatnonzero(cells.censored & ~endless)
+    if not len(hidden):
+        return
+    steps = np.arange(int((cells.upper - cells.lower)[hidden].max()) + 1)
     value = cells.lower[hidden] + steps[:, np.newaxis]
     inside = value <= cells.upper[hidden]
     capped = np.minimum(value, cells.upper[hidden]).astype(np.int64)

@@ -28,7 +28,7 @@ from brightspots.figures.funnel_artists import (
 )
 from brightspots.figures.labels import place_labels
 from brightspots.figures.palette import STATUS_MARKS, zone_marks
-from brightspots.limits import WITHIN, FunnelLimits
+from brightspots.limits import CANNOT_PLACE, WITHIN, FunnelLimits
 from brightspots.vocabulary import CANNOT_TELL, IN_LINE, HigherIs
 
 
@@ -166,7 +166,7 @@ def draw_funnel(
         canvas.set_caption(ax, canvas.sentence(*told, caption))
         drawn = np.column_stack([points.x, np.minimum(points.y, ax.get_ylim()[1])])
         standing = points.chosen | ~np.isin(
-            points.kind, np.array([WITHIN, IN_LINE, CANNOT_TELL], dtype=object)
+            points.kind, np.array([WITHIN, CANNOT_PLACE, IN_LINE, CANNOT_TELL], dtype=object)
         )
         texts = label_texts(points, named, ax.get_ylim()[1])
         others = np.concatenate([drawn[~standing], curves])

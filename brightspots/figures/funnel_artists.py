@@ -37,10 +37,16 @@ _LINE_STYLES = (("-", "solid"), ("--", "dashed"), (":", "dotted"), ("-.", "dash-
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Units as they are drawn: positions, kinds and names, all (n,)."""
+    """Units as they are drawn: positions, kinds and names, all (n,).
+
+    `low` and `high` are the ends of the bar that a unit with a suppressed count is drawn as; both are `y` for
+    all others. Of a bar `y` is the middle.
+    """
 
     x: FloatArray
     y: FloatArray
+    low: FloatArray
+    high: FloatArray
     kind: npt.NDArray[np.object_]
     names: npt.NDArray[np.object_]
     chosen: npt.NDArray[np.bool_]
@@ -81,8 +87,19 @@ def read_points(
                 f"statuses must be among {', '.join(STATUS_MARKS)}; received {listed(unknown)}"
             )
         flagged = np.isin(kind, np.array([BRIGHT, DARK], dtype=object))
-    y = table["ratio"].to_numpy(dtype=np.float64) * multiplier
-    return Points(limits.size, y, kind, names, chosen, flagged)
+    y, low, high = _heights(limits, multiplier)
+    return Points(limits.size, y, low, high, kind, names, chosen, flagged)
+
+
+def _heights(limits: FunnelLimits, multiplier: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Height of each unit, and the ends of the bar that it is where its count is suppressed."""
+    y = limits.table["ratio"].to_numpy(dtype=np.float64) * multiplier
+    if not limits.suppressed.any():
+        return y, y, y
+    low, high = (
+        limits.table[f"ratio_{end}"].to_numpy(dtype=np.float64) * multiplier for end in ("lower", "upper")
+    )
+    return np.where(np.isinf(high), low, 0.5 * (low + high)), low, high
 
 
 def _objects(values: Any, n: int, what: str) -> npt.NDArray[np.object_]:
@@ -111,14 +128,14 @@ def set_scales(ax: Axes, limits: FunnelLimits, points: Points, multiplier: float
     centre = limits.target * multiplier
     typical = limits.curve([np.quantile(points.x, 0.25)]).to_numpy() * multiplier
     reach = max(float(np.quantile(points.y, 0.98)), float(typical.max())) - centre
-    top = max(float(points.y.max()), float(typical.max()))
+    top = max(float(points.high[np.isfinite(points.high)].max(initial=0.0)), float(typical.max()))
     top = min(top, centre + _REACH * reach)
     if limits.statistic == "estimate":
-        bottom = min(float(points.y.min()), float(typical.min()))
+        bottom = min(float(points.low.min()), float(typical.min()))
         margin = 0.06 * (top - bottom)
         view = (bottom - margin, top + margin)
     else:
-        bottom = min(float(points.y.min()), float(typical.min()))
+        bottom = min(float(points.low.min()), float(typical.min()))
         margin = 0.06 * (top - bottom)
         view = (max(0.0, bottom - margin), top + margin)
         if limits.statistic == "proportion":
@@ -210,11 +227,13 @@ def _name_ends(ax: Axes, x: float, ends: list[tuple[float, str]]) -> None:
 def draw_points(ax: Axes, points: Points, marks: dict[str, Mark]) -> int:
     """Draw every unit, those that matter on top, and return how many lie beyond the top of the view."""
     top = ax.get_ylim()[1]
-    beyond = points.y > top
+    beyond = points.low > top
     y = np.minimum(points.y, top)
     crowded = len(y) > _CROWD
+    bars = points.low != points.high
     for kind, mark in marks.items():
-        here = points.kind == kind
+        _draw_bars(ax, points, bars & (points.kind == kind), mark, top)
+        here = (points.kind == kind) & ~bars
         if here.any():
             many = crowded and int(here.sum()) > _CROWD
             canvas.draw_marks(ax, points.x[here], y[here], mark, crowded=many)
@@ -224,6 +243,22 @@ def draw_points(ax: Axes, points: Points, marks: dict[str, Mark]) -> int:
             markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.3, zorder=7, clip_on=False,
         )  # fmt: skip
     return int(beyond.sum())
+
+
+def _draw_bars(ax: Axes, points: Points, here: npt.NDArray[np.bool_], mark: Mark, top: float) -> None:
+    """Draw units with suppressed counts: upright bars, closed at their ends unless these lie beyond the view."""
+    if not here.any():
+        return
+    x, low, high = points.x[here], np.minimum(points.low[here], top), np.minimum(points.high[here], top)
+    lines = ax.vlines(x, low, high, colors=mark.colour, linewidth=1.6, zorder=mark.order, clip_on=False)
+    lines.set_gid("suppressed units")
+    for ends in (low, high[points.high[here] <= top]):
+        at = x if ends is low else x[points.high[here] <= top]
+        (caps,) = ax.plot(
+            at, ends, linestyle="none", marker="_", markersize=6.0, markeredgecolor=mark.colour,
+            markeredgewidth=1.6, zorder=mark.order, clip_on=False,
+        )  # fmt: skip
+        caps.set_gid("ends of suppressed units")
 
 
 def units_to_name(limits: FunnelLimits, points: Points, max_labels: int) -> npt.NDArray[np.intp]:
@@ -236,7 +271,8 @@ def units_to_name(limits: FunnelLimits, points: Points, max_labels: int) -> npt.
         column = limit_column(side, widest)
         if column in table:
             room = np.abs(table[column].to_numpy() - centre)
-            outward = (table["ratio"].to_numpy() - centre) * (1.0 if side == "upper" else -1.0)
+            middle = _heights(limits, 1.0)[0]
+            outward = (middle - centre) * (1.0 if side == "upper" else -1.0)
             with np.errstate(divide="ignore", invalid="ignore"):
                 excess = np.fmax(excess, outward / room)
     importance = np.where(points.chosen, np.inf, np.where(points.flagged, excess, -np.inf))
@@ -248,7 +284,7 @@ def label_texts(points: Points, named: npt.NDArray[np.intp], top: float) -> list
     """Write the names, with the value of a unit that lies beyond the view."""
     return [
         f"{canvas.shorten(points.names[unit], 26)} ({canvas.number(round(float(points.y[unit]), 2))})"
-        if points.y[unit] > top
+        if points.y[unit] > top and points.low[unit] == points.high[unit]
         else str(points.names[unit])
         for unit in named
     ]
@@ -257,6 +293,16 @@ def label_texts(points: Points, named: npt.NDArray[np.intp], top: float) -> list
 def notes_text(points: Points, beyond: int, named: int) -> str:
     """Say what the figure leaves unsaid: names without room, units beyond the view."""
     parts = []
+    bars = int((points.low != points.high).sum())
+    if bars:
+        units = "unit has a suppressed count and is" if bars == 1 else "units have suppressed counts and are"
+        drawn = (
+            "a bar from the least to the most it can be"
+            if bars == 1
+            else "bars from the least to the most they can be"
+        )
+        endless = ", open at the top where nothing bounds it" if np.isinf(points.high).any() else ""
+        parts.append(f"{bars:,} {units} drawn as {drawn}{endless}")
     flagged = int((points.flagged | points.chosen).sum())
     if flagged > named:
         parts.append(f"{flagged:,} units stand out; the {named:,} furthest out are named")
@@ -292,12 +338,16 @@ def funnel_description(
         f"{int((points.kind == kind).sum()):,} {kind}" for kind in marks if (points.kind == kind).any()
     )
     standing = [str(name) for name in points.names[points.flagged]]
+    barred = [canvas.shorten(name, 60) for name in points.names[points.low != points.high]]
     return canvas.sentence(
         f"Funnel plot{': ' + canvas.shorten(title, 120) if title else ''}",
         f"{len(points.x):,} units, {SIZE_WORDS[limits.size_name].lower()} from {low} to {high}, "
         f"{value_words(limits, multiplier).lower()}, centred on {canvas.number(limits.target * multiplier)}",
         f"Units by position: {counts}",
         f"Standing out: {listed([canvas.shorten(name, 60) for name in standing])}" if standing else None,
+        f"Suppressed counts, drawn as bars from the least to the most they can be: {listed(barred)}"
+        if barred
+        else None,
         capital(limits.method_text),
         caption,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from brightspots.limits import WITHIN, zone_names
+from brightspots.limits import CANNOT_PLACE, WITHIN, zone_names
 from brightspots.vocabulary import BRIGHT, CANNOT_TELL, DARK, IN_LINE, HigherIs
 
 BRIGHT_COLOUR: Final = "#005EB8"
@@ -53,7 +53,7 @@ def zone_marks(levels: tuple[float, ...], higher_is: HigherIs) -> dict[str, Mark
     good, bad = BRIGHT_COLOUR, DARK_COLOUR
     above, below = (bad, good) if higher_is == "worse" else (good, bad)
     widest = zone_names((max(levels),))
-    marks = {}
+    marks = {CANNOT_PLACE: Mark(NEUTRAL, "|", 9.0, False, 3)}
     for zone in zone_names(levels):
         if zone == WITHIN:
             marks[zone] = Mark(NEUTRAL, "o", 4.5, True, 3)

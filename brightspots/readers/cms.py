@@ -11,13 +11,18 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.errors import DataError, DataWarning
-from brightspots.readers.published import Layout, PublishedFile, Records, counted, finish, read_records
+from brightspots.readers.opening import PublishedFile
+from brightspots.readers.published import Layout, Records, counted, finish, read_records
 
 # Counts below 11 are withheld.
 _LARGEST_WITHHELD: Final = 10
 
 # Expected readmissions from which hardly any cell can have been withheld: P(fewer than 11 | 25 expected) < 0.001.
 _SAFE_EXPECTED: Final = 25
+
+# Expected readmissions from which no count is believed to be fewer than 11: P(10 or fewer) is under 1e-6 even in a
+# hospital at 0.7 of what is expected.
+_NEVER_WITHHELD: Final = 50
 
 _CONDITIONS: Final = MappingProxyType(
     {
@@ -29,6 +34,9 @@ _CONDITIONS: Final = MappingProxyType(
         "READM-30-PN-HRRP": "Pneumonia",
     }
 )
+
+# A state in two digits, then letters where a kind of hospital has them (Veterans: 01014F).
+_CERTIFICATION_NUMBER: Final = "[0-9]{2}[0-9A-Z][0-9]{2}[0-9A-Z]"
 
 _FACILITY: Final = (
     "Facility ID",
@@ -66,7 +74,8 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     Counts below 11 are withheld. Where the discharges are given all the same (older releases), the cell is kept as an
     interval, 0 to 10 readmissions. Where they are withheld too (the release of 2026), the number of expected events
     is unknown and the cell is left out, with a `DataWarning`: which small cells are in the file then depends
-    on their outcome, so that the small ones that are in it look worse than they are.
+    on their outcome, so that the small ones that are in it look worse than they are. The column `counted_from` (11)
+    says so of the counts that are left, and `fit_hierarchy` takes them as counts of at least 11.
 
     Parameters
     ----------
@@ -78,7 +87,8 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     pandas.DataFrame
         `trust` (facility ID, six characters), `trust_name`, `department` (condition), `period` (first and last day)
         where the file has it, `observed` (readmissions), `expected`, `denominator` (discharges), and with
-        withheld counts that could be kept `observed_lower, observed_upper`. ``.attrs["notes"]`` says what was left out.
+        withheld counts that could be kept `observed_lower, observed_upper`, with cells left out for their counts
+        `counted_from`. ``.attrs["notes"]`` says what was left out.
 
     Raises
     ------
@@ -87,15 +97,16 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     """
     records = read_records(path, _HRRP)
     records = records.with_columns(
-        facility=records.identifiers("facility", 6), measure=_conditions(records), period=_periods(records)
+        facility=records.identifiers("facility", 6, _CERTIFICATION_NUMBER),
+        measure=_conditions(records),
+        period=_periods(records),
     )
     records.check_unique("facility", "measure", "period")
 
     rate = records.numbers("expected_rate", blank=np.nan)
-    discharges = records.counts("discharges", blank=np.nan)
-    withheld = records.suppressed("readmissions")
-    shown = records.with_columns(readmissions=records.frame["readmissions"].mask(withheld, ""))
-    readmissions = shown.counts("readmissions", blank=np.nan)
+    discharges, readmissions = (
+        _counts_or_withheld(records, column) for column in ("discharges", "readmissions")
+    )
     assessed = rate.notna() & ~(discharges == 0)
     records.refuse(
         "expected_rate", assessed & ((rate <= 0) | (rate >= 100)), "an expected rate is not a percentage",
@@ -110,6 +121,11 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     shown_count = assessed & readmissions.notna()
     censored = assessed & readmissions.isna() & discharges.notna()
     lost = assessed & discharges.isna()
+    records.refuse(
+        "readmissions", censored & (discharges * rate / 100 > _NEVER_WITHHELD),
+        f"a count is missing where more than {_NEVER_WITHHELD} readmissions are expected, so that it cannot be fewer "
+        "than 11", "a count", "the file may be damaged",
+    )  # fmt: skip
     records.notes.append(
         f"Dropped {counted((~assessed).sum(), 'cell')} without an expected rate: not assessed."
     )
@@ -136,12 +152,16 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
             f"Kept {counted(censored.sum(), 'cell')} with a withheld count (fewer than 11) as intervals from 0 to 10."
         )
     if lost.any():
+        frame = frame.assign(
+            **{names.COUNTED_FROM: np.where(frame[names.OBSERVED].notna(), _LARGEST_WITHHELD + 1, 0)}
+        )
         message = (
             f"{lost.sum():,} of {assessed.sum():,} assessed cells were left out: their readmissions (fewer than 11) "
             "and their discharges are both withheld, so that their expected readmissions are unknown. Small cells "
             "are in the file only where they had 11 readmissions or more, and so look worse than they are; cells "
             f"that expect at least {_SAFE_EXPECTED} are hardly touched "
-            f"({(frame[names.EXPECTED] >= _SAFE_EXPECTED).sum():,} of the {len(frame):,} that are kept)."
+            f"({(frame[names.EXPECTED] >= _SAFE_EXPECTED).sum():,} of the {len(frame):,} that are kept). The column "
+            "counted_from says so to fit_hierarchy."
         )
         records.notes.append(message)
         warnings.warn(message, DataWarning, stacklevel=2)
@@ -173,7 +193,7 @@ def read_cms_ratings(path: PublishedFile) -> pd.DataFrame:
         Where the file is not this publication, is damaged, or has ratings other than 1 to 5.
     """
     records = read_records(path, _GENERAL)
-    records = records.with_columns(facility=records.identifiers("facility", 6))
+    records = records.with_columns(facility=records.identifiers("facility", 6, _CERTIFICATION_NUMBER))
     records.check_unique("facility")
     stars = records.numbers("rating", blank=np.nan)
     records.refuse(
@@ -186,6 +206,12 @@ def read_cms_ratings(path: PublishedFile) -> pd.DataFrame:
         f"{rated:,} of {len(frame):,} hospitals have an overall rating; the others are missing."
     )
     return finish(frame, [names.TRUST], records.notes)
+
+
+def _counts_or_withheld(records: Records, column: str) -> pd.Series[float]:
+    """Read counts, NaN where they are missing or withheld ("Too Few to Report")."""
+    shown = records.frame[column].mask(records.suppressed(column), "")
+    return records.with_columns(**{column: shown}).counts(column, blank=np.nan)
 
 
 def _conditions(records: Records) -> pd.Series[str]:
@@ -204,13 +230,7 @@ def _periods(records: Records) -> pd.Series[Any]:
         return pd.Series("", index=records.frame.index)
     days = []
     for column in ("start", "end"):
-        text = records.frame[column]
-        day = pd.to_datetime(text, format="%m/%d/%Y", errors="coerce")
-        day = day.fillna(pd.to_datetime(text, format="%Y-%m-%d", errors="coerce"))
-        records.refuse(
-            column, day.isna(), "a date is not a date", "month/day/year, or year-month-day",
-            "the columns may have moved",
-        )  # fmt: skip
+        day = records.dates(column, ("%m/%d/%Y", "%Y-%m-%d"), "month/day/year, or year-month-day")
         days.append(day.dt.strftime("%Y-%m-%d"))
     return days[0] + "/" + days[1]
 

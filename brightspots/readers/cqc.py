@@ -8,7 +8,9 @@ from typing import Final
 import pandas as pd
 
 from brightspots import vocabulary as names
-from brightspots.readers.published import Layout, PublishedFile, Records, counted, finish, read_records
+from brightspots.errors import DataError
+from brightspots.readers.opening import PublishedFile
+from brightspots.readers.published import Layout, Records, counted, finish, read_records
 
 _SCORES: Final = MappingProxyType({str(score): rating for score, rating in enumerate(names.CQC_RATINGS)})
 
@@ -51,13 +53,24 @@ def read_cqc_ratings(path: PublishedFile, scores: PublishedFile | None = None) -
     """
     records = read_records(path, _RATINGS)
     known = _SCORES if scores is None else _score_table(scores)
-    providers = records.text("provider").nunique()
+    records = records.with_columns(provider=records.identifiers("provider", 0, "[0-9A-Z-]{3,}"))
+    providers = records.frame["provider"].nunique()
     overall = (records.frame["population"].str.lower() == "overall") & (
         records.frame["question"].str.lower() == "overall"
     )
+    if not overall.any():
+        raise DataError(
+            "no row is an overall rating",
+            column=f"{records.spelling('population')}, {records.spelling('question')}",
+            expected="rows in which both are 'Overall'",
+            action="another release may use other words: not read",
+        )
     records.notes.append(f"Dropped {counted((~overall).sum(), 'row')} about services or single questions.")
     records = records.keep(overall)
-    records = records.with_columns(date=_dates(records), rating=_words(records, known))
+    records = records.with_columns(
+        date=records.dates("date", ("%d/%m/%Y", "%Y-%m-%d"), "day/month/year, or year-month-day"),
+        rating=_words(records, known),
+    )
     rated = records.keep(records.frame["rating"].notna())
     latest = rated.frame.groupby("provider")["date"].transform("max")
     older = rated.frame["date"] < latest
@@ -77,17 +90,6 @@ def read_cqc_ratings(path: PublishedFile, scores: PublishedFile | None = None) -
         f"Kept {len(frame):,} of {providers:,} providers; the others have no overall rating."
     )
     return finish(frame, [names.TRUST], records.notes)
-
-
-def _dates(records: Records) -> pd.Series[pd.Timestamp]:
-    """Read dates day first, as in England, or year first."""
-    text = records.frame["date"]
-    dates = pd.to_datetime(text, format="%d/%m/%Y", errors="coerce")
-    dates = dates.fillna(pd.to_datetime(text, format="%Y-%m-%d", errors="coerce"))
-    records.refuse(
-        "date", dates.isna(), "a date is not a date", "day/month/year", "the columns may have moved"
-    )
-    return dates
 
 
 def _words(records: Records, known: dict[str, str] | MappingProxyType[str, str]) -> pd.Series[str]:

@@ -11,9 +11,9 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.errors import DataError, SettingsError
+from brightspots.readers.opening import PublishedFile
 from brightspots.readers.published import (
     Layout,
-    PublishedFile,
     Records,
     counted,
     finish,
@@ -128,7 +128,7 @@ def read_ny_iqi(path: PublishedFile, *, years: Collection[int] | None = None) ->
         records = _keep_noting(
             records, records.frame["period"].isin(list(years)), "period", "years not asked for"
         )
-    blank = records.frame["expected_rate"] == ""
+    blank = records.missing("expected_rate")
     if blank.any():
         records.notes.append(f"Dropped {counted(blank.sum(), 'row')} without an expected rate.")
         records = records.keep(~blank)
@@ -184,9 +184,7 @@ def read_ny_cardiac(path: PublishedFile, *, procedures: Collection[str] | None =
         "the publication may have changed",
     )  # fmt: skip
     frame["official_comparison"] = comparison.map(_COMPARISONS)
-    for column in ("adjusted_rate", "lower", "upper"):
-        if column in records:
-            frame[f"official_{column}"] = records.numbers(column, blank=np.nan)
+    frame = frame.assign(**records.official(("adjusted_rate", "lower", "upper")))
     return _finished(frame, records.notes, "Expected rates are published to 0.01 per 100 cases.")
 
 
@@ -255,7 +253,7 @@ def _cells(records: Records, *, per: int) -> pd.DataFrame:
     """Read cases, deaths and expected deaths, from rates per 100 or per 1,000."""
     if records.frame.empty:
         raise DataError(f"no rows are left in {records.layout.file}", action="; ".join(records.notes))
-    records = records.with_columns(facility=records.identifiers("facility", 4))
+    records = records.with_columns(facility=records.identifiers("facility", 4, "[0-9]{4}"))
     records.check_unique("facility", "department", "period")
     cases, deaths, rate = records.counts("cases"), records.counts("deaths"), records.numbers("expected_rate")
     records.refuse(

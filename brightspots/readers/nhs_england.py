@@ -14,15 +14,14 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.errors import DataError, SettingsError
+from brightspots.readers.opening import PublishedFile, encoding_of, read_content
 from brightspots.readers.published import (
     Layout,
-    PublishedFile,
     Records,
+    check_line_ends,
     counted,
-    encoding_of,
     finish,
     latest_spelling,
-    read_content,
     read_records,
 )
 
@@ -36,6 +35,7 @@ _MONTHS: Final = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
+_PROVIDER: Final = "[0-9A-Z]{3,}"
 _NHS_TRUST: Final = r"R[0-9A-Z]{2}"
 
 _RTT: Final = Layout(
@@ -43,6 +43,7 @@ _RTT: Final = Layout(
     {
         "period": ("Period",),
         "provider": ("Provider Org Code",),
+        "commissioner": ("Commissioner Org Code",),
         "name": ("Provider Org Name",),
         "part": ("RTT Part Type",),
         "function": ("Treatment Function Code",),
@@ -182,7 +183,9 @@ def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
         Where the file is not this publication, is damaged, or writes something whose meaning is not certain.
     """
     records = read_records(path, _SHMI)
-    records = records.with_columns(provider=records.text("provider").str.upper())
+    records = records.with_columns(provider=records.identifiers("provider", 0, _PROVIDER))
+    if "period" in records:
+        records = records.with_columns(period=_days(records))
     keys = ["provider", *(["period"] if "period" in records else [])]
     records.check_unique(*keys)
     withheld = records.suppressed("observed")
@@ -199,7 +202,7 @@ def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
             latest_spelling(records.frame, "provider", "name", keys[-1])
         )
     if "period" in records:
-        frame[names.PERIOD] = records.text("period")
+        frame[names.PERIOD] = records.frame["period"]
     frame[names.OBSERVED], frame[names.EXPECTED] = observed, expected
     if "spells" in records:
         frame[names.DENOMINATOR] = records.counts("spells")
@@ -211,9 +214,8 @@ def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
         records.notes.append(
             f"Kept {counted(withheld.sum(), 'withheld count')} (*) as intervals from 1 to 7."
         )
-    for column in ("value", "poisson_lower", "poisson_upper", "lower", "upper"):
-        if column in records:
-            frame[f"official_{column}"] = records.numbers(column, blank=np.nan)
+    official = records.official(("value", "poisson_lower", "poisson_upper", "lower", "upper"))
+    frame = frame.assign(**official)
     if "banding" in records:
         banding = records.frame["banding"]
         records.refuse(
@@ -221,6 +223,8 @@ def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
             "the columns may have moved",
         )  # fmt: skip
         frame["official_banding"] = banding.map(_BANDINGS)
+        if (banding == "").any():
+            records.notes.append(f"{counted((banding == '').sum(), 'official banding')} missing in the file.")
     if len(frame) > 1 and (observed.dropna() % 5 == 0).all():
         records.notes.append("Counts are rounded to 5 by the publisher: limits can only be met roughly.")
     records.notes.append(
@@ -229,16 +233,30 @@ def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
     return finish(frame, [key for key in (names.TRUST, names.PERIOD) if key in frame], records.notes)
 
 
+def _days(records: Records) -> pd.Series[str]:
+    """Periods as they are written, but dates year first, so that they sort: day first, as in England, or year first."""
+    text = records.text("period")
+    if not text.str.fullmatch(r"[0-9/.-]+").any():
+        return text
+    dates = records.dates(
+        "period", ("%d/%m/%Y", "%Y-%m-%d"), "day/month/year, or year-month-day, in every row"
+    )
+    days: pd.Series[str] = dates.dt.strftime("%Y-%m-%d")
+    return days
+
+
 def _read_waits(path: PublishedFile) -> tuple[Records, pd.Series[float]]:
     """Read the few columns that are needed of a very wide file, and how many wait up to 18 weeks, row by row."""
     notes: list[str] = []
     content = read_content(path)
     encoding = encoding_of(content, notes)
     try:
-        head = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline="")
-        header = next(csv.reader(head), [])
+        text = content.decode(encoding)
+        check_line_ends(text)
+        header = next(csv.reader(io.StringIO(text, newline="")), [])
         positions = _RTT.locate(header)
         weeks = _week_columns(header)
+        rows = _check_even(text, len(header))
         with warnings.catch_warnings():
             # Text among the numbers is looked for below, row by row.
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)
@@ -258,12 +276,21 @@ def _read_waits(path: PublishedFile) -> tuple[Records, pd.Series[float]]:
         raise DataError(
             f"this is not {_RTT.file}: it cannot be read as CSV ({damage})", action="fetch it again"
         ) from damage
+    if len(table) != rows:
+        raise DataError(
+            f"{rows:,} lines read as {len(table):,} rows: quotation marks do not match",
+            expected=_RTT.file,
+            action="the file may be damaged; fetch it again",
+        )
     table.index += 2
     frame = table[list(positions.values())].set_axis(list(positions), axis=1)
     for column in positions:
         if column != "total":
             frame[column] = frame[column].fillna("").str.strip()
-    records = Records(frame, _RTT, notes)
+    records = Records(frame.drop(columns="total"), _RTT, notes)
+    records.check_visible()
+    records = records.with_columns(provider=records.identifiers("provider", 0, _PROVIDER))
+    records.check_unique("provider", "commissioner", "part", "function", "period")
     records.refuse(
         "part", ~frame["part"].isin(_PARTS), "a row is not about any known part of a pathway",
         ", ".join(sorted(_PARTS)), "the file may be cut short, or its rows may have moved",
@@ -280,6 +307,29 @@ def _read_waits(path: PublishedFile) -> tuple[Records, pd.Series[float]]:
         "the file may be cut short",
     )  # fmt: skip
     return records.with_columns(total=total), by_week.sum(axis=1)
+
+
+def _check_even(text: str, wanted: int) -> int:
+    """Count the rows below the header, and refuse those with too few or too many values.
+
+    pandas would fill the first up and cut the second short, without a word.
+    """
+    uneven, rows = [], -1
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        rows += 1
+        bare = re.sub(r'"[^"]*"', "", line) if '"' in line else line
+        if bare.count(",") != wanted - 1:
+            uneven.append(f"line {number}")
+    if uneven:
+        raise DataError(
+            f"rows do not have the {wanted} values that the header announces",
+            rows=uneven,
+            expected=_RTT.file,
+            action="the file may be cut short; fetch it again",
+        )
+    return rows
 
 
 def _whole_numbers(column: pd.Series[Any], blank: float = np.nan) -> pd.Series[float]:
@@ -312,14 +362,15 @@ def _check_adds_up(records: Records, everything: pd.Series[bool]) -> None:
         )
         return
     both = ["observed", "denominator"]
-    sums = records.frame[~everything].groupby("provider")[both].sum()
-    stated = records.frame[everything].groupby("provider")[both].sum()
+    keys = ["provider", "period"]
+    sums = records.frame[~everything].groupby(keys)[both].sum()
+    stated = records.frame[everything].groupby(keys)[both].sum()
     differs = sums.sub(stated, fill_value=0.0).ne(0.0).any(axis=1)
     if differs.any():
         raise DataError(
             f"the treatment functions do not add up to the row of all of them ({_ALL_FUNCTIONS})",
             column="Provider Org Code",
-            rows=differs.index[differs].tolist(),
+            rows=[provider for provider, _ in differs.index[differs]],
             expected="a complete file",
             action="the file may be cut short; fetch it again",
         )
@@ -349,6 +400,12 @@ def _nhs_trusts(records: Records) -> Records:
 def _function_names(records: Records) -> pd.Series[str]:
     """Return the name of each treatment function; two functions of one name could not be told apart."""
     labels = latest_spelling(records.frame, "function", "function_name")
+    spellings = records.frame[["function", "function_name"]].drop_duplicates()
+    several = spellings["function"][spellings["function"].duplicated()].unique()
+    if len(several):
+        records.notes.append(
+            f"Used the last of several names for {counted(len(several), 'treatment function')} ({', '.join(several)})."
+        )
     nameless = set(records.frame["function"]) - set(labels.index)
     if labels.duplicated().any() or nameless:
         raise DataError(

@@ -6,34 +6,31 @@ one only where the publisher's way of writing it is known; anything else is a `D
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
 import io
 import re
-import urllib.request
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from brightspots import vocabulary as names_of
-from brightspots.errors import DataError, SettingsError
-
-# A path, something like a URL, or an open file in text or binary mode.
-PublishedFile = str | Path | IO[str] | IO[bytes]
+from brightspots.errors import DataError
+from brightspots.readers.opening import PublishedFile, encoding_of, read_content
 
 # How publishers write that there is no value, and that a small one is withheld (compared in lower case).
 MISSING: Final = frozenset({"", ".", "-", "n/a", "na", "null", "not available", "not applicable"})
 SUPPRESSED: Final = frozenset({"*", "too few to report"})
 
-_NUMBER: Final = r"[+-]?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]*)?|\.[0-9]+)"
+# Characters that no publisher means: controls, zero-width spaces, a byte-order mark in the middle.
+_INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028\u2029\u2060\ufeff]")
+
+_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+_NUMBER: Final = r"-?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]*)?|\.[0-9]+)"
 
 # No hospital statistic is larger; beyond it lie damaged files and numbers that a float cannot hold exactly.
 _LARGEST: Final = 1e12
@@ -63,6 +60,20 @@ class Layout:
         DataError
             Where a required column is absent, or where two columns could be the same one of ours.
         """
+        if len(header) == 1:
+            for separator, called in _SEPARATORS.items():
+                if separator in header[0]:
+                    raise DataError(
+                        f"the values are separated by {called}",
+                        expected=f"commas, as {self.file} is published",
+                        action="save it with commas and decimal points; 1,234 and 1.234 cannot be told apart here",
+                    )
+        strange = [name for name in header if _INVISIBLE.search(name.strip())]
+        if strange:
+            raise DataError(
+                "the header holds an invisible character", column=repr(strange[0]),
+                expected=f"the columns of {self.file}", action="the file may be damaged; fetch it again",
+            )  # fmt: skip
         plain = [_plain(name) for name in header]
         found: dict[str, int] = {}
         for ours, spellings in {**self.required, **self.optional}.items():
@@ -127,6 +138,18 @@ class Records:
                 problem, column=self.spelling(column), rows=lines, expected=expected, action=action
             )
 
+    def check_visible(self) -> None:
+        """Refuse invisible characters in any column: two codes that look the same must be the same."""
+        for column in self.frame:
+            self.refuse(
+                str(column), self.frame[column].str.contains(_INVISIBLE), "a value holds an invisible character",
+                "text and numbers on one line", "the file may be damaged; fetch it again",
+            )  # fmt: skip
+
+    def missing(self, column: str) -> pd.Series[bool]:
+        """Say where the publisher writes that there is no value."""
+        return self.frame[column].str.lower().isin(MISSING)
+
     def text(self, column: str) -> pd.Series[str]:
         """Return a key column, refusing blanks."""
         values: pd.Series[str] = self.frame[column]
@@ -139,15 +162,30 @@ class Records:
         )
         return values
 
-    def identifiers(self, column: str, width: int) -> pd.Series[str]:
-        """Return organisation codes with the leading zeros that spreadsheets take away."""
-        values = self.text(column)
-        spoilt = ~values.str.fullmatch(r"[0-9A-Za-z]+") | (values.str.len() > width)
+    def identifiers(self, column: str, width: int, pattern: str) -> pd.Series[str]:
+        """Return organisation codes in capitals, with the leading zeros that spreadsheets take away.
+
+        Parameters
+        ----------
+        column : str
+            Our name of the column.
+        width : int
+            Characters that a code has at least; shorter ones are filled up with zeros.
+        pattern : str
+            Regular expression of a whole code.
+
+        Raises
+        ------
+        DataError
+            Where a code is blank, or is none.
+        """
+        codes = self.text(column).str.upper().str.zfill(width)
         self.refuse(
-            column, spoilt, f"an identifier is not a code of up to {width} letters and digits",
-            "codes as the publisher issues them", "codes opened in a spreadsheet may have become 1.0E+05 or 33.0",
+            column, ~codes.str.fullmatch(pattern), "an identifier is not a code of this publisher",
+            f"codes as the publisher issues them ({pattern})",
+            "codes opened in a spreadsheet may have become 1.0E+05 or 33.0",
         )  # fmt: skip
-        return values.str.upper().str.zfill(width)
+        return codes
 
     def numbers(self, column: str, *, blank: float | None = None) -> pd.Series[float]:
         """Read a column of finite numbers.
@@ -166,7 +204,7 @@ class Records:
         """
         text: pd.Series[str] = self.frame[column]
         is_number = text.str.fullmatch(_NUMBER)
-        missing = text.str.lower().isin(MISSING)
+        missing = self.missing(column)
         acceptable = is_number if blank is None else is_number | missing
         self.refuse(
             column, ~acceptable, "a value is missing or not a number",
@@ -191,9 +229,40 @@ class Records:
         )  # fmt: skip
         return values
 
+    def dates(self, column: str, formats: Sequence[str], expected: str) -> pd.Series[pd.Timestamp]:
+        """Read a column of dates, each written in one of the formats, of which no two may read the same text.
+
+        Raises
+        ------
+        DataError
+            Where a value is not a date in any of them.
+        """
+        text = self.text(column)
+        dates = pd.Series(pd.NaT, index=text.index, dtype="datetime64[us]")
+        for one in formats:
+            dates = dates.fillna(pd.to_datetime(text, format=one, errors="coerce").astype("datetime64[us]"))
+        self.refuse(column, dates.isna(), "a date is not a date", expected, "the columns may have moved")
+        return dates
+
     def suppressed(self, column: str) -> pd.Series[bool]:
         """Say where the publisher withholds a small count."""
         return self.frame[column].str.lower().isin(SUPPRESSED)
+
+    def official(self, columns: Sequence[str]) -> dict[str, pd.Series[float]]:
+        """Read the publisher's own results, as `official_…`; a note says how many are missing."""
+        read = {
+            f"official_{column}": self.numbers(column, blank=np.nan) for column in columns if column in self
+        }
+        lower, upper = (read.get(f"official_{end}") for end in ("lower", "upper"))
+        if lower is not None and upper is not None:
+            self.refuse(
+                "lower", lower > upper, "an official limit lies above the other one", "lower ≤ upper",
+                "the columns may have moved",
+            )  # fmt: skip
+        absent = sum(int(values.isna().sum()) for values in read.values())
+        if absent:
+            self.notes.append(f"{counted(absent, 'official value')} missing in the file.")
+        return read
 
     def check_unique(self, *columns: str) -> None:
         """Refuse a file that gives the same cell twice: neither adding nor choosing would be certain."""
@@ -220,75 +289,6 @@ def _plain(name: str) -> str:
     return " ".join(re.sub(r"[^0-9a-z]+", " ", name.casefold()).split())
 
 
-def read_content(source: PublishedFile) -> bytes:
-    """Read the bytes of a published file, unpacked where it is a gzip or a zip that holds one CSV file.
-
-    Parameters
-    ----------
-    source : path, URL (http, https, ftp or file) or open file
-        An open file is read from where it stands and left open.
-
-    Raises
-    ------
-    DataError
-        Where an archive is damaged or does not hold exactly one CSV file.
-    OSError
-        Where there is no such file.
-    """
-    if isinstance(source, str) and "://" in source:
-        if not source.lower().startswith(("http://", "https://", "ftp://", "file://")):
-            raise SettingsError(f"cannot open {source!r}; open it and pass the open file")
-        with urllib.request.urlopen(source) as reply:
-            content: bytes | str = reply.read()
-    elif isinstance(source, str | Path):
-        content = Path(source).read_bytes()
-    elif hasattr(source, "read"):
-        content = source.read()
-    else:
-        raise SettingsError(f"a published file is a path, a URL or an open file; received {source!r}")
-    if isinstance(content, str):
-        return content.encode("utf-8")
-    try:
-        if content.startswith(b"PK\x03\x04"):
-            return _only_member(content)
-        return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-    except (zipfile.BadZipFile, EOFError, OSError, zlib.error, NotImplementedError, RuntimeError) as damage:
-        raise DataError(f"the file cannot be unpacked ({damage})", action="fetch it again") from damage
-
-
-def _only_member(content: bytes) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = [
-            name for name in archive.namelist() if name.lower().endswith(".csv") and "__MACOSX" not in name
-        ]
-        if len(members) != 1:
-            raise DataError(
-                f"the archive holds {len(members)} CSV files: {', '.join(archive.namelist()[:10])}",
-                expected="exactly one",
-                action="unpack it and pass the one that is meant",
-            )
-        return archive.read(members[0])
-
-
-def encoding_of(content: bytes, notes: list[str]) -> str:
-    """Say how a file is encoded: UTF-16 or UTF-8 where it says or shows so, else Windows-1252, with a note."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if encoding == "cp1252":
-            notes.append(
-                "The file is not valid UTF-8 and was read as Windows-1252: look at accents in names."
-            )
-        return encoding
-    raise DataError(
-        "the file is not text in UTF-8, UTF-16 or Windows-1252", action="check that it is a CSV file"
-    )
-
-
 def read_records(source: PublishedFile, layout: Layout) -> Records:
     """Read a published CSV file as text, every row complete.
 
@@ -302,6 +302,7 @@ def read_records(source: PublishedFile, layout: Layout) -> Records:
     content = read_content(source)
     try:
         text = content.decode(encoding_of(content, notes))
+        check_line_ends(text)
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         numbered = [(reader.line_num, row) for row in reader if any(value.strip() for value in row)]
     except (csv.Error, UnicodeDecodeError) as damage:
@@ -329,8 +330,28 @@ def read_records(source: PublishedFile, layout: Layout) -> Records:
             expected="a line end, or a last value",
             action="the file may be cut short; fetch it again",
         )
+    if not text.endswith(("\n", "\r")):
+        notes.append(
+            f"The file does not end with a line end: the last value of line {rows[-1][0]} may be cut short."
+        )
     columns = {ours: [row[at].strip() for _, row in rows] for ours, at in positions.items()}
-    return Records(pd.DataFrame(columns, index=[line for line, _ in rows], dtype=str), layout, notes)
+    absent = [repr(spellings[0]) for ours, spellings in layout.optional.items() if ours not in positions]
+    if absent:
+        notes.append(f"The file has no column {', '.join(absent)}: nothing is read or checked by it.")
+    records = Records(pd.DataFrame(columns, index=[line for line, _ in rows], dtype=str), layout, notes)
+    records.check_visible()
+    return records
+
+
+def check_line_ends(text: str) -> None:
+    """Refuse a carriage return inside a file whose lines end otherwise: it would begin a row of its own."""
+    lone = re.search("\r(?!\n)", text) if text.count("\r") != text.count("\r\n") else None
+    if "\n" in text and lone is not None:
+        at = text.count("\n", 0, lone.start()) + 1
+        raise DataError(
+            "a line is broken by a carriage return", rows=[f"line {at}"],
+            expected="lines that end as all others do", action="the file may be damaged; fetch it again",
+        )  # fmt: skip
 
 
 def counted(number: float, noun: str) -> str:

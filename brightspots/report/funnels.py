@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from brightspots import plots
 from brightspots import vocabulary as names
-from brightspots.cells import Cells, FloatArray, IntArray
-from brightspots.limits import FunnelLimits, limit_column
+from brightspots.cells import FloatArray
+from brightspots.limits import CANNOT_PLACE, FunnelLimits, limit_column
 from brightspots.report.document import Funnel, Kind, Limit, Point
 from brightspots.report.subject import Subject
 from brightspots.report.words import amount
@@ -34,7 +33,7 @@ _OUTSIDE: Final[dict[tuple[bool, names.HigherIs], Kind]] = {
 }
 
 
-def nation_funnel(subject: Subject, highlight: int | None = None) -> tuple[Funnel | None, int]:
+def nation_funnel(subject: Subject, highlight: int | None = None) -> Funnel:
     """All trusts about the national level, coloured where they lie outside the outer limits.
 
     Parameters
@@ -42,34 +41,29 @@ def nation_funnel(subject: Subject, highlight: int | None = None) -> tuple[Funne
     subject : Subject
     highlight : int, optional
         A trust to name, whatever its place; then no other is named.
-
-    Returns
-    -------
-    Funnel or None, int
-        And how many trusts are not drawn, because a count is suppressed; None where that is all of them.
     """
     cells = subject.cells
-    if not _countable(cells.leaf_trust, cells).any():
-        return None, cells.n_trusts
-    limits, left_out = plots.trust_limits(subject.fit, "hierarchical", LEVELS)
+    limits = plots.trust_limits(subject.fit, "hierarchical", LEVELS)
     called = dict(zip(cells.trusts, subject.trust_labels, strict=True))
     chosen = None if highlight is None else cells.trusts[highlight]
     kinds: list[Kind] = []
     for label, zone in zip(limits.table.index, limits.table["zone"], strict=True):
         if str(zone).endswith(f"{LEVELS[-1] * 100:g}%"):
             kinds.append(_OUTSIDE[str(zone).startswith("above"), subject.fit.higher_is])
+        elif zone == CANNOT_PLACE:
+            kinds.append("cannot-tell")
         else:
             kinds.append("here" if label == chosen else "plain")
     named = [
-        kind != "plain" if chosen is None else label == chosen
+        kind not in ("plain", "cannot-tell") if chosen is None else label == chosen
         for label, kind in zip(limits.table.index, kinds, strict=True)
     ]
     labels = [called[label] for label in limits.table.index]
     heading = f"All {cells.n_trusts:,} trusts"
-    return _panel(subject, heading, limits, labels, kinds, named, "national level"), left_out
+    return _panel(subject, heading, limits, labels, kinds, named, "national level")
 
 
-def department_funnel(subject: Subject, trust: int) -> tuple[Funnel | None, int]:
+def department_funnel(subject: Subject, trust: int) -> Funnel:
     """One trust's departments about the trust's own level, marked by their statuses.
 
     Parameters
@@ -77,17 +71,9 @@ def department_funnel(subject: Subject, trust: int) -> tuple[Funnel | None, int]
     subject : Subject
     trust : int
         Index into `Cells.trusts`.
-
-    Returns
-    -------
-    Funnel or None, int
-        And how many departments are not drawn, because a count is suppressed; None where that is all of them.
     """
     cells = subject.cells
-    own = subject.of_trust(trust)
-    if not _countable(cells.leaf_cell, cells)[own].any():
-        return None, len(own)
-    limits, left_out = plots.department_limits(subject.fit, cells.trusts[trust], "hierarchical", LEVELS)
+    limits = plots.department_limits(subject.fit, cells.trusts[trust], "hierarchical", LEVELS)
     called = dict(zip(cells.departments, subject.department_labels, strict=True))
     statuses = {
         cells.departments[cells.cell_department[cell]]: str(subject.status[cell])
@@ -97,12 +83,7 @@ def department_funnel(subject: Subject, trust: int) -> tuple[Funnel | None, int]
     named = [kind in ("bright", "dark") for kind in kinds]
     labels = [called[label] for label in limits.table.index]
     heading = f"Departments of {subject.trust_labels[trust]}"
-    return _panel(subject, heading, limits, labels, kinds, named, "the trust's own level"), left_out
-
-
-def _countable(unit_of_leaf: IntArray, cells: Cells) -> npt.NDArray[np.bool_]:
-    """Which units have no suppressed count among their leaves."""
-    return np.bincount(unit_of_leaf, cells.censored) == 0
+    return _panel(subject, heading, limits, labels, kinds, named, "the trust's own level")
 
 
 def kind_of(status: str) -> Kind:
@@ -128,7 +109,10 @@ def _panel(
     # Estimates are logarithms of ratios everywhere else on the page.
     scale: Callable[[FloatArray], FloatArray] = np.exp if limits.statistic == "estimate" else np.asarray
     x = limits.size
-    y = scale(limits.table["ratio"].to_numpy(dtype=np.float64))
+    bars = limits.suppressed
+    ends = ("ratio_lower", "ratio_upper") if bars.any() else ("ratio", "ratio")
+    low, high = (scale(limits.table[end].to_numpy(dtype=np.float64)) for end in ends)
+    y = np.where(np.isinf(high), low, 0.5 * (low + high))
     centre = float(scale(np.array([limits.target]))[0])
     furthest = sorted((i for i in range(len(x)) if named[i]), key=lambda i: -abs(y[i] - centre))[:NAMED]
     points = tuple(
@@ -136,9 +120,10 @@ def _panel(
             float(x[i]),
             float(y[i]),
             labels[i],
-            _detail(limits, float(x[i]), float(y[i])),
+            _detail(limits, float(x[i]), float(low[i]), float(high[i])),
             kinds[i],
             i in furthest,
+            *((float(low[i]), float(high[i])) if bars[i] else ()),
         )
         for i in range(len(x))
     )
@@ -163,7 +148,15 @@ def _panel(
     return Funnel(heading, points, lines, centre, centre_label, x_label, y_label)
 
 
-def _detail(limits: FunnelLimits, size: float, ratio: float) -> str:
+def _detail(limits: FunnelLimits, size: float, ratio: float, most: float) -> str:
+    if math.isinf(most):
+        least = f"{ratio * size:,.0f} or more observed"
+        return f"a suppressed count, {least}, {amount(size)} expected, ratio from {ratio:.2f}"
+    if ratio != most:
+        return (
+            f"a suppressed count, {ratio * size:,.0f} to {most * size:,.0f} observed, {amount(size)} expected, "
+            f"ratio {ratio:.2f} to {most:.2f}"
+        )
     if limits.statistic == "estimate":
         return f"ratio {ratio:.2f} (standard error of its logarithm {math.sqrt(1 / size):.2f})"
     return f"{ratio * size:,.0f} observed, {amount(size)} expected, ratio {ratio:.2f}"

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from brightspots.disclosure import Rules
 from brightspots.errors import MissingExtraError, SettingsError
 from brightspots.exports import write_bytes
-from brightspots.manifest import Manifest, make_manifest
+from brightspots.manifest import Manifest, make_manifest, without_digests
+from brightspots.release import suppressed_fit, suppressed_spots
 from brightspots.report.compose import nation_document, trust_document
 from brightspots.report.document import Document, legible_document
 from brightspots.report.subject import Subject
@@ -34,6 +36,8 @@ def write_board_pack(
     events: str = "events",
     notes: Sequence[str] = (),
     manifest: Manifest | None = None,
+    suppress_below: int | None = None,
+    round_to: int | None = None,
 ) -> Path:
     """Write what a board should read: where the variation lies, the bright and dark spots, and what cannot be told.
 
@@ -55,7 +59,11 @@ def write_board_pack(
         Sentences about the data that a reader must know (source, period, what was left out), such as
         the ``.attrs["notes"]`` of a reader or a sample.
     manifest : Manifest, optional
-        Provenance to carry; by default that of the fit and of the running software.
+        Provenance to carry; by default that of the fit and of the running software. Digests of exact data are taken out
+        where counts are suppressed: one could be tried against every possible count.
+    suppress_below, round_to : int, optional
+        Disclosure control, as `below` and `round_to` of `brightspots.suppress`: the model is refitted to what may be
+        shown, and the pack speaks of that fit alone (see `HierarchyFit.suppressed`).
 
     Returns
     -------
@@ -80,9 +88,21 @@ def write_board_pack(
     """
     target = Path(path)
     check_suffix(target)
+    if spots.effects is not fit.effects:
+        raise SettingsError("the spots come from another fit: pass fit.find_spots() of the same fit")
+    if suppress_below is not None or round_to is not None:
+        fit, spots, said = publishable(fit, spots, Rules(suppress_below, round_to))
+        notes = (*notes, *said)
+        manifest = None if manifest is None else without_digests(manifest, fit)
     subject = Subject.of(fit, spots, events)
     write_document(compose(subject, trust=trust, title=title, notes=notes, manifest=manifest), target)
     return target
+
+
+def publishable(fit: HierarchyFit, spots: Spots, rules: Rules) -> tuple[HierarchyFit, Spots, tuple[str, ...]]:
+    """Refit to what may be shown, and apply the same rule and ratings; with sentences on what was done."""
+    shown, notes = suppressed_fit(fit, rules)
+    return shown, suppressed_spots(shown, spots), notes
 
 
 def compose(

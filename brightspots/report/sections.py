@@ -84,30 +84,29 @@ def partition(subject: Subject) -> Section:
 def two_stage_funnel(subject: Subject, trust: int, *, highlight: bool) -> Section:
     """The trusts of the nation, then the departments of one trust."""
     label = subject.trust_labels[trust]
-    nation, trusts_out = nation_funnel(subject, trust if highlight else None)
-    own, departments_out = (None, 0)
+    panels = [nation_funnel(subject, trust if highlight else None)]
+    outside = [point for point in panels[0].points if point.kind.endswith(("-above", "-below"))]
+    said = [sentences.outside_limits(len(outside), len(panels[0].points), LEVELS[-1])]
+    unplaced = sum(point.kind == "cannot-tell" for point in panels[0].points)
+    if unplaced:
+        said.append(sentences.cannot_be_placed(unplaced))
     if "department" in subject.partition.index:
-        own, departments_out = department_funnel(subject, trust)
-    blocks: list[Block] = []
-    said, panels = [], []
-    if nation is not None:
-        outside = [point for point in nation.points if point.kind.endswith(("-above", "-below"))]
-        said.append(sentences.outside_limits(len(outside), len(nation.points), LEVELS[-1]))
-        where = [_where(point) for point in nation.points if point.label == label] if highlight else []
-        message = sentences.trust_in_funnel(label, where[0], LEVELS[-1]) if where else said[0]
-        panels.append(replace(nation, message=message))
-    if own is not None:
-        said.append(f"The departments drawn are {len(own.points):,} of {label}.")
-        panels.append(replace(own, message=own_flags(subject, trust)))
-    if panels:
-        caption = _funnel_caption("" if highlight else label, subject.ordered_by)
-        legend = _funnel_legend(panels, label)
-        blocks.append(Funnels("funnel", caption, " ".join(said), tuple(panels), legend))
+        panels.append(department_funnel(subject, trust))
+        said.append(f"The departments drawn are {len(panels[1].points):,} of {label}.")
+    barred = [[point.label for point in panel.points if point.is_bar] for panel in panels]
+    said += [sentences.bars(labels) for labels in barred if labels]
+    where = [_where(point) for point in panels[0].points if point.label == label] if highlight else []
+    messages = [sentences.trust_in_funnel(label, where[0], LEVELS[-1]) if where else said[0]]
+    messages += [own_flags(subject, trust)] if len(panels) > 1 else []
+    panels = [replace(panel, message=message) for panel, message in zip(panels, messages, strict=True)]
+    caption = _funnel_caption("" if highlight else label, subject.ordered_by)
+    blocks: list[Block] = [
+        Funnels("funnel", caption, " ".join(said), tuple(panels), _funnel_legend(panels, label))
+    ]
     withheld = int(subject.cells.censored.sum())
     if withheld:
-        blocks.append(
-            Paragraph(sentences.suppressed(withheld, subject.cells.n_leaves, trusts_out, departments_out))
-        )
+        drawn = sum(map(len, barred))
+        blocks.append(Paragraph(sentences.suppressed(withheld, subject.cells.n_leaves, drawn)))
     return Section("funnel", "Funnels: trusts, then departments", tuple(blocks), " ".join(said))
 
 
@@ -124,6 +123,8 @@ def own_flags(subject: Subject, trust: int) -> str:
 def _where(point: Point) -> sentences.Side:
     if point.kind.endswith("-above"):
         return "above"
+    if point.kind == "cannot-tell":
+        return "unplaced"
     return "below" if point.kind.endswith("-below") else "within"
 
 

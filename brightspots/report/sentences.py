@@ -26,7 +26,9 @@ from brightspots.settings import Reference
 from brightspots.vocabulary import Family, HigherIs
 
 # Where a unit lies in a funnel, against its outer limits.
-Side = Literal["above", "within", "below"]
+Side = Literal["above", "within", "below", "unplaced"]
+# Units named in a sentence about a figure; the others are in its tables.
+_MOST_NAMED: Final = 10
 
 _REFERENCE_WORDS: Final = {
     "organisation": "the other departments of its own trust",
@@ -356,6 +358,8 @@ def outside_limits(n: int, units: int, level: float) -> str:
 def trust_in_funnel(trust: str, where: Side, level: float) -> str:
     """Where one trust lies among all trusts; to lie within the limits is no praise."""
     limits = f"the {level * 100:g}% limits"
+    if where == "unplaced":
+        return f"Whether {trust} lies within {limits} cannot be said: the range of its suppressed counts reaches over one."
     ordinary = "chance and the ordinary variation between trusts"
     if where == "within":
         return f"{trust} lies within {limits}: {ordinary} could explain its level."
@@ -424,17 +428,34 @@ def certificate(ok: bool, method: str, effective_draws: float, message: str) -> 
     )
 
 
-def suppressed(n: int, counts: int, trusts_out: int, departments_out: int) -> str:
-    """How many counts were withheld by the publisher, how they were used, and what the funnels leave out for it."""
-    missing = [
-        counted(left_out, what)
-        for left_out, what in ((trusts_out, "trust"), (departments_out, "department"))
-        if left_out
-    ]
-    undrawn = f" The funnels leave out {listed(missing)}, whose events cannot be counted." if missing else ""
+def bars(labels: Sequence[str]) -> str:
+    """Which units of a funnel have suppressed counts, for those who do not see the figure."""
+    more = [f"{len(labels) - _MOST_NAMED:,} more"] if len(labels) > _MOST_NAMED else []
+    shown = listed([*labels[:_MOST_NAMED], *more])
+    return f"Drawn as a bar, from the least to the most that a suppressed count can be: {shown}."
+
+
+def cannot_be_placed(n: int) -> str:
+    """How many units lie neither within nor outside the limits as far as can be said."""
+    whose = (
+        "the range of its suppressed counts reaches"
+        if n == 1
+        else "the ranges of their suppressed counts reach"
+    )
+    return f"Of {n:,} it cannot be said: {whose} over a limit."
+
+
+def suppressed(n: int, counts: int, drawn: int) -> str:
+    """How many counts are withheld, how they are used, and how the funnels show it."""
+    bars_drawn = (
+        f" In the funnels {drawn:,} {'point is an upright bar' if drawn == 1 else 'points are upright bars'}, from the "
+        "least to the most that it can be."
+        if drawn
+        else ""
+    )
     return (
         f"{n:,} of {counts:,} counts {'is' if n == 1 else 'are'} withheld as small numbers and used as the "
-        f"range they are known to lie in.{undrawn}"
+        f"range they are known to lie in.{bars_drawn}"
     )
 
 

@@ -61,7 +61,7 @@ def funnel(figure: Funnels, panel: Funnel) -> Markup:
     )
     # Plain points first: what is marked must not be hidden under them.
     ordered = sorted(panel.points, key=lambda point: (point.kind not in UNMARKED, point.x))
-    parts += [_point(point, place_x(point.x), place_y(point.y), top) for point in ordered]
+    parts += [_point(point, place_x(point.x), place_y, top) for point in ordered]
     parts.append(_labels([(p, place_x(p.x), place_y(p.y)) for p in ordered]))
     parts.append(Markup("</svg>"))
     return Markup("").join(parts)
@@ -136,7 +136,8 @@ def mark(kind: Kind) -> Markup:
 
 def shared_top(figure: Funnels) -> float:
     """Upper end of the vertical axis of all panels."""
-    highest = [point.y for panel in figure.panels for point in panel.points]
+    points = [point for panel in figure.panels for point in panel.points]
+    highest = [point.y if point.high is None or math.isinf(point.high) else point.high for point in points]
     # Every limit comes into view at its narrow end, where the largest units lie.
     highest += [min(limit.upper) for panel in figure.panels for limit in panel.limits]
     wanted = 1.08 * max(highest)
@@ -156,13 +157,22 @@ def _limit_lines(limit: Limit, place_x: _Place, place_y: _Place, top: float) -> 
     return Markup("").join(lines)
 
 
-def _point(point: Point, x: float, y: float, top: float) -> Markup:
+def _point(point: Point, x: float, place_y: _Place, top: float) -> Markup:
     words = f"{point.label}: {point.detail}"
-    if point.y > top:
+    if (point.y if point.high is None else point.high) > top:
         words += " (drawn at the upper edge)"
-    return Markup('<g class="pt {}" role="img" tabindex="-1" aria-label="{}"><title>{}</title>{}</g>').format(
-        point.kind, words, words, _mark(point.kind, x, y, 4.5)
-    )
+    drawing = _mark(point.kind, x, place_y(point.y), 4.5)
+    if point.low is not None and point.high is not None:
+        drawing = _bar(x, place_y(point.low), place_y(point.high), closed=point.high <= top)
+    return Markup(
+        '<g class="pt {}{}" role="img" tabindex="-1" aria-label="{}"><title>{}</title>{}</g>'
+    ).format(point.kind, " bar" if point.is_bar else "", words, words, drawing)
+
+
+def _bar(x: float, low: float, high: float, *, closed: bool) -> Markup:
+    """An upright bar, closed at its ends unless the upper one lies beyond the figure: a suppressed count."""
+    end = "m-4 0h8" if closed else ""
+    return Markup('<path d="M{} {}h8m-4 0V{}{}"/>').format(_n(x - 4.0), _n(low), _n(high), end)
 
 
 def _mark(kind: Kind, x: float, y: float, r: float) -> Markup:

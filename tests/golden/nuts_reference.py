@@ -37,7 +37,8 @@ def data(name: str, folder: Path) -> pd.DataFrame:
         warnings.simplefilter("ignore", bs.DataWarning)
         if name == "ny_iqi":
             return bs.read_ny_iqi(folder / "ny_iqi_2009_2014.csv")
-        return bs.read_cms_hrrp(folder / "cms_hrrp_fy2026.csv")
+        # The reference is of the untruncated likelihood, as if no cell had been withheld.
+        return bs.read_cms_hrrp(folder / "cms_hrrp_fy2026.csv").drop(columns="counted_from")
 
 
 def table(name: str, folder: Path) -> Table:

@@ -64,6 +64,20 @@ def test_withheld_counts_with_discharges_are_kept_as_intervals(withheld):
     np.testing.assert_array_equal(counted["observed_upper"], counted["observed"])
 
 
+def test_withheld_discharges_are_no_discharges():
+    with pytest.warns(DataWarning, match="1 of 4 assessed cells were left out"):
+        cells = read([*COUNTED, hrrp(10005, "HF", "Too Few to Report", "Too Few to Report")])
+    assert cells.equals(read(COUNTED))
+
+
+@pytest.mark.parametrize("withheld", ["Too Few to Report", "", "*"])
+def test_a_count_that_cannot_be_fewer_than_11_is_not_believed_to_be(withheld):
+    with pytest.raises(
+        DataError, match="more than 50 readmissions are expected, so that it cannot be fewer than 11"
+    ):
+        read([*COUNTED, hrrp(10005, "HF", 600, withheld)])
+
+
 def test_cells_that_were_not_assessed_are_dropped_and_counted():
     cells = read([*COUNTED, hrrp(10005, "HF", "", "", ""), hrrp(10005, "PN", 0, "", "Not Available")])
     assert len(cells) == 3

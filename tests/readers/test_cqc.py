@@ -85,6 +85,15 @@ def test_a_row_whose_meaning_is_not_certain_is_refused(extra, message):
         read([*ROWS, extra])
 
 
+def test_a_file_in_which_nothing_is_overall_is_refused():
+    with pytest.raises(DataError, match="no row is an overall rating"):
+        read([row("RA1", "11/12/2015", 1, population="Whole provider")])
+
+
+def test_provider_codes_join_whatever_their_case():
+    assert read([{**each, "ORG_CODE": each["ORG_CODE"].lower()} for each in ROWS]).equals(read(ROWS))
+
+
 def test_the_same_rating_twice_on_one_day_is_one_rating():
     assert read([*ROWS, row("RB2", "21/12/2018", 3)]).equals(read(ROWS))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import warnings
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brightspots.errors import DataError, DataWarning
@@ -21,26 +22,44 @@ from brightspots.readers import (
     read_ny_cardiac,
     read_ny_iqi,
 )
-from tests.readers import files, test_cms, test_cqc, test_new_york, test_nhs_england
+from tests.readers import files, fuzz, test_cms, test_cqc, test_new_york, test_nhs_england
 
 STARS = [{"Facility ID": f"{10001 + at}", "Hospital overall rating": at % 5 + 1} for at in range(6)]
 SHMI = [
     files.shmi("RA1", 913, 768.4005),
     files.shmi("RA2", 1346, 1478.9925),
     files.shmi("RA3", 1023, 909.8874),
+    files.shmi("RA4", "*", 5.5, **{"PROVIDER NAME": "YSBYTY, CÔR"}),
+]
+HRRP = [
+    *test_cms.COUNTED,
+    files.hrrp("450001", "AMI", 60, "Too Few to Report"),
+    files.hrrp(33, "HF", "", "", "12.5"),
+    files.hrrp(33, "PN", "N/A", "N/A", "N/A"),
+    {**files.hrrp(44, "CABG", 120, 18), "Facility Name": 'ST. "OLAF", HOSPITAL'},
 ]
 
 PUBLICATIONS = {
     "iqi": (read_ny_iqi, files.IQI_COLUMNS, test_new_york.IQI_ROWS),
     "cardiac": (read_ny_cardiac, files.CARDIAC_COLUMNS, test_new_york.CARDIAC_ROWS),
-    "hrrp": (read_cms_hrrp, files.HRRP_COLUMNS, test_cms.COUNTED),
+    "hrrp": (read_cms_hrrp, files.HRRP_COLUMNS, HRRP),
     "stars": (read_cms_ratings, files.STAR_COLUMNS, STARS),
     "cqc": (read_cqc_ratings, files.CQC_COLUMNS, test_cqc.ROWS),
     "rtt": (read_nhs_rtt, files.RTT_COLUMNS, test_nhs_england.RTT_ROWS),
     "shmi": (read_nhs_shmi, files.SHMI_COLUMNS, SHMI),
 }
 
+# More by hand: BRIGHTSPOTS_FUZZ=5000 python -m pytest tests/readers/test_damage.py -k fuzzed
+EXAMPLES = int(os.environ.get("BRIGHTSPOTS_FUZZ", "120"))
+
 deterministic = settings(derandomize=True, deadline=None, max_examples=40)
+fuzzed = settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=EXAMPLES,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
 
 
 @pytest.fixture(params=PUBLICATIONS, scope="module")
@@ -79,13 +98,16 @@ def test_a_file_cut_short_anywhere_gives_whole_rows_or_an_error(publication):
 def test_shuffled_columns_give_the_same_table(publication, seed):
     reader, columns, rows, content = publication
     shuffled = random.Random(seed).sample(columns, len(columns))
-    assert reader(io.StringIO(files.write(shuffled, rows))).equals(reader(io.BytesIO(content)))
+    assert read_or_refuse(reader, files.write(shuffled, rows).encode()).equals(
+        read_or_refuse(reader, content)
+    )
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252", "latin-1"])
 def test_other_encodings_give_the_same_table(publication, encoding):
     reader, _, _, content = publication
-    assert reader(io.BytesIO(content.decode().encode(encoding))).equals(reader(io.BytesIO(content)))
+    encoded = content.decode().encode(encoding)
+    assert read_or_refuse(reader, encoded).equals(read_or_refuse(reader, content))
 
 
 @pytest.mark.parametrize("name", PUBLICATIONS)
@@ -122,3 +144,18 @@ def test_values_of_another_kind_never_escape(name, data):
         row = data.draw(st.sampled_from(spoilt))
         row[data.draw(st.sampled_from(columns))] = data.draw(strange)
     read_or_refuse(reader, files.write(columns, spoilt).encode())
+
+
+@pytest.mark.parametrize("name", PUBLICATIONS)
+@fuzzed
+@given(data=st.data())
+def test_fuzzed_files_end_in_an_error_or_in_a_table_that_is_right_or_says_what_differs(name, data):
+    reader, columns, rows = PUBLICATIONS[name]
+    content = files.write(columns, rows).encode()
+    good = read_or_refuse(reader, content)
+    damaged = data.draw(fuzz.damage(content))
+    got = read_or_refuse(reader, damaged.content)
+    if got is None:
+        assert not damaged.harmless, damaged.told
+    else:
+        fuzz.check(good, got, content, damaged)

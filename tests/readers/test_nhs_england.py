@@ -90,6 +90,36 @@ def test_a_file_cut_short_does_not_add_up():
             read(RTT_ROWS[:lost] + RTT_ROWS[lost + 1 :])
 
 
+def test_rows_there_twice_are_refused_even_where_the_sums_still_agree():
+    both = [row for row in RTT_ROWS if row["Provider Org Code"] == "RBB"]
+    with pytest.raises(DataError, match="appears more than once; rows line 6, line 7, line 11, line 12"):
+        read([*RTT_ROWS, *both])
+
+
+def test_a_comma_that_shifts_a_row_is_refused():
+    text = text_of(RTT_ROWS).replace("AN NHS TRUST", "AN NHS, TRUST", 1)
+    with pytest.raises(DataError, match="30 values that the header announces; row line 2"):
+        read_nhs_rtt(io.StringIO(text))
+    assert read_nhs_rtt(io.StringIO(text.replace("AN NHS, TRUST", '"AN NHS, TRUST"'))).equals(read(RTT_ROWS))
+
+
+def test_a_column_called_total_alone_is_not_the_total():
+    assert read([{**row, "Total": 999} for row in RTT_ROWS]).equals(read(RTT_ROWS))
+
+
+def test_two_months_add_up_each_on_its_own():
+    later = [{**row, "Period": "RTT-February-2026"} for row in RTT_ROWS]
+    assert read([*RTT_ROWS, *later])["period"].value_counts().to_dict() == {"2026-01": 3, "2026-02": 3}
+    with pytest.raises(DataError, match="do not add up"):
+        read([*RTT_ROWS[1:], *later])
+
+
+def test_a_function_of_several_names_has_the_last_one_and_says_so():
+    cells = read([*RTT_ROWS[:4], {**RTT_ROWS[4], "Treatment Function Name": "Heart Service"}, *RTT_ROWS[5:]])
+    assert set(cells["department"]) == {"Heart Service", "General Surgery Service"}
+    assert "Used the last of several names for 1 treatment function (C_320)." in cells.attrs["notes"]
+
+
 def test_without_rows_of_all_functions_the_check_is_said_to_be_missing():
     rows = [row for row in RTT_ROWS if row["Treatment Function Code"] != "C_999"]
     assert any("to check the sums with" in note for note in read(rows).attrs["notes"])
@@ -111,10 +141,17 @@ def test_a_row_whose_meaning_is_not_certain_is_refused(spoilt, message):
         read([*RTT_ROWS, {**rtt("RCC", "C_100", {4: 5}), **spoilt}])
 
 
-def test_a_row_whose_last_values_are_cut_off_is_refused():
+@pytest.mark.parametrize(
+    ("cut", "message"),
+    [
+        (3, "a total is missing or not a whole number; row line 12"),
+        (10, "30 values that the header announces; row line 12"),
+    ],
+)
+def test_a_row_whose_last_values_are_cut_off_is_refused(cut, message):
     text = text_of([*RTT_ROWS, rtt("RCC", "C_999", {4: 5}), rtt("RCC", "C_100", {4: 5})])
-    with pytest.raises(DataError, match="a total is missing or not a whole number; row line 12"):
-        read_nhs_rtt(io.StringIO(text[:-10]))
+    with pytest.raises(DataError, match=message):
+        read_nhs_rtt(io.StringIO(text[:-cut]))
 
 
 def test_a_missing_week_is_refused():
@@ -165,6 +202,26 @@ def test_names_that_a_publication_leaves_out_come_from_another_one():
     cells = read_shmi(rows)
     assert cells["trust_name"].iloc[:2].tolist() == ["TRUST RA1", "TRUST RA1"]
     assert cells["trust_name"].isna().tolist() == [False, False, True]
+
+
+def test_dates_are_read_day_first_and_names_are_the_latest():
+    rows = [
+        shmi("RA1", 900, 800, "01/10/2012", **{"PROVIDER NAME": "NEW NAME"}),
+        shmi("RA1", 910, 800, "01/11/2011", **{"PROVIDER NAME": "OLD NAME"}),
+    ]
+    cells = read_shmi(rows)
+    assert cells["period"].tolist() == ["2011-11-01", "2012-10-01"]
+    assert cells["trust_name"].tolist() == ["NEW NAME", "NEW NAME"]
+    with pytest.raises(DataError, match="a date is not a date; row line 2; expected day/month/year"):
+        read_shmi([shmi("RA1", 900, 800, "10/31/2012"), rows[1]])
+    spans = [shmi("RA1", 900, 800, "Oct 2018 - Sep 2019")]
+    assert read_shmi(spans)["period"].tolist() == ["Oct 2018 - Sep 2019"]
+
+
+def test_official_values_that_are_missing_are_counted():
+    notes = read_shmi([shmi("RA1", 913, 768.4, OD_LL="-", OD_BANDING=""), shmi("RA2", 91, 80)]).attrs["notes"]
+    assert "1 official value missing in the file." in notes
+    assert "1 official banding missing in the file." in notes
 
 
 def test_withheld_deaths_are_an_interval():

@@ -239,8 +239,22 @@ def test_a_failed_certificate_is_not_softened():
 
 
 def test_suppressed_counts_are_used_and_said():
-    assert "1 of 90 counts is withheld" in sentences.suppressed(1, 90, 0, 0)
-    assert "leave out 1 trust and 2 departments" in sentences.suppressed(2, 90, 1, 2)
+    assert sentences.suppressed(1, 90, 0).startswith("1 of 90 counts is withheld")
+    assert "funnels" not in sentences.suppressed(1, 90, 0)
+    assert "In the funnels 1 point is an upright bar" in sentences.suppressed(2, 90, 1)
+    assert "In the funnels 3 points are upright bars" in sentences.suppressed(2, 90, 3)
+
+
+def test_bars_are_named_and_the_rest_counted():
+    assert sentences.bars(["A", "B"]).endswith("can be: A and B.")
+    assert sentences.bars([f"T{n}" for n in range(12)]).endswith("T8, T9 and 2 more.")
+
+
+def test_units_that_cannot_be_placed():
+    assert sentences.cannot_be_placed(1) == (
+        "Of 1 it cannot be said: the range of its suppressed counts reaches over a limit."
+    )
+    assert sentences.cannot_be_placed(3).startswith("Of 3 it cannot be said: the ranges of their")
 
 
 def test_outside_the_limits():

@@ -1,0 +1,208 @@
+"""Opening a published file, wherever it is and however it is packed, and saying how it is encoded."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import os
+import re
+import urllib.request
+import zipfile
+import zlib
+from typing import IO, Any, Final, Protocol
+
+from brightspots.errors import DataError, MissingExtraError, SettingsError
+
+
+class ReadableFile(Protocol):
+    """Something that gives its content when asked: an open file, a member of an open zip."""
+
+    def read(self) -> Any:
+        """Return what is left of the file, as text or bytes."""
+
+
+# A path (also inside a zip: archive.zip/member.csv), something like a URL, or an open file in text or binary mode.
+PublishedFile = str | os.PathLike[str] | IO[str] | IO[bytes] | zipfile.Path | ReadableFile
+
+# No publication comes near it: beyond lies an archive made to fill the memory of whoever unpacks it.
+_MOST_BYTES: Final = 2 * 1024**3
+_SECONDS: Final = 60.0
+_CHUNK: Final = 1024**2
+
+_DAMAGE: Final = (zipfile.BadZipFile, EOFError, OSError, zlib.error, NotImplementedError, RuntimeError)
+
+
+def read_content(source: PublishedFile) -> bytes:
+    """Read the bytes of a published file, unpacked where it is a gzip or a zip that holds one CSV file.
+
+    Parameters
+    ----------
+    source : path, URL or open file
+        Paths may go on into a zip (``archive.zip/member.csv``); ``~`` is the home folder. URLs: http, https, ftp and
+        file, and with fsspec installed whatever it opens, as in pandas (``s3://…``, ``zip://member.csv::archive.zip``).
+        An open file, a member of an open zip or a `zipfile.Path` is read from where it stands and left open.
+
+    Raises
+    ------
+    DataError
+        Where an archive is damaged or does not hold exactly one CSV file, or text was opened in the wrong encoding.
+    SettingsError
+        Where `source` is none of these.
+    MissingExtraError
+        Where a URL needs fsspec.
+    OSError
+        Where there is no such file.
+    """
+    content = _read(source)
+    if isinstance(content, str):
+        try:
+            return content.encode("utf-8")
+        except UnicodeEncodeError as damage:
+            raise DataError("the open file gives half characters", action=_IN_BINARY) from damage
+    return unpack(content)
+
+
+_IN_BINARY: Final = "open it in binary mode (mode 'rb'), and its encoding is told apart here"
+
+
+def read_stored(source: str | os.PathLike[str]) -> bytes:
+    """Read the bytes at a path (also of a member of a zip) or URL, as they are stored; see `read_content`."""
+    if isinstance(source, str) and "://" in source:
+        return _read_url(source)
+    return _read_path(os.path.expanduser(os.fspath(source)))
+
+
+def _read(source: PublishedFile) -> bytes | str:
+    if isinstance(source, str | os.PathLike):
+        return read_stored(source)
+    if isinstance(source, zipfile.Path):
+        return source.read_bytes()
+    if not hasattr(source, "read"):
+        raise SettingsError(f"a published file is a path, a URL or an open file; received {source!r}")
+    try:
+        content = source.read()
+    except UnicodeDecodeError as damage:
+        raise DataError(
+            f"the open file is not in the encoding {damage.encoding!r}", action=_IN_BINARY
+        ) from damage
+    except ValueError as closed:
+        raise SettingsError(f"the open file cannot be read ({closed})") from closed
+    if not isinstance(content, str | bytes | bytearray | memoryview):
+        raise SettingsError(
+            f"an open file gives text or bytes; received {type(content).__name__} from {source!r}"
+        )
+    return content if isinstance(content, str) else bytes(content)
+
+
+def _read_path(path: str) -> bytes:
+    """Read a file, or a member of a zip where the path goes on behind its name."""
+    archive, inside, member = path.partition(".zip/")
+    if not inside:
+        archive, inside, member = path.partition(".zip\\")
+    if inside and not os.path.exists(path) and os.path.isfile(f"{archive}.zip"):
+        with open(f"{archive}.zip", "rb") as file:
+            return _members(file.read(), member)
+    if "\0" in path:
+        raise SettingsError(f"a path holds no NUL character; received {path!r}")
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _read_url(url: str) -> bytes:
+    if re.match(r"(?:https?|ftp|file)://", url, flags=re.IGNORECASE):
+        try:
+            with urllib.request.urlopen(url, timeout=_SECONDS) as reply:
+                content: bytes = reply.read()
+        except ValueError as malformed:
+            raise SettingsError(f"cannot open {url!r} ({malformed})") from malformed
+        return content
+    try:
+        import fsspec
+    except ImportError as absent:
+        raise MissingExtraError("fsspec", extra="remote", purpose=f"opening {url!r}") from absent
+    try:
+        with fsspec.open(url, "rb") as file:
+            remote: bytes = file.read()
+    except (ValueError, ImportError) as unknown:
+        raise SettingsError(f"cannot open {url!r} ({unknown}); open it and pass the open file") from unknown
+    return remote
+
+
+def unpack(content: bytes) -> bytes:
+    """Unpack a gzip, or a zip that holds one CSV file; give anything else back as it is."""
+    if content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _members(content, None)
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+            return _read_bounded(packed)
+    except _DAMAGE as damage:
+        raise DataError(f"the file cannot be unpacked ({damage})", action="fetch it again") from damage
+
+
+def _members(content: bytes, wanted: str | None) -> bytes:
+    """Read one member of a zip: the one that is wanted, or its only CSV file."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            held = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
+            if wanted is None and "xl/workbook.xml" in held:
+                raise DataError(
+                    "this is an Excel workbook", expected="CSV", action="save the sheet as CSV UTF-8"
+                )
+            chosen = [
+                name for name in held if name == wanted or (wanted is None and name.lower().endswith(".csv"))
+            ]
+            if len(chosen) != 1:
+                kind = "CSV files" if wanted is None else f"members named {wanted!r}"
+                raise DataError(
+                    f"the archive holds {len(chosen)} {kind}: {', '.join(held[:10])}",
+                    expected="exactly one",
+                    action="pass the one that is meant, as archive.zip/member.csv or unpacked",
+                )
+            with archive.open(chosen[0]) as member:
+                return _read_bounded(member)
+    except _DAMAGE as damage:
+        raise DataError(f"the file cannot be unpacked ({damage})", action="fetch it again") from damage
+
+
+def _read_bounded(packed: IO[bytes] | gzip.GzipFile) -> bytes:
+    """Read what an archive holds, up to a size that no publication comes near."""
+    parts, size = [], 0
+    while part := packed.read(_CHUNK):
+        size += len(part)
+        if size > _MOST_BYTES:
+            raise DataError(
+                f"the archive holds more than {_MOST_BYTES / 1024**3:g} GiB",
+                action="unpack it and look at it first",
+            )
+        parts.append(part)
+    return b"".join(parts)
+
+
+def encoding_of(content: bytes, notes: list[str]) -> str:
+    """Say how a file is encoded: UTF-16, UTF-32 or UTF-8 where it says or shows so, else Windows-1252, with a note."""
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    # A header begins with two ASCII characters; in UTF-16 without a mark one byte of each is zero.
+    zeros = tuple(byte == 0 for byte in content[:4])
+    if zeros == (False, True, False, True):
+        return "utf-16-le"
+    if zeros == (True, False, True, False):
+        return "utf-16-be"
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if encoding == "cp1252":
+            notes.append(
+                "The file is not valid UTF-8 and was read as Windows-1252: look at accents in names."
+            )
+        return encoding
+    raise DataError(
+        "the file is not text in UTF-8, UTF-16, UTF-32 or Windows-1252", action="check that it is a CSV file"
+    )

@@ -1,0 +1,140 @@
+"""Secondary suppression: which further counts to withhold so that totals do not give small ones back.
+
+A two-way table with the totals of its rows and columns is a system of equations. Whoever knows them, and that a
+withheld small count lies from 1 to ``below − 1`` while every other withheld one is at least `below`, can bound each
+withheld count by linear programming (Hundepool et al. 2012, Statistical Disclosure Control, Wiley, chapter 4). The
+rule here leaves the whole interval open, for each small count by itself:
+
+*A small count is a corner of a rectangle whose other three corners are withheld too, each of them at least
+``2·below − 1``.* Raise the small count by any step up to ``below − 1``, lower its two neighbours by as much and raise
+the opposite corner, and all totals stay as they are: so it can be anything from 0 or 1 to ``below − 1``. A total that
+is itself withheld may stand for a corner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from brightspots.cells import FloatArray, IntArray
+
+BoolArray = npt.NDArray[np.bool_]
+
+# Rows and columns tried as the other side of a rectangle: the cheapest of each.
+_TRIED = 40
+
+
+@dataclass(frozen=True)
+class Secondary:
+    """What is withheld besides the small counts.
+
+    Parameters
+    ----------
+    beside : bool array (R,)
+        Counts to withhold.
+    row_totals, column_totals : frozenset of int
+        Totals that must not be published either, because no rectangle was to be had.
+    grand_total : bool
+        Whether that of the whole table must not be.
+    """
+
+    beside: BoolArray
+    row_totals: frozenset[int]
+    column_totals: frozenset[int]
+    grand_total: bool
+
+
+def protect(
+    counts: FloatArray,
+    small: BoolArray,
+    row: IntArray,
+    column: IntArray,
+    *,
+    least: float,
+    by_row: bool = True,
+    by_column: bool = True,
+) -> Secondary:
+    """Choose, greedily, the rectangles (or with one kind of total the neighbours) that withhold least.
+
+    Parameters
+    ----------
+    counts : (R,)
+        NaN where the count is unknown: such a cell protects nothing.
+    small : bool array (R,)
+        Counts that are withheld for their size.
+    row, column : int array (R,)
+        Place of each count; no place is taken twice.
+    least : float
+        Least that the other corners must be: ``2·below − 1``.
+    by_row, by_column : bool, default True
+        Whether the totals of rows, and of columns, are known to others.
+    """
+    place = np.full((int(row.max()) + 1, int(column.max()) + 1), -1, dtype=np.int64)
+    place[row, column] = np.arange(len(counts))
+    # Cost of withholding each place; infinite where it cannot protect.
+    cost = np.full(place.shape, np.inf)
+    able = ~small & (np.nan_to_num(counts, nan=-1.0) >= least)
+    cost[row[able], column[able]] = counts[able]
+    beside = np.zeros(len(counts), dtype=bool)
+    row_totals: set[int] = set()
+    column_totals: set[int] = set()
+    grand = False
+
+    def withhold(*places: tuple[int, int]) -> None:
+        for at in places:
+            beside[place[at]] = True
+            cost[at] = 0.0  # what is withheld already protects for nothing
+
+    for r, c in zip(row[small].tolist(), column[small].tolist(), strict=True):
+        along, down = cost[r], cost[:, c]
+        if not by_column:
+            if by_row and np.isfinite(along.min()):
+                withhold((r, int(along.argmin())))
+            elif by_row:
+                row_totals.add(r)
+            continue
+        if not by_row:
+            if np.isfinite(down.min()):
+                withhold((int(down.argmin()), c))
+            else:
+                column_totals.add(c)
+            continue
+        corner = _cheapest_rectangle(cost, r, c)
+        if corner is not None:
+            r2, c2 = corner
+            withhold((r, c2), (r2, c), (r2, c2))
+        elif np.isfinite(along.min()):
+            c2 = int(along.argmin())
+            withhold((r, c2))
+            column_totals |= {c, c2}
+        elif np.isfinite(down.min()):
+            r2 = int(down.argmin())
+            withhold((r2, c))
+            row_totals |= {r, r2}
+        else:
+            row_totals.add(r)
+            column_totals.add(c)
+            grand = True
+    return Secondary(beside, frozenset(row_totals), frozenset(column_totals), grand)
+
+
+def _cheapest_rectangle(cost: FloatArray, r: int, c: int) -> tuple[int, int] | None:
+    """Row and column opposite (r, c), or None where no rectangle has three corners that can protect."""
+    rows, columns = np.argsort(cost[:, c], kind="stable"), np.argsort(cost[r], kind="stable")
+    for most in (_TRIED, max(cost.shape)):
+        some_rows = rows[:most][np.isfinite(cost[rows[:most], c])]
+        some_columns = columns[:most][np.isfinite(cost[r, columns[:most]])]
+        if len(some_rows) and len(some_columns):
+            total = (
+                cost[np.ix_(some_rows, some_columns)]
+                + cost[some_rows, c][:, np.newaxis]
+                + cost[r, some_columns]
+            )
+            best = np.unravel_index(int(total.argmin()), total.shape)
+            if np.isfinite(total[best]):
+                return int(some_rows[best[0]]), int(some_columns[best[1]])
+        if most >= max(cost.shape):
+            break
+    return None
