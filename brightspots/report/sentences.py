@@ -359,7 +359,8 @@ def trust_in_funnel(trust: str, where: Side, level: float) -> str:
     """Where one trust lies among all trusts; to lie within the limits is no praise."""
     limits = f"the {level * 100:g}% limits"
     if where == "unplaced":
-        return f"Whether {trust} lies within {limits} cannot be said: the range of its suppressed counts reaches over one."
+        reason = "the range of its suppressed counts reaches over one of them"
+        return f"Whether {trust} lies within {limits} cannot be said: {reason}."
     ordinary = "chance and the ordinary variation between trusts"
     if where == "within":
         return f"{trust} lies within {limits}: {ordinary} could explain its level."

@@ -262,6 +262,10 @@ def test_nothing_flagged(status):
             "within",
             "T1 lies within the 99.8% limits: chance and the ordinary variation between trusts could explain",
         ),
+        (
+            "unplaced",
+            "Whether T1 lies within the 99.8% limits cannot be said: the range of its suppressed counts",
+        ),
     ],
 )
 def test_where_a_trust_lies_in_the_funnel(where, said):
