@@ -13,6 +13,7 @@ from brightspots._version import __version__
 
 if TYPE_CHECKING:
     from brightspots.casemix import ModelCard, Standardised, standardise
+    from brightspots.disclosure import suppress
     from brightspots.errors import (
         BrightspotsError,
         CertificateWarning,
