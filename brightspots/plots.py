@@ -3,161 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
 
-from brightspots import summaries
 from brightspots import vocabulary as names
-from brightspots.cells import Cells, FloatArray, IntArray, LabelArray
 from brightspots.errors import SettingsError
-from brightspots.limits import FunnelLimits, funnel_limits, hierarchical_limits
-from brightspots.posterior import SharedDraws
+from brightspots.fit_limits import (
+    FunnelKind,
+    department_limits,
+    gather_units,
+    only_known,
+    period_ratios,
+    trust_limits,
+    trust_position,
+)
+from brightspots.limits import FunnelLimits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from brightspots.fits import HierarchyFit
     from brightspots.spots import Spots
-
-FunnelKind = Literal["hierarchical", "exact"]
-
-
-@dataclass(frozen=True)
-class FunnelUnits:
-    """Units of a funnel, already put on the nation's terms (n,).
-
-    Parameters
-    ----------
-    labels : array (n,)
-    lower, upper : (n,)
-        Events, as an interval where a count is suppressed; estimates less their national level.
-    size : (n,)
-        Events expected at the national level of each department (poisson), people (binomial), standard error (normal).
-    expected : (n,)
-        Events expected at the national level of each department.
-    """
-
-    labels: LabelArray
-    lower: FloatArray
-    upper: FloatArray
-    size: FloatArray
-    expected: FloatArray
-
-    @property
-    def suppressed(self) -> int:
-        """How many units have a suppressed count."""
-        return int(np.sum(self.lower != self.upper))
-
-
-def gather_units(cells: Cells, shared: SharedDraws, group: IntArray, labels: LabelArray) -> FunnelUnits:
-    """Sum leaves into units, (n,).
-
-    Parameters
-    ----------
-    cells : Cells
-    shared : SharedDraws
-    group : int array (N,)
-        Unit of each leaf, −1 for leaves that belong to none.
-    labels : array (n,)
-    """
-    inside = group >= 0
-    member, count = group[inside], len(labels)
-
-    def total(values: FloatArray) -> FloatArray:
-        return np.bincount(member, values[inside], count).astype(np.float64, copy=False)
-
-    national = shared.mean_leaf_predictor(cells)
-    if cells.family == "normal":
-        precision = total(cells.size**-2.0)
-        gap = total(cells.size**-2.0 * (cells.lower - national)) / precision
-        error = precision**-0.5
-        return FunnelUnits(labels, gap, gap, error, error)
-    if cells.family == "poisson":
-        expected = total(np.exp(national))
-        size = expected
-    else:
-        expected = total(cells.size * special.expit(national))
-        size = total(cells.size)
-    return FunnelUnits(labels, total(cells.lower), total(cells.upper), size, expected)
-
-
-def only_known(units: FunnelUnits) -> FunnelUnits:
-    """Those whose counts are not suppressed."""
-    known = units.lower == units.upper
-    columns = (units.labels, units.lower, units.upper, units.size, units.expected)
-    return FunnelUnits(*(column[known] for column in columns))
-
-
-def unit_limits(
-    units: FunnelUnits,
-    family: names.Family,
-    *,
-    sd: float,
-    centre: float,
-    kind: FunnelKind,
-    levels: Sequence[float],
-) -> FunnelLimits:
-    """Limits of the units: the fitted hierarchy's predictive ones, or those of chance alone."""
-    if kind not in ("hierarchical", "exact"):
-        raise SettingsError(f"limits must be 'hierarchical' or 'exact'; received {kind!r}")
-    observed = pd.Series(np.where(units.lower == units.upper, units.lower, np.nan), index=units.labels)
-    lower, upper = (units.lower, units.upper) if units.suppressed else (None, None)
-    if kind == "exact" and family == "poisson":
-        return funnel_limits(
-            observed, units.expected, method="spiegelhalter", levels=levels, target=float(np.exp(centre)),
-            observed_lower=lower, observed_upper=upper,
-        )  # fmt: skip
-    offset = special.logit(units.expected / units.size) if family == "binomial" else None
-    spread = sd if kind == "hierarchical" else 0.0
-    return hierarchical_limits(
-        units.size, spread, centre, observed=observed, family=family, offset=offset, levels=levels,
-        observed_lower=lower, observed_upper=upper,
-    )  # fmt: skip
-
-
-def trust_limits(fit: HierarchyFit, kind: FunnelKind, levels: Sequence[float]) -> FunnelLimits:
-    """Limits of all trusts about the national level.
-
-    A trust's total varies by its own effect and by what its departments' effects leave over in the average, so that the
-    variance on the log scale is σ_u² + σ_v²·Σω², Σω² being that of a trust in the middle.
-    """
-    cells, shared = fit.table.cells, fit.effects.shared
-    units = gather_units(cells, shared, cells.leaf_trust, cells.trusts)
-    variance = float(np.mean(shared.sd_trust**2))
-    if shared.sd_department is not None:
-        weight = cells.weight / np.bincount(cells.cell_trust, cells.weight)[cells.cell_trust]
-        left_over = float(np.median(np.bincount(cells.cell_trust, weight**2)))
-        variance += float(np.mean(shared.sd_department**2)) * left_over
-    sd = float(np.sqrt(variance))
-    return unit_limits(units, cells.family, sd=sd, centre=0.0, kind=kind, levels=levels)
-
-
-def department_limits(
-    fit: HierarchyFit, trust: object, kind: FunnelKind, levels: Sequence[float]
-) -> FunnelLimits:
-    """Limits of one trust's departments about the trust's own level.
-
-    A department in several periods averages what passes: σ_w² is divided by their number (its median).
-    """
-    cells, shared = fit.table.cells, fit.effects.shared
-    if shared.sd_department is None:
-        raise SettingsError("the fit has no departments: it was made with Priors(department=None)")
-    position = trust_position(cells, trust)
-    own = slice(int(cells.trust_cells[position]), int(cells.trust_cells[position + 1]))
-    group = np.where(cells.leaf_trust == position, cells.leaf_cell - own.start, -1)
-    units = gather_units(cells, shared, group, cells.departments[cells.cell_department[own]])
-    centre = float(trust_level(fit)[position])
-    variance = float(np.mean(shared.sd_department**2))
-    if shared.sd_period is not None:
-        periods = float(np.median(np.diff(cells.cell_leaves)[own]))
-        variance += float(np.mean(shared.sd_period**2)) / periods
-    return unit_limits(
-        units, cells.family, sd=float(np.sqrt(variance)), centre=centre, kind=kind, levels=levels
-    )
 
 
 def _check_ratios(fit: HierarchyFit, what: str) -> None:
@@ -167,23 +35,6 @@ def _check_ratios(fit: HierarchyFit, what: str) -> None:
             f"{what} draws ratios, and is not available for a fit with estimate_scale='difference'; "
             "plot_partition() and plot_funnel() of all trusts are"
         )
-
-
-def trust_position(cells: Cells, trust: object) -> int:
-    """Index of a trust's label, or `SettingsError`."""
-    found = np.flatnonzero(cells.trusts == trust)
-    if not len(found):
-        some = ", ".join(repr(label) for label in cells.trusts[:3].tolist())
-        raise SettingsError(f"there is no trust {trust!r}; the data have {cells.n_trusts:,}, such as {some}")
-    return int(found[0])
-
-
-def trust_level(fit: HierarchyFit) -> FloatArray:
-    """Posterior mean of u, (T,)."""
-    if "trust_level" not in fit._cache:
-        fit._cache["trust_level"] = summaries.trust_effects(fit.effects).mean(axis=1)
-    level: FloatArray = fit._cache["trust_level"]
-    return level
 
 
 def _suppressed(left_out: int) -> str | None:
@@ -347,34 +198,6 @@ def trend(
         caption=sentence(_suppressed(every.suppressed), caption),
         ax=ax,
     )
-
-
-def period_ratios(units: FunnelUnits, family: names.Family) -> dict[str, FloatArray]:
-    """Ratio of each unit to its national level with the 95% interval of chance alone, (n,) each.
-
-    Exact for counts (Garwood 1936 for Poisson, Clopper & Pearson 1934 for binomial); exp(z ± 1.96·s) for estimates.
-    """
-    observed, size, tail = units.lower, units.size, 0.025
-    if family == "normal":
-        reach = stats.norm.isf(tail) * size
-        return {
-            "ratio": np.exp(observed),
-            "lower": np.exp(observed - reach),
-            "upper": np.exp(observed + reach),
-        }
-    if family == "poisson":
-        lower = stats.gamma.ppf(tail, observed)
-        upper = stats.gamma.isf(tail, observed + 1.0)
-    else:
-        lower = size * stats.beta.ppf(tail, observed, size - observed + 1.0)
-        upper = size * stats.beta.isf(tail, observed + 1.0, size - observed)
-        upper = np.where(observed == size, size, upper)
-    lower = np.where(observed == 0, 0.0, lower)
-    return {
-        "ratio": observed / units.expected,
-        "lower": lower / units.expected,
-        "upper": upper / units.expected,
-    }
 
 
 def caterpillar(

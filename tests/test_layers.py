@@ -34,7 +34,7 @@ ROOMS = (
     ("frames", "learning", "display", "storage"),
     ("figures",),
     ("casemix",),
-    ("spots", "plots", "fits", "outcomes", "sensitivity", "release"),
+    ("spots", "fit_limits", "plots", "fits", "outcomes", "sensitivity", "release"),
     ("hierarchy",),
     ("manifest", "report"),
     ("cli",),

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import brightspots as bs
-from brightspots import SettingsError, plots
+from brightspots import SettingsError, fit_limits, plots
 from tests.conftest import simulate_frame
 
 
@@ -47,9 +47,9 @@ def test_a_funnel_is_drawn_for_every_family(any_fit, trust, limits):
 
 
 def test_trusts_are_centred_on_the_nation_and_departments_on_their_trust(any_fit):
-    national = plots.trust_limits(any_fit, "hierarchical", (0.95,))
-    own = plots.department_limits(any_fit, "T003", "hierarchical", (0.95,))
-    level = plots.trust_level(any_fit)[3]
+    national = fit_limits.trust_limits(any_fit, "hierarchical", (0.95,))
+    own = fit_limits.department_limits(any_fit, "T003", "hierarchical", (0.95,))
+    level = fit_limits.trust_level(any_fit)[3]
     if any_fit.table.cells.family == "normal":
         assert (national.target, own.target) == (0.0, pytest.approx(level))
     else:
@@ -59,7 +59,7 @@ def test_trusts_are_centred_on_the_nation_and_departments_on_their_trust(any_fit
 
 def test_observed_over_national_expected(fit):
     cells = fit.table.cells
-    units = plots.gather_units(cells, fit.effects.shared, cells.leaf_trust, cells.trusts)
+    units = fit_limits.gather_units(cells, fit.effects.shared, cells.leaf_trust, cells.trusts)
     np.testing.assert_allclose(
         units.lower, simulate_frame(15, 6, sd_department=0.3).groupby("trust")["observed"].sum()
     )
@@ -71,15 +71,15 @@ def test_observed_over_national_expected(fit):
 
 
 def test_hierarchical_limits_are_wider_than_chance_alone(fit):
-    wide = plots.trust_limits(fit, "hierarchical", (0.95,))
-    narrow = plots.trust_limits(fit, "exact", (0.95,))
+    wide = fit_limits.trust_limits(fit, "hierarchical", (0.95,))
+    narrow = fit_limits.trust_limits(fit, "exact", (0.95,))
     assert np.all(wide.table["upper_95"] > narrow.table["upper_95"])
     assert np.all(wide.table["lower_95"] < narrow.table["lower_95"])
 
 
 def test_the_departments_drawn_carry_the_statuses_listed(fit):
     spots = fit.find_spots()
-    limits = plots.department_limits(fit, "T002", "hierarchical", (0.95,))
+    limits = fit_limits.department_limits(fit, "T002", "hierarchical", (0.95,))
     drawn = dict(zip(limits.table.index, plots.department_statuses(spots, "T002", limits), strict=True))
     listed = spots.table[spots.table["trust"] == "T002"].set_index("department")["status"].to_dict()
     assert drawn == listed
@@ -90,7 +90,7 @@ def test_suppressed_units_are_drawn_from_the_least_to_the_most_they_can_be(limit
     frame = simulate_frame(8, 4).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
     frame.loc[5, "observed"] = np.nan
     fit = bs.fit_hierarchy(frame, seed=1)
-    own = plots.department_limits(fit, "T001", limits, (0.95,))
+    own = fit_limits.department_limits(fit, "T001", limits, (0.95,))
     assert own.suppressed.tolist() == [False, True, False, False]
     national = fit.effects.shared.mean_leaf_predictor(fit.table.cells)[5]
     ax = fit.plot_funnel("T001", limits=limits)
@@ -108,7 +108,7 @@ def test_suppressed_units_are_drawn_from_the_least_to_the_most_they_can_be(limit
 def test_a_trust_with_a_suppressed_department_is_a_bar_of_its_total():
     frame = simulate_frame(8, 4).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
     frame.loc[5, "observed"] = np.nan
-    limits = plots.trust_limits(bs.fit_hierarchy(frame, seed=1), "hierarchical", (0.95,))
+    limits = fit_limits.trust_limits(bs.fit_hierarchy(frame, seed=1), "hierarchical", (0.95,))
     others = frame.loc[[4, 6, 7], "observed"].sum()
     row = limits.table.loc["T001"]
     size = limits.size[1]
@@ -136,21 +136,21 @@ def test_periods_that_are_suppressed_are_not_drawn_in_a_trend():
 
 
 def test_periods_have_exact_intervals_of_chance():
-    units = plots.FunnelUnits(
+    units = fit_limits.FunnelUnits(
         np.arange(3),
         np.array([0.0, 15.0, 40.0]),
         np.array([0.0, 15.0, 40.0]),
         np.array([50.0, 50.0, 40.0]),
         np.array([10.0, 10.0, 10.0]),
     )
-    poisson = plots.period_ratios(units, "poisson")
+    poisson = fit_limits.period_ratios(units, "poisson")
     published = (
         stats.poisson(poisson["upper"][1] * 10).cdf(15),
         stats.poisson(poisson["lower"][1] * 10).sf(14),
     )
     np.testing.assert_allclose(published, 0.025)
     assert poisson["lower"][0] == 0.0
-    binomial = plots.period_ratios(units, "binomial")
+    binomial = fit_limits.period_ratios(units, "binomial")
     exact = stats.binomtest(15, 50).proportion_ci(method="exact")
     np.testing.assert_allclose([binomial["lower"][1], binomial["upper"][1]], np.array(exact) * 5)
     assert binomial["upper"][2] == 4.0

@@ -1,6 +1,6 @@
 """The two-stage funnel: the trusts of the nation, then the departments of one trust about its own level.
 
-Units and limits are those of `brightspots.plots`, so that the page and the figures of a fit show the same numbers.
+Units and limits are those of `brightspots.fit_limits`, so that the page and the figures of a fit show the same numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from brightspots import plots
+from brightspots import fit_limits
 from brightspots import vocabulary as names
 from brightspots.cells import FloatArray
 from brightspots.limits import CANNOT_PLACE, FunnelLimits, limit_column
@@ -43,7 +43,7 @@ def nation_funnel(subject: Subject, highlight: int | None = None) -> Funnel:
         A trust to name, whatever its place; then no other is named.
     """
     cells = subject.cells
-    limits = plots.trust_limits(subject.fit, "hierarchical", LEVELS)
+    limits = fit_limits.trust_limits(subject.fit, "hierarchical", LEVELS)
     called = dict(zip(cells.trusts, subject.trust_labels, strict=True))
     chosen = None if highlight is None else cells.trusts[highlight]
     kinds: list[Kind] = []
@@ -73,7 +73,7 @@ def department_funnel(subject: Subject, trust: int) -> Funnel:
         Index into `Cells.trusts`.
     """
     cells = subject.cells
-    limits = plots.department_limits(subject.fit, cells.trusts[trust], "hierarchical", LEVELS)
+    limits = fit_limits.department_limits(subject.fit, cells.trusts[trust], "hierarchical", LEVELS)
     called = dict(zip(cells.departments, subject.department_labels, strict=True))
     statuses = {
         cells.departments[cells.cell_department[cell]]: str(subject.status[cell])
