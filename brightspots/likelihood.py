@@ -64,7 +64,17 @@ class Outcomes:
     def take(self, leaves: IntArray) -> Outcomes:
         """Outcomes of some of the leaves."""
         lower, upper = self.lower[leaves], self.upper[leaves]
-        return Outcomes(self.family, lower, upper, self.size[leaves], np.flatnonzero(lower != upper))
+        counted_from = None if self.counted_from is None else self.counted_from[leaves]
+        return Outcomes(
+            self.family, lower, upper, self.size[leaves], np.flatnonzero(lower != upper), counted_from
+        )
+
+    @property
+    def conditioned(self) -> IntArray:
+        """Positions of the leaves that are no plain counts: intervals, and counts shown only because they are large."""
+        if self.counted_from is None:
+            return self.censored
+        return np.union1d(self.censored, np.flatnonzero(self.counted_from > 0))
 
     def derivatives(self, predictor: FloatArray) -> Derivatives:
         """Log likelihood, slope and curvature.

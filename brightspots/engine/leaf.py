@@ -177,14 +177,13 @@ def leaf_marginals(
     count, size, sds = (np.array(values).reshape(-1) for values in (outcomes.lower, outcomes.size, sd))
     family = COUNT_FAMILIES.index(outcomes.family)
     parts = loops.leaf_marginals(family, count, size, flat, sds, *hermite(nodes))
-    if len(outcomes.censored):
-        inside = integrate_leaf(
-            outcomes.take(outcomes.censored), predictor[outcomes.censored], sd, quadrature=hermite(nodes)
-        )
+    special = outcomes.conditioned
+    if len(special):
+        inside = integrate_leaf(outcomes.take(special), predictor[special], sd, quadrature=hermite(nodes))
         for part, values in zip(
             parts, (inside.value, inside.slope, inside.curvature, inside.variance), strict=True
         ):
-            part[outcomes.censored] = values.reshape(len(values), -1)
+            part[special] = values.reshape(len(values), -1)
     return Marginal(*(part.reshape(predictor.shape) for part in parts))
 
 
