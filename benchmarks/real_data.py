@@ -149,7 +149,6 @@ def withheld(folder: Path) -> str:
         assert isinstance(fit, bs.HierarchyFit)  # one outcome
         sd = fit.variance_partition()
         types = sd.attrs["sd_department_type"]
-        small = fit.departments().query("expected < 15")
         flags = [
             fit.find_spots(bs.SpotRule(reference=reference)).summary()["departments"]
             for reference in ("organisation", "peers")
@@ -169,9 +168,6 @@ def withheld(folder: Path) -> str:
                 "σ department type": _interval(*types),
                 "bright, dark (own trust)": f"{flags[0]['bright spot']:,}, {flags[0]['dark spot']:,}",
                 "bright, dark (peers)": f"{flags[1]['bright spot']:,}, {flags[1]['dark spot']:,}",
-                "mean peer ratio where under 15 are expected": f"{small['peer_ratio'].mean():.3f}"
-                if len(small)
-                else "–",
             }
         )
     return "\n".join(

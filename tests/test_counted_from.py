@@ -25,6 +25,7 @@ def shown(frame: pd.DataFrame) -> pd.DataFrame:
 
 def test_the_column_is_read_by_its_name():
     frame = shown(simulate_frame(12, 6, mean_expected=25.0))
+    frame = frame.astype({"counted_from": float})
     frame.loc[frame.index[:3], "counted_from"] = [np.nan, 0, 5]
     cells = table_of(frame).cells
     assert sorted(cells.counted_from)[:3] == [0, 0, 5]
@@ -74,30 +75,24 @@ def test_the_pymc_model_has_the_same_density(family):
         shown_frame["observed_upper"] = 400
     cells = table_of(shown_frame, family=family, **options).cells
     model = build_model(cells, bs.Priors())
-    logp = model.compile_logp(
-        vars=[v for v in model.potentials if v.name.startswith(("observed", "counted"))]
-    )
-    point = model.initial_point()
-    rng = np.random.default_rng(1)
-    eta = model.compile_fn(model["intercept"], on_unused_input="ignore")
-    differences = []
+    data_terms = [each for each in model.potentials if each.name.startswith(("observed", "counted"))]
+    effects = [
+        model[name] for name in ("intercept", "trust_effect", "department_type_effect", "department_effect")
+    ]
+    with model:
+        outputs = model.replace_rvs_by_values([*data_terms, *effects])
+        compiled = model.compile_fn(outputs, inputs=model.value_vars, on_unused_input="ignore")
+    point, rng, differences = model.initial_point(), np.random.default_rng(1), []
     for _ in range(3):
-        moved = {name: value + 0.1 * rng.normal(size=np.shape(value)) for name, value in point.items()}
-        parts = {
-            name: model.compile_fn(model[name], on_unused_input="ignore")(moved)
-            for name in ("intercept", "trust_effect", "department_effect", "department_type_effect")
+        moved = {
+            name: np.asarray(value + 0.1 * rng.normal(size=np.shape(value))) for name, value in point.items()
         }
-        predictor = (
-            cells.offset
-            + parts["intercept"]
-            + parts["trust_effect"][cells.leaf_trust]
-            + parts["department_type_effect"].ravel()[cells.leaf_type]
-            + parts["department_effect"][cells.leaf_cell]
-        )
-        differences.append(
-            float(logp(moved)) - Outcomes.of(cells).derivatives(predictor[:, None]).value.sum()
-        )
-    assert callable(eta)
+        values = compiled(moved)
+        intercept, trust, kind, department = values[len(data_terms) :]
+        predictor = cells.offset + intercept + trust[cells.leaf_trust] + department[cells.leaf_cell]
+        predictor = predictor + kind.ravel()[cells.leaf_type]
+        ours = Outcomes.of(cells).derivatives(predictor[:, np.newaxis]).value.sum()
+        differences.append(sum(values[: len(data_terms)]) - ours)
     np.testing.assert_allclose(differences, differences[0], atol=1e-6)  # the constants alone differ
 
 
@@ -143,20 +138,20 @@ def test_what_dropping_small_counts_does_and_conditioning_mends():
     """σ's and the national level are biased by plain dropping, and recovered by the truncated likelihood."""
     sd_trust, sd_department = 0.1, 0.1
     found = []
-    for whole, seen in selected_nations(sd_trust, sd_department, 4):
+    for whole, seen in selected_nations(sd_trust, sd_department, 3):
         assert 0.5 < len(seen) / len(whole) < 0.85
         row = []
         for table in (whole, seen.drop(columns="counted_from"), seen):
-            shared = bs.fit_hierarchy(table, seed=1, method="integrate", draws=500).effects.shared
+            shared = bs.fit_hierarchy(table, seed=1, method="integrate", draws=300).effects.shared
             row.append([shared.sd_trust.mean(), shared.sd_department.mean(), shared.intercept.mean()])
         found.append(row)
     whole, dropped, truncated = np.mean(found, axis=0)
-    # Whole tables are what can be reached: conditioning is close to them, dropping is not.
-    assert abs(truncated[1] - whole[1]) < 0.012
-    assert dropped[1] < whole[1] - 0.015
+    # Whole tables are what can be reached: conditioning comes close to them, dropping does not.
+    assert abs(truncated[1] - whole[1]) < 0.5 * abs(dropped[1] - whole[1])
+    assert dropped[1] < whole[1] - 0.01
+    assert abs(truncated[1] - sd_department) < 0.02
     assert abs(truncated[2] - whole[2]) < 0.02
     assert dropped[2] > whole[2] + 0.03
-    assert abs(truncated[1] - sd_department) < 0.02
 
 
 @pytest.mark.real
