@@ -79,7 +79,7 @@ def main() -> None:
         f"{len(spots.dark) + len(spots.bright):,} of them flagged. To fit and flag it took {number(seconds_to_spots)} s, and what all "
         f"its packs share (surprise, ratings, partners) {number(seconds_shared)} s, each once; then:\n\n"
         f"{table(head, rows)}\n\n"
-        "Seconds are processor time of one process, and so no less than the clock shows on a machine that does nothing else. "
+        "Seconds are processor time of one process, so that a busy machine counts no more than an idle one; the disk is not in them. "
         f"Measured on {describe(PACKAGES)}. Written by `benchmarks/packs.py --write`."
     )
     print(said)
