@@ -236,9 +236,9 @@ def beside(frame: nw.LazyFrame[Any], columns: Mapping[str, Sequence[Any]]) -> nw
         literal = ", ".join(f"unnest({_duckdb_list(values)}) AS {name}" for name, values in columns.items())
         return nw.from_native(native.limit(1).project(literal))
     if engine.is_spark_like():
-        rows = list(zip(*columns.values(), strict=True))
-        schema = ", ".join(f"{name} {_spark_type(values[0])}" for name, values in columns.items())
-        return nw.from_native(native.sparkSession.createDataFrame(rows, schema))
+        # As Arrow, which Spark reads by itself; rows of Python objects would want a Python on every worker.
+        arrow: Any = importlib.import_module("pyarrow")
+        return nw.from_native(native.sparkSession.createDataFrame(arrow.table(dict(columns))))
     if engine.is_ibis():
         ibis: Any = importlib.import_module("ibis")
         return nw.from_native(ibis.memtable(pd.DataFrame(dict(columns))))
@@ -256,10 +256,6 @@ def _duckdb_list(values: Sequence[Any]) -> str:
     kind = "DOUBLE" if isinstance(values[0], float) else "BIGINT" if isinstance(values[0], int) else "VARCHAR"
     quoted = ", ".join(f"'{str(value).replace(chr(39), chr(39) * 2)}'" for value in values)
     return f"[{quoted}]::{kind}[]"
-
-
-def _spark_type(value: Any) -> str:
-    return "double" if isinstance(value, float) else "bigint" if isinstance(value, int) else "string"
 
 
 def collect(frame: nw.LazyFrame[Any]) -> nw.DataFrame[Any]:
