@@ -96,11 +96,13 @@ def test_the_pymc_model_has_the_same_density(family):
     np.testing.assert_allclose(differences, differences[0], atol=1e-6)  # the constants alone differ
 
 
+# Chains of weakly known σ's mix slowly, which may cost the certificate; what is asserted is about the numbers.
 @pytest.mark.nuts
+@pytest.mark.filterwarnings("ignore::brightspots.errors.CertificateWarning")
 def test_the_engine_agrees_with_nuts():
     frame = shown(simulate_frame(40, 6, mean_expected=20.0))
     ours = bs.fit_hierarchy(frame, seed=1, method="integrate", draws=2_000).effects.shared
-    theirs = bs.fit_hierarchy(frame, seed=1, method="nuts", draws=2_000).effects.shared
+    theirs = bs.fit_hierarchy(frame, seed=1, method="nuts", draws=8_000).effects.shared
     for level in ("sd_trust", "sd_department", "intercept"):
         a, b = getattr(ours, level), getattr(theirs, level)
         assert abs(a.mean() - b.mean()) < 0.15 * b.std(), level
