@@ -10,7 +10,7 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cells import IntArray
-from brightspots.report import sentences, tables, words
+from brightspots.report import cautions, sentences, tables, words
 from brightspots.report.document import (
     Bar,
     Bars,
@@ -41,7 +41,7 @@ def warning(subject: Subject) -> str | None:
     certificate = subject.fit.certificate
     if certificate.ok:
         return None
-    return sentences.certificate(False, certificate.method, certificate.effective_draws, certificate.message)
+    return cautions.certificate(False, certificate.method, certificate.effective_draws, certificate.message)
 
 
 def partition_sentences(subject: Subject) -> list[str]:
@@ -89,12 +89,12 @@ def two_stage_funnel(subject: Subject, trust: int, *, highlight: bool) -> Sectio
     said = [sentences.outside_limits(len(outside), len(panels[0].points), LEVELS[-1])]
     unplaced = sum(point.kind == "cannot-tell" for point in panels[0].points)
     if unplaced:
-        said.append(sentences.cannot_be_placed(unplaced))
+        said.append(cautions.cannot_be_placed(unplaced))
     if "department" in subject.partition.index:
         panels.append(department_funnel(subject, trust))
         said.append(f"The departments drawn are {len(panels[1].points):,} of {label}.")
     barred = [[point.label for point in panel.points if point.is_bar] for panel in panels]
-    said += [sentences.bars(labels) for labels in barred if labels]
+    said += [cautions.bars(labels) for labels in barred if labels]
     where = [_where(point) for point in panels[0].points if point.label == label] if highlight else []
     messages = [sentences.trust_in_funnel(label, where[0], LEVELS[-1]) if where else said[0]]
     messages += [own_flags(subject, trust)] if len(panels) > 1 else []
@@ -106,7 +106,7 @@ def two_stage_funnel(subject: Subject, trust: int, *, highlight: bool) -> Sectio
     withheld = int(subject.cells.censored.sum())
     if withheld:
         drawn = sum(map(len, barred))
-        blocks.append(Paragraph(sentences.suppressed(withheld, subject.cells.n_leaves, drawn)))
+        blocks.append(Paragraph(cautions.suppressed(withheld, subject.cells.n_leaves, drawn)))
     return Section("funnel", "Funnels: trusts, then departments", tuple(blocks), " ".join(said))
 
 
@@ -295,11 +295,11 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
             "merely because they vary more."
         ),
         Paragraph(
-            f"{sentences.rule(rule.margin, rule.fdr, rule.reference)} "
-            f"{sentences.direction(subject.spots.higher_is, subject.events)}"
+            f"{cautions.rule(rule.margin, rule.fdr, rule.reference)} "
+            f"{cautions.direction(subject.spots.higher_is, subject.events)}"
         ),
         Paragraph(
-            f"{sentences.what_a_flag_is()} Case mix, coding and what was counted can all produce one. "
+            f"{cautions.what_a_flag_is()} Case mix, coding and what was counted can all produce one. "
             "The absence of a flag is not a clean bill of health."
         ),
     ]
@@ -354,13 +354,13 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
         )
     )
     heading = "How this was done, and what the words mean"
-    return Section("method", heading, tuple(blocks), sentences.what_a_flag_is())
+    return Section("method", heading, tuple(blocks), cautions.what_a_flag_is())
 
 
 def provenance(subject: Subject) -> Section:
     """The certificate, in words. The manifest follows it in every format."""
     certificate = subject.fit.certificate
-    said = sentences.certificate(
+    said = cautions.certificate(
         certificate.ok, certificate.method, certificate.effective_draws, certificate.message
     )
     blocks = (Paragraph(said, strong=not certificate.ok),)

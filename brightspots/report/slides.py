@@ -18,7 +18,7 @@ from pptx.opc.packuri import PackURI
 from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
-from brightspots.report import office, sentences, storyboard
+from brightspots.report import cautions, office, storyboard
 from brightspots.report.document import Cell, Document, Table, Terms, in_document
 from brightspots.report.pictures import Picture
 from brightspots.report.storyboard import (
@@ -118,7 +118,7 @@ def _write_title(deck: Any, content: Document) -> None:
         for terms in in_document(content, Terms)
         for item in (f"{name}: {text}" for name, text in terms.items)
     ]
-    slide.notes_slide.notes_text_frame.text = "\n".join([sentences.what_a_flag_is(), *notes])
+    slide.notes_slide.notes_text_frame.text = "\n".join([cautions.what_a_flag_is(), *notes])
 
 
 def _write_slide(deck: Any, content: Slide, warning: str | None) -> None:

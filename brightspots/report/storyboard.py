@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from brightspots.report import office, pictures, sentences
+from brightspots.report import cautions, office, pictures
 from brightspots.report.document import (
     Bars,
     Block,
@@ -55,7 +55,7 @@ class Slide:
 
 def slides(content: Document) -> Iterator[Slide]:
     """The slides after the first, in the order of the sections."""
-    caveats = (sentences.what_a_flag_is(), sentences.closing())
+    caveats = (cautions.what_a_flag_is(), cautions.closing())
     rest = [line for line in content.headlines if line != content.message]
     yield Slide(content.message, caveats, sentences=tuple(rest))
     for section in content.sections:
@@ -113,7 +113,7 @@ def _mosaic_slide(message: str, block: Mosaic, notes: tuple[str, ...]) -> Slide:
     turned = pictures.turned(block)
     named = len(block.columns) <= 40
     drawn = pictures.mosaic(turned, range(len(turned.rows)), (ROOM_WIDE, 4.9), 10.0, name_rows=named)
-    below = sentences.grid_on_a_slide(len(rows), len(block.columns), named=named, name_rows=name_rows)
+    below = cautions.grid_on_a_slide(len(rows), len(block.columns), named=named, name_rows=name_rows)
     alternative = f"Grid of {len(rows):,} trusts by {len(block.columns):,} department types. {message}"
     return Slide(message, (block.caption, *notes), drawn, alternative, below=below)
 
@@ -127,7 +127,7 @@ def _table_slides(
         return
     left_out = ""
     if len(kept) < len(table.rows):
-        left_out = sentences.abridged(len(kept), len(table.rows), table.filters)
+        left_out = cautions.abridged(len(kept), len(table.rows), table.filters)
     pages = list(_pages(table, kept))
     for number, page in enumerate(pages, start=1):
         part = replace(table, rows=tuple(table.rows[row] for row in page))

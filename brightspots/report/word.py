@@ -19,7 +19,7 @@ from docx.oxml.ns import qn
 from docx.shared import Emu, Inches, Mm, Pt, RGBColor
 from docx.text.paragraph import Paragraph as Line
 
-from brightspots.report import office, pictures, sentences
+from brightspots.report import cautions, office, pictures
 from brightspots.report.document import (
     Bars,
     Block,
@@ -71,7 +71,7 @@ def render(content: Document) -> bytes:
     _write_block(paper, Bullets(content.headlines))
     for section in content.sections:
         _write_section(paper, section, content)
-    _add_text(paper.file, sentences.closing(), soft=True)
+    _add_text(paper.file, cautions.closing(), soft=True)
     return _pack(paper.file, content)
 
 
@@ -222,7 +222,7 @@ def _write_mosaic(paper: _Paper, block: Mosaic) -> None:
             if sheets > 1
             else ""
         )
-        unnamed = "" if named else f" {sentences.columns_without_names(len(block.columns))}"
+        unnamed = "" if named else f" {cautions.columns_without_names(len(block.columns))}"
         _add_picture(paper, drawn, f"{block.caption}{part}{unnamed}", _grid_in_words(block, rows))
 
 
@@ -275,7 +275,7 @@ def _write_table(paper: _Paper, table: Table) -> None:
             _fill(cell, table.rows[row][place], width, size, bold=first, numeric=numeric, near=near)
         _keep_whole(native_row)
     if len(rows) < len(table.rows):
-        note = _add_text(paper.file, sentences.abridged(len(rows), len(table.rows), table.filters), soft=True)
+        note = _add_text(paper.file, cautions.abridged(len(rows), len(table.rows), table.filters), soft=True)
         note.paragraph_format.space_before = Pt(4)
     else:
         paper.file.add_paragraph().paragraph_format.space_after = Pt(0)

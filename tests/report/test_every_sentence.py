@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brightspots.report import sentences
+from brightspots.report import cautions, sentences
 from brightspots.report.words import Estimate
 
 RATIO = Estimate(1.312, 1.184, 1.449)
@@ -18,9 +18,11 @@ SHARE = Estimate(0.71, 0.64, 0.78)
 
 
 def public() -> list[str]:
-    found = inspect.getmembers(sentences, inspect.isfunction)
     return [
-        name for name, each in found if each.__module__ == sentences.__name__ and not name.startswith("_")
+        name
+        for module in (sentences, cautions)
+        for name, each in inspect.getmembers(module, inspect.isfunction)
+        if each.__module__ == module.__name__ and not name.startswith("_")
     ]
 
 
@@ -103,7 +105,7 @@ def test_what_is_far_out_of_reach_is_not_given_to_two_decimals(ratio, higher_is,
 )
 def test_a_rule_says_with_whom_it_compares(reference, whom):
     assert sentences.compared_with(reference) == whom
-    said = sentences.rule(1.25, 0.05, reference)
+    said = cautions.rule(1.25, 0.05, reference)
     assert f"differ from {whom} by more than a factor of 1.25" in said
     assert "expected share of false flags stays at or below 5%" in said
 
@@ -276,11 +278,11 @@ def test_where_a_trust_lies_in_the_funnel(where, said):
 
 
 def test_certificates_of_either_engine():
-    assert "numerical integration, worth 1,000 independent draws" in sentences.certificate(
+    assert "numerical integration, worth 1,000 independent draws" in cautions.certificate(
         True, "integrate", 1000, ""
     )
-    assert "NUTS), worth 4,000 independent draws" in sentences.certificate(True, "nuts", 4000, "")
-    assert "(numerical integration) did not pass its own check: k." in sentences.certificate(
+    assert "NUTS), worth 4,000 independent draws" in cautions.certificate(True, "nuts", 4000, "")
+    assert "(numerical integration) did not pass its own check: k." in cautions.certificate(
         False, "integrate", 9, "k"
     )
 
@@ -305,7 +307,7 @@ def test_certificates_of_either_engine():
     ],
 )
 def test_what_paper_leaves_out(shown, kinds, printed, said):
-    assert said in sentences.abridged(shown, 90, kinds, printed=printed)
+    assert said in cautions.abridged(shown, 90, kinds, printed=printed)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +320,7 @@ def test_what_paper_leaves_out(shown, kinds, printed, said):
     ],
 )
 def test_how_to_read_the_grid_of_a_slide(named, name_rows, said):
-    text = sentences.grid_on_a_slide(120, 1, named=named, name_rows=name_rows)
+    text = cautions.grid_on_a_slide(120, 1, named=named, name_rows=name_rows)
     assert text.startswith(
         "Each column is one of 120 trusts, each row one of 1 department type, in the order of"
     )
@@ -326,10 +328,10 @@ def test_how_to_read_the_grid_of_a_slide(named, name_rows, said):
 
 
 def test_columns_that_are_not_named():
-    assert "the 142 department types" in sentences.columns_without_names(142)
+    assert "the 142 department types" in cautions.columns_without_names(142)
 
 
 def test_no_caveat_overclaims():
-    for text in (sentences.what_a_flag_is(), sentences.closing()):
+    for text in (cautions.what_a_flag_is(), cautions.closing()):
         assert re.search(r"\bnot a\b", text)
         assert "significan" not in text

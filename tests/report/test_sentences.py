@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from brightspots.report import sentences
+from brightspots.report import cautions, sentences
 from brightspots.report.words import Estimate
 
 SHARE = Estimate(0.71, 0.64, 0.78)
@@ -224,37 +224,37 @@ def test_learning(partnered, alone, said):
 
 def test_which_side_is_dark():
     assert (
-        sentences.direction("worse", "deaths") == "More deaths than elsewhere count as dark, fewer as bright."
+        cautions.direction("worse", "deaths") == "More deaths than elsewhere count as dark, fewer as bright."
     )
-    assert sentences.direction("better", "survivors").startswith(
+    assert cautions.direction("better", "survivors").startswith(
         "More survivors than elsewhere count as bright"
     )
 
 
 def test_a_failed_certificate_is_not_softened():
-    assert sentences.certificate(False, "nuts", 90, "R-hat 1.13").startswith(
+    assert cautions.certificate(False, "nuts", 90, "R-hat 1.13").startswith(
         "Do not rely on these numbers yet."
     )
-    assert "2,400 independent draws" in sentences.certificate(True, "integrate", 2400, "holds")
+    assert "2,400 independent draws" in cautions.certificate(True, "integrate", 2400, "holds")
 
 
 def test_suppressed_counts_are_used_and_said():
-    assert sentences.suppressed(1, 90, 0).startswith("1 of 90 counts is withheld")
-    assert "funnels" not in sentences.suppressed(1, 90, 0)
-    assert "In the funnels 1 point is an upright bar" in sentences.suppressed(2, 90, 1)
-    assert "In the funnels 3 points are upright bars" in sentences.suppressed(2, 90, 3)
+    assert cautions.suppressed(1, 90, 0).startswith("1 of 90 counts is withheld")
+    assert "funnels" not in cautions.suppressed(1, 90, 0)
+    assert "In the funnels 1 point is an upright bar" in cautions.suppressed(2, 90, 1)
+    assert "In the funnels 3 points are upright bars" in cautions.suppressed(2, 90, 3)
 
 
 def test_bars_are_named_and_the_rest_counted():
-    assert sentences.bars(["A", "B"]).endswith("can be: A and B.")
-    assert sentences.bars([f"T{n}" for n in range(12)]).endswith("T8, T9 and 2 more.")
+    assert cautions.bars(["A", "B"]).endswith("can be: A and B.")
+    assert cautions.bars([f"T{n}" for n in range(12)]).endswith("T8, T9 and 2 more.")
 
 
 def test_units_that_cannot_be_placed():
-    assert sentences.cannot_be_placed(1) == (
+    assert cautions.cannot_be_placed(1) == (
         "Of 1 it cannot be said: the range of its suppressed counts reaches over a limit."
     )
-    assert sentences.cannot_be_placed(3).startswith("Of 3 it cannot be said: the ranges of their")
+    assert cautions.cannot_be_placed(3).startswith("Of 3 it cannot be said: the ranges of their")
 
 
 def test_outside_the_limits():

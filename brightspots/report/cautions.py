@@ -1,0 +1,128 @@
+"""The cautions of a board pack: what a flag is, how far to trust the numbers, and what a file leaves out.
+
+As in `sentences`, one pure function a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from brightspots.report.sentences import compared_with
+from brightspots.report.words import counted, listed, percent
+from brightspots.settings import Reference
+from brightspots.vocabulary import HigherIs
+
+# Units named in a sentence about a figure; the others are in its tables.
+_MOST_NAMED: Final = 10
+
+
+# ---- what a flag is --------------------------------------------------------------------------------------------
+
+
+def what_a_flag_is() -> str:
+    """The caveat of every flag."""
+    return "A flag is a reason to look, not a finding about the quality of care."
+
+
+# ---- how far to trust it ---------------------------------------------------------------------------------------
+
+
+def rule(margin: float, fdr: float, reference: Reference) -> str:
+    """What makes a department a bright or dark spot."""
+    return (
+        f"Departments are flagged by the probability that they differ from {compared_with(reference)} by more than "
+        f"a factor of {margin:g}, the most probable first, for as long as the expected share of false flags "
+        f"stays at or below {percent(fdr)}."
+    )
+
+
+def direction(higher_is: HigherIs, events: str) -> str:
+    """Which side is dark."""
+    more, fewer = ("dark", "bright") if higher_is == "worse" else ("bright", "dark")
+    return f"More {events} than elsewhere count as {more}, fewer as {fewer}."
+
+
+def certificate(ok: bool, method: str, effective_draws: float, message: str) -> str:
+    """Whether the numbers may be relied on; said at the top where they may not."""
+    how = {"integrate": "numerical integration", "nuts": "Markov chain Monte Carlo (NUTS)"}[method]
+    if ok:
+        return (
+            f"The computation checked itself and passed: {how}, worth {effective_draws:,.0f} independent draws "
+            "from the model."
+        )
+    return (
+        f"Do not rely on these numbers yet. The computation ({how}) did not pass its own check: {message}. "
+        "Everything on this page may change when it is run again."
+    )
+
+
+def bars(labels: Sequence[str]) -> str:
+    """Which units of a funnel have suppressed counts, for those who do not see the figure."""
+    more = [f"{len(labels) - _MOST_NAMED:,} more"] if len(labels) > _MOST_NAMED else []
+    shown = listed([*labels[:_MOST_NAMED], *more])
+    return f"Drawn as a bar, from the least to the most that a suppressed count can be: {shown}."
+
+
+def cannot_be_placed(n: int) -> str:
+    """How many units lie neither within nor outside the limits as far as can be said."""
+    whose = (
+        "the range of its suppressed counts reaches"
+        if n == 1
+        else "the ranges of their suppressed counts reach"
+    )
+    return f"Of {n:,} it cannot be said: {whose} over a limit."
+
+
+def suppressed(n: int, counts: int, drawn: int) -> str:
+    """How many counts are withheld, how they are used, and how the funnels show it."""
+    bars_drawn = (
+        f" In the funnels {drawn:,} {'point is an upright bar' if drawn == 1 else 'points are upright bars'}, from the "
+        "least to the most that it can be."
+        if drawn
+        else ""
+    )
+    return (
+        f"{n:,} of {counts:,} counts {'is' if n == 1 else 'are'} withheld as small numbers and used as the "
+        f"range they are known to lie in.{bars_drawn}"
+    )
+
+
+# ---- what a file leaves out ------------------------------------------------------------------------------------
+
+
+def closing() -> str:
+    """The last words of every pack."""
+    return (
+        "Bright and dark spots are a place to start asking, not a judgement. Figures are estimates with intervals; "
+        "read them together."
+    )
+
+
+def abridged(shown: int, total: int, kinds: Sequence[str] = (), *, printed: bool = False) -> str:
+    """What a table on paper leaves out, and where it is; `printed` of the page itself."""
+    verb = "is" if shown == 1 else "are"
+    quoted = listed([f"“{kind}”" for kind in kinds])
+    of_each = f" (the same number of each of {quoted} where there are enough)" if len(kinds) > 1 else ""
+    rest = "the page on screen holds" if printed else "the page (.html) and the exported tables hold"
+    return f"{shown:,} of {total:,} rows {verb} shown here, in their order{of_each}; {rest} more."
+
+
+def columns_without_names(types: int) -> str:
+    """Said of a grid with too many types of department to name."""
+    return (
+        f"The columns are the {types:,} department types in the order of their names, too many to write here; "
+        "the page (.html) names them."
+    )
+
+
+def grid_on_a_slide(trusts: int, types: int, *, named: bool, name_rows: bool) -> str:
+    """How to read the grid on a slide, where it lies on its side and names may have no room."""
+    row = f"Each column is one of {counted(trusts, 'trust')}, each row one of {counted(types, 'department type')}"
+    missing = [what for what, there in (("trusts", name_rows), ("departments", named)) if not there]
+    without = (
+        f" The names of {listed(missing)} have no room here; the paper (.docx) or the page (.html) has them."
+        if missing
+        else ""
+    )
+    return f"{row}, in the order of their labels, not of their results.{without}"
