@@ -10,7 +10,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from brightspots.report import document, sentences, svg
+from brightspots.report import cautions, document, svg
 from brightspots.report.document import Document, Table, abridge, manifest_rows
 
 LANGUAGE: Final = "en-GB"
@@ -37,7 +37,7 @@ def render(content: Document) -> str:
         style=Markup(style),
         script=Markup(script),
         svg=svg,
-        sentences=sentences,
+        cautions=cautions,
         printed=_printed,
         manifest_rows=manifest_rows,
         letters=_LETTERS,
