@@ -43,6 +43,7 @@ $(BENCHMARK)/.ready: pyproject.toml
 benchmark: $(BENCHMARK)/.ready
 	env -u OMP_NUM_THREADS $(BENCHMARK)/bin/python benchmarks/rivals.py --write
 	env -u OMP_NUM_THREADS $(BENCHMARK)/bin/python benchmarks/scale.py --write
+	env -u OMP_NUM_THREADS $(BENCHMARK)/bin/python benchmarks/casemix.py --write
 
 notebooks: $(READY)
 	$(BIN)/python -m jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
