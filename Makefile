@@ -49,6 +49,7 @@ $(BENCHMARK)/.ready: pyproject.toml
 benchmark: $(BENCHMARK)/.ready
 	env -u OMP_NUM_THREADS $(BENCHMARK)/bin/python benchmarks/rivals.py --write
 	env -u OMP_NUM_THREADS $(BENCHMARK)/bin/python benchmarks/scale.py --write
+	env -u OMP_NUM_THREADS $(BENCHMARK)/bin/python benchmarks/casemix.py --write
 
 # Run the notebooks and keep their results, on published files where BRIGHTSPOTS_REAL_DATA is set.
 notebooks: $(READY)
