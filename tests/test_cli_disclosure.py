@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_a_report_is_the_same_whatever_is_withheld(two_tables, tmp_path, monkeyp
         assert run("report", path, "-o", out, *OPTIONS, *chosen).exit_code == 0
         texts.append(pack_of(out))
     assert texts[0] == texts[1]
-    assert "a suppressed count, 1 to 7 observed" in texts[0]
+    assert "a suppressed count, " in texts[0]
     assert "keep totals from giving them back" in texts[0]
 
 
@@ -95,7 +96,7 @@ def test_a_saved_fit_is_refitted_to_what_may_be_shown(two_tables, tmp_path):
     fit.save(tmp_path / "fit.nc")
     out = tmp_path / "board.html"
     assert run("report", tmp_path / "fit.nc", "-o", out, "--suppress-below", 8).exit_code == 0
-    assert "a suppressed count, 1 to 7 observed" in out.read_text(encoding="utf-8")
+    assert "a suppressed count, " in out.read_text(encoding="utf-8")
     figure = tmp_path / "funnel.svg"
     assert run("funnel", tmp_path / "fit.nc", "-o", figure, "--suppress-below", 8).exit_code == 0
     assert "suppressed count" in figure.read_text(encoding="utf-8")
@@ -106,12 +107,12 @@ def test_the_board_pack_takes_the_same_options(two_tables, tmp_path):
     spots = fit.find_spots(bs.SpotRule(margin=1.2))
     path = bs.write_board_pack(fit, spots, tmp_path / "board.html", suppress_below=8, round_to=5)
     text = path.read_text(encoding="utf-8")
-    assert "a suppressed count, 1 to 7 observed" in text
-    exact = {f"{int(count):,} observed" for count in fit.departments()["observed"] if count % 5}
-    own = fit.departments()
-    own = own[own["trust"] == "T003"]
-    shown = [part for part in exact if f"{part}, {own['expected'].iloc[0]:.0f} expected" in text]
-    assert not shown
+    assert "a suppressed count, " in text
+    shown = [int(count.replace(",", "")) for count in re.findall(r": ([\d,]+) observed", text)]
+    assert shown
+    assert all(count % 5 == 0 for count in shown)
+    exact = bs.write_board_pack(fit, spots, tmp_path / "exact.html").read_text(encoding="utf-8")
+    assert any(int(count.replace(",", "")) % 5 for count in re.findall(r": ([\d,]+) observed", exact))
 
 
 def test_a_funnel_of_trusts_rounds_and_withholds(tmp_path):

@@ -50,7 +50,7 @@ PUBLICATIONS = {
 }
 
 # More by hand: BRIGHTSPOTS_FUZZ=5000 python -m pytest tests/readers/test_damage.py -k fuzzed
-EXAMPLES = int(os.environ.get("BRIGHTSPOTS_FUZZ", "120"))
+EXAMPLES = int(os.environ.get("BRIGHTSPOTS_FUZZ", "60"))
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=40)
 fuzzed = settings(
