@@ -78,7 +78,7 @@ def studies(folder: Path) -> list[Study]:
             hrrp,
             stars,
             {},
-            (*warned, *tuple(hrrp.attrs["notes"])),
+            tuple(dict.fromkeys((*warned, *hrrp.attrs["notes"]))),
         ),
         Study(
             "nhs_rtt",
