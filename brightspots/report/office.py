@@ -30,10 +30,10 @@ STRAY_RELATIONS: Final = ("thumbnail", "extended-properties")
 # Characters of a custom property that office programs show.
 _LONGEST_PROPERTY: Final = 255
 # Widths of characters over the size of their font, and what columns reckon with, in the same measure.
-_NARROW, _USUAL, _WIDE, _BOLD = 0.3, 0.54, 0.7, 1.08
+_NARROW, _USUAL, _WIDE, _BOLD = 0.3, 0.56, 0.7, 1.08
 _NARROW_SIGNS: Final = frozenset(" .,;:'!|()[]ijltfI-")
 _WIDE_SIGNS: Final = frozenset("mwMW@%…")
-_PADDING, _LONGEST_WORD, _LONGEST_LINE = 1.15, 10.0, 24.0
+_PADDING, _LONGEST_WORD, _LONGEST_LINE = 1.5, 10.0, 24.0
 
 
 def shown_columns(table: Table) -> tuple[int, ...]:

@@ -161,20 +161,32 @@ def _pages(table: Table, kept: Sequence[int]) -> Iterator[list[int]]:
         yield [kept[place] for place in page]
 
 
-def _spread(heights: Sequence[float], room: float) -> Iterator[list[int]]:
-    """Positions a page, the pages about equally full: no last page with a single row."""
-    pages = max(1, math.ceil(sum(heights) / room))
-    fair = max(sum(heights) / pages + 0.5 * max(heights, default=0.0), max(heights, default=0.0))
-    page: list[int] = []
-    used = 0.0
+def _spread(heights: Sequence[float], room: float) -> list[list[int]]:
+    """Positions a page: on as few pages as have room, and these about equally full."""
+    pages = _filled(heights, room)
+    # The least height of a page that still needs no more of them, to within a hair's breadth.
+    enough, least = room, max([0.0, *heights])
+    for _ in range(20):
+        tried = 0.5 * (least + enough)
+        trial = _filled(heights, tried)
+        if len(trial) <= len(pages) and tried < room:
+            pages, enough = trial, tried
+        else:
+            least = tried
+    return pages
+
+
+def _filled(heights: Sequence[float], room: float) -> list[list[int]]:
+    """Positions a page, each filled before the next is begun; what is higher than a page has one to itself."""
+    pages: list[list[int]] = []
+    used = math.inf
     for position, height in enumerate(heights):
-        if page and used + height > min(room, fair):
-            yield page
-            page, used = [], 0.0
-        page.append(position)
+        if used + height > room:
+            pages.append([])
+            used = 0.0
+        pages[-1].append(position)
         used += height
-    if page:
-        yield page
+    return pages
 
 
 def table_size(table: Table, kept: Sequence[int]) -> float:

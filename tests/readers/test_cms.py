@@ -67,7 +67,11 @@ def test_withheld_counts_with_discharges_are_kept_as_intervals(withheld):
 def test_withheld_discharges_are_no_discharges():
     with pytest.warns(DataWarning, match="1 of 4 assessed cells were left out"):
         cells = read([*COUNTED, hrrp(10005, "HF", "Too Few to Report", "Too Few to Report")])
-    assert cells["counted_from"].tolist() == [11, 11, 11]  # the others are there because they are not that small
+    assert cells["counted_from"].tolist() == [
+        11,
+        11,
+        11,
+    ]  # the others are there because they are not that small
     assert cells.drop(columns="counted_from").equals(read(COUNTED))
 
 

@@ -8,6 +8,7 @@ import pptx
 import pytest
 from pptx.util import Inches
 
+from brightspots.report import storyboard
 from brightspots.report.pack import write_board_pack
 from tests.conftest import simulate_frame
 from tests.report import office
@@ -186,3 +187,20 @@ def test_an_unearned_certificate_is_on_every_slide(tmp_path):
             for shape in slide.shapes
             if shape.has_text_frame
         )
+
+
+@pytest.mark.parametrize(
+    ("rows", "room", "pages"),
+    [
+        (0, 5.0, []),
+        (1, 0.5, [1]),
+        (10, 10.0, [10]),
+        (11, 10.0, [6, 5]),
+        (17, 9.1, [9, 8]),
+        (20, 7.3, [7, 7, 6]),
+    ],
+)
+def test_rows_are_spread_over_as_few_slides_as_hold_them_and_evenly(rows, room, pages):
+    spread = storyboard._spread([1.0] * rows, room)
+    assert [len(page) for page in spread] == pages
+    assert [position for page in spread for position in page] == list(range(rows))
