@@ -128,12 +128,15 @@ def test_marginals_of_binomial_counts_are_integrals(loops, events, people, sd, a
     )
 
 
-def test_marginals_of_estimates_and_of_intervals_are_those_of_the_quadrature():
+def test_marginals_of_all_but_plain_counts_are_those_of_the_quadrature():
+    """Estimates, intervals, and counts that are there only because they are not small."""
     estimates = Outcomes("normal", np.array([0.2, -1.0]), np.array([0.2, -1.0]), np.array([0.3, 0.1]), NONE)
     intervals = Outcomes(
         "poisson", COUNTS, COUNTS + np.array([0.0, 3.0, 0.0, 10.0, 0.0]), PEOPLE, np.array([1, 3])
     )
-    for outcomes in (estimates, intervals):
+    least = np.array([0.0, 1.0, 5.0, 0.0, 11.0])
+    conditioned = Outcomes("poisson", COUNTS, COUNTS, PEOPLE, NONE, least)
+    for outcomes in (estimates, intervals, conditioned):
         predictor = outcomes.guess()[0][:, np.newaxis] + np.array([-0.2, 0.0, 0.4])
         by_quadrature = integrate_leaf(outcomes, predictor, np.array(0.25))
         for loops in (kernels, vectorised):
