@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from brightspots.cli import terminal
-from brightspots.cli.options import OutputOptions, grouped
+from brightspots.cli.options import DisclosureOptions, OutputOptions, grouped
 from brightspots.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def standardise(
         typer.Option(help="Columns to adjust for, separated by commas; may be repeated; '' for none."),
     ],
     output: OutputOptions,
+    disclosure: DisclosureOptions,
     trust: Annotated[str, typer.Option(help="Column of trusts.")] = "trust",
     department: Annotated[str, typer.Option(help="Column of departments.")] = "department",
     period: Annotated[str | None, typer.Option(help="Column of periods.")] = None,
@@ -64,12 +65,14 @@ def standardise(
     from brightspots.casemix import standardise as count
     from brightspots.casemix.records import files_of
     from brightspots.cli.drawing import SUFFIXES, save_figure
+    from brightspots.disclosure import suppress
     from brightspots.manifest import make_manifest
 
     if out.suffix not in (".csv", ".parquet"):
         raise SettingsError(f"tables are written as .csv or .parquet; received {str(out)!r}")
     if calibration is not None and calibration.suffix.lower() not in SUFFIXES:
         raise SettingsError(f"figures are written as {', '.join(SUFFIXES)}; received {str(calibration)!r}")
+    rules = disclosure.rules
     beside = out.with_suffix(".json")
     targets = [path for path in (out, beside, calibration) if path is not None]
     exports.refuse_to_overwrite(targets, force=output.force)
@@ -80,20 +83,29 @@ def standardise(
         files, outcome=outcome, trust=trust, department=department, casemix=adjusted, period=period, bins=cuts,
         missing=missing, missing_outcome=missing_outcome, min_events=min_events,
     )  # fmt: skip
+    table, said = cells.table, tuple[str, ...]()
+    if rules is not None:
+        table = suppress(
+            table, below=rules.below, round_to=rules.round_to, zeros=rules.zeros, totals=rules.totals
+        )
+        said = tuple(table.attrs["notes"])
     arguments = {
         "outcome": outcome, "trust": trust, "department": department, "casemix": adjusted, "period": period,
         "bins": cuts, "missing": missing, "missing_outcome": missing_outcome, "min_events": min_events,
+        "suppress_below": disclosure.suppress_below, "round_to": disclosure.round_to,
+        "withhold_zeros": disclosure.withhold_zeros,
     }  # fmt: skip
     counted = cells.card.records + int(cells.card.left_out["records"].sum())
     manifest = make_manifest(input_file=_input(files, counted), arguments=arguments)
     summary = {
         "cells": len(cells),
         "card": cells.card.as_dict(),
+        "disclosure": list(said),
         "files": {"table": str(out), "manifest": str(beside)}
         | ({} if calibration is None else {"calibration": str(calibration)}),
         "manifest": manifest.as_dict(),
     }
-    exports.write_table(cells.table, out)
+    exports.write_table(table, out)
     if calibration is not None:
         save_figure(cells.plot_calibration(), calibration, manifest)
     exports.write_json(beside, summary)
@@ -101,6 +113,8 @@ def standardise(
         terminal.answer(summary)
         return
     typer.echo(repr(cells.card))
+    for note in said:
+        typer.echo(note)
     for path in targets:
         typer.echo(f"wrote {path}")
 

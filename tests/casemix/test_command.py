@@ -49,6 +49,25 @@ def test_the_table_is_that_of_the_library_and_the_card_lies_beside_it(folder, tm
     }  # fmt: skip
 
 
+def test_small_counts_are_withheld_where_asked(folder, tmp_path):
+    out = tmp_path / "cells.csv"
+    options = ("--suppress-below", 66, "--round-to", 5, "-o", out)
+    result = run("standardise", folder / "records.parquet", *ASKED, *options)
+    assert result.exit_code == 0, result.output
+    whole = bs.standardise(
+        folder / "records.parquet", outcome="died", casemix=["age_band", "sex", "admission"]
+    ).table
+    assert whole["observed"].between(1, 65).any()
+    written = pd.read_csv(out, keep_default_na=True)
+    counts = written["observed"].dropna()
+    assert (counts % 5 == 0).all()
+    assert not (whole["observed"].between(1, 65) & written["observed"].notna()).any()
+    shown = bs.suppress(whole, below=66, round_to=5)
+    pd.testing.assert_series_equal(written["observed"], shown["observed"], check_dtype=False)
+    assert json.loads((tmp_path / "cells.json").read_text())["disclosure"] == list(shown.attrs["notes"])
+    assert shown.attrs["notes"][0] in result.stdout
+
+
 def test_the_table_goes_straight_into_a_fit(folder, tmp_path):
     assert run("standardise", folder / "records.parquet", *ASKED, "-o", tmp_path / "cells.csv").exit_code == 0
     fitted = run(
