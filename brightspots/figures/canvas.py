@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import matplotlib.style
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from brightspots.errors import SettingsError
+from brightspots.errors import DataError, SettingsError
 from brightspots.exports import legible
 from brightspots.figures.palette import NEUTRAL, Mark
 
@@ -96,6 +97,13 @@ def figure_of(ax: Axes) -> Figure | SubFigure:
     if figure is None:
         raise SettingsError("ax belongs to no figure: it was removed from its own")
     return figure
+
+
+def check_columns(table: pd.DataFrame, columns: Iterable[str], expected: str) -> None:
+    """Raise `DataError` where a table lacks a column that the figure reads."""
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise DataError(f"no column {', '.join(missing)}", expected=expected)
 
 
 def number(value: float) -> str:

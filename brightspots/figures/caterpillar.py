@@ -61,9 +61,7 @@ def draw_caterpillar(
         Where a column is missing, or no row has a ratio.
     """
     lower, upper = lower or f"{ratio}_lower", upper or f"{ratio}_upper"
-    missing = [column for column in (ratio, lower, upper, label) if column not in frame]
-    if missing:
-        raise DataError(f"no column {', '.join(missing)}", expected="a table of departments or trusts")
+    canvas.check_columns(frame, (ratio, lower, upper, label), "a table of departments or trusts")
     known = frame[frame[ratio].notna()].sort_values(ratio, kind="stable")
     if known.empty:
         raise DataError("no ratio to draw", column=ratio, expected="at least one number")

@@ -114,13 +114,9 @@ def draw_mosaic(
 
 
 def _check_table(table: pd.DataFrame, rated: bool) -> None:
-    missing = [
-        column
-        for column in (TRUST, DEPARTMENT, "status", *([RATING] if rated else []))
-        if column not in table
-    ]
-    if missing:
-        raise DataError(f"no column {', '.join(missing)}", expected="the table of find_spots()")
+    canvas.check_columns(
+        table, (TRUST, DEPARTMENT, "status", *([RATING] if rated else [])), "the table of find_spots()"
+    )
     unknown = table.index[~table["status"].isin(STATUSES)]
     if len(unknown):
         raise DataError(

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from brightspots.errors import DataError
 from brightspots.figures import canvas
 from brightspots.figures.describe import remember
 from brightspots.figures.palette import BRIGHT_COLOUR, INK, NEUTRAL, PALE
@@ -46,9 +45,7 @@ def draw_partition(
     DataError
         Where a column is missing.
     """
-    missing = [column for column in _COLUMNS if column not in partition]
-    if missing:
-        raise DataError(f"no column {', '.join(missing)}", expected="the table of variance_partition()")
+    canvas.check_columns(partition, _COLUMNS, "the table of variance_partition()")
     levels = [str(level) for level in partition.index]
     height = np.arange(len(levels))[::-1].astype(float)
     share, low, high = (100.0 * partition[column].to_numpy() for column in _COLUMNS[1:])

@@ -71,9 +71,7 @@ def draw_rating(
         Where a column is missing, a rating is not in `order`, or nothing is rated.
     """
     needed = (TRUST, DEPARTMENT, "status", RATING, "rating_status", ratio)
-    missing = [column for column in needed if column not in spots_table]
-    if missing:
-        raise DataError(f"no column {', '.join(missing)}", expected="the table of find_spots(rating=…)")
+    canvas.check_columns(spots_table, needed, "the table of find_spots(rating=…)")
     if isinstance(order, str) or not len(order):
         raise SettingsError(f"order must list the ratings from the lowest to the highest; received {order!r}")
     words = [str(rating) for rating in order]

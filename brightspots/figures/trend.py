@@ -50,9 +50,7 @@ def draw_trend(
     DataError
         Where a column is missing, a period is given twice, or no ratio is known.
     """
-    missing = [column for column in (period, ratio) if column not in frame]
-    if missing:
-        raise DataError(f"no column {', '.join(missing)}", expected="one row a period")
+    canvas.check_columns(frame, (period, ratio), "one row a period")
     twice = frame.index[frame[period].duplicated()]
     if len(twice):
         raise DataError(
