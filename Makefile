@@ -13,7 +13,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 WORKERS ?= 2
 
-.PHONY: demo test lint calibrate benchmark notebooks outputs docs clean
+.PHONY: demo test lint calibrate attack benchmark notebooks outputs docs clean
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -28,7 +28,7 @@ demo: $(INSTALLED)
 	$(BIN)/brightspots demo --force
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'not calibration'
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not calibration and not attack'
 	$(BIN)/python -m pytest --nbmake notebooks
 
 lint: $(READY)
@@ -38,6 +38,9 @@ lint: $(READY)
 
 calibrate: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) -m calibration
+
+attack: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) -m attack
 
 # The rivals have an environment to themselves. Published files are read from BRIGHTSPOTS_REAL_DATA where it is set.
 BENCHMARK := .venv$(TAG)-benchmark

@@ -84,11 +84,12 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
     check_rows(
         source,
         columns.observed,
-        upper > denominator,
+        np.where(np.isinf(upper), lower, upper) > denominator,
         f"observed exceeds {column!r}",
         expected="observed ≤ denominator",
         action="check that both count the same people",
     )
+    upper = np.minimum(upper, denominator)  # nobody has the event who is not there
     if expected is not None and columns.expected is not None:
         check_rows(
             source,

@@ -16,6 +16,7 @@ from brightspots import vocabulary as names
 from brightspots.checks import EffectShape, effect_shapes
 from brightspots.counts import ColumnNames
 from brightspots.disclosure import Rules, Totals, Zeros
+from brightspots.engine.run import Request
 from brightspots.errors import SettingsError
 from brightspots.posterior import Certificate, Posterior
 from brightspots.settings import Priors, SpotRule, check_probability, margin_in_use
@@ -45,6 +46,10 @@ class HierarchyFit:
     priors : Priors
     higher_is : {"worse", "better"}
     seed : int or None
+    request : Request
+        What was asked of the engine.
+    rules : Rules or None
+        The rules of disclosure control by which the data were suppressed before they were fitted.
     """
 
     table: Table
@@ -54,6 +59,8 @@ class HierarchyFit:
     seed: int | None
     certificate: Certificate
     effects: Posterior
+    request: Request = field(default_factory=Request)
+    rules: Rules | None = None
     _cache: dict[object, Any] = field(default_factory=dict, init=False)
 
     def variance_partition(self, probability: float = 0.95) -> pd.DataFrame:
@@ -299,11 +306,11 @@ class HierarchyFit:
         Raises
         ------
         SettingsError
-            Where an option cannot be used, or the fit is of estimates.
+            Where an option cannot be used, the fit is of estimates, or it was suppressed under other rules before.
         """
         from brightspots.release import suppressed_fit
 
-        return suppressed_fit(self, Rules(below, round_to, zeros, tuple(totals)))[0]
+        return suppressed_fit(self, Rules(below, round_to, zeros, totals))[0]  # type: ignore[arg-type]
 
     def plot_funnel(
         self,

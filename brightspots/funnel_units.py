@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import narwhals as nw
@@ -204,8 +204,14 @@ def check_positive(index: pd.Index[Any], size: FloatArray, size_name: str) -> No
     )
 
 
-def check_counts(units: Units, size_name: str) -> None:
-    """Raise `DataError` naming the units whose counts or sizes cannot be."""
+def checked_counts(units: Units, size_name: str) -> Units:
+    """Units whose counts and sizes can be; what has no upper bound is bounded by the patients where these are known.
+
+    Raises
+    ------
+    DataError
+        Naming the units at fault.
+    """
     index, size = units.index, units.size
     whole = "whole numbers, zero or more"
     for counts in (units.lower, units.upper):
@@ -213,10 +219,12 @@ def check_counts(units: Units, size_name: str) -> None:
         fractional = counts != np.floor(counts)
         _check(index, OBSERVED, fractional, "fractional counts", whole, "give counts, not rates")
     check_positive(index, size, size_name)
-    if size_name == DENOMINATOR:
-        _check(index, DENOMINATOR, size != np.floor(size), "fractional denominators", "whole numbers", None)
-        too_many = units.upper > size
-        _check(index, OBSERVED, too_many, "more events than patients", "observed ≤ denominator", None)
+    if size_name != DENOMINATOR:
+        return units
+    _check(index, DENOMINATOR, size != np.floor(size), "fractional denominators", "whole numbers", None)
+    too_many = np.where(np.isinf(units.upper), units.lower, units.upper) > size
+    _check(index, OBSERVED, too_many, "more events than patients", "observed ≤ denominator", None)
+    return replace(units, upper=np.minimum(units.upper, size))
 
 
 def _check(

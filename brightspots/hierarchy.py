@@ -7,7 +7,7 @@ from dataclasses import replace
 from brightspots import vocabulary as names
 from brightspots.columns import key_column
 from brightspots.counts import ColumnNames
-from brightspots.engine.run import Method, run
+from brightspots.engine.run import Method, Request, run
 from brightspots.errors import DataError, SettingsError
 from brightspots.estimates import check_estimate_scale, on_scale, priors_in_units
 from brightspots.fits import HierarchyFit
@@ -179,7 +179,8 @@ def fit_hierarchy(
             progress=progress,
             stacklevel=4,
         )
-        return HierarchyFit(table, columns, in_units, higher_is, seed, certificate, effects)
+        asked = Request(method, draws)
+        return HierarchyFit(table, columns, in_units, higher_is, seed, certificate, effects, asked)
 
     if outcome is None:
         return fit(source)

@@ -32,13 +32,13 @@ from brightspots.funnel_units import (
     FunnelMethod,
     Sides,
     Units,
-    check_counts,
     check_finite,
     check_levels,
     check_options,
     check_positive,
     check_sides,
     check_target,
+    checked_counts,
     choose_size,
     read_offsets,
     read_units,
@@ -260,7 +260,7 @@ def funnel_limits(
     size_name = choose_size(method, expected is not None, denominator is not None)
     sizes_given = expected if size_name == EXPECTED else denominator
     units = read_units(observed, sizes_given, OBSERVED, size_name, (observed_lower, observed_upper))
-    check_counts(units, size_name)
+    units = checked_counts(units, size_name)
     known, size = units.known, units.size
     counted = units.lower[known], size[known]
     target = check_target(target, *counted, size_name)
@@ -347,7 +347,7 @@ def hierarchical_limits(
     units = read_units(observed, size, value_name, given_name, (observed_lower, observed_upper))
     given = units.size
     if family != "normal":
-        check_counts(units, given_name)
+        units = checked_counts(units, given_name)
     else:
         check_positive(units.index, given, given_name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,10 @@ import numpy.typing as npt
 from brightspots import counts as reading
 from brightspots import vocabulary as names
 from brightspots.cells import Cells
-from brightspots.disclosure import BESIDE, Rules, TwoWay, disclose
+from brightspots.disclosure.counts import BESIDE, SMALL, TwoWay, disclose
+from brightspots.disclosure.expected import publishable_expected
+from brightspots.disclosure.rules import ONE_RELEASE, Rules
+from brightspots.disclosure.table import came_sorted
 from brightspots.engine.run import run
 from brightspots.errors import DataError, SettingsError
 from brightspots.tables import Table
@@ -26,18 +29,22 @@ _HARMLESS: Final = (names.TRUST_NAME, names.DEPARTMENT_NAME, names.RATING)
 
 def suppressed_fit(fit: HierarchyFit, rules: Rules) -> tuple[HierarchyFit, tuple[str, ...]]:
     """Refit; see `HierarchyFit.suppressed`. Also sentences on what was done to the data."""
+    if fit.rules is not None:
+        rules.check_same(fit.rules, "suppress the exact fit, and publish one of the two")
+        return fit, (rules.text, ONE_RELEASE)
     cells, keep, notes = suppress_cells(fit.table.cells, rules)
     table = _table_of(fit.table, cells, keep)
+    # As was asked for, not as came about: how many draws a fit took, or whether it was sampled, tells of its data.
     effects, certificate = run(
-        cells,
+        table.cells,
         fit.priors,
-        "nuts" if fit.certificate.method == "nuts" else "auto",
-        draws=fit.effects.shared.n_draws,
+        "nuts" if fit.request.method == "nuts" else "auto",
+        draws=fit.request.draws,
         seed=fit.seed,
         progress=False,
         stacklevel=4,
     )
-    return replace(fit, table=table, effects=effects, certificate=certificate), notes
+    return replace(fit, table=table, effects=effects, certificate=certificate, rules=rules), notes
 
 
 def suppressed_spots(fit: HierarchyFit, spots: Spots) -> Spots:
@@ -66,7 +73,8 @@ def suppress_cells(cells: Cells, rules: Rules) -> tuple[Cells, npt.NDArray[np.bo
     -------
     Cells
     keep : bool array (C,)
-        Cells that are still there: a cell of which the number of people is withheld cannot be fitted.
+        Cells that are still there: a cell of which the number of people is withheld, or the expected events, cannot be
+        fitted.
     notes : tuple of str
     """
     if cells.family == "normal":
@@ -74,45 +82,57 @@ def suppress_cells(cells: Cells, rules: Rules) -> tuple[Cells, npt.NDArray[np.bo
     period = np.zeros(cells.n_leaves, dtype=np.int64) if cells.leaf_period is None else cells.leaf_period
     at = TwoWay(period, cells.leaf_trust, cells.cell_department[cells.leaf_cell])
     people = cells.size if cells.family == "binomial" else None
-    disclosed, secondary = disclose(cells.lower, cells.upper, at, rules, of=people)
-    upper = disclosed.upper
-    size, expected, shown_people = cells.size, cells.expected, np.ones(cells.n_leaves, dtype=bool)
-    if people is not None:
-        disclosed_people, more = disclose(people, people, at, rules)
-        secondary += more
-        shown_people = ~np.isnan(disclosed_people.shown) & (disclosed_people.shown > 0)
-        size = np.where(shown_people, disclosed_people.shown, people)
-        expected = None if expected is None else expected * size / people
-        upper = np.minimum(upper, size)
-    kept = cells if shown_people.all() else None
-    changed = replace(
-        cells,
-        lower=np.minimum(disclosed.lower, upper),
-        upper=upper,
-        size=size,
-        expected=expected,
-        offset=reading.offset(reading.Counts(disclosed.lower, upper, size, expected), cells.family),
-    )
-    notes = [rules.text, *_said(disclosed.reason, shown_people)]
-    if any(each.row_totals or each.column_totals or each.grand_total for each in secondary):
+    shown = disclose(at, rules, events=(cells.lower, cells.upper), people=people)
+    assert shown.events is not None
+    expected, rescaled = cells.expected, np.zeros(cells.n_leaves, dtype=bool)
+    if expected is not None:
+        exact = np.where(cells.lower == cells.upper, cells.lower, np.nan)
+        expected, rescaled = publishable_expected(expected, exact, people, shown, at, rules)
+    size = expected if shown.people is None else shown.people.value
+    assert size is not None  # a count without people is against expected events
+    fitted = (size > 0) & (np.ones(cells.n_leaves, dtype=bool) if expected is None else expected > 0)
+    notes = [
+        rules.text, ONE_RELEASE, *_said(shown.reason, fitted, cells.departments[np.unique(at.column[rescaled])])
+    ]  # fmt: skip
+    if shown.events.forbids_totals or (shown.people is not None and shown.people.forbids_totals):
         notes.append("Some totals must not be published either; brightspots.suppress() names them.")
+    if cells.covariates:
+        notes.append(
+            f"Covariates go along as they are ({', '.join(cells.covariates)}): see that none follows from a count."
+        )
+    upper = shown.events.upper if shown.people is None else np.minimum(shown.events.upper, size)
+    changed = replace(
+        cells, lower=np.minimum(shown.events.lower, upper), upper=upper, size=size, expected=expected
+    )
     keep = np.ones(cells.n_cells, dtype=bool)
-    if kept is None:
-        changed, keep = _without(changed, shown_people)
-    return changed, keep, tuple(notes)
+    if not fitted.all():
+        changed, keep = _without(changed, fitted)
+    offset = reading.offset(
+        reading.Counts(changed.lower, changed.upper, changed.size, changed.expected), cells.family
+    )
+    return replace(changed, offset=offset), keep, tuple(notes)
 
 
-def _said(reason: npt.NDArray[np.object_], shown_people: npt.NDArray[np.bool_]) -> list[str]:
+def _said(
+    reason: npt.NDArray[np.object_], fitted: npt.NDArray[np.bool_], rescaled: npt.NDArray[Any]
+) -> list[str]:
     said = []
-    small, beside = int(np.sum(reason == "small")), int(np.sum(reason == BESIDE))
+    small, beside = int(np.sum(reason == SMALL)), int(np.sum(reason == BESIDE))
     if small or beside:
         said.append(
             f"{small:,} small counts are withheld and {beside:,} beside them, of {len(reason):,}; they enter the fit "
             "as intervals."
         )
-    lost = int(np.sum(~shown_people))
+    lost = int(np.sum(~fitted))
     if lost:
-        said.append(f"{lost:,} rows whose number of people is withheld are left out of the fit.")
+        said.append(
+            f"{lost:,} rows whose number of people or expected events are withheld are left out of the fit."
+        )
+    if len(rescaled):
+        said.append(
+            "Expected events sum to the observed ones, and would tell totals that are withheld or rounded: they are "
+            f"multiplied by one factor a department type in {', '.join(map(str, rescaled))}."
+        )
     return said
 
 
@@ -132,8 +152,28 @@ def _without(cells: Cells, keep: npt.NDArray[np.bool_]) -> tuple[Cells, npt.NDAr
 
 
 def _table_of(table: Table, cells: Cells, keep: npt.NDArray[np.bool_]) -> Table:
-    """The rows of the data that are left, with none but the harmless columns."""
+    """The rows of the data that are left, with none but the harmless columns, and in no order that tells of results."""
     place = np.cumsum(keep) - 1
     rows = keep[table.row_cell]
-    extras = table.extras[[name for name in _HARMLESS if name in table.extras]]
-    return Table(cells, extras[rows].reset_index(drop=True), place[table.row_cell[rows]].astype(np.int64))
+    extras = table.extras[[name for name in _HARMLESS if name in table.extras]][rows]
+    row_cell = place[table.row_cell[rows]].astype(np.int64)
+    if _came_sorted(table.cells):
+        order = np.argsort(row_cell, kind="stable")
+        extras, row_cell = extras.iloc[order], row_cell[order]
+        cells = replace(cells, row=np.arange(cells.n_leaves))
+    return Table(cells, extras.reset_index(drop=True), row_cell)
+
+
+def _came_sorted(cells: Cells) -> bool:
+    """Whether the rows of the data came in the order of a count or a ratio, which is not that of their labels."""
+    order = np.argsort(cells.row, kind="stable")
+    if np.array_equal(order, np.arange(cells.n_leaves)):
+        return False
+    counts = [np.where(cells.lower == cells.upper, cells.lower, np.nan), cells.size]
+    if cells.expected is not None:
+        counts.append(cells.expected)
+    numbers = [*counts, *(counts[0] / each for each in counts[1:])]
+    labels = [cells.leaf_trust, cells.cell_department[cells.leaf_cell]]
+    if cells.leaf_period is not None:
+        labels.append(cells.leaf_period)
+    return came_sorted([values[order] for values in numbers], [codes[order] for codes in labels])

@@ -17,7 +17,9 @@ from brightspots import vocabulary as names
 from brightspots._version import __version__
 from brightspots.cells import Cells, FloatArray, IntArray
 from brightspots.counts import ColumnNames
+from brightspots.disclosure.rules import Rules
 from brightspots.engine.conditional import ConditionalPosterior
+from brightspots.engine.run import Request
 from brightspots.errors import DataError
 from brightspots.exports import atomic_path
 from brightspots.posterior import Certificate, Posterior, SharedDraws, StoredPosterior
@@ -115,6 +117,8 @@ def save(fit: HierarchyFit, path: str | os.PathLike[str]) -> None:
         "columns": asdict(fit.columns),
         "priors": _priors_to_json(fit.priors),
         "certificate": asdict(fit.certificate),
+        "request": asdict(fit.request),
+        "rules": None if fit.rules is None else asdict(fit.rules),
     }
     groups = {
         "/": xr.Dataset(attrs={"brightspots": json.dumps(header)}),
@@ -177,6 +181,9 @@ def load_fit(path: str | os.PathLike[str]) -> HierarchyFit:
         header["seed"],
         Certificate(**certificate),
         effects,
+        # Files of the first release say neither.
+        Request(**header.get("request", {})),
+        None if header.get("rules") is None else Rules(**header["rules"]),
     )
 
 

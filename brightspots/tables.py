@@ -321,4 +321,5 @@ def _check_identifiable(cells: Cells, columns: ColumnNames, priors: Priors) -> N
 
 def _extras(source: Source, used: set[str]) -> pd.DataFrame:
     """Copy the columns that the model did not use, as pandas, in the order of the data."""
-    return pd.DataFrame({name: source.values(name) for name in source.columns if name not in used})
+    columns = {name: source.values(name) for name in source.columns if name not in used}
+    return pd.DataFrame(columns, index=range(len(source)))

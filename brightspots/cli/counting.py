@@ -63,16 +63,22 @@ def standardise(
     """Turn patient records into observed and expected events by trust and department, which 'fit' takes."""
     from brightspots import exports
     from brightspots.casemix import standardise as count
+    from brightspots.casemix.publishable import publishable_card
     from brightspots.casemix.records import files_of
     from brightspots.cli.drawing import SUFFIXES, save_figure
     from brightspots.disclosure import suppress
-    from brightspots.manifest import make_manifest
+    from brightspots.manifest import make_manifest, without_digests
 
     if out.suffix not in (".csv", ".parquet"):
         raise SettingsError(f"tables are written as .csv or .parquet; received {str(out)!r}")
     if calibration is not None and calibration.suffix.lower() not in SUFFIXES:
         raise SettingsError(f"figures are written as {', '.join(SUFFIXES)}; received {str(calibration)!r}")
     rules = disclosure.rules
+    if rules is not None and calibration is not None:
+        raise SettingsError(
+            "--calibration draws exact counts by tenth of risk: draw it without --suppress-below and --round-to, for "
+            "use inside"
+        )
     beside = out.with_suffix(".json")
     targets = [path for path in (out, beside, calibration) if path is not None]
     exports.refuse_to_overwrite(targets, force=output.force)
@@ -83,12 +89,12 @@ def standardise(
         files, outcome=outcome, trust=trust, department=department, casemix=adjusted, period=period, bins=cuts,
         missing=missing, missing_outcome=missing_outcome, min_events=min_events,
     )  # fmt: skip
-    table, said = cells.table, tuple[str, ...]()
+    table, card, said = cells.table, cells.card.as_dict(), tuple[str, ...]()
     if rules is not None:
         table = suppress(
             table, below=rules.below, round_to=rules.round_to, zeros=rules.zeros, totals=rules.totals
         )
-        said = tuple(table.attrs["notes"])
+        card, said = publishable_card(cells.card, rules), tuple(table.attrs["notes"])
     arguments = {
         "outcome": outcome, "trust": trust, "department": department, "casemix": adjusted, "period": period,
         "bins": cuts, "missing": missing, "missing_outcome": missing_outcome, "min_events": min_events,
@@ -97,9 +103,11 @@ def standardise(
     }  # fmt: skip
     counted = cells.card.records + int(cells.card.left_out["records"].sum())
     manifest = make_manifest(input_file=_input(files, counted), arguments=arguments)
+    if rules is not None:
+        manifest = without_digests(manifest)
     summary = {
         "cells": len(cells),
-        "card": cells.card.as_dict(),
+        "card": card,
         "disclosure": list(said),
         "files": {"table": str(out), "manifest": str(beside)}
         | ({} if calibration is None else {"calibration": str(calibration)}),
@@ -112,7 +120,8 @@ def standardise(
     if output.json:
         terminal.answer(summary)
         return
-    typer.echo(repr(cells.card))
+    if rules is None:
+        typer.echo(repr(cells.card))
     for note in said:
         typer.echo(note)
     for path in targets:

@@ -133,7 +133,8 @@ def save_figure(axes: Axes, path: Path, manifest: Manifest) -> None:
     }
     description, comment = keys[path.suffix.lower()]
     metadata = {description: describe(axes), comment: manifest.as_json()}
-    with atomic_path(path) as temporary:
+    # Without a salt of ours the marks of an SVG are called otherwise in every file.
+    with atomic_path(path) as temporary, plt.rc_context({"svg.hashsalt": "brightspots"}):
         figure.savefig(temporary, dpi=_DOTS_PER_INCH, metadata=metadata)  # type: ignore[union-attr]
     plt.close(figure)  # type: ignore[arg-type]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Literal
 
 from brightspots.cells import Cells
@@ -11,6 +12,21 @@ from brightspots.posterior import Certificate, Posterior
 from brightspots.settings import Priors
 
 Method = Literal["auto", "integrate", "nuts"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of the engine, whatever came of it.
+
+    Parameters
+    ----------
+    method : {"auto", "integrate", "nuts"}
+    draws : int or None
+        None for as many as give 1,000 effective ones.
+    """
+
+    method: Method = "auto"
+    draws: int | None = None
 
 
 def run(

@@ -5,10 +5,10 @@ withheld small count lies from 1 to ``below − 1`` while every other withheld o
 withheld count by linear programming (Hundepool et al. 2012, Statistical Disclosure Control, Wiley, chapter 4). The
 rule here leaves the whole interval open, for each small count by itself:
 
-*A small count is a corner of a rectangle whose other three corners are withheld too, each of them at least
-``2·below − 1``.* Raise the small count by any step up to ``below − 1``, lower its two neighbours by as much and raise
-the opposite corner, and all totals stay as they are: so it can be anything from 0 or 1 to ``below − 1``. A total that
-is itself withheld may stand for a corner.
+*A small count is a corner of a rectangle whose other three corners are withheld too, each with room to be lowered and
+raised by as much as the small count's interval is wide* (so each is at least ``2·below − 1``). Raise the small count by
+any step, lower its two neighbours by as much and raise the opposite corner, and all totals stay as they are: so it can
+be anything in its interval. A total that is itself withheld may stand for a corner.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def protect(
     row: IntArray,
     column: IntArray,
     *,
-    least: float,
+    room: FloatArray,
+    step: FloatArray,
     by_row: bool = True,
     by_column: bool = True,
 ) -> Secondary:
@@ -61,22 +62,25 @@ def protect(
     Parameters
     ----------
     counts : (R,)
-        NaN where the count is unknown: such a cell protects nothing.
+        What withholding each would cost.
     small : bool array (R,)
-        Counts that are withheld for their size.
+        Counts that are withheld for their size; they protect no other.
     row, column : int array (R,)
         Place of each count; no place is taken twice.
-    least : float
-        Least that the other corners must be: ``2·below − 1``.
+    room : (R,)
+        By how much each count can be lowered and raised and still be one that is not small; −inf where unknown.
+    step : (R,)
+        Width of the interval of each small count: the room that its corners must have.
     by_row, by_column : bool, default True
         Whether the totals of rows, and of columns, are known to others.
     """
     place = np.full((int(row.max()) + 1, int(column.max()) + 1), -1, dtype=np.int64)
     place[row, column] = np.arange(len(counts))
-    # Cost of withholding each place; infinite where it cannot protect.
-    cost = np.full(place.shape, np.inf)
-    able = ~small & (np.nan_to_num(counts, nan=-1.0) >= least)
-    cost[row[able], column[able]] = counts[able]
+    # Cost of withholding each place, by the room asked for; infinite where it cannot protect.
+    costs = {width: np.full(place.shape, np.inf) for width in np.unique(step[small]).tolist()}
+    for width, cost in costs.items():
+        able = ~small & (room >= width)
+        cost[row[able], column[able]] = counts[able]
     beside = np.zeros(len(counts), dtype=bool)
     row_totals: set[int] = set()
     column_totals: set[int] = set()
@@ -85,37 +89,30 @@ def protect(
     def withhold(*places: tuple[int, int]) -> None:
         for at in places:
             beside[place[at]] = True
-            cost[at] = 0.0  # what is withheld already protects for nothing
+            for cost in costs.values():
+                if np.isfinite(cost[at]):
+                    cost[at] = 0.0  # what is withheld already protects for nothing
 
-    for r, c in zip(row[small].tolist(), column[small].tolist(), strict=True):
+    for r, c, width in zip(row[small].tolist(), column[small].tolist(), step[small].tolist(), strict=True):
+        cost = costs[width]
         along, down = cost[r], cost[:, c]
-        if not by_column:
-            if by_row and np.isfinite(along.min()):
-                withhold((r, int(along.argmin())))
-            elif by_row:
-                row_totals.add(r)
-            continue
-        if not by_row:
-            if np.isfinite(down.min()):
-                withhold((int(down.argmin()), c))
-            else:
-                column_totals.add(c)
-            continue
-        corner = _cheapest_rectangle(cost, r, c)
+        corner = _cheapest_rectangle(cost, r, c) if by_row and by_column else None
         if corner is not None:
             r2, c2 = corner
             withhold((r, c2), (r2, c), (r2, c2))
-        elif np.isfinite(along.min()):
+        elif by_row and np.isfinite(along.min()):
             c2 = int(along.argmin())
             withhold((r, c2))
-            column_totals |= {c, c2}
-        elif np.isfinite(down.min()):
+            if by_column:
+                column_totals |= {c, c2}
+        elif by_column and np.isfinite(down.min()):
             r2 = int(down.argmin())
             withhold((r2, c))
-            row_totals |= {r, r2}
-        else:
-            row_totals.add(r)
-            column_totals.add(c)
+            if by_row:
+                row_totals |= {r, r2}
+        else:  # with its own totals goes that of the whole, from which the others give them back
+            row_totals |= {r} if by_row else set()
+            column_totals |= {c} if by_column else set()
             grand = True
     return Secondary(beside, frozenset(row_totals), frozenset(column_totals), grand)
 

@@ -1,0 +1,362 @@
+"""`suppress()`: a table whose counts may be published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import permutations
+from typing import Any, Final
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brightspots import vocabulary as names
+from brightspots.cells import FloatArray
+from brightspots.columns import Source, check_rows, number_column
+from brightspots.disclosure.counts import BoolArray, TwoWay, disclose, rounded
+from brightspots.disclosure.expected import publishable_expected
+from brightspots.disclosure.rules import ONE_RELEASE, Rules, Totals, Zeros
+from brightspots.disclosure.words import rescaled_text, results_text, withheld_text
+from brightspots.errors import DataError, SettingsError
+
+WITHHELD: Final = "withheld"
+RULES: Final = "disclosure_rules"
+DENOMINATOR_LOWER: Final = "denominator_lower"
+DENOMINATOR_UPPER: Final = "denominator_upper"
+_BOUNDS: Final = (names.OBSERVED_LOWER, names.OBSERVED_UPPER, DENOMINATOR_LOWER, DENOMINATOR_UPPER)
+# What says which row it is, or what was said of its organisation: no count follows from it.
+_LABELS: Final = (names.OUTCOME, names.TRUST_NAME, names.DEPARTMENT_NAME, names.RATING, names.COUNTED_FROM)
+_STATUSES: Final = frozenset((*names.STATUSES, *names.RATING_STATUSES))
+_DECIMALS: Final = 2
+# Steps from one row to the next that all go one way before an order is taken for one by results.
+_STEPS: Final = 4
+
+
+def suppress(
+    frame: Any,
+    *,
+    below: int | None = None,
+    round_to: int | None = None,
+    zeros: Zeros = "shown",
+    totals: Sequence[Totals] = ("trust", "department"),
+    mark: str | None = None,
+    keep: Sequence[str] = (),
+    trust: str = names.TRUST,
+    department: str = names.DEPARTMENT,
+    period: str = names.PERIOD,
+    observed: str = names.OBSERVED,
+    expected: str = names.EXPECTED,
+    denominator: str = names.DENOMINATOR,
+) -> pd.DataFrame:
+    """Withhold small counts, and round the others, so that a table may be published.
+
+    Parameters
+    ----------
+    frame : eager dataframe
+        One row a trust × department (× period) or, without a department, a trust: cells to be fitted, or what
+        ``fit.departments()`` gives. Counts are `observed` and `denominator`, where it has them.
+    below : int, optional
+        Counts under this are withheld: 8 as in NHS hospital statistics, 11 as CMS asks. Those *without* the event are a
+        count as well where there is a `denominator`. A withheld count is missing; `observed_lower` and
+        `observed_upper` (which may be infinite) say what may be known of it, and `fit_hierarchy` takes it so.
+        `denominator_lower` and `denominator_upper` do where a denominator is withheld.
+    round_to : int, optional
+        Counts are rounded to its multiples, halves up. `expected` keeps its ratio to a rounded `denominator`;
+        `raw_ratio` is worked out again from what is shown.
+    zeros : {"shown", "withheld"}, default "shown"
+        A zero says of nobody that something happened to them, and both publishers above show it. "withheld" treats it
+        as a small count: intervals then begin at 0.
+    totals : sequence of {"trust", "department"}, default both
+        Totals that others know or can find. Further counts are withheld so that these do not give a small one back
+        (see `brightspots.disclosure.counts`); ``()`` where there are none. Periods are tables of their own.
+    mark : str, optional
+        Write this text (``"*"``) in place of a missing value, and no bounds: for people to read.
+    keep : sequence of str, optional
+        Further columns that say nothing of counts (beds, region) and stay as they are. Any other column that is
+        neither a count nor a label is taken for a result: missing in rows of which something is withheld, and rounded
+        to two decimals elsewhere. Text that is the same throughout each trust or each department type stays.
+    trust, department, period, observed, expected, denominator : str
+        Names of the columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy with the column `withheld`: ``""``, ``"small"``, ``"beside"`` (to protect a small one) or ``"given"`` (it
+        came withheld), the first reason where several hold. Results of these rows are missing, all others are rounded
+        to two decimals. Rows that came in the order of a count or a result are put in that of their labels.
+        ``.attrs["notes"]`` says how many were withheld, what else was done, and which totals must not be published
+        because nothing else could protect what stands in them.
+
+    Raises
+    ------
+    DataError
+        Where the frame has no counts, a count is not a whole number, events exceed people, or a cell appears more than
+        once.
+    SettingsError
+        Where an option cannot be used, or the frame was suppressed under other rules before.
+
+    Notes
+    -----
+    Results that stand on exact counts can be compared with those of every possible count. To publish results, suppress
+    first and fit afterwards, or use ``fit.suppressed(…)``.
+    """
+    rules = Rules(below, round_to, zeros, totals)  # type: ignore[arg-type]
+    _check_mark(mark)
+    table = _as_pandas(frame)
+    _check_earlier(table, rules)
+    counts = [name for name in (observed, denominator) if name in table]
+    if not counts:
+        raise DataError(
+            f"there is no column {observed!r} or {denominator!r}", expected="counts to withhold or round",
+            action=f"name them with observed=…, denominator=…; the frame has {', '.join(map(repr, table.columns))}",
+        )  # fmt: skip
+    keys = [column for column in (trust, department, period) if column in table]
+    kept = _kept(table, keep, (*keys, *counts, expected))
+    at = places(table, trust, department, period)
+    people = _interval(table, denominator, None, None)[0] if denominator in table else None
+    events = None
+    if observed in table:
+        events = _interval(table, observed, names.OBSERVED_LOWER, names.OBSERVED_UPPER)
+        if people is not None:
+            _check_among(table, observed, denominator, events, people)
+    used = rules if department in table and trust in table else _of_one_line(rules, trust in table)
+    shown = disclose(at, used, events=events, people=people)
+
+    result = table.drop(columns=[name for name in _BOUNDS if name in table])
+    notes = [*table.attrs.get("notes", ()), rules.text, ONE_RELEASE]
+    if shown.people is not None:
+        notes += withheld_text(table, shown.people, at, denominator, trust, department)
+        result[denominator] = _column(shown.people.value, mark)
+        if mark is None and shown.people.withheld.any():
+            result[DENOMINATOR_LOWER], result[DENOMINATOR_UPPER] = shown.people.lower, shown.people.upper
+    if expected in table:
+        exact = None if events is None else np.where(events[0] == events[1], events[0], np.nan)
+        given = number_column(_source(table), expected, "expected events", allow_missing=True)
+        result[expected], rescaled = publishable_expected(given, exact, people, shown, at, used)
+        notes += rescaled_text(table, rescaled, expected, department)
+    if shown.events is not None:
+        notes += withheld_text(table, shown.events, at, observed, trust, department)
+        result[observed] = _column(shown.events.value, mark)
+        if mark is None and shown.events.withheld.any():
+            result[names.OBSERVED_LOWER], result[names.OBSERVED_UPPER] = (
+                shown.events.lower,
+                shown.events.upper,
+            )
+        if "raw_ratio" in result:
+            result["raw_ratio"] = (
+                shown.events.value / result[expected].to_numpy(dtype=np.float64)
+                if expected in result
+                else np.nan
+            )
+    handled = {*keys, *counts, expected, *_BOUNDS, *_LABELS, *kept, WITHHELD}
+    results = [
+        name
+        for name in result.columns
+        if name not in handled and not _is_label(table, name, trust, department)
+    ]
+    _coarsen(result, results, shown.reason != "", round_to)
+    if [name for name in results if name != "raw_ratio"]:
+        notes.append(results_text(results))
+    result[WITHHELD] = shown.reason
+    order = _order_of_labels(table, keys, results, (*counts, expected))
+    if order is not None:
+        result = result.iloc[order]
+        notes.append("Rows are put in the order of their labels: they came in that of a count or a result.")
+    result.attrs = {"notes": tuple(notes), RULES: vars(rules)}
+    return result
+
+
+def came_sorted(columns: Iterable[FloatArray], groups: Iterable[npt.NDArray[Any]]) -> bool:
+    """Whether rows came in the order of some numbers, all together or within every group of some label.
+
+    Such an order bounds a withheld number by its neighbours.
+
+    Parameters
+    ----------
+    columns : iterable of float arrays (R,)
+    groups : iterable of int arrays (R,)
+        Codes of labels.
+    """
+    codes = [*groups]
+    for values in columns:
+        for group in (np.zeros(len(values), dtype=np.int64), *codes):
+            by_group = np.argsort(group, kind="stable")
+            ordered, group_of = values[by_group], group[by_group]
+            steps = np.diff(ordered)[(np.diff(group_of) == 0)]
+            steps = steps[np.isfinite(steps)]
+            if np.sum(steps != 0) >= _STEPS and (np.all(steps >= 0) or np.all(steps <= 0)):
+                return True
+    return False
+
+
+def places(table: pd.DataFrame, trust: str, department: str, period: str) -> TwoWay:
+    """Where each row stands; without departments (or trusts) all stand in one line, whose total is known.
+
+    Raises
+    ------
+    DataError
+        Where a place is taken twice.
+    """
+
+    def codes(column: str) -> npt.NDArray[np.int64]:
+        if column not in table:
+            return np.zeros(len(table), dtype=np.int64)
+        return pd.factorize(table[column], use_na_sentinel=False)[0].astype(np.int64)
+
+    tables, rows, columns = codes(period), codes(trust), codes(department)
+    if trust not in table and department not in table:
+        columns = np.arange(len(table))
+    where = pd.DataFrame({"table": tables, "row": rows, "column": columns})
+    twice = where.duplicated(keep=False).to_numpy()
+    if twice.any():
+        keys = [column for column in (trust, department, period) if column in table]
+        raise DataError(
+            "the same cell appears more than once", column=", ".join(keys), rows=table.index[twice].tolist(),
+            expected=f"one row per {' × '.join(keys)}", action="suppress one outcome or part at a time",
+        )  # fmt: skip
+    return TwoWay(tables, rows, columns)
+
+
+def _of_one_line(rules: Rules, by_trust: bool) -> Rules:
+    """Where only trusts (or only departments) are told apart, the one total there is adds them all up."""
+    kind: Totals = "department" if by_trust else "trust"
+    return Rules(rules.below, rules.round_to, rules.zeros, (kind,) if rules.totals else ())
+
+
+def _as_pandas(frame: Any) -> pd.DataFrame:
+    if isinstance(frame, pd.DataFrame):
+        return frame
+    try:
+        return nw.from_native(frame, eager_only=True).to_pandas()
+    except TypeError:
+        raise DataError(f"the data are a {type(frame).__name__}", expected="an eager dataframe") from None
+
+
+def _check_mark(mark: object) -> None:
+    if mark is None:
+        return
+    number = True
+    try:
+        float(mark)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = False
+    if not isinstance(mark, str) or not mark or number:
+        raise SettingsError(f"mark must be text that is no number, such as '*'; received {mark!r}")
+
+
+def _check_earlier(table: pd.DataFrame, rules: Rules) -> None:
+    """A table that says how it was suppressed is not suppressed otherwise."""
+    earlier = table.attrs.get(RULES)
+    if isinstance(earlier, dict):
+        rules.check_same(Rules(**earlier), "start from the exact table, and publish one of the two")
+
+
+def _kept(table: pd.DataFrame, keep: Any, counts: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(keep, str) or not isinstance(keep, Iterable):
+        raise SettingsError(f"keep must be a list of columns; received {keep!r}")
+    kept = tuple(keep)
+    for name in kept:
+        if name not in table:
+            raise DataError("is not in the data", column=str(name), expected="a column to keep as it is")
+        if name in counts:
+            raise SettingsError(f"keep names {name!r}, which is a count or a label")
+    return kept
+
+
+def _source(table: pd.DataFrame) -> Source:
+    return Source(nw.from_native(table, eager_only=True), table.index.to_numpy())
+
+
+def _interval(
+    table: pd.DataFrame, column: str, lower: str | None, upper: str | None
+) -> tuple[FloatArray, FloatArray]:
+    """Counts as intervals; a missing one is unknown (0 to infinity) unless its bounds are given."""
+    source = _source(table)
+    values = number_column(source, column, "counts", allow_missing=True)
+    known = ~np.isnan(values)
+    check_rows(
+        source, column, known & ((values < 0) | (values != np.floor(values))), "a count is negative or fractional",
+        expected="whole numbers of zero or more", action="suppress counts; estimates are rounded with them",
+    )  # fmt: skip
+    if lower is None or upper is None:
+        return values, values
+    low, high = np.where(known, values, 0.0), np.where(known, values, np.inf)
+    for name, bounds in ((lower, low), (upper, high)):
+        if name in table:
+            given = number_column(source, name, "bounds", allow_missing=True, allow_infinite=True)
+            use = ~known & ~np.isnan(given)
+            bounds[use] = given[use]
+    return low, high
+
+
+def _check_among(
+    table: pd.DataFrame,
+    observed: str,
+    denominator: str,
+    events: tuple[FloatArray, FloatArray],
+    people: FloatArray,
+) -> None:
+    check_rows(
+        _source(table), observed, events[0] > people, f"observed exceeds {denominator!r}",
+        expected="observed ≤ denominator", action="check that both count the same people",
+    )  # fmt: skip
+
+
+def _column(values: FloatArray, mark: str | None) -> Any:
+    if mark is not None:
+        return [mark if np.isnan(value) else int(value) for value in values]
+    return values if np.isnan(values).any() else values.astype(np.int64)
+
+
+def _is_label(table: pd.DataFrame, column: str, trust: str, department: str) -> bool:
+    """Whether a column is text that says something of a trust or of a department type, and so of no single cell."""
+    values = table[column]
+    if values.dtype.kind in "ifubcmM" or pd.to_numeric(values, errors="coerce").notna().any():
+        return False
+    if set(values.dropna()) <= _STATUSES:
+        return False
+    text = values.astype(object).where(values.notna(), None).map(str)
+    return any(
+        table[key].duplicated().any() and text.groupby(table[key]).nunique().le(1).all()
+        for key in (trust, department)
+        if key in table
+    )
+
+
+def _coarsen(result: pd.DataFrame, columns: Sequence[str], hidden: BoolArray, round_to: int | None) -> None:
+    """Take away the results of rows of which something is withheld, and the digits of all others."""
+    for column in columns:
+        kind = result[column].dtype.kind
+        if kind in "if":
+            values = result[column].to_numpy(dtype=np.float64)
+            of_events = str(column).startswith("excess")
+            values = rounded(values, round_to or 1) if of_events else np.round(values, _DECIMALS)
+            result[column] = np.where(hidden, np.nan, values)
+        else:
+            result[column] = result[column].astype(object).mask(hidden, None)
+
+
+def _order_of_labels(
+    table: pd.DataFrame, keys: Sequence[str], results: Sequence[str], counts: Sequence[str]
+) -> npt.NDArray[np.int64] | None:
+    """Rows in the order of their labels, where they came in the order of numbers; None where they need not be moved."""
+    labels = {key: table[key].astype(str).to_numpy() for key in keys}
+    codes = {key: pd.factorize(values, sort=True)[0] for key, values in labels.items()}
+    for order in permutations(codes):
+        combined = np.lexsort([codes[key] for key in reversed(order)]) if order else np.arange(len(table))
+        if np.array_equal(combined, np.arange(len(table))):
+            return None
+    numbers = [
+        table[name].to_numpy(dtype=np.float64)
+        for name in dict.fromkeys((*counts, *results))
+        if name in table and table[name].dtype.kind in "if"
+    ]
+    present = [name for name in counts if name in table and table[name].dtype.kind in "if"]
+    if len(present) > 1:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            first = table[present[0]].to_numpy(dtype=np.float64)
+            numbers += [first / table[name].to_numpy(dtype=np.float64) for name in present[1:]]
+    if not came_sorted(numbers, codes.values()):
+        return None
+    return np.lexsort([codes[key] for key in reversed(list(codes))]) if codes else None

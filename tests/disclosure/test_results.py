@@ -1,0 +1,195 @@
+"""Tables of results: nothing that follows from a withheld count is left in its row, whatever it is called."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import brightspots as bs
+from brightspots.errors import DataError, SettingsError
+from tests.conftest import simulate_frame
+
+LABELS = {"trust", "department", "period", "rating", "withheld", "trust_name", "department_name"}
+COUNTS = {"observed", "expected", "denominator", "observed_lower", "observed_upper"}
+
+
+@pytest.fixture(scope="module")
+def periods() -> pd.DataFrame:
+    years = [simulate_frame(12, 6, mean_expected=8.0, seed=y).assign(period=2020 + y) for y in range(3)]
+    return pd.concat(years, ignore_index=True).drop(columns="rating")
+
+
+@pytest.fixture(scope="module")
+def spots(periods) -> bs.Spots:
+    ratings = {trust: ("Good", "Inadequate")[k % 2] for k, trust in enumerate(periods["trust"].unique())}
+    return bs.fit_hierarchy(periods, seed=1, draws=600).find_spots(rating=ratings)
+
+
+def test_every_column_of_results_is_missing_in_withheld_rows(spots):
+    """Known by what they are not: neither a label nor a count. So the next one cannot be forgotten."""
+    shown = bs.suppress(spots.table, below=15)
+    hidden = (shown["withheld"] != "").to_numpy()
+    assert 0 < hidden.sum() < len(shown)
+    derived = [name for name in shown if name not in LABELS | COUNTS]
+    assert {
+        "persistent",
+        "periods_same_side",
+        "p_two_bands",
+        "status",
+        "own_ratio",
+        "detectable_ratio",
+    } <= set(derived)
+    assert shown.loc[hidden, derived].isna().all().all()
+    numbers = shown.loc[~hidden, derived].select_dtypes("number")
+    np.testing.assert_array_equal(numbers, numbers.round(2))
+
+
+def test_a_column_that_nobody_thought_of_is_a_result():
+    table = simulate_frame(12, 6, mean_expected=15.0).assign(
+        deaths=lambda frame: frame["observed"],
+        rate=lambda frame: frame["observed"] / 1_000,
+        said=lambda frame: frame["observed"].map("{} died".format),
+        written=lambda frame: frame["observed"].astype(str),
+        high=lambda frame: frame["observed"] > 6,
+        when=lambda frame: pd.Timestamp("2026-01-01") + pd.to_timedelta(frame["observed"], unit="D"),
+    )
+    shown = bs.suppress(table, below=8)
+    hidden = (shown["withheld"] != "").to_numpy()
+    for name in ("deaths", "rate", "said", "written", "high", "when"):
+        assert shown.loc[hidden, name].isna().all(), name
+        assert shown.loc[~hidden, name].notna().all(), name
+    note = next(
+        note for note in shown.attrs["notes"] if note.startswith("Taken for results: 'deaths', 'rate'")
+    )
+    assert "to publish results use fit.suppressed()" in note
+
+
+def test_what_says_nothing_of_counts_stays():
+    table = simulate_frame(12, 6, mean_expected=15.0)
+    region = {trust: ("north", "south")[k % 2] for k, trust in enumerate(table["trust"].unique())}
+    table = table.assign(region=table["trust"].map(region), kind=table["department"].str.lower(), beds=200)
+    shown = bs.suppress(table, below=8, keep=["beds"])
+    for name in ("region", "kind", "beds", "rating"):
+        assert shown[name].tolist() == table[name].tolist()
+    assert not any(note.startswith("Taken for results") for note in shown.attrs["notes"])
+    assert bs.suppress(table, below=8)["beds"].isna().any()
+
+
+def test_attributes_of_a_frame_do_not_come_along():
+    table = simulate_frame(12, 6)
+    table.attrs = {"notes": ("From the register.",), "exact": table["observed"].tolist()}
+    shown = bs.suppress(table, below=8)
+    assert shown.attrs["notes"][0] == "From the register."
+    assert "exact" not in shown.attrs
+
+
+def test_four_columns_are_enough(tmp_path):
+    """A table without any other column is suppressed, reported and saved like every other one."""
+    table = simulate_frame(16, 6).drop(columns="rating")
+    assert table.columns.tolist() == ["trust", "department", "observed", "expected"]
+    fit = bs.fit_hierarchy(table, seed=1)
+    assert fit.table.extras.shape == (len(table), 0)
+    safe = fit.suppressed(below=8)
+    assert len(safe.departments()) == len(table)
+    bs.write_board_pack(fit, fit.find_spots(), tmp_path / "board.html", suppress_below=8)
+    safe.save(tmp_path / "fit.nc")
+    pd.testing.assert_frame_equal(bs.load_fit(tmp_path / "fit.nc").departments(), safe.departments())
+    binomial = table.drop(columns="expected").assign(denominator=table["observed"] * 4 + 9)
+    assert len(bs.fit_hierarchy(binomial, seed=1).suppressed(below=8).departments()) > 0
+
+
+def test_a_fit_keeps_the_order_of_its_rows_unless_that_is_one_of_counts():
+    table = simulate_frame(16, 6)
+    mixed = table.sample(frac=1.0, random_state=2)
+    kept = bs.fit_hierarchy(mixed, seed=1, draws=400).suppressed(below=8).departments()
+    assert kept["trust"].tolist() == mixed["trust"].tolist()
+    worst_first = table.sort_values("observed", ascending=False)
+    moved = bs.fit_hierarchy(worst_first, seed=1, draws=400).suppressed(below=8).departments()
+    labels = moved[["trust", "department"]]
+    pd.testing.assert_frame_equal(labels, labels.sort_values(["trust", "department"]))
+    one, other = (
+        frame.sort_values(["trust", "department"])["own_ratio"].to_numpy() for frame in (kept, moved)
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+def test_covariates_go_along_and_that_is_said():
+    from brightspots.disclosure import Rules
+    from brightspots.release import suppressed_fit
+
+    table = simulate_frame(16, 6).assign(beds=lambda frame: np.arange(len(frame)) % 7)
+    fit = bs.fit_hierarchy(table, covariates="beds", seed=1, draws=400)
+    notes = suppressed_fit(fit, Rules(below=8))[1]
+    assert "Covariates go along as they are (beds): see that none follows from a count." in notes
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mark": 1}, "mark must be text that is no number, such as '\\*'; received 1"),
+        ({"mark": "7"}, "mark must be text that is no number"),
+        ({"mark": ""}, "mark must be text that is no number"),
+        ({"totals": None}, "totals are among 'trust' and 'department', in a tuple, and .* received None"),
+        ({"totals": "trust"}, "totals are among .* received 'trust'"),
+        ({"totals": 3}, "totals are among .* received 3"),
+        ({"totals": [["trust"]]}, "totals are among"),
+        ({"zeros": None}, "zeros must be 'shown' or 'withheld'; received None"),
+        ({"zeros": ["shown"]}, "zeros must be 'shown' or 'withheld'"),
+        ({"below": "8"}, "below must be a whole number of 2 or more; received '8'"),
+        ({"below": np.nan}, "below must be a whole number"),
+        ({"round_to": 5.0}, "round_to must be a whole number"),
+        ({"keep": "beds"}, "keep must be a list of columns; received 'beds'"),
+        ({"keep": None}, "keep must be a list of columns; received None"),
+        ({"keep": ["observed"]}, "keep names 'observed', which is a count or a label"),
+    ],
+)
+def test_options_check_themselves(options, message):
+    table = simulate_frame(4, 3)
+    with pytest.raises(SettingsError, match=message):
+        bs.suppress(table, **{"below": 8, **options})
+
+
+@pytest.mark.parametrize("options", [{"totals": None}, {"zeros": None}, {"below": "8"}])
+def test_those_of_a_fit_do_too(options):
+    fit = bs.fit_hierarchy(simulate_frame(8, 4), seed=1, draws=400)
+    with pytest.raises(SettingsError):
+        fit.suppressed(**{"below": 8, **options})
+
+
+def test_tables_that_cannot_be_are_refused():
+    table = simulate_frame(4, 3).assign(denominator=10, observed=11)
+    with pytest.raises(DataError, match="observed exceeds 'denominator'; rows 0, 1, 2"):
+        bs.suppress(table, below=8)
+    with pytest.raises(DataError, match="column 'beds': is not in the data"):
+        bs.suppress(simulate_frame(4, 3), below=8, keep=["beds"])
+
+
+# ------------------------------------------------------------------------------------------------------------------
+# What rounding does not stop, and why results are to be those of a suppressed fit
+
+
+def counts_that_fit(table: pd.DataFrame, row: int, seen: pd.DataFrame, *, below: int) -> list[int]:
+    """Every possible count whose own fit shows, in all other rows, what was published."""
+    beside = np.flatnonzero(np.arange(len(table)) != row)
+    numbers = [name for name in seen.select_dtypes("number") if name not in COUNTS]
+    fitting = []
+    for guess in range(1, below):
+        tried = table.assign(observed=table["observed"].where(table.index != row, guess))
+        shown = bs.suppress(bs.fit_hierarchy(tried, seed=1).find_spots().table, below=below)
+        if np.array_equal(
+            shown[numbers].to_numpy()[beside], seen[numbers].to_numpy()[beside], equal_nan=True
+        ):
+            fitting.append(guess)
+    return fitting
+
+
+def test_two_decimals_of_other_rows_can_give_a_count_back_which_is_why_it_is_said():
+    table = simulate_frame(10, 5, mean_expected=15.0, seed=3).drop(columns="rating")
+    row = int(np.flatnonzero(table["observed"].between(1, 7))[0])
+    exact = bs.suppress(bs.fit_hierarchy(table, seed=1).find_spots().table, below=8)
+    assert counts_that_fit(table, row, exact, below=8) == [table["observed"].iloc[row]]
+    assert any(
+        "whoever works them out for every possible count can find the right one" in n
+        for n in exact.attrs["notes"]
+    )
