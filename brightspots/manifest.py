@@ -111,7 +111,12 @@ def without_digests(manifest: Manifest, fit: HierarchyFit | None = None) -> Mani
 
     Whoever knows all but a few small counts could try these out until the digest fits.
     """
-    return replace(manifest, input=None, data_sha256=None if fit is None else cells_digest(fit.table.cells))
+    if fit is None:
+        return replace(manifest, input=None, data_sha256=None, method=None)
+    # Whether the exact fit had to be sampled tells of its data too.
+    return replace(
+        manifest, input=None, data_sha256=cells_digest(fit.table.cells), method=fit.certificate.method
+    )
 
 
 def versions(*, sampled: bool = False) -> dict[str, str]:

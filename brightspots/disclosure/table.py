@@ -225,12 +225,26 @@ def _of_one_line(rules: Rules, by_trust: bool) -> Rules:
 
 
 def _as_pandas(frame: Any) -> pd.DataFrame:
-    if isinstance(frame, pd.DataFrame):
-        return frame
-    try:
-        return nw.from_native(frame, eager_only=True).to_pandas()
-    except TypeError:
-        raise DataError(f"the data are a {type(frame).__name__}", expected="an eager dataframe") from None
+    """A pandas frame without anything in its index: names of it become columns, and an order is not kept in it."""
+    if not isinstance(frame, pd.DataFrame):
+        try:
+            return nw.from_native(frame, eager_only=True).to_pandas()
+        except TypeError:
+            raise DataError(f"the data are a {type(frame).__name__}", expected="an eager dataframe") from None
+    if any(name is not None for name in frame.index.names):
+        told = [name for name in frame.index.names if name is not None and name not in frame]
+        levels = frame.index.to_frame(index=False)[told]
+        attrs = frame.attrs
+        frame = pd.concat([levels, frame.reset_index(drop=True)], axis=1)
+        frame.attrs = attrs
+    elif not (frame.index.dtype.kind in "iu" and frame.index.is_monotonic_increasing):
+        frame = frame.reset_index(drop=True)
+    if not frame.columns.is_unique:
+        repeated = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
+        raise DataError(
+            f"column names appear more than once: {', '.join(repeated)}", action="rename or drop them"
+        )
+    return frame
 
 
 def _check_mark(mark: object) -> None:

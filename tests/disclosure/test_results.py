@@ -84,6 +84,21 @@ def test_attributes_of_a_frame_do_not_come_along():
     assert "exact" not in shown.attrs
 
 
+def test_nothing_is_kept_in_an_index():
+    """Its names become columns; one without a name, which may be the rank of a count, goes."""
+    table = simulate_frame(12, 6, mean_expected=15.0).drop(columns="rating")
+    plain = bs.suppress(table, below=8)
+    by_label = bs.suppress(table.set_index(["trust", "department"]), below=8)
+    assert by_label["withheld"].tolist() == plain["withheld"].tolist()
+    assert by_label["trust"].tolist() == table["trust"].tolist()
+    by_count = bs.suppress(table.assign(deaths=table["observed"]).set_index("deaths"), below=8)
+    assert by_count.loc[(by_count["withheld"] != "").to_numpy(), "deaths"].isna().all()
+    ranks = table.set_axis(table["observed"].rank(method="first").astype(int))
+    pd.testing.assert_index_equal(bs.suppress(ranks, below=8).index, plain.index)
+    some = table.iloc[3:20]
+    pd.testing.assert_index_equal(bs.suppress(some, below=8).index, some.index)
+
+
 def test_four_columns_are_enough(tmp_path):
     """A table without any other column is suppressed, reported and saved like every other one."""
     table = simulate_frame(16, 6).drop(columns="rating")
@@ -161,6 +176,8 @@ def test_tables_that_cannot_be_are_refused():
     table = simulate_frame(4, 3).assign(denominator=10, observed=11)
     with pytest.raises(DataError, match="observed exceeds 'denominator'; rows 0, 1, 2"):
         bs.suppress(table, below=8)
+    with pytest.raises(DataError, match="column names appear more than once: observed"):
+        bs.suppress(pd.concat([table, table[["observed"]]], axis=1), below=8)
     with pytest.raises(DataError, match="column 'beds': is not in the data"):
         bs.suppress(simulate_frame(4, 3), below=8, keep=["beds"])
 
