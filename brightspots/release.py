@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from brightspots import counts as reading
 from brightspots import vocabulary as names
-from brightspots.cells import Cells
-from brightspots.disclosure.counts import BESIDE, SMALL, TwoWay, disclose
+from brightspots.cells import Cells, FloatArray
+from brightspots.disclosure.counts import BESIDE, SMALL, TwoWay, disclose, rounded
 from brightspots.disclosure.expected import publishable_expected
+from brightspots.disclosure.intake import count_column
 from brightspots.disclosure.rules import ONE_RELEASE, Rules
 from brightspots.disclosure.table import came_sorted
 from brightspots.engine.run import run
@@ -32,7 +33,7 @@ def suppressed_fit(fit: HierarchyFit, rules: Rules) -> tuple[HierarchyFit, tuple
     if fit.rules is not None:
         rules.check_same(fit.rules, "suppress the exact fit, and publish one of the two")
         return fit, (rules.text, ONE_RELEASE)
-    cells, keep, notes = suppress_cells(fit.table.cells, rules)
+    cells, keep, notes = suppress_cells(fit.table.cells, rules, people_of(fit.table))
     table = _table_of(fit.table, cells, keep)
     # As was asked for, not as came about: how many draws a fit took, or whether it was sampled, tells of its data.
     effects, certificate = run(
@@ -66,8 +67,46 @@ def suppressed_spots(fit: HierarchyFit, spots: Spots) -> Spots:
     )
 
 
-def suppress_cells(cells: Cells, rules: Rules) -> tuple[Cells, npt.NDArray[np.bool_], tuple[str, ...]]:
+def people_of(table: Table) -> FloatArray | None:
+    """How many people the counts of each leaf are among, (N,); None where the data do not say.
+
+    Also of a fit against expected events, which has no use for them: `suppress` of the same table withholds what few
+    people, or few without the event, would tell, and two releases of it must say the same.
+    """
+    cells = table.cells
+    if cells.family != "poisson":
+        return cells.size if cells.family == "binomial" else None
+    if names.DENOMINATOR not in table.extras:
+        return None
+    people = count_column(table.extras, names.DENOMINATOR, None, None)[0]
+    if cells.n_leaves < len(people):  # periods are pooled
+        people = np.bincount(table.row_cell, people, cells.n_cells).astype(np.float64)
+    else:
+        people = people[cells.row]
+    known = np.where(cells.lower == cells.upper, cells.lower, 0.0) <= np.where(
+        np.isnan(people), np.inf, people
+    )
+    if not known.all():
+        raise DataError(
+            f"{int(np.sum(~known)):,} rows have more events than people",
+            column=names.DENOMINATOR,
+            expected="observed ≤ denominator",
+            action="check that both count the same people, or give the column another name",
+        )
+    return people
+
+
+def suppress_cells(
+    cells: Cells, rules: Rules, people: FloatArray | None
+) -> tuple[Cells, npt.NDArray[np.bool_], tuple[str, ...]]:
     """Withhold and round the counts of every leaf.
+
+    Parameters
+    ----------
+    cells : Cells
+    rules : Rules
+    people : (N,), optional
+        How many people the counts are among, see `people_of`.
 
     Returns
     -------
@@ -81,15 +120,17 @@ def suppress_cells(cells: Cells, rules: Rules) -> tuple[Cells, npt.NDArray[np.bo
         raise SettingsError("estimates are not counts: suppress the table that they were made from")
     period = np.zeros(cells.n_leaves, dtype=np.int64) if cells.leaf_period is None else cells.leaf_period
     at = TwoWay(period, cells.leaf_trust, cells.cell_department[cells.leaf_cell])
-    people = cells.size if cells.family == "binomial" else None
     shown = disclose(at, rules, events=(cells.lower, cells.upper), people=people)
     assert shown.events is not None
     expected, rescaled = cells.expected, np.zeros(cells.n_leaves, dtype=bool)
     if expected is not None:
         exact = np.where(cells.lower == cells.upper, cells.lower, np.nan)
         expected, rescaled = publishable_expected(expected, exact, people, shown, at, rules)
-    size = expected if shown.people is None else shown.people.value
-    assert size is not None  # a count without people is against expected events
+    size = expected
+    if cells.family == "binomial":
+        assert shown.people is not None
+        size = shown.people.value
+    assert size is not None  # what is not among people is against expected events
     fitted = (size > 0) & (np.ones(cells.n_leaves, dtype=bool) if expected is None else expected > 0)
     notes = [
         rules.text, ONE_RELEASE, *_said(shown.reason, fitted, cells.departments[np.unique(at.column[rescaled])])
@@ -100,9 +141,19 @@ def suppress_cells(cells: Cells, rules: Rules) -> tuple[Cells, npt.NDArray[np.bo
         notes.append(
             f"Covariates go along as they are ({', '.join(cells.covariates)}): see that none follows from a count."
         )
-    upper = shown.events.upper if shown.people is None else np.minimum(shown.events.upper, size)
+    upper = np.minimum(shown.events.upper, size) if cells.family == "binomial" else shown.events.upper
+    least = cells.counted_from
+    if least is not None and rules.round_to is not None:
+        least = rounded(
+            least, rules.round_to
+        )  # a count that is shown for not being smaller is rounded like it
     changed = replace(
-        cells, lower=np.minimum(shown.events.lower, upper), upper=upper, size=size, expected=expected
+        cells,
+        lower=np.minimum(shown.events.lower, upper),
+        upper=upper,
+        size=size,
+        expected=expected,
+        counted_from=least,
     )
     keep = np.ones(cells.n_cells, dtype=bool)
     if not fitted.all():

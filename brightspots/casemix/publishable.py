@@ -21,9 +21,8 @@ _PLAIN: Final = (
 )  # fmt: skip
 _INTERCEPT: Final = "(intercept)"
 _NOTES: Final = ("reference", "aliased")
-# Digits of coefficients and shares: one decimal of a log odds ratio tells no count of `below` or more.
-_COEFFICIENT: Final = 1
-_SHARE: Final = 2
+_COEFFICIENT_DECIMALS: Final = 1
+_C_STATISTIC_DECIMALS: Final = 2
 
 
 def publishable_card(card: ModelCard, rules: Rules) -> dict[str, Any]:
@@ -40,23 +39,22 @@ def publishable_card(card: ModelCard, rules: Rules) -> dict[str, Any]:
     """
     plain: dict[str, Any] = {name: getattr(card, name) for name in _PLAIN}
     plain["casemix"] = list(card.casemix)
-    plain["c_statistic"] = round(card.c_statistic, _SHARE)
+    plain["c_statistic"] = round(card.c_statistic, _C_STATISTIC_DECIMALS)
     plain["types"] = _records(card.types[["department", "model", "penalised"]])
     slopes = card.coefficients[card.coefficients["covariate"] != _INTERCEPT]
     plain["coefficients"] = _records(
         slopes[["model", "covariate", "level"]].assign(
-            coefficient=slopes["coefficient"].astype(float).round(_COEFFICIENT).where(_many(slopes, rules)),
+            coefficient=slopes["coefficient"]
+            .astype(float)
+            .round(_COEFFICIENT_DECIMALS)
+            .where(_many(slopes, rules)),
             note=slopes["note"].where(slopes["note"].isin(_NOTES), ""),
         )
     )
-    plain["covariates"] = _records(
-        card.covariates[["covariate", "levels"]].assign(
-            share_missing=card.covariates["share_missing"].round(_SHARE)
-        )
-    )
+    plain["covariates"] = _records(card.covariates[["covariate", "levels"]])
     plain["left_out"] = card.left_out["reason"].tolist()
     plain["departments_left_out"] = card.types["department"][card.types["model"] == LEFT_OUT].tolist()
-    plain["withheld"] = "counts, intercepts, standard errors, calibration and notes on counts"
+    plain["withheld"] = "counts and shares, intercepts, standard errors, calibration and notes on counts"
     return plain
 
 

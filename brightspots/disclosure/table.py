@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import Any, Final
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cells import FloatArray
-from brightspots.columns import Source, check_rows, number_column
-from brightspots.disclosure.counts import BoolArray, TwoWay, disclose, rounded
+from brightspots.disclosure.counts import BoolArray, disclose, rounded
 from brightspots.disclosure.expected import publishable_expected
+from brightspots.disclosure.intake import (
+    RULES,
+    as_pandas,
+    check_among,
+    check_column_options,
+    check_earlier,
+    check_mark,
+    count_column,
+    counted_from_column,
+    expected_column,
+    kept_columns,
+    places,
+    rules_of_one_line,
+)
 from brightspots.disclosure.rules import ONE_RELEASE, Rules, Totals, Zeros
 from brightspots.disclosure.words import rescaled_text, results_text, withheld_text
-from brightspots.errors import DataError, SettingsError
+from brightspots.errors import DataError
 
 WITHHELD: Final = "withheld"
-RULES: Final = "disclosure_rules"
 DENOMINATOR_LOWER: Final = "denominator_lower"
 DENOMINATOR_UPPER: Final = "denominator_upper"
 _BOUNDS: Final = (names.OBSERVED_LOWER, names.OBSERVED_UPPER, DENOMINATOR_LOWER, DENOMINATOR_UPPER)
@@ -29,8 +40,10 @@ _BOUNDS: Final = (names.OBSERVED_LOWER, names.OBSERVED_UPPER, DENOMINATOR_LOWER,
 _LABELS: Final = (names.OUTCOME, names.TRUST_NAME, names.DEPARTMENT_NAME, names.RATING, names.COUNTED_FROM)
 _STATUSES: Final = frozenset((*names.STATUSES, *names.RATING_STATUSES))
 _DECIMALS: Final = 2
+# Labels with several rows that it takes to see that a column belongs to them.
+_LABELS_AT_LEAST: Final = 2
 # Steps from one row to the next that all go one way before an order is taken for one by results.
-_STEPS: Final = 4
+_STEPS: Final = 3
 
 
 def suppress(
@@ -102,9 +115,17 @@ def suppress(
     first and fit afterwards, or use ``fit.suppressed(…)``.
     """
     rules = Rules(below, round_to, zeros, totals)  # type: ignore[arg-type]
-    _check_mark(mark)
-    table = _as_pandas(frame)
-    _check_earlier(table, rules)
+    check_mark(mark)
+    check_column_options(
+        trust=trust,
+        department=department,
+        period=period,
+        observed=observed,
+        expected=expected,
+        denominator=denominator,
+    )
+    table = as_pandas(frame)
+    check_earlier(table, rules)
     counts = [name for name in (observed, denominator) if name in table]
     if not counts:
         raise DataError(
@@ -112,19 +133,20 @@ def suppress(
             action=f"name them with observed=…, denominator=…; the frame has {', '.join(map(repr, table.columns))}",
         )  # fmt: skip
     keys = [column for column in (trust, department, period) if column in table]
-    kept = _kept(table, keep, (*keys, *counts, expected))
+    kept = kept_columns(table, keep, (*keys, *counts, expected))
     at = places(table, trust, department, period)
-    people = _interval(table, denominator, None, None)[0] if denominator in table else None
+    people = count_column(table, denominator, None, None)[0] if denominator in table else None
     events = None
     if observed in table:
-        events = _interval(table, observed, names.OBSERVED_LOWER, names.OBSERVED_UPPER)
+        events = count_column(table, observed, names.OBSERVED_LOWER, names.OBSERVED_UPPER)
         if people is not None:
-            _check_among(table, observed, denominator, events, people)
-    used = rules if department in table and trust in table else _of_one_line(rules, trust in table)
+            check_among(table, observed, denominator, events, people)
+    used = rules if department in table and trust in table else rules_of_one_line(rules, trust in table)
     shown = disclose(at, used, events=events, people=people)
 
     result = table.drop(columns=[name for name in _BOUNDS if name in table])
-    notes = [*table.attrs.get("notes", ()), rules.text, ONE_RELEASE]
+    said = table.attrs.get("notes", ())
+    notes = [*([said] if isinstance(said, str) else said), rules.text, ONE_RELEASE]
     if shown.people is not None:
         notes += withheld_text(table, shown.people, at, denominator, trust, department)
         result[denominator] = _column(shown.people.value, mark)
@@ -132,7 +154,7 @@ def suppress(
             result[DENOMINATOR_LOWER], result[DENOMINATOR_UPPER] = shown.people.lower, shown.people.upper
     if expected in table:
         exact = None if events is None else np.where(events[0] == events[1], events[0], np.nan)
-        given = number_column(_source(table), expected, "expected events", allow_missing=True)
+        given = expected_column(table, expected)
         result[expected], rescaled = publishable_expected(given, exact, people, shown, at, used)
         notes += rescaled_text(table, rescaled, expected, department)
     if shown.events is not None:
@@ -144,16 +166,16 @@ def suppress(
                 shown.events.upper,
             )
         if "raw_ratio" in result:
-            result["raw_ratio"] = (
-                shown.events.value / result[expected].to_numpy(dtype=np.float64)
-                if expected in result
-                else np.nan
-            )
+            against = result[expected].to_numpy(dtype=np.float64) if expected in result else np.nan
+            result["raw_ratio"] = shown.events.value / np.where(np.equal(against, 0.0), np.nan, against)
+    if names.COUNTED_FROM in result and rules.round_to is not None:
+        # A count that is shown for not being smaller is rounded like it.
+        result[names.COUNTED_FROM] = rounded(counted_from_column(table), rules.round_to)
     handled = {*keys, *counts, expected, *_BOUNDS, *_LABELS, *kept, WITHHELD}
     results = [
         name
         for name in result.columns
-        if name not in handled and not _is_label(table, name, trust, department)
+        if name not in handled and not _is_label(table, name, (trust, department), shown.reason != "")
     ]
     _coarsen(result, results, shown.reason != "", round_to)
     if [name for name in results if name != "raw_ratio"]:
@@ -161,14 +183,14 @@ def suppress(
     result[WITHHELD] = shown.reason
     order = _order_of_labels(table, keys, results, (*counts, expected))
     if order is not None:
-        result = result.iloc[order]
+        result = result.iloc[order].reset_index(drop=True)
         notes.append("Rows are put in the order of their labels: they came in that of a count or a result.")
     result.attrs = {"notes": tuple(notes), RULES: vars(rules)}
     return result
 
 
 def came_sorted(columns: Iterable[FloatArray], groups: Iterable[npt.NDArray[Any]]) -> bool:
-    """Whether rows came in the order of some numbers, all together or within every group of some label.
+    """Whether rows came in the order of some numbers, all together or within every group of some labels.
 
     Such an order bounds a withheld number by its neighbours.
 
@@ -179,8 +201,13 @@ def came_sorted(columns: Iterable[FloatArray], groups: Iterable[npt.NDArray[Any]
         Codes of labels.
     """
     codes = [*groups]
+    together = [
+        pd.factorize(pd.MultiIndex.from_arrays(some))[0]
+        for size in range(1, len(codes))
+        for some in combinations(codes, size)
+    ]
     for values in columns:
-        for group in (np.zeros(len(values), dtype=np.int64), *codes):
+        for group in (np.zeros(len(values), dtype=np.int64), *together):
             by_group = np.argsort(group, kind="stable")
             ordered, group_of = values[by_group], group[by_group]
             steps = np.diff(ordered)[(np.diff(group_of) == 0)]
@@ -190,152 +217,32 @@ def came_sorted(columns: Iterable[FloatArray], groups: Iterable[npt.NDArray[Any]
     return False
 
 
-def places(table: pd.DataFrame, trust: str, department: str, period: str) -> TwoWay:
-    """Where each row stands; without departments (or trusts) all stand in one line, whose total is known.
-
-    Raises
-    ------
-    DataError
-        Where a place is taken twice.
-    """
-
-    def codes(column: str) -> npt.NDArray[np.int64]:
-        if column not in table:
-            return np.zeros(len(table), dtype=np.int64)
-        return pd.factorize(table[column], use_na_sentinel=False)[0].astype(np.int64)
-
-    tables, rows, columns = codes(period), codes(trust), codes(department)
-    if trust not in table and department not in table:
-        columns = np.arange(len(table))
-    where = pd.DataFrame({"table": tables, "row": rows, "column": columns})
-    twice = where.duplicated(keep=False).to_numpy()
-    if twice.any():
-        keys = [column for column in (trust, department, period) if column in table]
-        raise DataError(
-            "the same cell appears more than once", column=", ".join(keys), rows=table.index[twice].tolist(),
-            expected=f"one row per {' × '.join(keys)}", action="suppress one outcome or part at a time",
-        )  # fmt: skip
-    return TwoWay(tables, rows, columns)
-
-
-def _of_one_line(rules: Rules, by_trust: bool) -> Rules:
-    """Where only trusts (or only departments) are told apart, the one total there is adds them all up."""
-    kind: Totals = "department" if by_trust else "trust"
-    return Rules(rules.below, rules.round_to, rules.zeros, (kind,) if rules.totals else ())
-
-
-def _as_pandas(frame: Any) -> pd.DataFrame:
-    """A pandas frame without anything in its index: names of it become columns, and an order is not kept in it."""
-    if not isinstance(frame, pd.DataFrame):
-        try:
-            return nw.from_native(frame, eager_only=True).to_pandas()
-        except TypeError:
-            raise DataError(f"the data are a {type(frame).__name__}", expected="an eager dataframe") from None
-    if any(name is not None for name in frame.index.names):
-        told = [name for name in frame.index.names if name is not None and name not in frame]
-        levels = frame.index.to_frame(index=False)[told]
-        attrs = frame.attrs
-        frame = pd.concat([levels, frame.reset_index(drop=True)], axis=1)
-        frame.attrs = attrs
-    elif not (frame.index.dtype.kind in "iu" and frame.index.is_monotonic_increasing):
-        frame = frame.reset_index(drop=True)
-    if not frame.columns.is_unique:
-        repeated = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
-        raise DataError(
-            f"column names appear more than once: {', '.join(repeated)}", action="rename or drop them"
-        )
-    return frame
-
-
-def _check_mark(mark: object) -> None:
-    if mark is None:
-        return
-    number = True
-    try:
-        float(mark)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = False
-    if not isinstance(mark, str) or not mark or number:
-        raise SettingsError(f"mark must be text that is no number, such as '*'; received {mark!r}")
-
-
-def _check_earlier(table: pd.DataFrame, rules: Rules) -> None:
-    """A table that says how it was suppressed is not suppressed otherwise."""
-    earlier = table.attrs.get(RULES)
-    if isinstance(earlier, dict):
-        rules.check_same(Rules(**earlier), "start from the exact table, and publish one of the two")
-
-
-def _kept(table: pd.DataFrame, keep: Any, counts: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(keep, str) or not isinstance(keep, Iterable):
-        raise SettingsError(f"keep must be a list of columns; received {keep!r}")
-    kept = tuple(keep)
-    for name in kept:
-        if name not in table:
-            raise DataError("is not in the data", column=str(name), expected="a column to keep as it is")
-        if name in counts:
-            raise SettingsError(f"keep names {name!r}, which is a count or a label")
-    return kept
-
-
-def _source(table: pd.DataFrame) -> Source:
-    return Source(nw.from_native(table, eager_only=True), table.index.to_numpy())
-
-
-def _interval(
-    table: pd.DataFrame, column: str, lower: str | None, upper: str | None
-) -> tuple[FloatArray, FloatArray]:
-    """Counts as intervals; a missing one is unknown (0 to infinity) unless its bounds are given."""
-    source = _source(table)
-    values = number_column(source, column, "counts", allow_missing=True)
-    known = ~np.isnan(values)
-    check_rows(
-        source, column, known & ((values < 0) | (values != np.floor(values))), "a count is negative or fractional",
-        expected="whole numbers of zero or more", action="suppress counts; estimates are rounded with them",
-    )  # fmt: skip
-    if lower is None or upper is None:
-        return values, values
-    low, high = np.where(known, values, 0.0), np.where(known, values, np.inf)
-    for name, bounds in ((lower, low), (upper, high)):
-        if name in table:
-            given = number_column(source, name, "bounds", allow_missing=True, allow_infinite=True)
-            use = ~known & ~np.isnan(given)
-            bounds[use] = given[use]
-    return low, high
-
-
-def _check_among(
-    table: pd.DataFrame,
-    observed: str,
-    denominator: str,
-    events: tuple[FloatArray, FloatArray],
-    people: FloatArray,
-) -> None:
-    check_rows(
-        _source(table), observed, events[0] > people, f"observed exceeds {denominator!r}",
-        expected="observed ≤ denominator", action="check that both count the same people",
-    )  # fmt: skip
-
-
 def _column(values: FloatArray, mark: str | None) -> Any:
     if mark is not None:
         return [mark if np.isnan(value) else int(value) for value in values]
     return values if np.isnan(values).any() else values.astype(np.int64)
 
 
-def _is_label(table: pd.DataFrame, column: str, trust: str, department: str) -> bool:
-    """Whether a column is text that says something of a trust or of a department type, and so of no single cell."""
-    values = table[column]
-    if values.dtype.kind in "ifubcmM" or pd.to_numeric(values, errors="coerce").notna().any():
+def _is_label(table: pd.DataFrame, column: str, keys: Sequence[str], hidden: BoolArray) -> bool:
+    """Whether a column is text that says something of a trust or of a department type, and so of no single cell.
+
+    It is the same in all rows of a label, and most labels have several rows, so that this is no accident.
+    """
+    values = ["" if value is None or value is pd.NA or value != value else value for value in table[column]]
+    text = [value for value in values if isinstance(value, str)]
+    if len(text) < len(values) or pd.to_numeric(pd.Series(text), errors="coerce").notna().any():
         return False
-    if set(values.dropna()) <= _STATUSES:
+    if set(text) <= _STATUSES:
         return False
-    text = values.astype(object).where(values.notna(), None).map(str)
-    return any(
-        table[key].duplicated().any() and text.groupby(table[key]).nunique().le(1).all()
-        for key in (trust, department)
-        if key in table
-    )
+    for key in keys:
+        if key in table:
+            by_label = pd.Series(text).groupby(table[key].to_numpy())
+            several = by_label.transform("size").to_numpy() > 1
+            sizes = by_label.size()
+            common = (sizes > 1).sum() >= max(_LABELS_AT_LEAST, len(sizes) / 2)
+            if common and several[hidden].all() and by_label.nunique().le(1).all():
+                return True
+    return False
 
 
 def _coarsen(result: pd.DataFrame, columns: Sequence[str], hidden: BoolArray, round_to: int | None) -> None:

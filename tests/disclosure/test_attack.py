@@ -121,7 +121,7 @@ def readings(asked: Asked, most: int = 70) -> pd.DataFrame:
     people, events = np.meshgrid(np.arange(1, most + 1), np.arange(most + 1), indexing="ij")
     possible = events <= people
     table = pd.DataFrame({"denominator": people[possible], "observed": events[possible]})
-    table["trust"] = np.arange(len(table)).astype(str)
+    table["trust"] = [f"T{row:05d}" for row in range(len(table))]  # in the order of the rows
     table["department"] = "D"
     shown = suppress(table, asked)
     columns = [name for name in shown if name not in ("trust", "department")]
@@ -249,6 +249,7 @@ def test_the_order_of_rows_does_not_tell_what_stands_between_its_neighbours(by):
     labels = shown[["trust", "department"]]
     pd.testing.assert_frame_equal(labels, labels.sort_values(["trust", "department"]))
     assert any("Rows are put in the order of their labels" in note for note in shown.attrs["notes"])
+    assert shown.index.tolist() == list(range(len(shown)))  # not the rank of each count
     shuffled = table.sample(frac=1.0, random_state=1)
     assert bs.suppress(shuffled, below=8)["trust"].tolist() == shuffled["trust"].tolist()
 

@@ -76,12 +76,37 @@ def test_what_says_nothing_of_counts_stays():
     assert bs.suppress(table, below=8)["beds"].isna().any()
 
 
+def test_text_that_is_the_same_by_accident_is_no_label():
+    """One trust alone has two rows, and both say how many died in one of them."""
+    said = [f"{count} died" for count in (3, 40, 50, 60, 70, 80, 3)]
+    table = pd.DataFrame(
+        {
+            "trust": [*(f"T{t}" for t in range(6)), "T0"], "department": ["D"] * 6 + ["E"],
+            "observed": [3, 40, 50, 60, 70, 80, 30], "said": said,
+        }
+    )  # fmt: skip
+    shown = bs.suppress(table, below=8)
+    assert shown["said"][shown["withheld"] != ""].isna().all()
+
+
 def test_attributes_of_a_frame_do_not_come_along():
     table = simulate_frame(12, 6)
     table.attrs = {"notes": ("From the register.",), "exact": table["observed"].tolist()}
     shown = bs.suppress(table, below=8)
     assert shown.attrs["notes"][0] == "From the register."
     assert "exact" not in shown.attrs
+
+
+@pytest.mark.parametrize(
+    "by", [["trust", "observed"], ["department", "observed"], ["period", "trust", "observed"]]
+)
+def test_an_order_within_labels_is_noticed_too(periods, by):
+    came = periods.sample(frac=1.0, random_state=1).sort_values(
+        by, ascending=[True] * (len(by) - 1) + [False]
+    )
+    shown = bs.suppress(came, below=8)
+    labels = shown[["trust", "department", "period"]]
+    pd.testing.assert_frame_equal(labels, labels.sort_values(["trust", "department", "period"]))
 
 
 def test_nothing_is_kept_in_an_index():
@@ -170,6 +195,46 @@ def test_those_of_a_fit_do_too(options):
     fit = bs.fit_hierarchy(simulate_frame(8, 4), seed=1, draws=400)
     with pytest.raises(SettingsError):
         fit.suppressed(**{"below": 8, **options})
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            {"observed_lower": [9.0, 40.0], "observed_upper": [3.0, 40.0]},
+            "lower bound above 'observed_upper'; row 0",
+        ),
+        (
+            {"observed_lower": [0.5, 40.0], "observed_upper": [0.5, 40.0]},
+            "a bound is negative or fractional; row 0",
+        ),
+        (
+            {"observed_lower": [-9.0, 40.0], "observed_upper": [3.0, 40.0]},
+            "a bound is negative or fractional",
+        ),
+        (
+            {"observed_upper": [500.0, 40.0], "denominator": [200, 200]},
+            "observed exceeds 'denominator'; row 0",
+        ),
+        ({"expected": [-1.0, 40.0]}, "expected events are negative; row 0"),
+    ],
+)
+def test_bounds_and_expected_events_that_cannot_be_are_refused(columns, message):
+    table = pd.DataFrame({"trust": ["A", "B"], "department": "D", "observed": [np.nan, 40.0]})
+    with pytest.raises(DataError, match=message):
+        bs.suppress(table.assign(**columns), below=8)
+
+
+def test_columns_that_hold_anything_are_results():
+    table = pd.DataFrame(
+        {"trust": ["A", "B"], "department": "D", "observed": [1, 40], "said": [[1], {"n": 40}]}
+    )
+    table.attrs = {"notes": "One sentence.", "disclosure_rules": {"a": 1}}
+    shown = bs.suppress(table, below=8)
+    assert shown["said"].isna().all()
+    assert shown.attrs["notes"][0] == "One sentence."
+    with pytest.raises(SettingsError, match="denominator must be the name of a column; received 0"):
+        bs.suppress(table, below=8, denominator=0)
 
 
 def test_tables_that_cannot_be_are_refused():

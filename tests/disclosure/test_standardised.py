@@ -192,3 +192,111 @@ def test_the_figure_of_calibration_is_for_use_inside(records, tmp_path):
     )  # fmt: skip
     assert "--calibration draws exact counts by tenth of risk" in said
     assert not (tmp_path / "cells.csv").exists()
+
+
+# ------------------------------------------------------------------------------------------------------------------
+# Sums of expected events, and the people that they are in ratio to
+
+
+def table_of(trusts: list[str], departments: list[str], **columns) -> pd.DataFrame:
+    return pd.DataFrame({"trust": trusts, "department": departments, **columns})
+
+
+def test_the_sum_of_a_type_does_not_tell_the_people_that_are_rounded():
+    """Of one row, and of two: what is shown sums to what is shown, so that no equation is left for the people."""
+    table = table_of(
+        ["T0", "T1", "T0", "T1"], ["D0", "D1", "D2", "D2"], observed=[52, 61, 70, 81],
+        denominator=[103, 146, 203, 244], expected=[52.0000001, 61.0, 75.5, 75.5],
+    )  # fmt: skip
+    shown = bs.suppress(table, below=8, round_to=5)
+    np.testing.assert_allclose(sums(shown, "expected"), sums(shown, "observed"), rtol=1e-3)
+    guessed = table["observed"] * shown["denominator"] / shown["expected"]
+    assert (abs(guessed - table["denominator"]) > 0.4)[:2].all()
+
+
+def test_a_constant_rate_does_not_tell_a_small_denominator():
+    table = table_of(["A", "B", "C", "E"], ["D"] * 4, observed=[0, 15, 18, 14], denominator=[5, 30, 36, 29])
+    table["expected"] = table["denominator"] * 47 / 100
+    for totals in (("trust", "department"), ()):
+        shown = bs.suppress(table, below=8, totals=totals)
+        rate = (shown["expected"] / shown["denominator"]).median()
+        assert shown["denominator"].isna()[0]
+        visible = shown["expected"].notna()
+        events = shown["observed"].fillna(
+            0.5 * (shown.get("observed_lower", 0) + shown.get("observed_upper", 0))
+        )
+        if (shown["withheld"][visible] != "beside").all():
+            assert (events[visible].sum() - shown["expected"].sum()) / rate == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_fit_against_expected_events_minds_the_denominator_too():
+    """What suppress() of the same table withholds for its people; otherwise the two together give them back."""
+    records = simulate_records()
+    exact = bs.standardise(records, outcome="died", casemix=CASEMIX).table
+    exact.loc[3, "observed"] = exact["denominator"].iloc[3] - 2
+    shown = bs.suppress(exact, below=8, round_to=5)
+    fit = bs.fit_hierarchy(exact, seed=1, draws=400)
+    assert fit.table.cells.family == "poisson"
+    table = fit.suppressed(below=8, round_to=5).departments()
+    both = table.merge(shown, on=["trust", "department"], suffixes=("", "_shown"))
+    assert len(both) == len(table)
+    np.testing.assert_array_equal(both["observed"], both["observed_shown"])
+    np.testing.assert_allclose(both["expected"], both["expected_shown"])
+    assert both["observed"].isna().any()
+
+
+def test_one_row_with_nearly_all_events_or_a_gap_leaves_the_others_alone():
+    nearly = table_of(
+        ["T0", "T1", "T2"],
+        ["D"] * 3,
+        observed=[99, 60, 70],
+        denominator=[103, 146, 203],
+        expected=[73.0, 71.0, 85.0],
+    )
+    assert np.isfinite(bs.suppress(nearly, below=8, round_to=5)["expected"]).all()
+    missing = table_of(["T0", "T1", "T2"], ["A"] * 3, observed=[np.nan, 60, 70], expected=[80.0, 90.0, 100.0])
+    assert bs.suppress(missing, below=8, round_to=5)["expected"].tolist() == [80.0, 90.0, 100.0]
+    gap = table_of(
+        ["T0", "T1", "T2"] * 2, ["A"] * 3 + ["B"] * 3, observed=[30, 60, 70, 30, 40, 50],
+        expected=[np.nan, 90.0, 100.0, 35.0, 36.0, 37.0],
+    )  # fmt: skip
+    np.testing.assert_array_equal(bs.suppress(gap, below=8, round_to=5)["expected"], gap["expected"])
+
+
+@pytest.mark.parametrize("expected", [[2.3, 1.2, 1.1, 3.5], [2.0, 1.0, 1.0, 4.0], [2.312, 1.2, 1.1, 3.388]])
+def test_printed_sums_are_recognised(expected):
+    table = table_of(list("ABCE"), ["D"] * 4, observed=[2, 1, 1, 4], expected=expected)
+    shown = bs.suppress(table, below=8)
+    assert shown["expected"].sum() == pytest.approx(16.0)
+    assert any("sums to the observed events" in note for note in shown.attrs["notes"])
+
+
+def test_sums_of_many_rows_are_not_taken_for_one_by_chance():
+    rng = np.random.default_rng(1)
+    expected = rng.gamma(2.0, 30.0, 3_000).round(2)
+    table = table_of(
+        np.repeat([f"T{t:03d}" for t in range(150)], 20).tolist(), [f"D{d:02d}" for d in range(20)] * 150,
+        observed=rng.poisson(expected), expected=expected,
+    )  # fmt: skip
+    assert bs.suppress(table, below=8, round_to=5)["expected"].tolist() == expected.tolist()
+
+
+def test_where_nothing_is_seen_a_half_stands_for_it():
+    table = table_of(["A", "B", "C"], ["D"] * 3, observed=[1, 0, 1], expected=[0.7, 0.6, 0.7])
+    shown = bs.suppress(table, round_to=5)
+    assert shown["observed"].tolist() == [0, 0, 0]
+    assert shown["expected"].sum() == pytest.approx(0.5)
+
+
+def test_counts_that_are_shown_for_not_being_small_are_rounded_with_their_threshold():
+    from tests.conftest import simulate_frame
+
+    table = simulate_frame(20, 6, mean_expected=60.0).drop(columns="rating")
+    table = table[table["observed"] >= 11].assign(counted_from=11)
+    shown = bs.suppress(table, below=11, round_to=5)
+    assert (shown["observed"] == 10).any()
+    assert (shown["counted_from"] == 10).all()
+    fit = bs.fit_hierarchy(shown, seed=1, draws=400)
+    safe = bs.fit_hierarchy(table, seed=1, draws=400).suppressed(below=11, round_to=5)
+    assert (safe.table.cells.counted_from == 10).all()
+    np.testing.assert_array_equal(safe.table.cells.lower, fit.table.cells.lower)

@@ -1,0 +1,188 @@
+"""What is to be suppressed, read and checked: options, labels, counts, bounds and expected events of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brightspots import vocabulary as names
+from brightspots.cells import FloatArray
+from brightspots.columns import Source, check_rows, number_column
+from brightspots.disclosure.counts import TwoWay
+from brightspots.disclosure.rules import Rules, Totals
+from brightspots.errors import DataError, SettingsError
+
+# Where a suppressed frame says by which rules, among its attributes.
+RULES: Final = "disclosure_rules"
+
+
+def places(table: pd.DataFrame, trust: str, department: str, period: str) -> TwoWay:
+    """Where each row stands; without departments (or trusts) all stand in one line, whose total is known.
+
+    Raises
+    ------
+    DataError
+        Where a place is taken twice.
+    """
+
+    def codes(column: str) -> npt.NDArray[np.int64]:
+        if column not in table:
+            return np.zeros(len(table), dtype=np.int64)
+        return pd.factorize(table[column], use_na_sentinel=False)[0].astype(np.int64)
+
+    tables, rows, columns = codes(period), codes(trust), codes(department)
+    if trust not in table and department not in table:
+        columns = np.arange(len(table))
+    where = pd.DataFrame({"table": tables, "row": rows, "column": columns})
+    twice = where.duplicated(keep=False).to_numpy()
+    if twice.any():
+        keys = [column for column in (trust, department, period) if column in table]
+        raise DataError(
+            "the same cell appears more than once", column=", ".join(keys), rows=table.index[twice].tolist(),
+            expected=f"one row per {' × '.join(keys)}", action="suppress one outcome or part at a time",
+        )  # fmt: skip
+    return TwoWay(tables, rows, columns)
+
+
+def rules_of_one_line(rules: Rules, by_trust: bool) -> Rules:
+    """Where only trusts (or only departments) are told apart, the one total there is adds them all up."""
+    kind: Totals = "department" if by_trust else "trust"
+    return Rules(rules.below, rules.round_to, rules.zeros, (kind,) if rules.totals else ())
+
+
+def as_pandas(frame: Any) -> pd.DataFrame:
+    """A pandas frame without anything in its index: names of it become columns, and an order is not kept in it."""
+    if not isinstance(frame, pd.DataFrame):
+        try:
+            return nw.from_native(frame, eager_only=True).to_pandas()
+        except TypeError:
+            raise DataError(f"the data are a {type(frame).__name__}", expected="an eager dataframe") from None
+    if any(name is not None for name in frame.index.names):
+        told = [name for name in frame.index.names if name is not None and name not in frame]
+        levels = frame.index.to_frame(index=False)[told]
+        attrs = frame.attrs
+        frame = pd.concat([levels, frame.reset_index(drop=True)], axis=1)
+        frame.attrs = attrs
+    elif not _only_numbers_rows(frame):
+        frame = frame.reset_index(drop=True)
+    if not frame.columns.is_unique:
+        repeated = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
+        raise DataError(
+            f"column names appear more than once: {', '.join(repeated)}", action="rename or drop them"
+        )
+    return frame
+
+
+def _only_numbers_rows(frame: pd.DataFrame) -> bool:
+    """Whether an index without a name counts upwards, as that of a part of a table does, and is no column itself."""
+    index = frame.index
+    if isinstance(index, pd.RangeIndex):
+        return True
+    if index.dtype.kind not in "iu" or not index.is_monotonic_increasing:
+        return False
+    numbers = frame.select_dtypes("number").to_numpy(dtype=np.float64, na_value=np.nan)
+    return not (numbers == index.to_numpy()[:, None]).all(axis=0).any()
+
+
+def check_column_options(**options: object) -> None:
+    """Raise `SettingsError` for an option that should name a column and is no text."""
+    for option, value in options.items():
+        if not isinstance(value, str):
+            raise SettingsError(f"{option} must be the name of a column; received {value!r}")
+
+
+def check_mark(mark: object) -> None:
+    """Raise `SettingsError` for a mark that is no text, or reads as a number."""
+    if mark is None:
+        return
+    number = True
+    try:
+        float(mark)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = False
+    if not isinstance(mark, str) or not mark or number:
+        raise SettingsError(f"mark must be text that is no number, such as '*'; received {mark!r}")
+
+
+def check_earlier(table: pd.DataFrame, rules: Rules) -> None:
+    """A table that says how it was suppressed is not suppressed otherwise."""
+    earlier = table.attrs.get(RULES)
+    if isinstance(earlier, dict) and set(earlier) == set(vars(rules)):
+        rules.check_same(Rules(**earlier), "start from the exact table, and publish one of the two")
+
+
+def kept_columns(table: pd.DataFrame, keep: Any, counts: Sequence[str]) -> tuple[str, ...]:
+    """Names of the columns that are to stay as they are, none of them one of `counts`."""
+    if isinstance(keep, str) or not isinstance(keep, Iterable):
+        raise SettingsError(f"keep must be a list of columns; received {keep!r}")
+    kept = tuple(keep)
+    for name in kept:
+        if name not in table:
+            raise DataError("is not in the data", column=str(name), expected="a column to keep as it is")
+        if name in counts:
+            raise SettingsError(f"keep names {name!r}, which is a count or a label")
+    return kept
+
+
+def _source(table: pd.DataFrame) -> Source:
+    return Source(nw.from_native(table, eager_only=True), table.index.to_numpy())
+
+
+def count_column(
+    table: pd.DataFrame, column: str, lower: str | None, upper: str | None
+) -> tuple[FloatArray, FloatArray]:
+    """Counts as intervals; a missing one is unknown (0 to infinity) unless its bounds are given."""
+    source = _source(table)
+    values = number_column(source, column, "counts", allow_missing=True)
+    known = ~np.isnan(values)
+    check_rows(
+        source, column, known & ((values < 0) | (values != np.floor(values))), "a count is negative or fractional",
+        expected="whole numbers of zero or more", action="suppress counts; estimates are rounded with them",
+    )  # fmt: skip
+    if lower is None or upper is None:
+        return values, values
+    low, high = np.where(known, values, 0.0), np.where(known, values, np.inf)
+    for name, bounds in ((lower, low), (upper, high)):
+        if name in table:
+            given = number_column(source, name, "bounds", allow_missing=True, allow_infinite=True)
+            use = ~known & ~np.isnan(given)
+            bounds[use] = given[use]
+            check_rows(
+                source, name, (bounds < 0) | (np.isfinite(bounds) & (bounds != np.floor(bounds))),
+                "a bound is negative or fractional", expected="whole numbers of zero or more, or no upper bound",
+            )  # fmt: skip
+    check_rows(source, lower, low > high, f"lower bound above {upper!r}", expected="lower ≤ upper")
+    return low, high
+
+
+def expected_column(table: pd.DataFrame, column: str) -> FloatArray:
+    """Expected events, NaN where missing."""
+    source = _source(table)
+    values = number_column(source, column, "expected events", allow_missing=True)
+    check_rows(source, column, values < 0, "expected events are negative", expected="zero or more")
+    return values
+
+
+def counted_from_column(table: pd.DataFrame) -> FloatArray:
+    """Smallest count of each row that would be in the data; NaN where any would."""
+    return number_column(_source(table), names.COUNTED_FROM, "smallest counts", allow_missing=True)
+
+
+def check_among(
+    table: pd.DataFrame,
+    observed: str,
+    denominator: str,
+    events: tuple[FloatArray, FloatArray],
+    people: FloatArray,
+) -> None:
+    """Raise `DataError` naming the rows that have more events than people."""
+    lower, upper = events
+    check_rows(
+        _source(table), observed, np.where(np.isinf(upper), lower, upper) > people, f"observed exceeds {denominator!r}",
+        expected="observed ≤ denominator", action="check that both count the same people",
+    )  # fmt: skip
