@@ -22,7 +22,9 @@ RULES: Final = "disclosure_rules"
 
 
 def places(table: pd.DataFrame, trust: str, department: str, period: str) -> TwoWay:
-    """Where each row stands; without departments (or trusts) all stand in one line, whose total is known.
+    """Where each row stands, by the order of the labels; without departments (or trusts) all stand in one line.
+
+    Places are those of `Cells`: whoever suppresses a table, and whoever fits it, withholds the same counts.
 
     Raises
     ------
@@ -33,7 +35,14 @@ def places(table: pd.DataFrame, trust: str, department: str, period: str) -> Two
     def codes(column: str) -> npt.NDArray[np.int64]:
         if column not in table:
             return np.zeros(len(table), dtype=np.int64)
-        return pd.factorize(table[column], use_na_sentinel=False)[0].astype(np.int64)
+        found, labels = pd.factorize(np.asarray(table[column]), use_na_sentinel=False)
+        try:
+            order = np.argsort(labels, kind="stable")
+        except TypeError:  # labels of several kinds
+            order = np.argsort(labels.astype(str), kind="stable")
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        return rank[found]
 
     tables, rows, columns = codes(period), codes(trust), codes(department)
     if trust not in table and department not in table:

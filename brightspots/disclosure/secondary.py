@@ -93,7 +93,9 @@ def protect(
                 if np.isfinite(cost[at]):
                     cost[at] = 0.0  # what is withheld already protects for nothing
 
-    for r, c, width in zip(row[small].tolist(), column[small].tolist(), step[small].tolist(), strict=True):
+    # In the order of places, whatever that of the counts: the same table gives the same list however it is sorted.
+    first = np.flatnonzero(small)[np.lexsort((column[small], row[small]))]
+    for r, c, width in zip(row[first].tolist(), column[first].tolist(), step[first].tolist(), strict=True):
         cost = costs[width]
         along, down = cost[r], cost[:, c]
         corner = _cheapest_rectangle(cost, r, c) if by_row and by_column else None

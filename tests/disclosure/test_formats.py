@@ -206,3 +206,31 @@ def test_a_funnel_of_proportions_takes_what_may_be_shown(tmp_path):
     exact = table.set_index("trust").loc[written.index]
     inside = exact["observed"] <= written["ratio_upper"] * people + 3
     assert inside[bars].all()
+
+
+@pytest.mark.parametrize("family", MADE)
+def test_a_table_and_the_fit_of_it_withhold_the_same_in_whatever_order_they_come(family):
+    """Otherwise the two of them together are two releases."""
+    frame = world(family).drop(columns="copy")
+    keys = [name for name in ("trust", "department", "period") if name in frame]
+    shuffled = frame.sample(frac=1.0, random_state=3, ignore_index=True)
+    shown = published(frame.assign(copy=0))
+    again = published(shuffled.assign(copy=0))
+    pd.testing.assert_frame_equal(
+        again.sort_values(keys, ignore_index=True), shown.sort_values(keys, ignore_index=True)
+    )
+    cells = bs.fit_hierarchy(shuffled, seed=1, draws=400).suppressed(**RULES).table.cells
+    leaves = pd.DataFrame(
+        {"lower": cells.lower, "upper": cells.upper, "trust": cells.trusts[cells.leaf_trust]}
+    )
+    leaves["department"] = cells.departments[cells.cell_department[cells.leaf_cell]]
+    if cells.periods is not None:
+        leaves["period"] = cells.periods[cells.leaf_period]
+    both = leaves.merge(shown, on=keys)
+    assert len(both) == len(leaves)
+    lower = both["observed_lower"].fillna(both["observed"])
+    upper = np.minimum(both["observed_upper"].fillna(both["observed"]), both.get("denominator", np.inf))
+    np.testing.assert_array_equal(both["lower"], lower)
+    np.testing.assert_array_equal(both["upper"], upper)
+    if "denominator" in shown:
+        assert len(shown) - len(leaves) == shown["denominator"].isna().sum()
