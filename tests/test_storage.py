@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +27,8 @@ def same_fit(loaded: HierarchyFit, fit: HierarchyFit) -> None:
     )
     assert loaded.priors == fit.priors
     assert loaded.seed == fit.seed
+    assert loaded.request == fit.request
+    assert loaded.rules == fit.rules
     assert loaded.columns == fit.columns
     np.testing.assert_equal(vars(loaded.certificate), vars(fit.certificate))
 
@@ -99,3 +104,16 @@ def test_another_file_is_refused(tmp_path):
     xr.Dataset({"x": 1}).to_netcdf(tmp_path / "other.nc", engine="h5netcdf")
     with pytest.raises(DataError, match="not a fit saved by brightspots"):
         bs.load_fit(tmp_path / "other.nc")
+
+
+def test_a_fit_saved_before_requests_and_rules_were_kept_loads(tmp_path):
+    fit = bs.fit_hierarchy(simulate_frame(8, 4), seed=1, draws=400)
+    fit.save(tmp_path / "fit.nc")
+    with h5py.File(tmp_path / "fit.nc", "r+") as file:
+        header = json.loads(file.attrs["brightspots"])
+        assert header.pop("request") == {"method": "auto", "draws": 400}
+        assert header.pop("rules") is None
+        file.attrs["brightspots"] = json.dumps(header)
+    back = bs.load_fit(tmp_path / "fit.nc")
+    assert (back.request.draws, back.rules) == (None, None)
+    pd.testing.assert_frame_equal(back.departments(), fit.departments())
