@@ -7,6 +7,7 @@ from dataclasses import replace
 from brightspots import vocabulary as names
 from brightspots.columns import key_column
 from brightspots.counts import ColumnNames
+from brightspots.disclosure.intake import rules_of
 from brightspots.engine.run import Method, Request, run
 from brightspots.errors import DataError, SettingsError
 from brightspots.estimates import check_estimate_scale, on_scale, priors_in_units
@@ -179,8 +180,8 @@ def fit_hierarchy(
             progress=progress,
             stacklevel=4,
         )
-        asked = Request(method, draws)
-        return HierarchyFit(table, columns, in_units, higher_is, seed, certificate, effects, asked)
+        asked, rules = Request(method, draws), rules_of(data)
+        return HierarchyFit(table, columns, in_units, higher_is, seed, certificate, effects, asked, rules)
 
     if outcome is None:
         return fit(source)

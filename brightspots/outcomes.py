@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.disclosure import Totals, Zeros
 from brightspots.fits import HierarchyFit
 from brightspots.settings import SpotRule
 from brightspots.spots import Spots
@@ -42,6 +43,22 @@ class OutcomeFits(Mapping[Any, HierarchyFit]):
             for outcome, fit in self._fits.items()
         }
         return _stack(parts).reset_index(level=0).reset_index(drop=True)
+
+    def suppressed(
+        self,
+        *,
+        below: int | None = None,
+        round_to: int | None = None,
+        zeros: Zeros = "shown",
+        totals: Sequence[Totals] = ("trust", "department"),
+    ) -> OutcomeFits:
+        """Refit each outcome to what may be shown of it; arguments as for `HierarchyFit.suppressed`."""
+        return OutcomeFits(
+            {
+                outcome: fit.suppressed(below=below, round_to=round_to, zeros=zeros, totals=totals)
+                for outcome, fit in self._fits.items()
+            }
+        )
 
     def find_spots(
         self,

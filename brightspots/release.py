@@ -181,8 +181,8 @@ def _said(
         )
     if len(rescaled):
         said.append(
-            "Expected events sum to the observed ones, and would tell totals that are withheld or rounded: they are "
-            f"multiplied by one factor a department type in {', '.join(map(str, rescaled))}."
+            "Expected events sum to the observed ones, and so would tell what is withheld or rounded: in "
+            f"{', '.join(map(str, rescaled))} they were changed to sum to what is shown."
         )
     return said
 

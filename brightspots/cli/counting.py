@@ -94,7 +94,7 @@ def standardise(
         table = suppress(
             table, below=rules.below, round_to=rules.round_to, zeros=rules.zeros, totals=rules.totals
         )
-        card, said = publishable_card(cells.card, rules), tuple(table.attrs["notes"])
+        card, said = publishable_card(cells.card), tuple(table.attrs["notes"])
     arguments = {
         "outcome": outcome, "trust": trust, "department": department, "casemix": adjusted, "period": period,
         "bins": cuts, "missing": missing, "missing_outcome": missing_outcome, "min_events": min_events,

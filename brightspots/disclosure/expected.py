@@ -1,12 +1,17 @@
 """Expected events that do not tell what was withheld.
 
-Two ways lead from expected events back to counts. *By their sums*: events expected from a model that was fitted to the
-same records, as `standardise` does, sum to the events observed of each department type. Where that total is not for
-others to know, or is known as a rounded one, the expected events of the type are multiplied by one factor, so that they
-sum to what is published of the observed ones (the middle of its interval for a small count) over the rows that say how
-much that is. A factor a department type changes no comparison of trusts: the model takes it up in the national level of
-the type. *By their ratio to people*: where people are rounded, expected events keep their ratio to them, at no more
-decimals than they came with, since digits would tell which number of people they were multiplied by.
+Two ways lead from expected events back to counts.
+
+*By their sums.* Events expected from a model that was fitted to the same records, as `standardise` does, sum to the
+events observed: of each department type, of each level of case mix in it, and so of a single cell that alone has a
+level. Where a group of rows sums so (department types, periods, trusts, all), and something in it is withheld or
+rounded, what is shown of its expected events is made to sum to what is shown of the observed ones (the middle of its
+interval for a small count): by one factor for the rows that are shown whole, and for the others by their people at the
+rate of these, for no model's expected events may stand in a row that is withheld. One factor a department type changes
+no comparison of trusts: the fit takes it up in the national level of the type.
+
+*By their ratio to people.* Where people are rounded, expected events keep their ratio to them, at no more decimals than
+they came with, since digits would tell which number of people they were multiplied by.
 """
 
 from __future__ import annotations
@@ -14,10 +19,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from brightspots.cells import FloatArray
-from brightspots.disclosure.counts import BESIDE, SMALL, Disclosed, Shown, TwoWay
+from brightspots.cells import FloatArray, IntArray
+from brightspots.disclosure.counts import BESIDE, SMALL, BoolArray, Disclosed, TwoWay
 from brightspots.disclosure.rules import Rules
 
 # Expected events with more decimals than this came from a computation; they are then cut at significant digits.
@@ -32,7 +36,7 @@ _HALF: Final = 0.5
 def publishable_expected(
     expected: FloatArray, observed: FloatArray | None, people: FloatArray | None, shown: Disclosed, at: TwoWay,
     rules: Rules,
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:  # fmt: skip
+) -> tuple[FloatArray, BoolArray]:  # fmt: skip
     """Expected events as they may be shown.
 
     Parameters
@@ -49,26 +53,26 @@ def publishable_expected(
     -------
     expected : (R,)
         NaN where the number of people is withheld, or a sum could not be hidden otherwise.
-    rescaled : bool array (R,)
-        Rows whose expected events were multiplied so that their sum tells nothing.
+    changed : bool array (R,)
+        Rows whose expected events were changed so that their sum tells nothing.
     """
-    result, rescaled = expected.astype(np.float64), np.zeros(len(expected), dtype=bool)
+    result, changed = expected.astype(np.float64), np.zeros(len(expected), dtype=bool)
     if people is not None and shown.people is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(people > 0, shown.people.value / people, 1.0)
-        result = np.where(shown.people.withheld, np.nan, result * ratio)
+        hidden = np.isin(shown.people.reason, (SMALL, BESIDE))
+        result = np.where(hidden, np.nan, result * np.where(np.isnan(people), 1.0, ratio))
     if observed is not None and shown.events is not None:
-        factor, rescaled = _factors(expected, result, observed, shown, at, rules)
-        result = result * factor
+        result, changed = _hide_sums(expected, result, observed, shown, at, rules)
     if people is not None and rules.round_to is not None:
         result = _with_digits_of(result, expected)
-    return result, rescaled
+    return result, changed
 
 
-def _factors(
+def _hide_sums(
     expected: FloatArray, told: FloatArray, observed: FloatArray, shown: Disclosed, at: TwoWay, rules: Rules
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """What to multiply expected events by, so that their sums tell no total that others must not know, (R,).
+) -> tuple[FloatArray, BoolArray]:
+    """Expected events whose sums are those of what is shown, (R,), and where they were changed for it.
 
     Parameters
     ----------
@@ -84,30 +88,50 @@ def _factors(
     events = shown.events
     assert events is not None
     middle = 0.5 * (events.lower + _upper_ends(shown, rules))
-    says = np.isfinite(told) & np.isin(events.reason, ("", SMALL))
-    # A total that is rounded is nobody's to know exactly; one from which people are missing tells how many they are.
-    known = _totals_known(events, at, rules) & (rules.round_to is None)
-    hidden = np.isin(events.reason, (SMALL, BESIDE)) & ~known | (rules.round_to is not None)
-    if shown.people is not None:
-        hidden |= np.isin(shown.people.reason, (SMALL, BESIDE))
-    factor, rescaled = np.ones(len(expected)), np.zeros(len(expected), dtype=bool)
-    decimals = _decimals(expected)
-    groups = at.column * (at.table.max() + 1) + at.table, at.column, at.table, np.zeros_like(at.table)
-    for group in groups:  # finer before coarser: what is hidden in its parts is hidden in the whole
-        for label in np.unique(group[hidden]).tolist():
-            member = group == label
-            total, summed = observed[member].sum(), (expected * factor)[member].sum()
-            if not abs(summed - total) <= _tolerance(
-                decimals, int(member.sum()), total
-            ):  # nor where one is unknown
+    whole = np.isfinite(told) & (events.reason == "")
+    small = np.isfinite(told) & (events.reason == SMALL)
+    beside = np.isfinite(told) & (events.reason == BESIDE)
+    hidden = np.isin(shown.reason, (SMALL, BESIDE)) | (rules.round_to is not None)
+    size = told if shown.people is None else shown.people.value
+    result, changed = told.copy(), np.zeros(len(told), dtype=bool)
+    current, decimals = expected.astype(np.float64), _decimals(expected)
+    tables = at.table.max() + 1
+    groupings = (
+        at.column * tables + at.table, at.column, at.row * tables + at.table, at.row, at.table, np.zeros_like(at.table)
+    )  # fmt: skip
+    for group in groupings:  # finer before coarser: what is hidden in its parts is hidden in the whole
+        for member in _sums_that_match(group, current, observed, decimals):
+            if not hidden[member].any():
                 continue
-            telling = member & says
-            published, base = middle[telling].sum(), told[telling].sum()
-            if published == 0 and not np.any(events.reason[member] == BESIDE):
+            seen = member & (whole | small)
+            published, base = middle[seen].sum(), size[seen].sum()
+            if published == 0 and not (member & beside).any():
                 published = _HALF
-            factor[member] *= published / base if published > 0 and base > 0 else np.nan
-            rescaled |= member
-    return factor, rescaled
+            rate = published / base if published > 0 and base > 0 else np.nan
+            unseen = member & (small | beside)
+            result[unseen] = size[unseen] * rate
+            complete = member & whole
+            if complete.any():
+                result[complete] *= rate * size[complete].sum() / told[complete].sum()
+            current[member] = np.nan  # matches nothing any more
+            changed |= member
+    return result, changed
+
+
+def _sums_that_match(
+    group: IntArray, expected: FloatArray, observed: FloatArray, decimals: int | None
+) -> list[BoolArray]:
+    """Groups whose expected events sum to the observed ones, where at least half of the groups that are known do."""
+    matching, known = [], 0
+    for label in np.unique(group).tolist():
+        member = group == label
+        total, summed = observed[member].sum(), expected[member].sum()
+        if np.isnan(total) or np.isnan(summed):
+            continue
+        known += 1
+        if abs(summed - total) <= _tolerance(decimals, int(member.sum()), total):
+            matching.append(member)
+    return matching if 2 * len(matching) >= known else []
 
 
 def _upper_ends(shown: Disclosed, rules: Rules) -> FloatArray:
@@ -123,15 +147,6 @@ def _tolerance(decimals: int | None, rows: int, total: float) -> float:
     """How far a sum can be from that of which it was printed: half a unit a row, and three times its spread at most."""
     unit = 0.0 if decimals is None else 10.0**-decimals
     return 0.5 * unit * min(rows, 3.0 * np.sqrt(rows)) + _COMPUTED * max(1.0, abs(total))
-
-
-def _totals_known(shown: Shown, at: TwoWay, rules: Rules) -> npt.NDArray[np.bool_]:
-    """Whether the total of each row's department type, in its table, is one that others may know, (R,)."""
-    known = np.full(len(at.table), "department" in rules.totals)
-    for table, protected in shown.protected.items():
-        inside = at.table == table
-        known[inside & np.isin(at.column, list(protected.column_totals))] = False
-    return known
 
 
 def _decimals(given: FloatArray) -> int | None:

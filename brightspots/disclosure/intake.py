@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from typing import Any, Final
 
 import narwhals as nw
@@ -44,6 +45,8 @@ def places(table: pd.DataFrame, trust: str, department: str, period: str) -> Two
         rank[order] = np.arange(len(order))
         return rank[found]
 
+    if len(table) == 0:
+        raise DataError("the data have no rows", expected="one row per trust and department")
     tables, rows, columns = codes(period), codes(trust), codes(department)
     if trust not in table and department not in table:
         columns = np.arange(len(table))
@@ -118,11 +121,12 @@ def check_mark(mark: object) -> None:
         raise SettingsError(f"mark must be text that is no number, such as '*'; received {mark!r}")
 
 
-def check_earlier(table: pd.DataFrame, rules: Rules) -> None:
-    """A table that says how it was suppressed is not suppressed otherwise."""
-    earlier = table.attrs.get(RULES)
-    if isinstance(earlier, dict) and set(earlier) == set(vars(rules)):
-        rules.check_same(Rules(**earlier), "start from the exact table, and publish one of the two")
+def rules_of(data: object) -> Rules | None:
+    """The rules under which a frame was suppressed, where it says so (a frame fresh from `suppress` does)."""
+    said = getattr(data, "attrs", {}).get(RULES) if isinstance(data, pd.DataFrame) else None
+    if isinstance(said, dict) and set(said) == {item.name for item in fields(Rules)}:
+        return Rules(**said)
+    return None
 
 
 def kept_columns(table: pd.DataFrame, keep: Any, counts: Sequence[str]) -> tuple[str, ...]:

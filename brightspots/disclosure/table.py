@@ -19,17 +19,17 @@ from brightspots.disclosure.intake import (
     as_pandas,
     check_among,
     check_column_options,
-    check_earlier,
     check_mark,
     count_column,
     counted_from_column,
     expected_column,
     kept_columns,
     places,
+    rules_of,
     rules_of_one_line,
 )
 from brightspots.disclosure.rules import ONE_RELEASE, Rules, Totals, Zeros
-from brightspots.disclosure.words import rescaled_text, results_text, withheld_text
+from brightspots.disclosure.words import changed_text, results_text, still_small_text, withheld_text
 from brightspots.errors import DataError
 
 WITHHELD: Final = "withheld"
@@ -125,7 +125,11 @@ def suppress(
         denominator=denominator,
     )
     table = as_pandas(frame)
-    check_earlier(table, rules)
+    earlier = rules_of(table)
+    if earlier is not None:
+        rules.check_same(earlier, "start from the exact table, and publish one of the two")
+        if WITHHELD in table:
+            return table.copy()
     counts = [name for name in (observed, denominator) if name in table]
     if not counts:
         raise DataError(
@@ -155,8 +159,8 @@ def suppress(
     if expected in table:
         exact = None if events is None else np.where(events[0] == events[1], events[0], np.nan)
         given = expected_column(table, expected)
-        result[expected], rescaled = publishable_expected(given, exact, people, shown, at, used)
-        notes += rescaled_text(table, rescaled, expected, department)
+        result[expected], changed = publishable_expected(given, exact, people, shown, at, used)
+        notes += changed_text(table, changed, expected, department)
     if shown.events is not None:
         notes += withheld_text(table, shown.events, at, observed, trust, department)
         result[observed] = _column(shown.events.value, mark)
@@ -177,15 +181,17 @@ def suppress(
         for name in result.columns
         if name not in handled and not _is_label(table, name, (trust, department), shown.reason != "")
     ]
-    _coarsen(result, results, shown.reason != "", round_to)
-    if [name for name in results if name != "raw_ratio"]:
-        notes.append(results_text(results))
+    if earlier is None:  # results of a suppressed fit hold nothing of what is withheld
+        _coarsen(result, results, shown.reason != "", round_to)
+        if [name for name in results if name != "raw_ratio"]:
+            notes.append(results_text(results))
+    notes += still_small_text(result, results, rules)
     result[WITHHELD] = shown.reason
     order = _order_of_labels(table, keys, results, (*counts, expected))
     if order is not None:
         result = result.iloc[order].reset_index(drop=True)
         notes.append("Rows are put in the order of their labels: they came in that of a count or a result.")
-    result.attrs = {"notes": tuple(notes), RULES: vars(rules)}
+    result.attrs = {"notes": tuple(notes), RULES: dict(vars(rules))}
     return result
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brightspots.disclosure.counts import BESIDE, SMALL, BoolArray, Shown, TwoWay
+from brightspots.disclosure.rules import Rules
 
 
 def withheld_text(
@@ -41,15 +42,14 @@ def withheld_text(
     return said
 
 
-def rescaled_text(table: pd.DataFrame, rescaled: BoolArray, expected: str, department: str) -> list[str]:
+def changed_text(table: pd.DataFrame, changed: BoolArray, expected: str, department: str) -> list[str]:
     """Sentences on expected events that would have told a total."""
-    if not rescaled.any():
+    if not changed.any():
         return []
-    labels = table[department][rescaled].drop_duplicates() if department in table else ["all rows"]
+    labels = table[department][changed].drop_duplicates() if department in table else ["all rows"]
     return [
-        f"{expected!r} sums to the observed events, and so would tell totals that are withheld or rounded; it is "
-        f"multiplied by one factor a department type in {', '.join(map(str, labels))}, and left out where no row says "
-        "which."
+        f"{expected!r} sums to the observed events, and so would tell what is withheld or rounded: in "
+        f"{', '.join(map(str, labels))} it was changed to sum to what is shown (see the page on disclosure)."
     ]
 
 
@@ -61,3 +61,20 @@ def results_text(results: Sequence[str]) -> str:
         "worked out from exact counts, and whoever works them out for every possible count can find the right one: "
         "to publish results use fit.suppressed(). Name with keep=… what says nothing of counts."
     )
+
+
+def still_small_text(table: pd.DataFrame, results: Sequence[str], rules: Rules) -> list[str]:
+    """A sentence a column that was taken for a result and looks like counts, of which small ones are still shown."""
+    said = []
+    for name in results:
+        if table[name].dtype.kind not in "if":
+            continue
+        values = table[name].to_numpy(dtype=np.float64)
+        seen = values[np.isfinite(values)]
+        small = int(np.sum((seen >= max(rules.least, 1)) & (seen <= rules.most)))
+        if small and np.all((seen >= 0) & (seen == np.floor(seen))):
+            said.append(
+                f"{name!r} looks like counts and is not suppressed as one: {small:,} of 1 to {rules.most} are still "
+                "shown. Suppress it by itself, with observed=…"
+            )
+    return said

@@ -196,8 +196,9 @@ def expansion_error(
     mass = np.zeros(len(share))
     mass[heaviest] = share[heaviest]
     others = np.where(mass > 0.0, 0.0, share)
-    typical = generator.choice(len(share), _CHECKED_DRAWS // 2, p=others / others.sum())
-    np.add.at(mass, typical, others.sum() / len(typical))
+    if others.sum() > 0.0:  # nothing else weighs where a few draws hold all the weight
+        typical = generator.choice(len(share), _CHECKED_DRAWS // 2, p=others / others.sum())
+        np.add.at(mass, typical, others.sum() / len(typical))
     parts, masses = [], []
     for band in expansions:
         at = np.flatnonzero(mass[band.members])

@@ -154,6 +154,56 @@ def test_a_fit_keeps_the_order_of_its_rows_unless_that_is_one_of_counts():
     np.testing.assert_array_equal(one, other)
 
 
+def test_rules_travel_with_a_frame_into_its_fit_and_with_a_fit_into_its_tables():
+    table = simulate_frame(16, 6, mean_expected=30.0).drop(columns="rating")
+    shown = bs.suppress(table, below=8)
+    fit = bs.fit_hierarchy(shown, seed=1, draws=400)
+    assert fit.rules is not None
+    assert fit.suppressed(below=8) is fit
+    safe = bs.fit_hierarchy(table, seed=1, draws=400).suppressed(below=8)
+    for what in (fit, safe):
+        with pytest.raises(SettingsError, match="suppressed already, with below=8"):
+            what.suppressed(below=11)
+        for results in (what.departments(), what.find_spots().table):
+            with pytest.raises(SettingsError, match="suppressed already, with below=8"):
+                bs.suppress(results, below=11)
+            # Results of a suppressed fit hold nothing of what is withheld, and stay.
+            again = bs.suppress(results, below=8)
+            np.testing.assert_array_equal(again["own_ratio"], results["own_ratio"])
+            assert not any(note.startswith("Taken for results") for note in again.attrs["notes"])
+    assert bs.fit_hierarchy(table, seed=1, draws=400).rules is None
+
+
+def test_suppressing_twice_under_one_set_of_rules_changes_nothing():
+    table = simulate_frame(12, 6, mean_expected=15.0).assign(
+        denominator=lambda frame: frame["observed"] * 3 + 5
+    )
+    once = bs.suppress(table, below=8, round_to=5)
+    twice = bs.suppress(once, below=8, round_to=5)
+    pd.testing.assert_frame_equal(twice, once)
+    assert twice.attrs == once.attrs
+
+
+def test_another_column_of_counts_is_pointed_out():
+    table = simulate_frame(12, 6, mean_expected=60.0).assign(
+        readmitted=lambda frame: np.arange(len(frame)) % 9
+    )
+    notes = bs.suppress(table, below=8).attrs["notes"]
+    assert any(
+        note.startswith("'readmitted' looks like counts and is not suppressed as one: ") for note in notes
+    )
+
+
+def test_outcomes_are_suppressed_each_by_itself():
+    parts = [
+        simulate_frame(16, 6, seed=k).assign(outcome=name) for k, name in enumerate(("died", "returned"))
+    ]
+    fits = bs.fit_hierarchy(pd.concat(parts, ignore_index=True), outcome="outcome", seed=1, draws=400)
+    safe = fits.suppressed(below=8)
+    assert list(safe) == ["died", "returned"]
+    assert all(fit.rules is not None for fit in safe.values())
+
+
 def test_covariates_go_along_and_that_is_said():
     from brightspots.disclosure import Rules
     from brightspots.release import suppressed_fit
@@ -241,6 +291,8 @@ def test_tables_that_cannot_be_are_refused():
     table = simulate_frame(4, 3).assign(denominator=10, observed=11)
     with pytest.raises(DataError, match="observed exceeds 'denominator'; rows 0, 1, 2"):
         bs.suppress(table, below=8)
+    with pytest.raises(DataError, match="the data have no rows"):
+        bs.suppress(table[:0], below=8)
     with pytest.raises(DataError, match="column names appear more than once: observed"):
         bs.suppress(pd.concat([table, table[["observed"]]], axis=1), below=8)
     with pytest.raises(DataError, match="column 'beds': is not in the data"):

@@ -57,10 +57,14 @@ def test_the_sums_of_expected_events_are_those_of_what_is_published(exact):
         assert told["expected"].sum() == pytest.approx(published)
     # The one that stands alone: nothing of 5 is left, for any of 1 to 7 would have been written so.
     assert shown.loc[shown["department"] == "Alone", "expected"].tolist() == [4.0]
-    # Comparisons within a type are what they were.
+    # Comparisons within a type are what they were, and what is withheld stands at the rate of the others.
     for kind in exact["department"].unique():
-        ratio = (shown["expected"] / exact["expected"])[exact["department"] == kind]
-        np.testing.assert_allclose(ratio, ratio.iloc[0])
+        of_kind, whole = exact["department"] == kind, shown["withheld"] == ""
+        ratio = (shown["expected"] / exact["expected"])[of_kind & whole]
+        np.testing.assert_allclose(ratio, ratio.mean())
+        if (of_kind & ~whole).any():
+            rates = (shown["expected"] / shown["denominator"])[of_kind & ~whole]
+            np.testing.assert_allclose(rates, rates.iloc[0])
 
 
 def test_the_sums_do_not_undo_rounding_either(exact):
@@ -149,38 +153,64 @@ def test_what_the_command_writes_beside_the_table_holds_no_count(records, tmp_pa
     assert str(path.stat().st_size) not in (tmp_path / "cells.json").read_text()
     assert json.loads(result.stdout)["card"] == beside["card"]
     card = bs.standardise(path, outcome="died", casemix=CASEMIX).card
-    # All that is left are numbers of levels and models, shares, and coefficients of one decimal.
-    assert {round(number, 2) for number in all_numbers(beside["card"])} == all_numbers(beside["card"])
-    assert not {"records", "events", "calibration", "strata", "notes"} & set(beside["card"])
-    large = {float(n) for n in card.coefficients["records"].dropna()} | {
-        float(n) for n in card.types["observed"]
-    }
-    assert not {n for n in large if n > 60} & all_numbers(beside["card"])
-    rare = [row for row in beside["card"]["coefficients"] if row["coefficient"] is not None]
-    assert rare
-    assert all(round(row["coefficient"], 1) == row["coefficient"] for row in rare)
-    assert "(intercept)" not in {row["covariate"] for row in beside["card"]["coefficients"]}
+    # All that is left are numbers of levels and the c-statistic; the rest is names.
+    assert all_numbers(beside["card"]) == {4.0, 2.0, 3.0, round(card.c_statistic, 2)}
+    assert beside["card"]["levels"] == {"age_band": 4, "sex": 2, "admission": 3}
+    assert not {"records", "events", "calibration", "strata", "notes", "types", "min_events"} & set(
+        beside["card"]
+    )
     written = pd.read_csv(out)
     assert not np.any(np.isclose(sums(written, "expected")["Alone"], 5.0, atol=0.4))
 
 
-def test_coefficients_of_small_levels_are_withheld(tmp_path):
-    records = simulate_records()
-    few = records["admission"] == "transfer"
-    records.loc[few, "died"] = 0
-    records.loc[records.index[few][:3], "died"] = 1
-    path = tmp_path / "records.parquet"
-    records.to_parquet(path)
-    out = tmp_path / "cells.csv"
-    assert (
-        run("standardise", path, "--outcome", "died", "--casemix", "admission", "-o", out, *OPTIONS).exit_code
-        == 0
+def test_a_level_that_fills_a_cell_does_not_tell_its_count():
+    """The likelihood sets expected equal to observed for every level: also for one that a single cell has."""
+    records = simulate_records(n=3_000, trusts=6, seed=3)
+    one = (records["trust"] == "T00") & (records["department"] == "D0")
+    records.loc[records["trust"] == "T00", "sex"] = None
+    records.loc[records.index[one & (records["died"] == 1)][4:], "died"] = 0
+    exact = bs.standardise(records, outcome="died", casemix=["age_band", "sex"]).table
+    at = exact.index[(exact["trust"] == "T00") & (exact["department"] == "D0")][0]
+    assert exact.loc[at, "expected"] == pytest.approx(exact.loc[at, "observed"], abs=1e-4)
+    for round_to in (None, 5):
+        shown = bs.suppress(exact, below=8, round_to=round_to)
+        hidden = shown["withheld"] != ""
+        assert hidden[at]
+        # Where something is withheld stands what its people would have at the rate of their type.
+        rate = (shown["expected"] / shown["denominator"])[hidden]
+        spread = rate.groupby(shown["department"]).transform(lambda each: each.max() - each.min())
+        np.testing.assert_allclose(spread, 0.0, atol=2e-3)
+
+
+def test_expected_events_at_the_rate_of_a_trust_do_not_tell_its_total():
+    table = table_of(
+        list("AABBCC"),
+        ["x", "y"] * 3,
+        observed=[3, 9, 40, 50, 61, 70],
+        denominator=[60, 140, 200, 260, 300, 310],
     )
-    found = json.loads((tmp_path / "cells.json").read_text())["card"]["coefficients"]
-    transfers = [row["coefficient"] for row in found if row["level"] == "transfer"]
-    assert transfers
-    assert set(transfers) == {None}
-    assert any(row["coefficient"] is not None for row in found)
+    of_trust = table.groupby("trust")
+    rate = of_trust["observed"].transform("sum") / of_trust["denominator"].transform("sum")
+    table["expected"] = table["denominator"] * rate
+    shown = bs.suppress(table, below=8)
+    assert shown["withheld"].iloc[0] == "small"
+    # What is published of A: the middle of 1 to 7 and 9, whatever was counted.
+    assert shown.loc[shown["trust"] == "A", "expected"].sum() == pytest.approx(4.0 + 9.0)
+
+
+def test_denominators_that_came_missing_cost_nothing_else():
+    rng = np.random.default_rng(1)
+    expected = rng.gamma(2.0, 30.0, 24).round(1)
+    table = table_of(
+        np.repeat(list("ABCEFG"), 4).tolist(), list("wxyz") * 6, observed=rng.poisson(expected) + 9, expected=expected,
+        denominator=np.r_[np.nan, np.full(23, 900.0)],
+    )  # fmt: skip
+    shown = bs.suppress(table, below=8)
+    assert shown["expected"].tolist() == table["expected"].tolist()
+    assert (
+        len(bs.fit_hierarchy(table, family="poisson", seed=1, draws=400).suppressed(below=8).departments())
+        == 24
+    )
 
 
 def test_the_figure_of_calibration_is_for_use_inside(records, tmp_path):

@@ -116,3 +116,23 @@ def test_covariates_are_recovered():
     slope = fit.effects.shared.coefficients[:, 0] / fit.table.cells.covariate_scale[0]
     assert abs(slope.mean() - 0.001) < 3 * slope.std()
     assert slope.std() < 3e-4
+
+
+def test_where_a_few_draws_hold_all_the_weight_the_certificate_says_so():
+    """Two trusts, three years, counts that no such model can have made: there are no other draws to check."""
+    table = pd.DataFrame(
+        [
+            ("T1", "D3", 85, 2022, 16.479), ("T1", "D1", 67, 2022, 14.716), ("T1", "D0", 81, 2020, 46.655),
+            ("T0", "D1", 22, 2022, 52.551), ("T0", "D2", 5, 2020, 12.676), ("T0", "D2", 0, 2022, 13.946),
+            ("T1", "D0", 6, 2021, 26.098), ("T0", "D3", 90, 2022, 37.62), ("T0", "D1", 75, 2021, 21.403),
+            ("T0", "D0", 80, 2020, 48.628), ("T1", "D0", 76, 2022, 54.981), ("T0", "D0", 4, 2021, 39.756),
+            ("T1", "D3", 0, 2021, 26.744), ("T1", "D2", 0, 2020, 13.445), ("T1", "D1", 15, 2021, 17.62),
+            ("T1", "D2", 23, 2022, 59.201), ("T1", "D2", 4, 2021, 39.749), ("T1", "D1", 23, 2020, 17.094),
+            ("T0", "D0", 2, 2022, 18.144), ("T0", "D3", 6, 2021, 52.624), ("T0", "D2", 6, 2021, 6.239),
+            ("T1", "D3", 0, 2020, 5.757),
+        ],
+        columns=["trust", "department", "observed", "period", "expected"],
+    )  # fmt: skip
+    with pytest.warns(bs.CertificateWarning, match="Pareto"):
+        fit = bs.fit_hierarchy(table, seed=1, draws=400, method="integrate")
+    assert not fit.certificate.ok
