@@ -16,7 +16,7 @@ from brightspots import vocabulary as names
 from brightspots.checks import EffectShape, effect_shapes
 from brightspots.counts import ColumnNames
 from brightspots.disclosure import Rules, Totals, Zeros
-from brightspots.disclosure.intake import RULES
+from brightspots.disclosure.intake import vouch_for
 from brightspots.engine.run import Request
 from brightspots.errors import SettingsError
 from brightspots.posterior import Certificate, Posterior
@@ -132,7 +132,8 @@ class HierarchyFit:
         margin = margin_in_use(margin, difference, ratios=self.table.cells.is_ratio)
         check_probability("probability", probability)
         summary = self._cell_summary(margin, probability)
-        return self._with_rules(frames.departments_frame(self.table, summary, self._surprise(), margin))
+        frame = frames.departments_frame(self.table, summary, self._surprise(), margin)
+        return frame if self.rules is None else vouch_for(frame, self.rules)
 
     def trusts(
         self, margin: float = 1.1, probability: float = 0.95, *, difference: float | None = None
@@ -150,7 +151,8 @@ class HierarchyFit:
         margin = margin_in_use(margin, difference, ratios=self.table.cells.is_ratio)
         check_probability("probability", probability)
         summary = summaries.trust_summary(self.effects, margin, probability)
-        return self._with_rules(frames.trusts_frame(self.table, summary))
+        frame = frames.trusts_frame(self.table, summary)
+        return frame if self.rules is None else vouch_for(frame, self.rules)
 
     def department_types(self, probability: float = 0.95) -> pd.DataFrame:
         """National level of each department type, `type_ratio` with interval, against what was expected of it.
@@ -312,12 +314,6 @@ class HierarchyFit:
         from brightspots.release import suppressed_fit
 
         return suppressed_fit(self, Rules(below, round_to, zeros, totals))[0]  # type: ignore[arg-type]
-
-    def _with_rules(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Let a table of results say under which rules its counts were suppressed, where they were."""
-        if self.rules is not None:
-            frame.attrs[RULES] = dict(vars(self.rules))
-        return frame
 
     def plot_funnel(
         self,

@@ -14,6 +14,7 @@ from brightspots import display, frames, learning, summaries
 from brightspots import vocabulary as names
 from brightspots.cells import Cells, FloatArray
 from brightspots.decisions import Decisions, decide
+from brightspots.disclosure.intake import vouch_for
 from brightspots.errors import DataError, SettingsError
 from brightspots.persistence import count_same_side, period_sides
 from brightspots.posterior import Posterior
@@ -100,7 +101,7 @@ class Spots:
             detectable = frames.detectable_column(cells, summary, self.margin, needed=needed)
             for name, values in detectable.items():
                 table[name] = values[order]
-        return table
+        return table if self.fit.rules is None else vouch_for(table, self.fit.rules)
 
     @property
     def bright(self) -> pd.DataFrame:

@@ -18,8 +18,10 @@ from brightspots.disclosure.counts import TwoWay
 from brightspots.disclosure.rules import Rules, Totals
 from brightspots.errors import DataError, SettingsError
 
-# Where a suppressed frame says by which rules, among its attributes.
+# Where a frame says, among its attributes, by which rules its counts were suppressed, and which of its columns hold
+# nothing of what they withhold.
 RULES: Final = "disclosure_rules"
+VOUCHED: Final = "disclosure_columns"
 
 
 def places(table: pd.DataFrame, trust: str, department: str, period: str) -> TwoWay:
@@ -127,6 +129,12 @@ def rules_of(data: object) -> Rules | None:
     if isinstance(said, dict) and set(said) == {item.name for item in fields(Rules)}:
         return Rules(**said)
     return None
+
+
+def vouch_for(frame: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """Let a frame say that none of its columns, as they are now, holds more than what these rules leave."""
+    frame.attrs |= {RULES: dict(vars(rules)), VOUCHED: tuple(frame.columns)}
+    return frame
 
 
 def kept_columns(table: pd.DataFrame, keep: Any, counts: Sequence[str]) -> tuple[str, ...]:

@@ -12,10 +12,10 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cells import FloatArray
-from brightspots.disclosure.counts import BoolArray, disclose, rounded
+from brightspots.disclosure.counts import BoolArray, Shown, disclose, rounded
 from brightspots.disclosure.expected import publishable_expected
 from brightspots.disclosure.intake import (
-    RULES,
+    VOUCHED,
     as_pandas,
     check_among,
     check_column_options,
@@ -27,6 +27,7 @@ from brightspots.disclosure.intake import (
     places,
     rules_of,
     rules_of_one_line,
+    vouch_for,
 )
 from brightspots.disclosure.rules import ONE_RELEASE, Rules, Totals, Zeros
 from brightspots.disclosure.words import changed_text, results_text, still_small_text, withheld_text
@@ -128,8 +129,9 @@ def suppress(
     earlier = rules_of(table)
     if earlier is not None:
         rules.check_same(earlier, "start from the exact table, and publish one of the two")
-        if WITHHELD in table:
-            return table.copy()
+    vouched = set() if earlier is None else set(table.attrs.get(VOUCHED, ()))
+    if WITHHELD in table and vouched.issuperset(table.columns):
+        return table.copy()
     counts = [name for name in (observed, denominator) if name in table]
     if not counts:
         raise DataError(
@@ -153,9 +155,7 @@ def suppress(
     notes = [*([said] if isinstance(said, str) else said), rules.text, ONE_RELEASE]
     if shown.people is not None:
         notes += withheld_text(table, shown.people, at, denominator, trust, department)
-        result[denominator] = _column(shown.people.value, mark)
-        if mark is None and shown.people.withheld.any():
-            result[DENOMINATOR_LOWER], result[DENOMINATOR_UPPER] = shown.people.lower, shown.people.upper
+        _write(result, denominator, shown.people, (DENOMINATOR_LOWER, DENOMINATOR_UPPER), mark)
     if expected in table:
         exact = None if events is None else np.where(events[0] == events[1], events[0], np.nan)
         given = expected_column(table, expected)
@@ -163,36 +163,31 @@ def suppress(
         notes += changed_text(table, changed, expected, department)
     if shown.events is not None:
         notes += withheld_text(table, shown.events, at, observed, trust, department)
-        result[observed] = _column(shown.events.value, mark)
-        if mark is None and shown.events.withheld.any():
-            result[names.OBSERVED_LOWER], result[names.OBSERVED_UPPER] = (
-                shown.events.lower,
-                shown.events.upper,
-            )
+        _write(result, observed, shown.events, (names.OBSERVED_LOWER, names.OBSERVED_UPPER), mark)
         if "raw_ratio" in result:
             against = result[expected].to_numpy(dtype=np.float64) if expected in result else np.nan
             result["raw_ratio"] = shown.events.value / np.where(np.equal(against, 0.0), np.nan, against)
     if names.COUNTED_FROM in result and rules.round_to is not None:
         # A count that is shown for not being smaller is rounded like it.
         result[names.COUNTED_FROM] = rounded(counted_from_column(table), rules.round_to)
-    handled = {*keys, *counts, expected, *_BOUNDS, *_LABELS, *kept, WITHHELD}
+    hidden = shown.reason != ""
+    handled = {*keys, *counts, expected, *_BOUNDS, *_LABELS, *kept, *vouched, WITHHELD}
     results = [
         name
         for name in result.columns
-        if name not in handled and not _is_label(table, name, (trust, department), shown.reason != "")
+        if name not in handled and not _is_label(table, name, (trust, department), hidden)
     ]
-    if earlier is None:  # results of a suppressed fit hold nothing of what is withheld
-        _coarsen(result, results, shown.reason != "", round_to)
-        if [name for name in results if name != "raw_ratio"]:
-            notes.append(results_text(results))
+    _coarsen(result, results, hidden, round_to)
+    if set(results) - {"raw_ratio"}:
+        notes.append(results_text(results))
     notes += still_small_text(result, results, rules)
     result[WITHHELD] = shown.reason
     order = _order_of_labels(table, keys, results, (*counts, expected))
     if order is not None:
         result = result.iloc[order].reset_index(drop=True)
         notes.append("Rows are put in the order of their labels: they came in that of a count or a result.")
-    result.attrs = {"notes": tuple(notes), RULES: dict(vars(rules))}
-    return result
+    result.attrs = {"notes": tuple(notes)}
+    return vouch_for(result, rules)
 
 
 def came_sorted(columns: Iterable[FloatArray], groups: Iterable[npt.NDArray[Any]]) -> bool:
@@ -223,10 +218,17 @@ def came_sorted(columns: Iterable[FloatArray], groups: Iterable[npt.NDArray[Any]
     return False
 
 
-def _column(values: FloatArray, mark: str | None) -> Any:
+def _write(
+    result: pd.DataFrame, column: str, shown: Shown, bounds: tuple[str, str], mark: str | None
+) -> None:
+    """Put a count as it is shown into its column and, for reading by programs, what may be known into its bounds."""
     if mark is not None:
-        return [mark if np.isnan(value) else int(value) for value in values]
-    return values if np.isnan(values).any() else values.astype(np.int64)
+        result[column] = [mark if np.isnan(value) else int(value) for value in shown.value]
+    elif shown.withheld.any():
+        result[column] = shown.value
+        result[bounds[0]], result[bounds[1]] = shown.lower, shown.upper
+    else:
+        result[column] = shown.value.astype(np.int64)
 
 
 def _is_label(table: pd.DataFrame, column: str, keys: Sequence[str], hidden: BoolArray) -> bool:

@@ -171,6 +171,12 @@ def test_rules_travel_with_a_frame_into_its_fit_and_with_a_fit_into_its_tables()
             again = bs.suppress(results, below=8)
             np.testing.assert_array_equal(again["own_ratio"], results["own_ratio"])
             assert not any(note.startswith("Taken for results") for note in again.attrs["notes"])
+            # But for what somebody put beside them since.
+            added = results.assign(deaths=table["observed"].to_numpy())
+            hidden = again["withheld"] != ""
+            assert bs.suppress(added, below=8).loc[hidden, "deaths"].isna().all()
+    added = shown.assign(deaths=table["observed"])
+    assert bs.suppress(added, below=8).loc[shown["withheld"] != "", "deaths"].isna().all()
     assert bs.fit_hierarchy(table, seed=1, draws=400).rules is None
 
 
