@@ -129,14 +129,14 @@ class Attack:
             line[row], line[self.n + row] = -1.0, 1.0
         return line
 
-    def range_of(self, row: int, what: str, *, whole: bool = True) -> tuple[float, float]:
+    def range_of(self, row: int, what: str) -> tuple[float, float]:
         """Least and most that a number can be."""
         line = self.direction(row, what)
         ends = []
         for sign in (1.0, -1.0):
             found = milp(
                 sign * line, constraints=self.constraints, bounds=self.bounds,
-                integrality=np.full(len(line), int(whole)),
+                integrality=np.ones(len(line)),
             )  # fmt: skip
             if found.status == 2:
                 raise AssertionError("what is published contradicts the totals")
@@ -190,12 +190,17 @@ class Score:
         return Score(self.counts + other.counts, self.tightened + other.tightened, self.solved + other.solved)
 
 
-def score(exact: pd.DataFrame, shown: pd.DataFrame, asked: Asked, *, whole: bool = True) -> dict[str, Score]:
-    """Attack every withheld count of a table; by kind: "small" and "beside" events, "people small", "people beside"."""
+def score(
+    exact: pd.DataFrame, shown: pd.DataFrame, asked: Asked, *, given: pd.DataFrame | None = None
+) -> dict[str, Score]:
+    """Attack every withheld count of a table; by kind: "small" and "beside" events, "people small", "people beside".
+
+    `given` is the table as it came, where some of its counts had been withheld before: totals are those of `exact`.
+    """
     attack = Attack(exact, shown, asked)
     scores: dict[str, Score] = {}
-    for row, what, least, most in promises(exact, shown, asked):
-        low, high = attack.range_of(row, what, whole=whole)
+    for row, what, least, most in promises(exact if given is None else given, shown, asked):
+        low, high = attack.range_of(row, what)
         width = np.isnan(least)
         tight = high - low < most if width else low > least or high < most
         kind = ("people " if what == "denominator" else "") + ("beside" if width else "small")
@@ -229,6 +234,26 @@ def random_table(rng: np.random.Generator, kind: str) -> pd.DataFrame:
             frame["period"] = 2020 + period
         parts.append(frame)
     return pd.concat(parts, ignore_index=True)
+
+
+def partly_withheld(rng: np.random.Generator, exact: pd.DataFrame) -> pd.DataFrame:
+    """The table as it might come from a publisher who withholds some counts, with bounds that hold them.
+
+    Not among few people: nothing protects such a number from its totals, and it tells of the people.
+    """
+    given = rng.random(len(exact)) < 0.12
+    observed = exact["observed"].to_numpy(dtype=float)
+    lower = np.maximum(observed - rng.integers(0, 6, len(exact)), 0.0)
+    upper = np.where(rng.random(len(exact)) < 0.2, np.inf, observed + rng.integers(0, 6, len(exact)))
+    if "denominator" in exact:
+        upper = np.minimum(upper, exact["denominator"])
+        given &= (exact["denominator"] > 10).to_numpy()
+    given &= lower < upper
+    return exact.assign(
+        observed=np.where(given, np.nan, observed),
+        observed_lower=np.where(given, lower, observed),
+        observed_upper=np.where(given, upper, observed),
+    )
 
 
 def random_rules(rng: np.random.Generator) -> Asked:

@@ -12,6 +12,7 @@ from tests.disclosure.attacker import (
     Asked,
     Attack,
     Score,
+    partly_withheld,
     promises,
     random_rules,
     random_table,
@@ -19,7 +20,9 @@ from tests.disclosure.attacker import (
     score,
 )
 
-KINDS = ("counts", "proportions", "people", "counts periods", "proportions periods")
+KINDS = (
+    "counts", "proportions", "people", "counts periods", "proportions periods", "counts given", "proportions given",
+)  # fmt: skip
 
 
 def suppress(table: pd.DataFrame, asked: Asked) -> pd.DataFrame:
@@ -34,7 +37,8 @@ def campaign(kind: str, tables: int, seed: int = 7) -> dict[str, Score]:
     total: dict[str, Score] = {}
     for _ in range(tables):
         table, asked = random_table(rng, kind), random_rules(rng)
-        for name, found in score(table, suppress(table, asked), asked).items():
+        given = partly_withheld(rng, table) if kind.endswith("given") else table
+        for name, found in score(table, suppress(given, asked), asked, given=given).items():
             total[name] = total.get(name, Score()) + found
     return total
 
