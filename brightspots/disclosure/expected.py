@@ -88,11 +88,8 @@ def _hide_sums(
     events = shown.events
     assert events is not None
     middle = 0.5 * (events.lower + _upper_ends(shown, rules))
-    whole = np.isfinite(told) & (events.reason == "")
-    small = np.isfinite(told) & (events.reason == SMALL)
-    beside = np.isfinite(told) & (events.reason == BESIDE)
+    whole, small, beside = (np.isfinite(told) & (events.reason == why) for why in ("", SMALL, BESIDE))
     hidden = np.isin(shown.reason, (SMALL, BESIDE)) | (rules.round_to is not None)
-    size = told if shown.people is None else shown.people.value
     result, changed = told.copy(), np.zeros(len(told), dtype=bool)
     current, decimals = expected.astype(np.float64), _decimals(expected)
     tables = at.table.max() + 1
@@ -100,38 +97,61 @@ def _hide_sums(
         at.column * tables + at.table, at.column, at.row * tables + at.table, at.row, at.table, np.zeros_like(at.table)
     )  # fmt: skip
     for group in groupings:  # finer before coarser: what is hidden in its parts is hidden in the whole
-        for member in _sums_that_match(group, current, observed, decimals):
-            if not hidden[member].any():
-                continue
+        for member in _sums_that_match(group, hidden, current, observed, decimals):
+            like = _without_own(told, whole, member, shown, at)
             seen = member & (whole | small)
-            published, base = middle[seen].sum(), size[seen].sum()
+            published, base = middle[seen].sum(), like[seen].sum()
             if published == 0 and not (member & beside).any():
                 published = _HALF
-            rate = published / base if published > 0 and base > 0 else np.nan
-            unseen = member & (small | beside)
-            result[unseen] = size[unseen] * rate
-            complete = member & whole
-            if complete.any():
-                result[complete] *= rate * size[complete].sum() / told[complete].sum()
+            result[member] = like[member] * (published / base if published > 0 and base > 0 else np.nan)
             current[member] = np.nan  # matches nothing any more
             changed |= member
     return result, changed
 
 
+def _without_own(
+    told: FloatArray, whole: BoolArray, member: BoolArray, shown: Disclosed, at: TwoWay
+) -> FloatArray:
+    """Expected events, (R,), those of rows that are not shown whole put at the rate of their type among those that are.
+
+    Where no row of a type is shown whole it is the rate of the group, and any where none is; without people, or where
+    these are unknown, expected events are what they are.
+    """
+    if shown.people is None:
+        return told
+    size = shown.people.value
+    like = told.copy()
+    telling = member & whole & np.isfinite(size)
+    pooled = told[telling].sum() / size[telling].sum() if size[telling].sum() > 0 else 1.0
+    types = at.column.max() + 1
+    events, people = (np.bincount(at.column[telling], each[telling], types) for each in (told, size))
+    rate = np.where(people > 0, events / np.where(people > 0, people, 1.0), pooled)
+    other = member & ~whole & np.isfinite(size)
+    like[other] = size[other] * rate[at.column[other]]
+    return like
+
+
 def _sums_that_match(
-    group: IntArray, expected: FloatArray, observed: FloatArray, decimals: int | None
+    group: IntArray, hidden: BoolArray, expected: FloatArray, observed: FloatArray, decimals: int | None
 ) -> list[BoolArray]:
-    """Groups whose expected events sum to the observed ones, where at least half of the groups that are known do."""
-    matching, known = [], 0
-    for label in np.unique(group).tolist():
-        member = group == label
-        total, summed = observed[member].sum(), expected[member].sum()
-        if np.isnan(total) or np.isnan(summed):
-            continue
-        known += 1
-        if abs(summed - total) <= _tolerance(decimals, int(member.sum()), total):
-            matching.append(member)
-    return matching if 2 * len(matching) >= known else []
+    """Groups with something hidden whose expected events sum to the observed ones.
+
+    None, unless at least half of the groups of which both sums are known match: few do by chance.
+    """
+    _, code = np.unique(group, return_inverse=True)
+    rows = np.bincount(code)
+    total, summed = np.bincount(code, observed), np.bincount(code, expected)
+    known = np.isfinite(total) & np.isfinite(summed)
+    unit = 0.0 if decimals is None else 10.0**-decimals
+    # How far a printed sum can be off: half a unit a row, and three times its spread at most.
+    tolerance = 0.5 * unit * np.minimum(rows, 3.0 * np.sqrt(rows)) + _COMPUTED * np.maximum(
+        1.0, np.abs(total)
+    )
+    match = known & (np.abs(summed - total) <= tolerance)
+    if 2 * match.sum() < known.sum():
+        return []
+    wanted = match & (np.bincount(code, hidden) > 0)
+    return [code == label for label in np.flatnonzero(wanted)]
 
 
 def _upper_ends(shown: Disclosed, rules: Rules) -> FloatArray:
@@ -141,12 +161,6 @@ def _upper_ends(shown: Disclosed, rules: Rules) -> FloatArray:
     if shown.people is None:
         return upper
     return np.where(np.isinf(upper), shown.people.value - rules.least, upper)
-
-
-def _tolerance(decimals: int | None, rows: int, total: float) -> float:
-    """How far a sum can be from that of which it was printed: half a unit a row, and three times its spread at most."""
-    unit = 0.0 if decimals is None else 10.0**-decimals
-    return 0.5 * unit * min(rows, 3.0 * np.sqrt(rows)) + _COMPUTED * max(1.0, abs(total))
 
 
 def _decimals(given: FloatArray) -> int | None:

@@ -177,10 +177,7 @@ def suppress(
         for name in result.columns
         if name not in handled and not _is_label(table, name, (trust, department), hidden)
     ]
-    _coarsen(result, results, hidden, round_to)
-    if set(results) - {"raw_ratio"}:
-        notes.append(results_text(results))
-    notes += still_small_text(result, results, rules)
+    notes += _coarsen(result, results, hidden, rules)
     result[WITHHELD] = shown.reason
     order = _order_of_labels(table, keys, results, (*counts, expected))
     if order is not None:
@@ -253,17 +250,19 @@ def _is_label(table: pd.DataFrame, column: str, keys: Sequence[str], hidden: Boo
     return False
 
 
-def _coarsen(result: pd.DataFrame, columns: Sequence[str], hidden: BoolArray, round_to: int | None) -> None:
-    """Take away the results of rows of which something is withheld, and the digits of all others."""
+def _coarsen(result: pd.DataFrame, columns: Sequence[str], hidden: BoolArray, rules: Rules) -> list[str]:
+    """Take away the results of rows of which something is withheld, and the digits of all others; say so."""
     for column in columns:
         kind = result[column].dtype.kind
         if kind in "if":
             values = result[column].to_numpy(dtype=np.float64)
             of_events = str(column).startswith("excess")
-            values = rounded(values, round_to or 1) if of_events else np.round(values, _DECIMALS)
+            values = rounded(values, rules.round_to or 1) if of_events else np.round(values, _DECIMALS)
             result[column] = np.where(hidden, np.nan, values)
         else:
             result[column] = result[column].astype(object).mask(hidden, None)
+    said = [results_text(columns)] if set(columns) - {"raw_ratio"} else []
+    return said + still_small_text(result, columns, rules)
 
 
 def _order_of_labels(
