@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from brightspots import vocabulary as names
 from brightspots.columns import key_column
 from brightspots.counts import ColumnNames
@@ -180,7 +182,9 @@ def fit_hierarchy(
             progress=progress,
             stacklevel=4,
         )
-        asked, rules = Request(method, draws), rules_of(data)
+        asked = Request(method, draws)
+        exact = np.where(table.cells.lower == table.cells.upper, table.cells.lower, np.nan)
+        rules = None if table.cells.family == "normal" else rules_of(data, exact)
         return HierarchyFit(table, columns, in_units, higher_is, seed, certificate, effects, asked, rules)
 
     if outcome is None:

@@ -32,6 +32,11 @@ def suppressed_fit(fit: HierarchyFit, rules: Rules) -> tuple[HierarchyFit, tuple
     """Refit; see `HierarchyFit.suppressed`. Also sentences on what was done to the data."""
     if fit.rules is not None:
         rules.check_same(fit.rules, "suppress the exact fit, and publish one of the two")
+        harmless = fit.table.extras[[name for name in _HARMLESS if name in fit.table.extras]]
+        if len(harmless.columns) < len(
+            fit.table.extras.columns
+        ):  # a table that came suppressed brings all it had
+            fit = replace(fit, table=replace(fit.table, extras=harmless))
         return fit, (rules.text, ONE_RELEASE)
     cells, keep, notes = suppress_cells(fit.table.cells, rules, people_of(fit.table))
     table = _table_of(fit.table, cells, keep)

@@ -14,7 +14,7 @@ import pandas as pd
 from brightspots import vocabulary as names
 from brightspots.cells import FloatArray
 from brightspots.columns import Source, check_rows, number_column
-from brightspots.disclosure.counts import TwoWay
+from brightspots.disclosure.counts import TwoWay, rounded
 from brightspots.disclosure.rules import Rules, Totals
 from brightspots.errors import DataError, SettingsError
 
@@ -123,12 +123,26 @@ def check_mark(mark: object) -> None:
         raise SettingsError(f"mark must be text that is no number, such as '*'; received {mark!r}")
 
 
-def rules_of(data: object) -> Rules | None:
-    """The rules under which a frame was suppressed, where it says so (a frame fresh from `suppress` does)."""
-    said = getattr(data, "attrs", {}).get(RULES) if isinstance(data, pd.DataFrame) else None
-    if isinstance(said, dict) and set(said) == {item.name for item in fields(Rules)}:
-        return Rules(**said)
-    return None
+def rules_of(data: object, *counts: FloatArray) -> Rules | None:
+    """The rules under which a frame was suppressed, where it says so (a frame fresh from `suppress` does).
+
+    None where the counts that it shows (NaN where it shows none) are not such as these rules leave: others have been
+    put into it since.
+    """
+    said = data.attrs.get(RULES) if isinstance(data, pd.DataFrame) else None
+    if not isinstance(said, dict) or set(said) != {item.name for item in fields(Rules)}:
+        return None
+    rules = Rules(**said)
+    multiple = rules.round_to or 1
+    # The least that is shown of what is not small; it can be small itself where it is rounded down.
+    large = float(rounded(np.array([rules.most + 1.0]), multiple)[0])
+    for values in counts:
+        small = (values >= rules.least) & (values <= rules.most) & (values < large)
+        if rules.below is not None and small.any():
+            return None
+        if np.any(values[np.isfinite(values)] % multiple):
+            return None
+    return rules
 
 
 def vouch_for(frame: pd.DataFrame, rules: Rules) -> pd.DataFrame:

@@ -126,12 +126,6 @@ def suppress(
         denominator=denominator,
     )
     table = as_pandas(frame)
-    earlier = rules_of(table)
-    if earlier is not None:
-        rules.check_same(earlier, "start from the exact table, and publish one of the two")
-    vouched = set() if earlier is None else set(table.attrs.get(VOUCHED, ()))
-    if WITHHELD in table and vouched.issuperset(table.columns):
-        return table.copy()
     counts = [name for name in (observed, denominator) if name in table]
     if not counts:
         raise DataError(
@@ -147,6 +141,13 @@ def suppress(
         events = count_column(table, observed, names.OBSERVED_LOWER, names.OBSERVED_UPPER)
         if people is not None:
             check_among(table, observed, denominator, events, people)
+    told = [] if events is None else [np.where(events[0] == events[1], events[0], np.nan)]
+    earlier = rules_of(table, *told, *([] if people is None else [people]))
+    if earlier is not None:
+        rules.check_same(earlier, "start from the exact table, and publish one of the two")
+    vouched = set() if earlier is None else set(table.attrs.get(VOUCHED, ()))
+    if mark is None and WITHHELD in table and vouched.issuperset(table.columns):
+        return table.copy()
     used = rules if department in table and trust in table else rules_of_one_line(rules, trust in table)
     shown = disclose(at, used, events=events, people=people)
 
@@ -157,8 +158,8 @@ def suppress(
         notes += withheld_text(table, shown.people, at, denominator, trust, department)
         _write(result, denominator, shown.people, (DENOMINATOR_LOWER, DENOMINATOR_UPPER), mark)
     if expected in table:
-        exact = None if events is None else np.where(events[0] == events[1], events[0], np.nan)
         given = expected_column(table, expected)
+        exact = told[0] if told else None
         result[expected], changed = publishable_expected(given, exact, people, shown, at, used)
         notes += changed_text(table, changed, expected, department)
     if shown.events is not None:

@@ -159,7 +159,12 @@ def test_rules_travel_with_a_frame_into_its_fit_and_with_a_fit_into_its_tables()
     shown = bs.suppress(table, below=8)
     fit = bs.fit_hierarchy(shown, seed=1, draws=400)
     assert fit.rules is not None
-    assert fit.suppressed(below=8) is fit
+    assert fit.suppressed(below=8).effects is fit.effects
+    assert fit.suppressed(below=8).table.extras.columns.tolist() == []
+    # Whoever puts exact counts back has an exact table again.
+    exact = bs.fit_hierarchy(shown.assign(observed=table["observed"]), seed=1, draws=400)
+    assert exact.rules is None
+    assert bs.suppress(shown.assign(observed=table["observed"]), below=11)["observed"].isna().any()
     safe = bs.fit_hierarchy(table, seed=1, draws=400).suppressed(below=8)
     for what in (fit, safe):
         with pytest.raises(SettingsError, match="suppressed already, with below=8"):
