@@ -142,6 +142,11 @@ class Cells:
         """Which leaves hold an interval instead of a count, (N,)."""
         return np.asarray(self.lower != self.upper)
 
+    @property
+    def exact(self) -> FloatArray:
+        """The count of each leaf, NaN where it is an interval, (N,)."""
+        return np.where(self.censored, np.nan, self.lower)
+
     def cell_sum(self, leaf_values: FloatArray) -> FloatArray:
         """Sum a leaf array (N,) over the leaves of each cell, (C,)."""
         return np.bincount(self.leaf_cell, leaf_values, self.n_cells).astype(np.float64, copy=False)

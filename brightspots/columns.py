@@ -78,6 +78,15 @@ def check_rows(
         )
 
 
+def refuse_repeated_names(frame: pd.DataFrame) -> None:
+    """Raise `DataError` naming the columns that a frame has more than once."""
+    if not frame.columns.is_unique:
+        repeated = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
+        raise DataError(
+            f"column names appear more than once: {', '.join(repeated)}", action="rename or drop them"
+        )
+
+
 def key_column(source: Source, column: str, part: str) -> KeyColumn:
     """Read the labels of trusts, departments or periods.
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from brightspots import vocabulary as names
 from brightspots.columns import key_column
 from brightspots.counts import ColumnNames
@@ -183,8 +181,7 @@ def fit_hierarchy(
             stacklevel=4,
         )
         asked = Request(method, draws)
-        exact = np.where(table.cells.lower == table.cells.upper, table.cells.lower, np.nan)
-        rules = None if table.cells.family == "normal" else rules_of(data, exact)
+        rules = None if table.cells.family == "normal" else rules_of(data, table.cells.exact)
         return HierarchyFit(table, columns, in_units, higher_is, seed, certificate, effects, asked, rules)
 
     if outcome is None:

@@ -88,9 +88,7 @@ def people_of(table: Table) -> FloatArray | None:
         people = np.bincount(table.row_cell, people, cells.n_cells).astype(np.float64)
     else:
         people = people[cells.row]
-    known = np.where(cells.lower == cells.upper, cells.lower, 0.0) <= np.where(
-        np.isnan(people), np.inf, people
-    )
+    known = np.nan_to_num(cells.exact) <= np.where(np.isnan(people), np.inf, people)
     if not known.all():
         raise DataError(
             f"{int(np.sum(~known)):,} rows have more events than people",
@@ -129,8 +127,7 @@ def suppress_cells(
     assert shown.events is not None
     expected, rescaled = cells.expected, np.zeros(cells.n_leaves, dtype=bool)
     if expected is not None:
-        exact = np.where(cells.lower == cells.upper, cells.lower, np.nan)
-        expected, rescaled = publishable_expected(expected, exact, people, shown, at, rules)
+        expected, rescaled = publishable_expected(expected, cells.exact, people, shown, at, rules)
     size = expected
     if cells.family == "binomial":
         assert shown.people is not None
@@ -149,9 +146,8 @@ def suppress_cells(
     upper = np.minimum(shown.events.upper, size) if cells.family == "binomial" else shown.events.upper
     least = cells.counted_from
     if least is not None and rules.round_to is not None:
-        least = rounded(
-            least, rules.round_to
-        )  # a count that is shown for not being smaller is rounded like it
+        # A count that is shown for not being smaller is rounded like it.
+        least = rounded(least, rules.round_to)
     changed = replace(
         cells,
         lower=np.minimum(shown.events.lower, upper),
@@ -225,7 +221,7 @@ def _came_sorted(cells: Cells) -> bool:
     order = np.argsort(cells.row, kind="stable")
     if np.array_equal(order, np.arange(cells.n_leaves)):
         return False
-    counts = [np.where(cells.lower == cells.upper, cells.lower, np.nan), cells.size]
+    counts = [cells.exact, cells.size]
     if cells.expected is not None:
         counts.append(cells.expected)
     numbers = [*counts, *(counts[0] / each for each in counts[1:])]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cells import Cells, IntArray
-from brightspots.columns import KeyColumn, Source, check_rows, key_column
+from brightspots.columns import KeyColumn, Source, check_rows, key_column, refuse_repeated_names
 from brightspots.counts import ColumnNames, Counts, offset, pool, read_counts, take
 from brightspots.design import covariate_design
 from brightspots.errors import DataError, SettingsError
@@ -62,11 +62,8 @@ def open_source(data: Any) -> Source:
     """
     if isinstance(data, CellTable):
         data = data.table
-    if isinstance(data, pd.DataFrame) and not data.columns.is_unique:
-        repeated = sorted({str(name) for name in data.columns[data.columns.duplicated()]})
-        raise DataError(
-            f"column names appear more than once: {', '.join(repeated)}", action="rename or drop them"
-        )
+    if isinstance(data, pd.DataFrame):
+        refuse_repeated_names(data)
     if isinstance(data, Mapping):
         lengths = {str(name): np.size(np.asarray(column, dtype=object)) for name, column in data.items()}
         if len(set(lengths.values())) > 1:

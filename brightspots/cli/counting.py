@@ -89,10 +89,11 @@ def standardise(
         files, outcome=outcome, trust=trust, department=department, casemix=adjusted, period=period, bins=cuts,
         missing=missing, missing_outcome=missing_outcome, min_events=min_events,
     )  # fmt: skip
-    table, card, said = cells.table, cells.card.as_dict(), tuple[str, ...]()
-    if rules is not None:
+    if rules is None:
+        table, card, said = cells.table, cells.card.as_dict(), tuple[str, ...]()
+    else:
         table = suppress(
-            table, below=rules.below, round_to=rules.round_to, zeros=rules.zeros, totals=rules.totals
+            cells.table, below=rules.below, round_to=rules.round_to, zeros=rules.zeros, totals=rules.totals
         )
         card, said = publishable_card(cells.card), tuple(table.attrs["notes"])
     arguments = {

@@ -13,7 +13,7 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cells import FloatArray
-from brightspots.columns import Source, check_rows, number_column
+from brightspots.columns import Source, check_rows, number_column, refuse_repeated_names
 from brightspots.disclosure.counts import TwoWay, rounded
 from brightspots.disclosure.rules import Rules, Totals
 from brightspots.errors import DataError, SettingsError
@@ -84,11 +84,7 @@ def as_pandas(frame: Any) -> pd.DataFrame:
         frame.attrs = attrs
     elif not _only_numbers_rows(frame):
         frame = frame.reset_index(drop=True)
-    if not frame.columns.is_unique:
-        repeated = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
-        raise DataError(
-            f"column names appear more than once: {', '.join(repeated)}", action="rename or drop them"
-        )
+    refuse_repeated_names(frame)
     return frame
 
 

@@ -54,8 +54,8 @@ class Rules:
 
     @property
     def least(self) -> int:
-        """Least that a withheld small count can be."""
-        return 1 if self.zeros == "shown" else 0
+        """Least that a withheld small count can be; more than `most` where none is withheld."""
+        return 0 if self.zeros == "withheld" and self.below is not None else 1
 
     @property
     def most(self) -> int:

@@ -238,7 +238,7 @@ def _is_label(table: pd.DataFrame, column: str, keys: Sequence[str], hidden: Boo
     text = [value for value in values if isinstance(value, str)]
     if len(text) < len(values) or pd.to_numeric(pd.Series(text), errors="coerce").notna().any():
         return False
-    if set(text) <= _STATUSES:
+    if {*text} - {""} <= _STATUSES:
         return False
     for key in keys:
         if key in table:

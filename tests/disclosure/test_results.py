@@ -286,6 +286,15 @@ def test_bounds_and_expected_events_that_cannot_be_are_refused(columns, message)
         bs.suppress(table.assign(**columns), below=8)
 
 
+def test_where_nothing_is_withheld_zeros_are_not_either():
+    table = pd.DataFrame(
+        {"trust": ["A", "B"], "department": "D", "observed": [0, 41], "denominator": [0, 103]}
+    )
+    shown = bs.suppress(table, round_to=5, zeros="withheld")
+    assert shown["observed"].tolist() == [0, 40]
+    assert shown["denominator"].tolist() == [0, 105]
+
+
 def test_columns_that_hold_anything_are_results():
     table = pd.DataFrame(
         {"trust": ["A", "B"], "department": "D", "observed": [1, 40], "said": [[1], {"n": 40}]}
