@@ -19,7 +19,7 @@ from brightspots.engine.conditional import ConditionalPosterior
 from brightspots.engine.correct import Weights, effective_size, resample, smooth
 from brightspots.engine.exact import trust_log_likelihood
 from brightspots.engine.expansion import Draws, Expansion, expand, make_draws
-from brightspots.engine.mode import Mode, find_mode, log_marginal
+from brightspots.engine.mode import Mode, find_modes, log_marginal
 from brightspots.engine.polynomials import integrate_trusts, trust_groups, trust_polynomials
 from brightspots.engine.proposal import BorderProposal, StudentMixture, kernels, pilot
 from brightspots.engine.terms import resolve_priors
@@ -101,23 +101,25 @@ def _adapt(tree: Tree, wanted: int, generator: np.random.Generator) -> Sample:
     All rounds count: a draw is weighed against the mixture of all proposals in proportion to their draws
     (deterministic mixture; Owen & Zhou 2000, JASA 95:135).
     """
-    mode = find_mode(tree)
-    first = pilot(mode.log_sd, mode.curvature)
+    modes = find_modes(tree)
+    mode = modes[0]
+    knots = np.max([each.log_sd for each in modes], axis=0)
     proposals: list[tuple[int, StudentMixture]] = []
     log_sds: list[FloatArray] = []
     borders: list[FloatArray] = []
     targets: list[FloatArray] = []
     border_proposal: BorderProposal | None = None
-    size, source = _PILOT_DRAWS, first
+    sources = [(_PILOT_DRAWS, pilot(each.log_sd, each.curvature)) for each in modes]
     for _ in range(_ROUNDS):
-        log_sd = plausible(tree, mode, source.draw(size, generator))
+        drawn = np.concatenate([source.draw(size, generator) for size, source in sources])
+        log_sd = plausible(tree, modes, drawn)
         if border_proposal is None:
             border_proposal = BorderProposal.fit(tree, mode.data, mode.border, log_sd)
         border, log_border = border_proposal.draw(log_sd, generator)
         batch = make_draws(tree, log_sd, border)
         expansions = expand(tree, batch)
         by_trust = evaluate(expansions)
-        proposals.append((size, source))
+        proposals.extend(sources)
         log_sds.append(log_sd)
         borders.append(border)
         targets.append(by_trust.sum(axis=0) + log_prior(tree, batch) - log_border)
@@ -128,30 +130,29 @@ def _adapt(tree: Tree, wanted: int, generator: np.random.Generator) -> Sample:
         weights = smooth(np.concatenate(targets) - np.logaddexp.reduce(logs, axis=0))
         everything = make_draws(tree, points, np.concatenate(borders))
         effective = effective_size(weights.values, _watched(everything))
-        if len(proposals) > 1 and effective >= wanted and weights.pareto_k < PARETO_LIMIT:
+        if len(log_sds) > 1 and effective >= wanted and weights.pareto_k < PARETO_LIMIT:
             break
-        source = kernels(points, weights.values, mode.log_sd)
         # The share of draws that count is only roughly known after the pilot; the rest of the way needs this many.
         share = min(max(effective / total, 0.25), 0.75)
         size = int(min(max(1.15 * (wanted - effective) / share, 256.0), _MOST_DRAWS))
+        sources = [(size, kernels(points, weights.values, knots))]
     error = expansion_error(expansions, by_trust, weights.values[-len(log_sd) :], generator)
     return Sample(everything, weights, error)
 
 
-def plausible(tree: Tree, mode: Mode, log_sd: FloatArray) -> FloatArray:
+def plausible(tree: Tree, modes: Sequence[Mode], log_sd: FloatArray) -> FloatArray:
     """Leave out the draws of log σ, (S, k), whose posterior density is nil: their weight is 0.
 
     A heavy-tailed proposal reaches σ's that the data exclude by many orders of magnitude; an expansion wide enough
-    for them would be poorer for all others. Only draws far from the mode are looked at, by the Laplace density.
+    for them would be poorer for all others. Only draws far from the highest mode are looked at, by the Laplace density.
     """
-    away = log_sd - mode.log_sd
-    far = np.flatnonzero(np.einsum("si,ij,sj->s", away, mode.curvature, away) > _FAR)
-    least = log_marginal(tree, mode.data, mode.log_sd) - _NEGLIGIBLE
-    nil = [
-        at
-        for at in far
-        if (away[at] < _LOWEST).any() or not log_marginal(tree, mode.data, log_sd[at]) > least
-    ]
+    highest = modes[0]
+    away = log_sd - highest.log_sd
+    far = np.flatnonzero(np.einsum("si,ij,sj->s", away, highest.curvature, away) > _FAR)
+    lowest = np.min([mode.log_sd for mode in modes], axis=0) + _LOWEST
+    too_low = (log_sd < lowest).any(axis=1)
+    least = log_marginal(tree, highest.data, highest.log_sd) - _NEGLIGIBLE
+    nil = [at for at in far if too_low[at] or not log_marginal(tree, highest.data, log_sd[at]) > least]
     return np.delete(log_sd, nil, axis=0)
 
 

@@ -8,9 +8,10 @@ tree and replacing again converges to the mode of the Laplace approximation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from brightspots.cells import FloatArray
 from brightspots.engine.leaf import leaf_marginals
@@ -25,6 +26,7 @@ from brightspots.engine.tree import (
 )
 from brightspots.likelihood import Outcomes
 from brightspots.parallel import map_in_order, spans
+from brightspots.settings import HalfNormal
 
 _ROUNDS = 40
 _AVERAGED_ROUNDS = 2
@@ -33,6 +35,14 @@ _LONGEST_LOG_STEP = 1.0
 _TOLERANCE = 1e-2
 _LEAVES_AT_ONCE = 20_000
 _DIFFERENCE = 0.02
+# Prior standard deviations (or scales) beyond which an intercept, a coefficient or a σ counts as strained.
+_STRAIN = 2.0
+# A σ that is next to nothing on the scale of logarithms, from which other modes are looked for.
+_NARROW = 0.02
+# Squared distance, by the curvature at a mode, beyond which a top is another one.
+_APART = 9.0
+# Log density below the highest place's from which another counts for nothing.
+_NO_ACCOUNT = 12.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,14 +104,97 @@ def pseudo_data(
     return PseudoData(information, linear)
 
 
-def find_mode(tree: Tree) -> Mode:
-    """Alternate between replacing the leaves and maximising over log σ, border and effects."""
+def find_modes(tree: Tree) -> tuple[Mode, ...]:
+    """Find where the density of the σ's lies: at its mode, and elsewhere too if the data strain against a prior.
+
+    Where the intercept lies many prior standard deviations out, a wide σ that lets department types or trusts share the
+    distance may be likelier by far, and no path uphill leads there: all counts thirty times what was expected are
+    one level far off, or three types that all are. Or it is as likely, along a bend that the curvature at the mode does
+    not show. So wherever something is strained (see `_strained`) each σ in turn, and all of them, are set as far
+    as the strain reaches, half as far and near nothing; the density is followed uphill from there, once with that
+    σ held and once free.
+
+    Returns
+    -------
+    tuple of Mode
+        Places that differ and count, the likeliest first: modes, and points of a ridge between them.
+    """
+    first = find_mode(tree)
+    reach = _strained(tree, first)
+    if reach == 0.0:
+        return (first,)
+    places = [first]
+
+    def add(place: Mode) -> None:
+        if not any(_same(place.log_sd, known) for known in places):
+            places.append(place)
+
+    k = len(first.log_sd)
+    for sd in (reach, 0.5 * reach, _NARROW):
+        for level in (*range(k), None):
+            held = np.ones(k, dtype=bool) if level is None else np.arange(k) == level
+            start = np.where(held, np.log(sd), first.log_sd)
+            ridge, curvature = _climb(tree, first.data, start, ~held)
+            top, _ = _climb(tree, first.data, ridge, np.ones(k, dtype=bool))
+            if not any(_same(top, known) for known in places):
+                add(find_mode(tree, top))
+            add(replace(first, log_sd=ridge, curvature=curvature))
+    heights = np.array([log_marginal(tree, first.data, place.log_sd) for place in places])
+    order = np.argsort(-heights, kind="stable")
+    return tuple(places[at] for at in order if heights[at] > heights.max() - _NO_ACCOUNT)
+
+
+def _strained(tree: Tree, mode: Mode) -> float:
+    """How far the data pull something that its prior holds, 0 where nothing is strained.
+
+    Strained are an intercept or coefficient more than `_STRAIN` prior standard deviations from its prior's mean, and a
+    σ that is more than `_STRAIN` times the scale of its half-normal prior.
+    """
+    mean, precision = tree.border_prior(tree.scales(mode.log_sd))
+    n_fixed = tree.fixed.shape[1]
+    away = np.abs(mode.border - mean)[:n_fixed]
+    pulled = [float(distance) for distance in away[away * np.sqrt(precision[:n_fixed]) > _STRAIN]]
+    for level, sd in zip(tree.terms.levels, np.exp(mode.log_sd), strict=True):
+        prior = tree.terms.scale_prior(level)
+        if isinstance(prior, HalfNormal) and sd > _STRAIN * prior.scale:
+            pulled.append(float(sd))
+    return max(pulled, default=0.0)
+
+
+def _same(log_sd: FloatArray, mode: Mode) -> bool:
+    """Whether a top is a mode that is known already: no further than its curvature makes plausible."""
+    away = log_sd - mode.log_sd
+    return bool(away @ mode.curvature @ away < _APART)
+
+
+def _climb(
+    tree: Tree, data: PseudoData, log_sd: FloatArray, free: npt.NDArray[np.bool_]
+) -> tuple[FloatArray, FloatArray]:
+    """Follow the density of log σ under given pseudo-data uphill, along those that are free; the curvature there."""
+    for _ in range(_ROUNDS):
+        step, curvature = _newton_step(tree, data, log_sd, free)
+        log_sd = log_sd + step
+        if np.abs(step).max() < _TOLERANCE:
+            break
+    return log_sd, curvature
+
+
+def find_mode(tree: Tree, start: FloatArray | None = None) -> Mode:
+    """Alternate between replacing the leaves and maximising over log σ, border and effects.
+
+    Parameters
+    ----------
+    tree : Tree
+    start : (k,), optional
+        Where log σ starts; by default at half the spread of the data, for every level.
+    """
     cells = tree.cells
     guess, information = Outcomes.of(cells).guess()
     raw = guess - cells.offset
     centre = float(np.average(raw, weights=information))
     spread = float(np.sqrt(np.average((raw - centre) ** 2, weights=information)))
-    log_sd = np.full(len(tree.terms.levels), np.log(max(0.5 * spread, 1e-3)))
+    narrow = np.log(max(0.5 * spread, 1e-3))
+    log_sd = np.full(len(tree.terms.levels), narrow) if start is None else start
     predictor = cells.offset + centre
     for _ in range(_ROUNDS):
         scales = tree.scales(log_sd)
@@ -167,9 +260,12 @@ def log_marginal(tree: Tree, data: PseudoData, log_sd: FloatArray) -> float:
     return float(tree.log_prior(log_sd)) + solve_border(tree, eliminated, scales).log_marginal
 
 
-def _newton_step(tree: Tree, data: PseudoData, at: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """One damped Newton step for log σ by finite differences, and the curvature it used."""
+def _newton_step(
+    tree: Tree, data: PseudoData, at: FloatArray, free: npt.NDArray[np.bool_] | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """One damped Newton step for log σ (those that are free, by default all) by differences, and the curvature."""
     k = len(at)
+    free = np.ones(k, dtype=bool) if free is None else free
     steps = _DIFFERENCE * np.eye(k)
 
     def density(log_sd: FloatArray) -> float:
@@ -187,7 +283,9 @@ def _newton_step(tree: Tree, data: PseudoData, at: FloatArray) -> tuple[FloatArr
     values, vectors = np.linalg.eigh(curvature / _DIFFERENCE**2)
     values = np.maximum(values, 0.5)  # flatter than this only on the way, or towards a boundary
     positive = (vectors * values) @ vectors.T
-    step = np.clip(np.linalg.solve(positive, gradient), -_LONGEST_LOG_STEP, _LONGEST_LOG_STEP)
+    step = np.zeros(k)
+    step[free] = np.linalg.solve(positive[np.ix_(free, free)], gradient[free])
+    step = np.clip(step, -_LONGEST_LOG_STEP, _LONGEST_LOG_STEP)
     for _ in range(6):
         if density(at + step) >= here - 1e-6:
             break
