@@ -21,9 +21,12 @@ class Decisions:
     ----------
     status : array of str (C,)
         One of `vocabulary.STATUSES`.
+    why : array of str (C,)
+        For a cell that cannot be told one of `vocabulary.REASONS`, else empty.
     probability : (C,)
         For a flagged cell the probability that it lies beyond the margin on its side; for a cell in line that it lies
-        within the margin; for one that cannot be told the largest of the three. NaN where undefined.
+        within the margin of both its own trust and its peers; for one that cannot be told the largest of the three.
+        NaN where undefined.
     expected_false : float
         Expected number of false flags in the list, Σ(1 − p) over flagged cells.
     needed : float
@@ -35,6 +38,7 @@ class Decisions:
     """
 
     status: npt.NDArray[np.str_]
+    why: npt.NDArray[np.str_]
     probability: FloatArray
     expected_false: float
     needed: float
@@ -75,14 +79,22 @@ def bayesian_fdr(probability: FloatArray, fdr: float) -> npt.NDArray[np.bool_]:
 
 
 def decide(
-    summary: CellSummary, weight: FloatArray, rule: SpotRule, higher_is: names.HigherIs = "worse"
+    summary: CellSummary,
+    weight: FloatArray,
+    rule: SpotRule,
+    higher_is: names.HigherIs = "worse",
 ) -> Decisions:
     """Give every cell its status.
+
+    A department is flagged by the rule's reference. It is in line where there is evidence that nothing is remarkable:
+    P(within the margin of its own trust *and* of its peers) ≥ `SpotRule.in_line`, draw by draw, and the same against
+    its own trust by its own data alone (`CellSummary.own_evidence`), for where departments differ little the model
+    would say so of one of which nothing is known.
 
     Parameters
     ----------
     summary : CellSummary
-        Made with the margin of the rule.
+        Made with the margin of the rule, and 95% intervals.
     weight : (C,)
         Expected events (or denominator, or precision) of each cell, for `SpotRule.min_expected`.
     rule : SpotRule
@@ -90,20 +102,21 @@ def decide(
         Which side is dark.
     """
     high, low = _exceedances(summary, rule)
-    within = _within(summary, rule)
+    within = summary.p_within_both
     side_high = high >= low
     beyond = np.where(side_high, high, low)
     eligible = (summary.reliability >= rule.min_reliability) & (weight >= rule.min_expected)
     flagged = bayesian_fdr(np.where(eligible, beyond, np.nan), rule.fdr)
 
     dark = flagged & (side_high == (higher_is == "worse"))
-    in_line = ~flagged & (within >= rule.in_line)
+    in_line = ~flagged & (within >= rule.in_line) & (summary.own_evidence >= rule.in_line)
     status = np.select(
         [dark, flagged, in_line], [names.DARK, names.BRIGHT, names.IN_LINE], default=names.CANNOT_TELL
     )
     probability = np.select([flagged, in_line], [beyond, within], default=np.fmax(beyond, within))
     return Decisions(
         status=status,
+        why=np.where(status == names.CANNOT_TELL, _reasons(summary, rule, eligible), ""),
         probability=probability,
         expected_false=float(np.sum(1.0 - beyond[flagged])),
         needed=float(beyond[flagged].min()) if flagged.any() else float("nan"),
@@ -120,10 +133,34 @@ def _exceedances(summary: CellSummary, rule: SpotRule) -> tuple[FloatArray, Floa
     return summary.p_both_high, summary.p_both_low
 
 
-def _within(summary: CellSummary, rule: SpotRule) -> FloatArray:
-    """P(1/margin ≤ ratio ≤ margin); for both references the smaller of the two."""
-    own = 1.0 - summary.p_own_high - summary.p_own_low
-    peer = 1.0 - summary.p_peer_high - summary.p_peer_low
-    if rule.reference == "organisation":
-        return own
-    return peer if rule.reference == "peers" else np.minimum(own, peer)
+def _reasons(summary: CellSummary, rule: SpotRule, eligible: npt.NDArray[np.bool_]) -> npt.NDArray[np.str_]:
+    """Why each cell cannot be told, if it cannot, (C,).
+
+    Thin or near the margin is judged by the interval of the comparison that fails: the rule's own where that is not
+    within the margin with enough probability, else the other.
+    """
+    own, peer = (
+        1.0 - high - low >= rule.in_line
+        for high, low in (
+            (summary.p_own_high, summary.p_own_low),
+            (summary.p_peer_high, summary.p_peer_low),
+        )
+    )
+    judged = [
+        np.where(~peer, against_peers, against_own) if rule.reference == "peers" else against_own
+        for against_own, against_peers in (
+            (summary.own.lower, summary.peer.lower),
+            (summary.own.upper, summary.peer.upper),
+        )
+    ]
+    return np.select(
+        [
+            np.isnan(summary.own.point),
+            ~eligible,
+            own & ~(summary.own_evidence >= rule.in_line),
+            own & (rule.reference != "peers"),
+            (judged[0] <= -summary.reach) & (judged[1] >= summary.reach),
+        ],
+        [names.ALONE, names.NOT_ELIGIBLE, names.BY_ASSUMPTION, names.UNLIKE_PEERS, names.THIN],
+        default=names.NEAR_THE_MARGIN,
+    )

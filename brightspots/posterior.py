@@ -7,6 +7,7 @@ with the rest of its own trust can be computed inside one block.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
@@ -169,6 +170,8 @@ class Certificate:
     ok : bool
     message : str
         One line: what holds, or what does not and what to do.
+    shortfall : float
+        By what factor the worst of the checks misses its limit; 1 or less where all hold. NaN where it is not known.
     """
 
     method: str
@@ -179,6 +182,12 @@ class Certificate:
     seconds: float
     ok: bool
     message: str
+    shortfall: float = float("nan")
+
+
+def worst_of(*factors: float) -> float:
+    """Largest of the factors by which checks miss their limits; one that cannot be computed misses by all."""
+    return max(math.inf if math.isnan(factor) else factor for factor in factors)
 
 
 class Posterior(Protocol):

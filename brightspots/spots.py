@@ -68,7 +68,11 @@ class Spots:
     def table(self) -> pd.DataFrame:
         """`HierarchyFit.departments` with what was decided, unrounded, in the order of the data.
 
-        Adds `status, probability, rating, rating_status, p_other_band, p_two_bands`. `detectable_ratio`
+        Adds `status, why, probability, rating, rating_status, p_other_band, p_two_bands`. `why` says of those that
+        cannot be told what is missing: `thin` (its 95% interval holds both a bright and a dark value), `near the
+        margin` (it does not), `by assumption` (in line under the model, because departments differ little here, but
+        not by its own data), `unlike peers` (in line with its own trust and not with its peers), `alone` (its trust's
+        only department), `not eligible` (below `min_reliability` or `min_expected`). `detectable_ratio`
         is that under the smallest exceedance probability that this list needed, where anything was flagged.
         `p_other_band` and `p_two_bands` are the probabilities, given the outcomes and the rating itself, that
         the band which the department's own level would earn lies at least one or two bands from its rating.
@@ -85,7 +89,11 @@ class Spots:
         cells, decisions, rated = self.effects.cells, self.decisions, self.ratings
         table = self.fit.departments(margin=self.rule.margin, difference=self.rule.difference)
         order = frames.cell_order(cells)
-        columns: dict[str, Any] = {"status": decisions.status, "probability": decisions.probability}
+        columns: dict[str, Any] = {
+            "status": decisions.status,
+            "why": [reason or None for reason in decisions.why.tolist()],
+            "probability": decisions.probability,
+        }
         columns["rating"] = _rating_column(cells, rated)
         columns["rating_status"] = rating_status(decisions.status, rated)
         columns["p_other_band"], columns["p_two_bands"] = self._p_bands()
@@ -94,7 +102,7 @@ class Spots:
             same, compared = count_same_side(cells, sides, self.rule.reference, decisions.side)
             columns |= {"persistent": decisions.beyond, "periods_same_side": same, "periods": compared}
         for name, values in columns.items():
-            table[name] = values[order]
+            table[name] = np.asarray(values)[order]
         if np.isfinite(decisions.needed):
             summary = self.fit._cell_summary(self.margin, 0.95)
             needed = float(np.clip(decisions.needed, 0.5, 1.0 - 1e-6))

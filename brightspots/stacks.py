@@ -15,8 +15,14 @@ from brightspots.errors import MissingExtraError
 SAMPLERS = ("nutpie", "numpyro", "pymc")
 
 
-def choose_sampler(sampler: str) -> str:
+def choose_sampler(sampler: str, *, can_stop: bool = False) -> str:
     """Return the sampler to use: the fastest that is installed for "auto", else the one named.
+
+    Parameters
+    ----------
+    sampler : {"auto", "nutpie", "numpyro", "pymc"}
+    can_stop : bool, default False
+        Take only such as can be stopped for "auto", which NumPyro's compiled loop cannot.
 
     Raises
     ------
@@ -25,7 +31,7 @@ def choose_sampler(sampler: str) -> str:
     """
     installed = [name for name in SAMPLERS if importlib.util.find_spec(name) is not None]
     if sampler == "auto":
-        return installed[0]
+        return next(name for name in installed if name != "numpyro" or not can_stop)
     if sampler not in installed:
         raise MissingExtraError(sampler, extra=sampler, purpose=f"sampler={sampler!r}")
     return sampler

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special, stats
 
 from brightspots.cells import Cells, FloatArray
+from brightspots.evidence import Level, within_by_own_data
 from brightspots.posterior import EffectBlock, Posterior, SharedDraws
 
 # Median ratio between two units chosen at random: exp(√2·Φ⁻¹(¾)·σ) (Larsen & Merlo 2005, Am J Epidemiol 161:81).
@@ -54,6 +55,8 @@ class CellSummary:
 
     Parameters
     ----------
+    reach : float
+        What an effect must exceed to matter: the margin's logarithm, or the difference that matters.
     peer : Interval
         log `peer_ratio`: u + v.
     own : Interval
@@ -68,8 +71,14 @@ class CellSummary:
         Posterior standard deviation of D.
     reliability : (C,)
         1 − Var(v | y)/σ_v², between 0 and 1.
+    p_within_both : (C,)
+        P(both ratios within the margin at once); NaN for a trust's only department.
+    own_evidence : (C,)
+        P(`own_ratio` within the margin) by the department's own data alone: with a flat prior on its effect, see
+        `evidence.within_by_own_data`; NaN for a trust's only department.
     """
 
+    reach: float
     peer: Interval
     own: Interval
     excess: Interval
@@ -81,6 +90,8 @@ class CellSummary:
     p_both_low: FloatArray
     own_sd: FloatArray
     reliability: FloatArray
+    p_within_both: FloatArray
+    own_evidence: FloatArray
 
 
 @dataclass(frozen=True)
@@ -183,12 +194,13 @@ def cell_summary(posterior: Posterior, margin: float, probability: float) -> Cel
     reach = margin_of_effects(cells, margin)
     rows = posterior.map_blocks(lambda block: _block_columns(cells, shared, block, reach, probability))
     joined = [np.concatenate(column) for column in zip(*rows, strict=True)]
-    peer_high, own_high, both_high, peer_low, own_low, both_low, own_sd, variance = joined[9:]
+    peer_high, own_high, both_high, peer_low, own_low, both_low, within_both, own_sd, variance = joined[9:18]
     prior_variance = shared.department_variance(cells)
     unexplained = np.ones(cells.n_cells)
     np.divide(variance, prior_variance, out=unexplained, where=prior_variance > 0)
     reliability = np.clip(1.0 - unexplained, 0.0, 1.0)
     return CellSummary(
+        reach=reach,
         peer=Interval(*joined[0:3]),
         own=Interval(*joined[3:6]),
         excess=Interval(*joined[6:9]),
@@ -200,6 +212,8 @@ def cell_summary(posterior: Posterior, margin: float, probability: float) -> Cel
         p_both_low=both_low,
         own_sd=own_sd,
         reliability=reliability,
+        p_within_both=within_both,
+        own_evidence=within_by_own_data(cells, shared, Level(*joined[18:]), reach),
     )
 
 
@@ -209,6 +223,7 @@ def _block_columns(
     """Columns of `CellSummary` for the cells of a block, in the order in which `cell_summary` takes them apart."""
     trust = block.trust_effect[cells.cell_trust[block.cells] - block.trusts.start]
     others = others_mean(cells, block)
+    fixed = shared.leaf_predictor(cells, _leaves_of(cells, block))
     peer = trust + block.department_effect
     own = block.department_effect - others
     # All that can be had from v's own distribution instead of its draws is: next to no simulation noise is left.
@@ -217,22 +232,42 @@ def _block_columns(
     for draws, point in (
         (peer, np.mean(trust + mean, axis=1)),
         (own, np.mean(mean - others, axis=1)),
-        (excess := _excess(cells, shared, block, peer, own), excess.mean(axis=1)),
+        (excess := _excess(cells, fixed, block, peer, own), excess.mean(axis=1)),
     ):
         columns += [point, *_central(draws, probability)]
-    for sign in (1.0, -1.0):
-        of_peer, of_own = (
-            above if sign > 0 else 1.0 - above
-            for above in (block.above(sign * reach - trust), block.above(sign * reach + others))
-        )
-        # Both thresholds bound the same v: beyond both is beyond the further one.
+    high = block.above(reach - trust), block.above(reach + others)
+    low = block.above(-reach - trust), block.above(-reach + others)
+    # Both thresholds bound the same v: beyond both is beyond the further one, and within both short of the nearer.
+    for of_peer, of_own in (high, (1.0 - low[0], 1.0 - low[1])):
         columns += [each.mean(axis=1) for each in (of_peer, of_own, np.minimum(of_peer, of_own))]
+    columns.append(np.maximum(np.minimum(*low) - np.maximum(*high), 0.0).mean(axis=1))
     columns += [np.sqrt(np.var(mean - others, axis=1) + rest), mean.var(axis=1) + rest]
-    return columns
+    level = trust + others + _mean_over_leaves(cells, block, fixed)
+    return [*columns, level.mean(axis=1), level.std(axis=1)]
+
+
+def _leaves_of(cells: Cells, block: EffectBlock) -> slice:
+    """Leaves of the cells of a block."""
+    return slice(int(cells.cell_leaves[block.cells.start]), int(cells.cell_leaves[block.cells.stop]))
+
+
+def _mean_over_leaves(cells: Cells, block: EffectBlock, fixed: FloatArray) -> FloatArray:
+    """Each draw of offset + x'β + a less its posterior mean, on the average of a cell's leaves, (cells, S).
+
+    Leaves count by their size (expected events or people; estimates by their precision).
+    """
+    away = fixed - fixed.mean(axis=1, keepdims=True)
+    leaves = _leaves_of(cells, block)
+    if leaves.stop - leaves.start == len(range(block.cells.start, block.cells.stop)):
+        return away
+    size = cells.size[leaves] ** -2.0 if cells.family == "normal" else cells.size[leaves]
+    starts = cells.cell_leaves[block.cells.start : block.cells.stop] - leaves.start
+    weighted = np.add.reduceat(size[:, np.newaxis] * away, starts, axis=0)
+    return np.asarray(weighted / np.add.reduceat(size, starts)[:, np.newaxis])
 
 
 def _excess(
-    cells: Cells, shared: SharedDraws, block: EffectBlock, peer: FloatArray, own: FloatArray
+    cells: Cells, fixed: FloatArray, block: EffectBlock, peer: FloatArray, own: FloatArray
 ) -> FloatArray:
     """Events that a cell has above its own trust's level, (cells, S): mean count at η minus mean count at η − D.
 
@@ -241,9 +276,8 @@ def _excess(
     if cells.family == "normal":
         return own
     bounds = cells.cell_leaves[block.cells.start : block.cells.stop + 1]
-    leaves = slice(int(bounds[0]), int(bounds[-1]))
+    leaves = _leaves_of(cells, block)
     cell = cells.leaf_cell[leaves] - block.cells.start
-    fixed = shared.leaf_predictor(cells, leaves)
     if cells.family == "poisson":
         # One exponential a leaf: E·exp(fixed)·(exp(peer) − exp(peer − D)), the bracket shared by the cell's leaves.
         base = np.add.reduceat(np.exp(fixed), bounds[:-1] - bounds[0], axis=0)

@@ -54,6 +54,15 @@ IN_LINE: Final = "in line"
 CANNOT_TELL: Final = "cannot tell"
 STATUSES: Final = (BRIGHT, DARK, IN_LINE, CANNOT_TELL)
 
+# Why a department's status is "cannot tell".
+THIN: Final = "thin"
+NEAR_THE_MARGIN: Final = "near the margin"
+BY_ASSUMPTION: Final = "by assumption"
+UNLIKE_PEERS: Final = "unlike peers"
+ALONE: Final = "alone"
+NOT_ELIGIBLE: Final = "not eligible"
+REASONS: Final = (THIN, NEAR_THE_MARGIN, BY_ASSUMPTION, UNLIKE_PEERS, ALONE, NOT_ELIGIBLE)
+
 DARK_IN_STRONG: Final = "dark in strong"
 BRIGHT_IN_WEAK: Final = "bright in weak"
 CONCORDANT: Final = "concordant"

@@ -23,6 +23,7 @@ def summary_of(high, low, *, reliability=1.0) -> CellSummary:
     nothing = Interval(*(np.zeros(len(high)) for _ in range(3)))
     ones = np.ones(len(high))
     return CellSummary(
+        float(np.log(1.1)),
         nothing,
         nothing,
         nothing,
@@ -34,6 +35,8 @@ def summary_of(high, low, *, reliability=1.0) -> CellSummary:
         low,
         ones,
         np.broadcast_to(reliability, len(high)),
+        1.0 - high - low,
+        ones,
     )
 
 

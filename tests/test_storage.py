@@ -54,7 +54,7 @@ def test_a_sampled_fit_comes_back_with_its_chains(tmp_path):
     posterior = type(posterior)(
         table.cells, posterior.shared, posterior.trust_effect, posterior.department_effect, chains=4
     )
-    certificate = Certificate("nuts", 500.0, float("nan"), 1.001, 0, 3.2, True, "holds: the chains agree")
+    certificate = Certificate("nuts", 500.0, float("nan"), 1.001, 0, 3.2, True, "the chains agree")
     priors = Priors(
         intercept=Normal(0.1, 2.0), trust=InverseGamma(0.1, 0.2), department_type=None, period=Flat()
     )

@@ -25,7 +25,7 @@ from brightspots.engine.proposal import BorderProposal, StudentMixture, kernels,
 from brightspots.engine.terms import resolve_priors
 from brightspots.engine.tree import Tree
 from brightspots.parallel import map_in_order
-from brightspots.posterior import Certificate, SharedDraws
+from brightspots.posterior import Certificate, SharedDraws, worst_of
 from brightspots.settings import Priors
 
 __all__ = ["ConditionalPosterior", "integrate"]
@@ -230,11 +230,14 @@ def certify(
             f"interpolation error {expansion_error:.2f} of log weights is not below {EXPANSION_LIMIT}"
         )
     message = (
-        "; ".join(problems) + "; use method='nuts'"
-        if problems
-        else f"{effective:,.0f} effective draws, Pareto k̂ {pareto_k:.2f}"
+        "; ".join(problems) if problems else f"{effective:,.0f} effective draws, Pareto k̂ {pareto_k:.2f}"
     )
-    return Certificate("integrate", effective, pareto_k, float("nan"), 0, seconds, not problems, message)
+    shortfall = worst_of(
+        pareto_k / PARETO_LIMIT, wanted / max(effective, 1e-9), expansion_error / EXPANSION_LIMIT
+    )
+    return Certificate(
+        "integrate", effective, pareto_k, float("nan"), 0, seconds, not problems, message, shortfall
+    )
 
 
 def _watched(draws: Draws) -> FloatArray:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
+import math
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -16,8 +18,11 @@ from brightspots import stacks
 from brightspots import vocabulary as names
 from brightspots.cells import Cells, FloatArray
 from brightspots.engine.pymc_model import build_model
-from brightspots.posterior import Certificate, SharedDraws, StoredPosterior
+from brightspots.posterior import Certificate, SharedDraws, StoredPosterior, worst_of
 from brightspots.settings import Priors
+
+if TYPE_CHECKING:
+    import pymc as pm
 
 CHAINS = 4
 TUNE = 1_000
@@ -37,7 +42,7 @@ def sample(
     sampler: str = "auto",
     progress: bool = False,
 ) -> tuple[StoredPosterior, Certificate]:
-    """Sample the joint posterior with NUTS.
+    """Sample the joint posterior with NUTS, however long it takes.
 
     Parameters
     ----------
@@ -56,26 +61,102 @@ def sample(
     -------
     StoredPosterior, Certificate
     """
-    import pymc as pm
+    finished = sample_within(
+        math.inf, cells, priors, draws=draws, seed=seed, sampler=sampler, progress=progress
+    )
+    assert finished is not None  # there is time without end
+    return finished
 
+
+def sample_within(
+    seconds: float,
+    cells: Cells,
+    priors: Priors,
+    *,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampler: str = "auto",
+    progress: bool = False,
+) -> tuple[StoredPosterior, Certificate] | None:
+    """As `sample`, but None where the chains are not done after some seconds: half a chain is no answer.
+
+    NumPyro cannot be stopped: with a limit, "auto" does not take it, and where it is asked for the limit is not kept.
+    """
     started = time.perf_counter()
     per_chain = DRAWS_PER_CHAIN if draws is None else -(-draws // CHAINS)
     model = build_model(cells, priors)
-    with _quiet(progress), model:
-        sampled = pm.sample(
-            draws=per_chain,
-            tune=TUNE,
-            chains=CHAINS,
-            random_seed=seed,
-            nuts_sampler=stacks.choose_sampler(sampler),
-            progressbar=progress,
-            target_accept=TARGET_ACCEPT,
-            compute_convergence_checks=False,
-        )
+    chosen = stacks.choose_sampler(sampler, can_stop=math.isfinite(seconds))
+    with _quiet(progress):
+        run = _nutpie if chosen == "nutpie" else _pymc
+        sampled = run(model, per_chain, seed, chosen, progress, time.perf_counter() + seconds)
+    if sampled is None:
+        return None
     posterior = _collect(cells, stacks.group(sampled, "posterior"))
     diverging = int(stacks.group(sampled, "sample_stats")["diverging"].sum())
     certificate = certify(posterior, diverging, time.perf_counter() - started)
     return posterior, certificate
+
+
+def _nutpie(
+    model: pm.Model, draws: int, seed: int | None, sampler: str, progress: bool, deadline: float
+) -> Any | None:
+    """Sample with nutpie in the background; None where it is not done by the deadline."""
+    nutpie: Any = importlib.import_module(sampler)
+    running = nutpie.sample(
+        nutpie.compile_pymc_model(model),
+        draws=draws,
+        tune=TUNE,
+        chains=CHAINS,
+        seed=seed,
+        target_accept=TARGET_ACCEPT,
+        save_warmup=False,
+        progress_bar=progress,
+        blocking=False,
+    )
+    left = max(deadline - time.perf_counter(), 0.0)
+    try:
+        return running.wait(timeout=left if math.isfinite(left) else None)
+    except TimeoutError:
+        running.cancel()
+        return None
+    except BaseException:
+        running.cancel()  # whoever interrupts does not want it to go on unseen
+        raise
+
+
+def _pymc(
+    model: pm.Model, draws: int, seed: int | None, sampler: str, progress: bool, deadline: float
+) -> Any | None:
+    """Sample through PyMC, with its own sampler or NumPyro's; None where its own is not done by the deadline."""
+    import pymc as pm
+
+    late = False
+
+    def stop_when_late(**_: object) -> None:
+        nonlocal late
+        if time.perf_counter() > deadline:
+            late = True
+            raise KeyboardInterrupt  # PyMC's documented way to end sampling from a callback
+
+    watch = {"callback": stop_when_late} if sampler == "pymc" and math.isfinite(deadline) else {}
+    try:
+        with model:
+            sampled = pm.sample(
+                draws=draws,
+                tune=TUNE,
+                chains=CHAINS,
+                random_seed=seed,
+                nuts_sampler=sampler,
+                progressbar=progress,
+                target_accept=TARGET_ACCEPT,
+                compute_convergence_checks=False,
+                **watch,
+            )
+    except (Exception, KeyboardInterrupt):
+        if late:  # what PyMC makes of chains that were stopped before they had a draw
+            return None
+        raise
+    return None if late else sampled
 
 
 def show_progress(progress: bool | None) -> bool:
@@ -149,16 +230,24 @@ def certify(posterior: StoredPosterior, divergences: int, seconds: float) -> Cer
     by_chain = np.concatenate([by_chain, effects], axis=2)
     r_hat = float(np.max(stacks.r_hat(by_chain)))
     effective = float(np.min(stacks.effective_draws(by_chain)))
+    needed = EFFECTIVE_PER_CHAIN * chains
     problems = []
     if not r_hat <= R_HAT_LIMIT:
         problems.append(f"R-hat {r_hat:.3f} exceeds {R_HAT_LIMIT}")
-    if not effective >= EFFECTIVE_PER_CHAIN * chains:
-        problems.append(f"{effective:.0f} effective draws are fewer than {EFFECTIVE_PER_CHAIN * chains}")
+    if not effective >= needed:
+        problems.append(f"{effective:.0f} effective draws are fewer than {needed}")
     if divergences:
         problems.append(f"{divergences:,} divergent transitions")
     message = (
-        "does not hold: " + "; ".join(problems) + "; run longer (draws=…) or look for conflicting data"
+        "; ".join(problems) + "; run longer (draws=…) or look for conflicting data"
         if problems
-        else "holds: the chains agree"
+        else "the chains agree"
     )
-    return Certificate("nuts", effective, float("nan"), r_hat, divergences, seconds, not problems, message)
+    shortfall = worst_of(
+        (r_hat - 1.0) / (R_HAT_LIMIT - 1.0),
+        needed / effective,
+        1.0 + 100.0 * divergences / shared.n_draws if divergences else 0.0,
+    )
+    return Certificate(
+        "nuts", effective, float("nan"), r_hat, divergences, seconds, not problems, message, shortfall
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from brightspots.cells import Cells
@@ -12,6 +12,9 @@ from brightspots.posterior import Certificate, Posterior
 from brightspots.settings import Priors
 
 Method = Literal["auto", "integrate", "nuts"]
+
+# How long sampling may take where it was not asked for by name.
+FALLBACK_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,9 @@ def run(
     ----------
     cells, priors
     method : {"auto", "integrate", "nuts"}
-        "auto" integrates, and samples where that does not earn its certificate or department effects are not normal
-        with one standard deviation.
+        "auto" integrates, and samples where department effects are not normal with one standard deviation. Where
+        integrating does not earn its certificate it samples too, for at most `FALLBACK_SECONDS`, and returns what was
+        sampled if that holds, else the better of the two: the one that misses its checks by the smaller factor.
     sampler, draws, seed, progress
         As in `fit_hierarchy`.
     stacklevel : int
@@ -73,25 +77,67 @@ def run(
                 "pass method='nuts' or 'auto'"
             )
         method = "nuts"
-    if method != "nuts":
-        from brightspots.engine.integrate import integrate
+    if method == "nuts":
+        asked = nuts.sample(cells, priors, draws=draws, seed=seed, sampler=sampler, progress=shown)
+        _warn_unless_ok(asked[1], stacklevel + 1)
+        return asked
 
-        effects, certificate = integrate(cells, priors, draws=draws, seed=seed)
-        if certificate.ok or method == "integrate":
-            _warn_unless_ok(certificate, stacklevel + 1)
-            return effects, certificate
-        warnings.warn(
-            f"the integrating engine {certificate.message}; sampling with NUTS instead, which takes longer",
-            CertificateWarning,
-            stacklevel=stacklevel,
-        )
-    sampled, certificate = nuts.sample(cells, priors, draws=draws, seed=seed, sampler=sampler, progress=shown)
-    _warn_unless_ok(certificate, stacklevel + 1)
-    return sampled, certificate
+    from brightspots.engine.integrate import integrate
+
+    integrated, certificate = integrate(cells, priors, draws=draws, seed=seed)
+    if certificate.ok or method == "integrate":
+        advised = certificate
+        if not certificate.ok:
+            advised = replace(certificate, message=f"{certificate.message}; use method='nuts'")
+        _warn_unless_ok(advised, stacklevel + 1)
+        return integrated, advised
+    warnings.warn(
+        f"the integrating engine missed its certificate: {certificate.message}; sampling with NUTS instead, for at "
+        f"most {FALLBACK_SECONDS / 60:.3g} minutes",
+        CertificateWarning,
+        stacklevel=stacklevel,
+    )
+    sampled = nuts.sample_within(
+        FALLBACK_SECONDS, cells, priors, draws=draws, seed=seed, sampler=sampler, progress=shown
+    )
+    answer = better_of((integrated, certificate), sampled)
+    _warn_unless_ok(answer[1], stacklevel + 1)
+    return answer
+
+
+def better_of(
+    integrated: tuple[Posterior, Certificate], sampled: tuple[Posterior, Certificate] | None
+) -> tuple[Posterior, Certificate]:
+    """Of an integration without certificate and what sampling gave, the answer that misses its checks by less.
+
+    Parameters
+    ----------
+    integrated, sampled : (Posterior, Certificate)
+        `sampled` is None where the chains did not finish in time.
+
+    Returns
+    -------
+    Posterior, Certificate
+        What was sampled where that holds. Else the message says what is wrong with either.
+    """
+    if sampled is None:
+        other = f"NUTS was not done after {FALLBACK_SECONDS / 60:.3g} minutes (method='nuts' samples without limit)"
+        return integrated[0], _beside(integrated[1], other)
+    if sampled[1].ok:
+        return sampled
+    if sampled[1].shortfall < integrated[1].shortfall:
+        return sampled[0], _beside(sampled[1], f"integrating did worse: {integrated[1].message}")
+    return integrated[0], _beside(integrated[1], f"NUTS did no better: {sampled[1].message}")
+
+
+def _beside(certificate: Certificate, other: str) -> Certificate:
+    return replace(certificate, message=f"{certificate.message}. {other}")
 
 
 def _warn_unless_ok(certificate: Certificate, stacklevel: int) -> None:
     if not certificate.ok:
         warnings.warn(
-            f"the fit's certificate {certificate.message}", CertificateWarning, stacklevel=stacklevel
+            f"the fit's certificate does not hold: {certificate.message}",
+            CertificateWarning,
+            stacklevel=stacklevel,
         )
