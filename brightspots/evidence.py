@@ -117,7 +117,6 @@ def _on_grid(
     cells: Cells, shared: SharedDraws, predictor: FloatArray, which: IntArray, shift: FloatArray
 ) -> FloatArray:
     """As `_closed_form`, by the trapezoidal rule about the peak of each cell's likelihood; `which` are cells."""
-    period_sd = np.array(0.0 if shared.sd_period is None else float(shared.sd_period.mean()))
     loops = choose_loops(cells.n_leaves * len(_GRID))
     leaves = int(np.diff(cells.cell_leaves)[which].max())
     result = np.empty_like(shift)
@@ -129,11 +128,13 @@ def _on_grid(
         starts = part.cell_leaves[:-1]
 
         def summed(at: FloatArray) -> tuple[FloatArray, ...]:
-            marginal = leaf_marginals(outcomes, base[:, np.newaxis] + at[part.leaf_cell], period_sd, loops)
-            return tuple(
-                np.add.reduceat(values, starts, axis=0)
-                for values in (marginal.value, marginal.slope, marginal.curvature)
-            )
+            """Log likelihood of each cell with slope and curvature, from shifts of each (cells, …)."""
+            leaves = base[:, np.newaxis] + at[part.leaf_cell]
+            if shared.sd_period is None:
+                of_leaf: tuple[FloatArray, ...] = outcomes.derivatives(leaves)
+            else:
+                of_leaf = leaf_marginals(outcomes, leaves, np.array(shared.sd_period.mean()), loops)[:3]
+            return tuple(np.add.reduceat(values, starts, axis=0) for values in of_leaf)
 
         guess, information = outcomes.guess()
         weighted = np.add.reduceat(information * (guess - base), starts)

@@ -22,6 +22,8 @@ from brightspots.posterior import SharedDraws
 REACH = 5.0
 # Logarithm of the factor by which the spread of effects may differ between draws of one expansion.
 BAND_WIDTH = 0.5
+# Logarithm of the factor by which the ratio of a trust's variance to that of its data may differ.
+FREEDOM_WIDTH = 3.0
 _MOST_SCALE_NODES = 12
 _SCALE_TOLERANCE = 20.0
 
@@ -129,11 +131,14 @@ def bands(tree: Tree, draws: Draws) -> list[IntArray]:
     typical = float(np.quantile(information, 0.9))
     leaf_spread = 0.5 * np.log(scales.leaf**2 + scales.middle**2 + 1.0 / typical)
     count = cells.n_leaves / cells.n_trusts
-    trust_spread = -0.5 * np.log(scales.trust**-2.0 + count * np.exp(-2.0 * leaf_spread))
+    known = count * np.exp(-2.0 * leaf_spread)
+    trust_spread = -0.5 * np.log(scales.trust**-2.0 + known)
+    # Free trusts follow the border with their effects, tight ones stay: one centre does not suit both.
+    freedom = np.log1p(scales.trust**2 * known)
     label = np.zeros(draws.size, dtype=np.int64)
-    for spread in (leaf_spread, trust_spread):
+    for spread, width in ((leaf_spread, BAND_WIDTH), (trust_spread, BAND_WIDTH), (freedom, FREEDOM_WIDTH)):
         low, high = float(spread.min()), float(spread.max())
-        pieces = max(math.ceil((high - low) / BAND_WIDTH), 1)
+        pieces = max(math.ceil((high - low) / width), 1)
         place = np.minimum(((spread - low) / max(high - low, 1e-12) * pieces).astype(np.int64), pieces - 1)
         label = label * pieces + place
     return [np.flatnonzero(label == one) for one in np.unique(label)]

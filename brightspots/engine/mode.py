@@ -235,7 +235,10 @@ def _predictor_sd(tree: Tree, eliminated: Elimination) -> FloatArray:
 def centre_effects(tree: Tree, border: FloatArray, scales: Scales, rounds: int = 8) -> tuple[FloatArray, ...]:
     """Modes of u (T,) and v (C,) given border and σ's, and the pseudo-data there (information, linear)."""
     cells = tree.cells
-    trust, cell = np.zeros(cells.n_trusts), np.zeros(cells.n_cells)
+    # From what the counts alone suggest: further off than a leaf's own spread its integral is not to be trusted.
+    guess, precision = Outcomes.of(cells).guess()
+    linear = precision * (guess - cells.offset)
+    trust, cell = solve_effects(tree, eliminate(tree, precision, linear, scales), border)
     base = tree.predictor(border)
     for _ in range(rounds):
         predictor = base + trust[cells.leaf_trust] + cell[cells.leaf_cell]
