@@ -126,6 +126,11 @@ def declared_order(column: Any) -> list[Any] | None:
     return list(getattr(dtype, "categories", [])) if type(dtype).__name__ == "Enum" else None
 
 
+def period_texts(labels: Iterable[Any]) -> list[str]:
+    """Labels of periods as they are written: days without a time of day where none has one."""
+    return list(map(str, pd.Series(np.asarray(labels)).astype(str)))
+
+
 def unknown_order_text(labels: Sequence[Any] | npt.NDArray[Any]) -> str:
     """Say that the periods with these labels (in the order shown) are in no known order, and what to do."""
     shown = [repr(str(label)) for label in labels[:_QUOTED]]
@@ -232,35 +237,54 @@ def _number(label: str) -> Key | None:
 
 
 def _years(label: str) -> Key | None:
-    """Several years as one period: 2019/20, 2019-20, 2019-2021, 2019 to 2021; not 2024-03, which goes back."""
-    found = re.fullmatch(r"(\d{4})\s?(?:[/–-]|to)\s?(\d{4}|\d{2})", label)
+    """A year, or several as one period: 2019/20, 2019-20, 2019-2021, 2019 to 2021; not 2024-03, which goes back."""
+    found = re.fullmatch(r"(\d{4})(?:\s?(?:[/–-]|to)\s?(\d{4}|\d{2}))?", label)
     if found is None:
         return None
-    start, end = int(found[1]), int(found[2])
+    start = int(found[1])
+    if found[2] is None:
+        return (start, 0)
+    end = int(found[2])
     length = (end - start) % 100 if len(found[2]) == 2 else end - start
     return (start, length) if 0 < length <= 10 else None
 
 
+def _span(reading: Callable[[str], Key | None]) -> Callable[[str], Key | None]:
+    """Read `april 2016 - march 2017`, or `2021-07-01/2024-06-30`, by its first and its last day or month."""
+
+    def read(label: str) -> Key | None:
+        ends = re.split(r"\s+(?:to|-|–)\s+", label)
+        if len(ends) == 1:
+            ends = re.split(r"[/–]", label)
+        keys = [key for end in ends if (key := reading(end)) is not None]
+        if len(ends) != 2 or len(keys) != 2 or keys[1] <= keys[0]:
+            return None
+        return (*keys[0], *keys[1])
+
+    return read
+
+
+_DATES: Final = (
+    _by_pattern(rf"{_YEAR}[-/.]{_MONTH_NUMBER}[-/.]{_DAY}{_CLOCK}"),
+    _by_pattern(rf"{_DAY}[-/.]{_MONTH_NUMBER}[-/.]{_SHORT_YEAR}{_CLOCK}"),
+    _by_pattern(rf"{_MONTH_NUMBER}[-/.]{_DAY}[-/.]{_SHORT_YEAR}{_CLOCK}"),
+    _by_pattern(rf"{_YEAR}[-/.m\s]{_MONTH_NUMBER}", rf"{_MONTH_NUMBER}[-/.\s]{_YEAR}"),
+    _by_pattern(rf"{_YEAR}{_GAP}w(?:eek)?\s?(?P<part>\d{{1,2}})"),
+    _by_pattern(rf"{_YEAR}{_GAP}{_QUARTER}", rf"{_QUARTER}{_GAP}{_YEAR}"),
+    _by_pattern(rf"{_TWO_YEARS}{_GAP}{_QUARTER}", rf"{_QUARTER}{_GAP}{_TWO_YEARS}"),
+    _by_pattern(rf"{_YEAR}{_GAP}{_HALF}", rf"{_HALF}{_GAP}{_YEAR}"),
+    _by_pattern(rf"{_TWO_YEARS}{_GAP}{_HALF}", rf"{_HALF}{_GAP}{_TWO_YEARS}"),
+    _by_pattern(rf"{_MONTH}{_GAP}{_SHORT_YEAR}", rf"{_YEAR}{_GAP}{_MONTH}"),
+    _by_pattern(
+        rf"{_DAY}(?:st|nd|rd|th)?{_GAP}{_MONTH}{_GAP}{_SHORT_YEAR}",
+        rf"{_MONTH}\s{_DAY}(?:st|nd|rd|th)?,?\s{_YEAR}",
+    ),
+)
 # What a label could mean; where several readings of the same labels agree, the first says what they are.
 _READINGS: Final[tuple[tuple[PeriodOrder, Callable[[str], Key | None]], ...]] = (
     ("number", _number),
     ("date", _years),
-    ("date", _by_pattern(rf"{_YEAR}[-/.]{_MONTH_NUMBER}[-/.]{_DAY}{_CLOCK}")),
-    ("date", _by_pattern(rf"{_DAY}[-/.]{_MONTH_NUMBER}[-/.]{_SHORT_YEAR}{_CLOCK}")),
-    ("date", _by_pattern(rf"{_MONTH_NUMBER}[-/.]{_DAY}[-/.]{_SHORT_YEAR}{_CLOCK}")),
-    ("date", _by_pattern(rf"{_YEAR}[-/.m\s]{_MONTH_NUMBER}", rf"{_MONTH_NUMBER}[-/.\s]{_YEAR}")),
-    ("date", _by_pattern(rf"{_YEAR}{_GAP}w(?:eek)?\s?(?P<part>\d{{1,2}})")),
-    ("date", _by_pattern(rf"{_YEAR}{_GAP}{_QUARTER}", rf"{_QUARTER}{_GAP}{_YEAR}")),
-    ("date", _by_pattern(rf"{_TWO_YEARS}{_GAP}{_QUARTER}", rf"{_QUARTER}{_GAP}{_TWO_YEARS}")),
-    ("date", _by_pattern(rf"{_YEAR}{_GAP}{_HALF}", rf"{_HALF}{_GAP}{_YEAR}")),
-    ("date", _by_pattern(rf"{_TWO_YEARS}{_GAP}{_HALF}", rf"{_HALF}{_GAP}{_TWO_YEARS}")),
-    ("date", _by_pattern(rf"{_MONTH}{_GAP}{_SHORT_YEAR}", rf"{_YEAR}{_GAP}{_MONTH}")),
-    (
-        "date",
-        _by_pattern(
-            rf"{_DAY}(?:st|nd|rd|th)?{_GAP}{_MONTH}{_GAP}{_SHORT_YEAR}",
-            rf"{_MONTH}\s{_DAY}(?:st|nd|rd|th)?,?\s{_YEAR}",
-        ),
-    ),
+    *(("date", reading) for reading in _DATES),
+    *(("date", _span(reading)) for reading in _DATES),
     ("month", _by_pattern(_MONTH)),
 )

@@ -13,11 +13,15 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
 import brightspots as bs
+from brightspots.cli import app
 from brightspots.figures.describe import describe
 from brightspots.figures.trend import draw_trend
-from brightspots.period_order import declared_order, order_periods, period_order_caution
+from brightspots.period_order import declared_order, order_periods, period_order_caution, period_texts
+from brightspots.report.pack import compose
+from brightspots.report.subject import Subject
 
 MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
           "November", "December"]  # fmt: skip
@@ -45,6 +49,13 @@ KNOWN = {
     "financial years": (["2022/23", "2023/24", "2024/25"], "date"),
     "financial years that might be months": (["2009-10", "2010-11", "2011-12"], "date"),
     "several years": (["2017-2019", "2018-2020", "2019 to 2021"], "date"),
+    "years and several years": (["2010", "2016-2018", "2017-2019", "2019"], "date"),
+    "days from and to": (["2021-07-01/2024-06-30", "2022-07-01/2025-06-30"], "date"),
+    "days from and to in words": (["01/10/2018 to 30/09/2019", "01/01/2019 to 31/12/2019"], "date"),
+    "months from and to": (
+        ["April 2016 - March 2017", "July 2016 - June 2017", "Jan 2017 – Dec 2017"],
+        "date",
+    ),
     "prefixed years": (["FY9", "FY10", "FY11"], "number"),
     "prefixed financial years": (["FY 2022/23", "FY 2023/24"], "date"),
     "months by name": (["Jan", "Feb", "Apr", "Jun"], "month"),
@@ -298,6 +309,50 @@ def test_one_period_has_no_order_to_tell(nation):
         fit = bs.fit_hierarchy(nation[nation["period"] == 1].assign(period="the year"), seed=4)
         draw_trend(pd.DataFrame({"period": ["the year"], "ratio": [1.0]}))
     assert period_order_caution(fit.table.cells) is None
+
+
+def test_a_pack_says_from_which_period_to_which_only_where_that_is_known(nation):
+    def subtitle(labels):
+        fit = bs.fit_hierarchy(retyped(nation, labels), seed=4)
+        return compose(Subject.of(fit, fit.find_spots())).subtitle
+
+    assert "over 4 periods (Jan to Jun)." in subtitle(["Jan", "Feb", "Apr", "Jun"])
+    assert "over 4 periods (2024-09-01 to 2024-12-01)." in subtitle(
+        list(pd.to_datetime(["2024-09-01", "2024-10-01", "2024-11-01", "2024-12-01"]))
+    )
+    with pytest.warns(bs.DataWarning, match="alphabetical"):
+        assert "over 4 periods." in subtitle(SEASONS)
+
+
+def test_days_are_written_without_a_time_of_day(nation):
+    days = pd.to_datetime(["2024-01-01", "2024-02-01"])
+    for labels in (
+        days,
+        list(days),
+        [date(2024, 1, 1), date(2024, 2, 1)],
+        np.asarray(days),
+        pd.Categorical(days),
+    ):
+        assert period_texts(labels) == ["2024-01-01", "2024-02-01"]
+    assert period_texts(pd.period_range("2024-01", periods=2, freq="M")) == ["2024-01", "2024-02"]
+
+
+def test_a_command_puts_the_periods_of_a_csv_file_in_order(nation, tmp_path):
+    retyped(nation, ["Jan", "Feb", "Apr", "Jun"]).to_csv(tmp_path / "cells.csv", index=False)
+    retyped(nation, SEASONS).to_csv(tmp_path / "unknown.csv", index=False)
+    run = ["fit", str(tmp_path / "cells.csv"), "-o", str(tmp_path / "out"), "--seed", "4"]
+    assert CliRunner().invoke(app, run).exit_code == 0
+    assert bs.load_fit(tmp_path / "out" / "fit.nc").table.cells.periods.tolist() == [
+        "Jan",
+        "Feb",
+        "Apr",
+        "Jun",
+    ]
+    told = CliRunner().invoke(
+        app, [*run[:1], str(tmp_path / "unknown.csv"), *run[2:3], str(tmp_path / "other")]
+    )
+    assert told.exit_code == 0
+    assert "warning: column 'period': the order of the periods in time cannot be told" in told.stderr
 
 
 # --- on the way in and on the way out --------------------------------------------------------------------------------

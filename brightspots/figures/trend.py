@@ -12,7 +12,7 @@ from brightspots.errors import DataError, DataWarning
 from brightspots.figures import canvas
 from brightspots.figures.describe import remember
 from brightspots.figures.palette import BRIGHT_COLOUR, INK, NEUTRAL, PALE
-from brightspots.period_order import declared_order, order_periods, unknown_order_text
+from brightspots.period_order import declared_order, order_periods, period_texts, unknown_order_text
 from brightspots.wording import interval_text
 
 
@@ -96,7 +96,7 @@ def draw_trend(
         ax.set_ylim(min(float(values.min()), 0.9) / 1.06, max(float(values.max()), 1.1) * 1.06)
         ax.set_xlim(-0.4, len(x) - 0.6)
         canvas.ratio_axis(ax, "y")
-        labels = [canvas.shorten(name, 16) for name in known[period].astype(str)]
+        labels = [canvas.shorten(name, 16) for name in period_texts(known[period].array)]
         every = max(1, -(-len(labels) // 12))
         ax.set_xticks(x[::every], labels[::every])
         canvas.print_ticks_literally(ax)

@@ -50,11 +50,14 @@ def level_is(family: Family) -> tuple[str, str]:
 # ---- the whole nation ------------------------------------------------------------------------------------------
 
 
-def sizes(trusts: int, types: int, cells: int, periods: Sequence[object] = ()) -> str:
-    """What was looked at."""
+def sizes(
+    trusts: int, types: int, cells: int, periods: Sequence[object] = (), *, in_order: bool = True
+) -> str:
+    """What was looked at; from which period to which only where their order in time is known."""
     over = ""
     if len(periods) > 1:
-        over = f", over {len(periods)} periods ({periods[0]} to {periods[-1]})"
+        over = f", over {len(periods)} periods"
+        over += f" ({periods[0]} to {periods[-1]})" if in_order else ""
     return f"{counted(cells, 'department')} of {counted(trusts, 'trust')}, of {counted(types, 'type')}{over}."
 
 
