@@ -208,8 +208,8 @@ def _rating_lines(spots: bs.Spots) -> list[str]:
     crossed = spots.table["rating_status"].value_counts()
     return [
         "",
-        f"The overall rating explains {trust.share:.1%} ({trust.share_lower:.1%} to {trust.share_upper:.1%}) of the variance "
-        f"between hospitals and {both.share:.1%} ({both.share_lower:.1%} to {both.share_upper:.1%}) of that between departments of "
+        f"The overall rating explains {percent_interval(trust.share, trust.share_lower, trust.share_upper, decimals=1)} of the variance "
+        f"between hospitals and {percent_interval(both.share, both.share_lower, both.share_upper, decimals=1)} of that between departments of "
         f"all hospitals. A random department of a higher-rated hospital is worse than a random one of a lower-rated hospital "
         f"with probability {probability_text(point)} ({probability_text(lower)} to {probability_text(upper)}). "
         f"{crossed.get('dark in strong', 0):,} dark spots lie in strongly rated hospitals, "
