@@ -21,6 +21,7 @@ from matplotlib.axes import Axes
 
 import brightspots as bs
 from brightspots import display
+from brightspots.wording import interval_text, percent_interval, probability_text
 
 mpl.use("Agg")
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -63,8 +64,8 @@ def studies(folder: Path) -> list[Study]:
         Study(
             "ny_iqi_years",
             "New York: the same, year by year",
-            "Three levels: hospitals, departments within them, and years within departments, so that what lasts is told from "
-            "what passes.",
+            "Three levels: hospitals, departments within them, and years within departments, so that what is particular to one "
+            "year is told from the average over the years shown.",
             iqi,
             None,
             {},
@@ -116,9 +117,9 @@ def report(study: Study) -> str:
         display.spots_line(spots),
         "```",
         "",
-        f"Of the variation that is not chance, {trust.share:.0%} ({trust.share_lower:.0%} to {trust.share_upper:.0%}) lies "
-        f"between hospitals and {department.share:.0%} ({department.share_lower:.0%} to {department.share_upper:.0%}) between "
-        f"departments of the same hospital{_passing(partition)}.",
+        f"Of the variation that is not chance, {percent_interval(trust.share, trust.share_lower, trust.share_upper)} lies "
+        f"between hospitals and {percent_interval(department.share, department.share_lower, department.share_upper)} between "
+        f"departments of the same hospital{_between_periods(partition)}.",
         *_rating_lines(spots),
         *_silence(spots),
         "",
@@ -157,15 +158,11 @@ def withheld(folder: Path) -> str:
             {
                 "fit": name,
                 "cells": f"{len(table):,}",
-                "σ trust": _interval(
-                    sd.loc["trust", "sd"], sd.loc["trust", "sd_lower"], sd.loc["trust", "sd_upper"]
+                "σ trust": interval_text(*sd.loc["trust", ["sd", "sd_lower", "sd_upper"]], form=".3f"),
+                "σ department": interval_text(
+                    *sd.loc["department", ["sd", "sd_lower", "sd_upper"]], form=".3f"
                 ),
-                "σ department": _interval(
-                    sd.loc["department", "sd"],
-                    sd.loc["department", "sd_lower"],
-                    sd.loc["department", "sd_upper"],
-                ),
-                "σ department type": _interval(*types),
+                "σ department type": interval_text(*types, form=".3f"),
                 "bright, dark (own trust)": f"{flags[0]['bright spot']:,}, {flags[0]['dark spot']:,}",
                 "bright, dark (peers)": f"{flags[1]['bright spot']:,}, {flags[1]['dark spot']:,}",
             }
@@ -192,17 +189,13 @@ def withheld(folder: Path) -> str:
     )
 
 
-def _interval(point: float, lower: float, upper: float) -> str:
-    return f"{point:.3f} ({lower:.3f} to {upper:.3f})"
-
-
-def _passing(partition: pd.DataFrame) -> str:
+def _between_periods(partition: pd.DataFrame) -> str:
     if "period" not in partition.index:
         return ""
     period = partition.loc["period"]
     return (
-        f"; {period.share:.0%} ({period.share_lower:.0%} to {period.share_upper:.0%}) passes, from one period to the next "
-        "within a department"
+        f"; {percent_interval(period.share, period.share_lower, period.share_upper)} lies between periods of the same "
+        "department"
     )
 
 
@@ -215,10 +208,10 @@ def _rating_lines(spots: bs.Spots) -> list[str]:
     crossed = spots.table["rating_status"].value_counts()
     return [
         "",
-        f"The overall rating explains {trust.share:.1%} ({trust.share_lower:.1%} to {trust.share_upper:.1%}) of the variance "
-        f"between hospitals and {both.share:.1%} ({both.share_lower:.1%} to {both.share_upper:.1%}) of that between departments of "
+        f"The overall rating explains {percent_interval(trust.share, trust.share_lower, trust.share_upper, decimals=1)} of the variance "
+        f"between hospitals and {percent_interval(both.share, both.share_lower, both.share_upper, decimals=1)} of that between departments of "
         f"all hospitals. A random department of a higher-rated hospital is worse than a random one of a lower-rated hospital "
-        f"with probability {point:.2f} ({lower:.2f} to {upper:.2f}). "
+        f"with probability {probability_text(point)} ({probability_text(lower)} to {probability_text(upper)}). "
         f"{crossed.get('dark in strong', 0):,} dark spots lie in strongly rated hospitals, "
         f"{crossed.get('bright in weak', 0):,} bright spots in weakly rated ones.",
     ]

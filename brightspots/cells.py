@@ -2,8 +2,8 @@
 
 Two sizes matter. A *cell* is one department in one trust. A *leaf* is one row of the data: the cell
 itself, or the cell in one period. Without periods there is one leaf a cell. Both are held in one canonical
-order (trust, department, period, each sorted by label), so that the order of the rows given can never
-reach a result, and so that everything that belongs to a trust is one contiguous slice.
+order (trust, department, period; sorted by label, but periods by time where their order is known), so that the order
+of the rows given can never reach a result, and so that everything that belongs to a trust is one contiguous slice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brightspots.vocabulary import EstimateScale, Family
+from brightspots.vocabulary import EstimateScale, Family, PeriodOrder
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -34,7 +34,7 @@ class Cells:
     family : {"poisson", "binomial", "normal"}
         Likelihood of a leaf.
     trusts, departments, periods : array of labels
-        Sorted labels, (T,), (D,) and (P,); `periods` is None where the data have none.
+        Labels in order, (T,), (D,) and (P,); `periods` is None where the data have none.
     cell_trust, cell_department : int array (C,)
         Trust and department of each cell.
     leaf_cell, leaf_period : int array (N,)
@@ -64,6 +64,8 @@ class Cells:
         Smallest count of each leaf that would be in the data: smaller ones are withheld with everything that could
         stand for them, so that the leaf is there only because it is not small. 0 for leaves that are there in any
         case; None where all are.
+    period_order : PeriodOrder
+        From what the order of `periods` in time is known; "unknown" where they are in that of their labels only.
     """
 
     family: Family
@@ -86,6 +88,7 @@ class Cells:
     row: IntArray
     estimate_scale: EstimateScale = "log ratio"
     counted_from: FloatArray | None = None
+    period_order: PeriodOrder = "unknown"
 
     @property
     def is_ratio(self) -> bool:

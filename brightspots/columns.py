@@ -14,6 +14,7 @@ import pandas as pd
 from brightspots import vocabulary as names
 from brightspots.cells import FloatArray, IntArray, LabelArray
 from brightspots.errors import DataError, DataWarning
+from brightspots.period_order import OrderedPeriods, declared_order, order_periods
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,16 +51,20 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class KeyColumn:
-    """Labels of a key column, sorted, and the code of each row.
+    """Labels of a key column in order, and the code of each row.
 
     Parameters
     ----------
     labels : array (L,)
+        Sorted; periods in the order of time where it is known.
     codes : int array (R,)
+    period_order : PeriodOrder
+        From what the order of periods is known.
     """
 
     labels: LabelArray
     codes: IntArray
+    period_order: names.PeriodOrder = "unknown"
 
 
 def check_rows(
@@ -122,7 +127,11 @@ def key_column(source: Source, column: str, part: str) -> KeyColumn:
             action=f"convert the column to text, so that 1 and '1' cannot be two different {part}s",
         )
     try:
-        order = np.argsort(labels, kind="stable")
+        ordered = (
+            order_periods(labels, declared_order(source.frame[column].to_native()))
+            if part == "period"
+            else OrderedPeriods(np.argsort(labels, kind="stable"), "unknown")
+        )
     except TypeError:
         kinds = ", ".join(sorted({type(label).__name__ for label in labels}))
         raise DataError(
@@ -131,13 +140,12 @@ def key_column(source: Source, column: str, part: str) -> KeyColumn:
             expected="labels of one kind",
             action="convert the column to text",
         ) from None
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    labels = np.asarray(labels)[order]
+    rank = np.argsort(ordered.order)
+    labels = np.asarray(labels)[ordered.order]
     _warn_of_lookalikes(labels, column)
     if part == "department":
         _warn_of_totals(labels, column)
-    return KeyColumn(labels, rank[codes])
+    return KeyColumn(labels, rank[codes], ordered.known_by)
 
 
 def _warn_of_lookalikes(labels: LabelArray, column: str) -> None:

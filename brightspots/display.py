@@ -1,4 +1,4 @@
-"""Text and HTML of fits and spots: the only place that rounds. All text from data is escaped in HTML."""
+"""Text and HTML of fits and spots; numbers are said by `wording`. All text from data is escaped in HTML."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.cells import FloatArray
+from brightspots.wording import interval_text, percent_interval, probability_text
 
 if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
@@ -71,29 +73,26 @@ def _headline(fit: HierarchyFit) -> str:
 
 def _partition_table(partition: pd.DataFrame) -> pd.DataFrame:
     """The partition rounded and worded for people."""
-    share = [
-        f"{row.share:.0%} ({row.share_lower:.0%} to {row.share_upper:.0%})" for row in partition.itertuples()
-    ]
+    share = [percent_interval(*row) for row in _with_interval(partition, "share")]
     index = pd.Index([f"between {level}s" for level in partition.index])
     if "median_difference" in partition:
         columns = {"sd": "sd", "median_difference": "median difference between two"}
         in_units = {
-            said: [
-                f"{point:.3g} ({lower:.3g} to {upper:.3g})"
-                for point, lower, upper in partition[[name, f"{name}_lower", f"{name}_upper"]].to_numpy()
-            ]
+            said: [interval_text(*row, form=".3g") for row in _with_interval(partition, name)]
             for name, said in columns.items()
         }
         return pd.DataFrame({"share of variance": share} | in_units, index=index)
-    sd = [f"{row.sd:.3f} ({row.sd_lower:.3f} to {row.sd_upper:.3f})" for row in partition.itertuples()]
-    ratio = [
-        f"{row.median_ratio:.2f} ({row.median_ratio_lower:.2f} to {row.median_ratio_upper:.2f})"
-        for row in partition.itertuples()
-    ]
+    sd = [interval_text(*row, form=".3f") for row in _with_interval(partition, "sd")]
+    ratio = [interval_text(*row) for row in _with_interval(partition, "median_ratio")]
     return pd.DataFrame(
         {"share of variance": share, "sd (log scale)": sd, "median ratio between two": ratio},
         index=index,
     )
+
+
+def _with_interval(frame: pd.DataFrame, name: str) -> FloatArray:
+    """A column with the ends of its interval, (rows, 3)."""
+    return frame[[name, f"{name}_lower", f"{name}_upper"]].to_numpy(dtype=np.float64)
 
 
 def partition_text(partition: pd.DataFrame) -> str:
@@ -101,11 +100,10 @@ def partition_text(partition: pd.DataFrame) -> str:
     text = _partition_table(partition).to_string()
     exceeds = partition.attrs["p_department_exceeds_trust"]
     if exceeds == exceeds:  # not NaN: both levels are in the model
-        text += f"\nP(departments vary more than trusts) = {probability(exceeds)}"
+        text += f"\nP(departments vary more than trusts): {probability_text(exceeds)}"
     if "sd_department_type" in partition.attrs:
-        point, lower, upper = partition.attrs["sd_department_type"]
         form = ".3g" if "median_difference" in partition else ".3f"
-        sd = f"{point:{form}} ({lower:{form}} to {upper:{form}})"
+        sd = interval_text(*partition.attrs["sd_department_type"], form=form)
         text += f"\nDepartment types nationally: sd {sd}, outside the shares"
     return text
 
@@ -152,7 +150,7 @@ def _shape_words(fit: HierarchyFit) -> str:
     heavy = known[known["p"] < HEAVY_TAILS]
     told = heavy if len(heavy) else known
     said = "; ".join(
-        f"{level}s' excess kurtosis {kurtosis:.2f}, P = {probability(p)}"
+        f"{level}s' excess kurtosis {kurtosis:.2f}, P: {probability_text(p)}"
         for level, kurtosis, p in zip(told.index, told["excess_kurtosis"], told["p"], strict=True)
     )
     if not len(heavy):
@@ -195,18 +193,13 @@ def spots_table(spots: Spots) -> pd.DataFrame:
     kind, form = ("ratio", ".2f") if spots.effects.cells.is_ratio else ("difference", ".3g")
     columns: dict[str, Any] = {name: flagged[name] for name in ("trust", "department", "status")}
     for of in shown_for[spots.rule.reference]:
-        name = f"{of}_{kind}"
-        columns[f"{of} {kind}"] = [
-            f"{point:{form}} ({lower:{form}} to {upper:{form}})"
-            for point, lower, upper in zip(
-                flagged[name], flagged[f"{name}_lower"], flagged[f"{name}_upper"], strict=True
-            )
-        ]
+        told = _with_interval(flagged, f"{of}_{kind}")
+        columns[f"{of} {kind}"] = [interval_text(*row, form=form) for row in told]
     if spots.effects.cells.family != "normal":  # estimates have no events to be in excess
         columns["excess"] = [
             "only department" if pd.isna(events) else f"{events:+,.0f}" for events in flagged["excess"]
         ]
-    columns["probability"] = flagged["probability"].map(probability)
+    columns["probability"] = flagged["probability"].map(probability_text)
     if "periods" in flagged:
         columns["periods on this side"] = [
             f"{same} of {compared}"
@@ -244,10 +237,3 @@ def _footnotes(spots: Spots, hidden: int) -> list[str]:
     if spots.rating_uses_outcome:
         notes.append("The rating was built partly from this outcome: the two are not independent.")
     return notes
-
-
-def probability(value: float) -> str:
-    """A probability with two decimals, never shown as certain."""
-    if value >= 0.995:
-        return "> 0.99"
-    return "< 0.01" if value < 0.005 else f"{value:.2f}"

@@ -138,7 +138,7 @@ def department_limits(
 ) -> FunnelLimits:
     """Limits of one trust's departments about the trust's own level.
 
-    A department in several periods averages what passes: σ_w² is divided by their number (its median).
+    A department in several periods averages what is particular to one: σ_w² is divided by their number (its median).
     """
     cells, shared = fit.table.cells, fit.effects.shared
     if shared.sd_department is None:

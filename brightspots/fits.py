@@ -65,7 +65,7 @@ class HierarchyFit:
     _cache: dict[object, Any] = field(default_factory=dict, init=False)
 
     def variance_partition(self, probability: float = 0.95) -> pd.DataFrame:
-        """Divide the variance between trusts, departments within trusts and, with periods, what passes.
+        """Divide the variance between trusts, departments within trusts and, with periods, periods.
 
         Parameters
         ----------
@@ -116,7 +116,8 @@ class HierarchyFit:
             `own_ratio` (against the other departments of its own trust), `excess` (events above its own
             trust's level), all with
             intervals; `p_peer_high, p_peer_low, p_own_high, p_own_low`; `reliability`, `surprise` and
-            `detectable_ratio`. Point values of ratios are exp(posterior mean of the logarithm). With
+            `detectable_ratio`. Point values of ratios are exp(posterior mean of the logarithm). With periods ratios
+            and excess are of the average over the periods shown, and say nothing of other periods. With
             ``estimate_scale="difference"``: `peer_difference, own_difference, detectable_difference` in place of these
             ratios, in the units of the estimates, and no `excess`.
 
@@ -415,7 +416,7 @@ class HierarchyFit:
     def plot_trend(
         self, trust: object, department: object, *, caption: str | None = None, ax: Axes | None = None
     ) -> Axes:
-        """Draw one department's ratio in each period, with the interval of chance alone, and its lasting level."""
+        """Draw one department's ratio in each period, with the interval of chance alone, and its average over them."""
         from brightspots import plots
 
         return plots.trend(self, trust, department, caption=caption, ax=ax)

@@ -49,7 +49,9 @@ def fit_hierarchy(
     """Fit the hierarchy of trusts and departments to a table of outcomes.
 
     η = offset + x'β + a_department type + u_trust + v_trust,department [+ w_trust,department,period], with
-    y ~ Poisson(E·exp(η)), y ~ Binomial(n, logit⁻¹(logit(E/n) + η)), or estimate ~ N(η, s²).
+    y ~ Poisson(E·exp(η)), y ~ Binomial(n, logit⁻¹(logit(E/n) + η)), or estimate ~ N(η, s²). With periods, w is what is
+    particular to one of them, independently of the others; v stands for the department's average over the periods
+    shown, and ratios, excess and flags are about that.
 
     Parameters
     ----------
@@ -77,7 +79,9 @@ def fit_hierarchy(
         must be said (`SpotRule.difference`). Not given, estimates are read as log ratios, with a warning where
         they typically lie further from 0 than log 10.
     period : str, False or None
-        Column of periods; None takes the column `period` where there is one; False sums over periods.
+        Column of periods; None takes the column `period` where there is one; False sums over periods. Tables and
+        figures have them in the order of time: that of an ordered categorical, numbers, dates or months by name (as
+        text too, January first); a `DataWarning` says where the order cannot be told. The model knows of no order.
     outcome : str, optional
         Column that tells outcomes apart: one hierarchy is fitted to each.
     covariates : str, optional

@@ -46,8 +46,8 @@ def period_sides(cells: Cells, shared: SharedDraws) -> PeriodSides:
     (maximum likelihood: Σ observed = Σ mean count at δ; for estimates the precision-weighted mean), and a department
     lies above it where it has more events than it would have at that δ.
 
-    No posterior of the period effects w enters. A department without any lasting effect is therefore on either side
-    by chance in half of its periods; agreement says more the more periods there are.
+    No posterior of the period effects w enters. A department with no effect of its own over the periods is therefore
+    on either side by chance in half of its periods; agreement says more the more periods there are.
 
     Parameters
     ----------

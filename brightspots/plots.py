@@ -184,7 +184,11 @@ def trend(
     group[leaves] = np.arange(len(leaves))
     every = gather_units(cells, shared, group, cells.periods[cells.leaf_period[leaves]])
     units = only_known(every)
-    frame = pd.DataFrame({names.PERIOD: units.labels, **period_ratios(units, cells.family)})
+    labels: Any = units.labels
+    if cells.period_order != "unknown":
+        # The order was told from all labels; those of one department might not be enough to tell it.
+        labels = pd.Categorical(labels, categories=pd.Index(cells.periods), ordered=True)
+    frame = pd.DataFrame({names.PERIOD: labels, **period_ratios(units, cells.family)})
     level = chosen.iloc[0]
     return draw_trend(
         frame,
@@ -193,7 +197,7 @@ def trend(
         level_upper=level["peer_ratio_upper"],
         lower="lower",
         upper="upper",
-        title=f"{department} at {trust}: each period and the lasting level",
+        title=f"{department} at {trust}: each period and the average over them",
         ylabel="Observed / expected at the national level",
         caption=sentence(_suppressed(every.suppressed), caption),
         ax=ax,

@@ -20,6 +20,7 @@ from brightspots.errors import SettingsError
 from brightspots.posterior import Certificate, Posterior
 from brightspots.settings import Flat, Priors, SpotRule
 from brightspots.summaries import cell_summary, partition
+from brightspots.wording import percent
 
 if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
@@ -59,7 +60,7 @@ class Sensitivity:
         for level in self.partition.index.get_level_values("level").unique():
             shares = self.partition["share"].xs(level, level="level")
             lines.append(
-                f"  share between {level}s: " + ", ".join(f"{shares[width]:.1%}" for width in FACTORS)
+                f"  share between {level}s: " + ", ".join(percent(shares[width], 1) for width in FACTORS)
             )
         counts = self.flags.loc[list(FACTORS)]
         lines.append("  departments flagged: " + ", ".join(f"{count:,}" for count in counts["flagged"]))

@@ -79,10 +79,12 @@ class Spots:
 
         With periods it also adds
 
-        - `persistent`, the probability that the lasting effect exceeds the margin on the side of the flag (without
-          a flag: on the likelier side). Ratios of a fit with periods describe the lasting effect v alone, so this
-          is what the flag rests on, and for a flagged department the same as `probability`; what passes (w) is not in
-          it, and what few periods cannot tell apart from w keeps it low;
+        - `persistent`, the probability that the department's average over the periods shown exceeds the margin on the
+          side of the flag (without a flag: on the likelier side). Ratios of a fit with periods describe v, what the
+          periods have in common, so this is what the flag rests on, and for a flagged department the same as
+          `probability`; what was particular to one period (w) is not in it, and what few periods cannot tell apart
+          from w keeps it low. It says nothing of other periods: where a department drifts, or one period resembles
+          the one before, the average is neither its level now nor what will last;
         - `periods_same_side` of `periods`: in how many of the periods that can be compared the department lay on
           that side as counted, see `persistence.period_sides`.
         """

@@ -6,7 +6,8 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,14 @@ import xarray as xr
 from brightspots import settings
 from brightspots import vocabulary as names
 from brightspots._version import __version__
-from brightspots.cells import Cells, FloatArray, IntArray
+from brightspots.cells import Cells, FloatArray, IntArray, LabelArray
 from brightspots.counts import ColumnNames
 from brightspots.disclosure.rules import Rules
 from brightspots.engine.conditional import ConditionalPosterior
 from brightspots.engine.run import Request
 from brightspots.errors import DataError
 from brightspots.exports import atomic_path
+from brightspots.period_order import order_periods
 from brightspots.posterior import Certificate, Posterior, SharedDraws, StoredPosterior
 from brightspots.tables import Table
 
@@ -110,6 +112,8 @@ def save(fit: HierarchyFit, path: str | os.PathLike[str]) -> None:
         "higher_is": fit.higher_is,
         "family": cells.family,
         "estimate_scale": cells.estimate_scale,
+        "period_order": cells.period_order,
+        "period_kind": _kind_of_labels(cells.periods),
         "covariates": list(cells.covariates),
         "chains": effects.chains,
         # Effects dealt on demand come back from their seed, which exists even where the fit was given none.
@@ -226,15 +230,44 @@ def _arrays_from(dataset: xr.Dataset, wanted: tuple[Any, ...]) -> dict[str, Any]
     return {item.name: dataset[item.name].to_numpy() if item.name in dataset else None for item in wanted}
 
 
+_IN_HEADER: Final = {"family", "covariates", "estimate_scale", "period_order"}
+
+
 def _cells_dataset(cells: Cells) -> xr.Dataset:
-    skip = {"family", "covariates", "estimate_scale"}
-    return _arrays_dataset({f.name: getattr(cells, f.name) for f in fields(Cells) if f.name not in skip})
+    arrays = {f.name: getattr(cells, f.name) for f in fields(Cells) if f.name not in _IN_HEADER}
+    if _kind_of_labels(cells.periods) is not None:
+        arrays["periods"] = np.array(list(map(str, arrays["periods"])), dtype=object)
+    return _arrays_dataset(arrays)
+
+
+def _kind_of_labels(labels: LabelArray | None) -> str | None:
+    """What labels are that a file holds as text: dates, or pandas periods with their frequency; else None."""
+    if labels is None or labels.dtype != object:
+        return None
+    if all(isinstance(label, pd.Period) for label in labels):
+        return str(labels[0].freqstr)
+    return "date" if all(type(label) is date for label in labels) else None
+
+
+def _labels_of_kind(text: LabelArray, kind: str | None) -> LabelArray:
+    """Labels as they were before they were written as text."""
+    if kind is None:
+        return text
+    read = date.fromisoformat if kind == "date" else lambda label: pd.Period(label, freq=kind)
+    return np.array([read(label) for label in text], dtype=object)
 
 
 def _cells_from(dataset: xr.Dataset, header: Mapping[str, Any]) -> Cells:
-    skip = {"family", "covariates", "estimate_scale"}
-    arrays = _arrays_from(dataset, tuple(f for f in fields(Cells) if f.name not in skip))
+    arrays = _arrays_from(dataset, tuple(f for f in fields(Cells) if f.name not in _IN_HEADER))
+    known_by: names.PeriodOrder = "unknown"
+    if arrays["periods"] is not None:
+        arrays["periods"] = _labels_of_kind(arrays["periods"], header.get("period_kind"))
+        # Older files hold periods in the order of their labels, which may be that of time.
+        ordered = order_periods(arrays["periods"])
+        in_order = np.array_equal(ordered.order, np.arange(len(ordered.order)))
+        known_by = header.get("period_order", ordered.known_by if in_order else "unknown")
     return Cells(
+        period_order=known_by,
         family=header["family"],
         covariates=tuple(header["covariates"]),
         estimate_scale=header.get("estimate_scale", "log ratio"),  # files from before there was a choice

@@ -271,7 +271,7 @@ def _excess(
 ) -> FloatArray:
     """Events that a cell has above its own trust's level, (cells, S): mean count at η minus mean count at η − D.
 
-    What passes (period effects) is left at zero: the excess is that of the lasting level.
+    What is particular to one period (w) is left at zero: the excess is that of the average over the periods.
     """
     if cells.family == "normal":
         return own

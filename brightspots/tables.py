@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,8 @@ from brightspots.cells import Cells, IntArray
 from brightspots.columns import KeyColumn, Source, check_rows, key_column, refuse_repeated_names
 from brightspots.counts import ColumnNames, Counts, offset, pool, read_counts, take
 from brightspots.design import covariate_design
-from brightspots.errors import DataError, SettingsError
+from brightspots.errors import DataError, DataWarning, SettingsError
+from brightspots.period_order import period_order_caution
 from brightspots.settings import Priors
 
 
@@ -110,6 +112,11 @@ def read_table(
     priors : Priors
         Says which levels are in the model, and so what the data must be able to tell apart.
 
+    Warns
+    -----
+    DataWarning
+        Where the order of the periods in time cannot be told.
+
     Raises
     ------
     DataError
@@ -122,7 +129,7 @@ def read_table(
     department = key_column(source, columns.department, "department")
     period = None if not isinstance(columns.period, str) else key_column(source, columns.period, "period")
     if period is not None and len(period.labels) == 1:
-        period = None  # one period cannot tell what lasts from what passes
+        period = None  # one period cannot tell what is particular to it from what is not
     counts = read_counts(source, columns, family)
     design = covariate_design(source, covariates)
 
@@ -162,8 +169,12 @@ def read_table(
         covariate_scale=scale,
         row=leaf_rows.astype(np.int64),
         counted_from=counts.counted_from,
+        period_order="unknown" if period is None else period.period_order,
     )
     _check_identifiable(cells, columns, priors)
+    caution = period_order_caution(cells)
+    if caution is not None:
+        warnings.warn(f"column {columns.period!r}: {caution}", DataWarning, stacklevel=4)
     used = {value for value in vars(columns).values() if isinstance(value, str)}
     return Table(cells, _extras(source, used), leaf_cell[leaf_of_row].astype(np.int64))
 

@@ -13,6 +13,11 @@ HigherIs = Literal["worse", "better"]
 EstimateScale = Literal["log ratio", "difference"]
 ESTIMATE_SCALES: Final = ("log ratio", "difference")
 
+# From what the order of the periods in time is known: categories in an order that the data declare, numbers, dates,
+# months by name; "unknown" where labels are in alphabetical order only.
+PeriodOrder = Literal["category", "number", "date", "month", "unknown"]
+PERIOD_ORDERS: Final = ("category", "number", "date", "month", "unknown")
+
 # Columns of the input and of the tables that come back.
 TRUST: Final = "trust"
 DEPARTMENT: Final = "department"

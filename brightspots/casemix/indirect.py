@@ -22,6 +22,7 @@ from brightspots.casemix.strata import (
     count_cells,
     count_patterns,
     count_types,
+    in_time,
     missing_by_factor,
 )
 from brightspots.errors import DataError, DataWarning, SettingsError
@@ -43,7 +44,7 @@ class Standardised(CellTable):
     Parameters
     ----------
     table : pandas.DataFrame
-        trust, department[, period], observed, expected, denominator (records), sorted by label.
+        trust, department[, period], observed, expected, denominator (records), sorted by label, periods by time.
     card : ModelCard
     model : CaseMixModel
         What other records can be scored with: ``standardise(…, model=cells)``.
@@ -191,6 +192,8 @@ def standardise(
         table = count_cells(
             counted, roles, types, factors, fitted.intercepts, fitted.scores(), drop_missing=missing == "drop"
         )
+        if period is not None:
+            table = in_time(table, given.frame.collect_schema()[period])
     card, loud = write_card(
         fitted,
         roles,

@@ -18,6 +18,7 @@ from brightspots.casemix.records import Records, beside, collect
 from brightspots.cells import FloatArray, IntArray, LabelArray
 from brightspots.errors import DataError
 from brightspots.parallel import spans
+from brightspots.period_order import order_periods
 
 _INDEX, _CODE, _RECORDS, _EVENTS, _EXPECTED = "t", "code", "n", "events", "expected"
 _AT_ONCE: Final = 1_000_000
@@ -230,6 +231,27 @@ def _cells(counted: Sequence[nw.DataFrame[Any]], keys: Sequence[str], roles: Rol
     check_labels(table[names.TRUST].tolist(), roles.trust)
     by = [given[key] for key in keys]
     return table.groupby(by, sort=True, as_index=False).sum()
+
+
+def in_time(table: pd.DataFrame, dtype: Any) -> pd.DataFrame:
+    """The cells with the periods of each department in the order of time.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    dtype : narwhals.DType
+        Of the periods in the records: the order of an Enum or an ordered categorical, which engines count as text, is
+        kept as one of pandas.
+    """
+    declared = list(dtype.categories) if dtype == nw.Enum else None
+    periods = table[names.PERIOD]
+    labels = periods.unique()
+    ordered = order_periods(labels, declared)
+    in_order = pd.Categorical(periods, categories=pd.Index(labels)[ordered.order], ordered=True)
+    sorted_ = table.assign(**{names.PERIOD: in_order}).sort_values(
+        [names.TRUST, names.DEPARTMENT, names.PERIOD], kind="stable", ignore_index=True
+    )
+    return sorted_ if ordered.known_by == "category" else sorted_.astype({names.PERIOD: periods.dtype})
 
 
 def _whole(series: nw.Series[Any]) -> IntArray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from brightspots.casemix.card import ModelCard
@@ -85,7 +86,7 @@ def _lines(card: ModelCard) -> list[str]:
 def _covariates(card: ModelCard) -> pd.DataFrame:
     frame = card.covariates
     missing = [
-        f"{count:,} ({share:.1%}), {_MISSING[card.missing]}" if count else "none"
+        f"{count:,} ({percent(share, 1)}), {_MISSING[card.missing]}" if count else "none"
         for count, share in zip(frame["records_missing"], frame["share_missing"], strict=True)
     ]
     return pd.DataFrame({"covariate": frame["covariate"], "levels": frame["levels"], "missing": missing})
@@ -94,15 +95,15 @@ def _covariates(card: ModelCard) -> pd.DataFrame:
 def _calibration(card: ModelCard) -> pd.DataFrame:
     frame = card.calibration
     rate = [
-        f"{row.observed_rate:.2%} ({row.observed_rate_lower:.2%} to {row.observed_rate_upper:.2%})"
-        for row in frame.itertuples()
+        percent_interval(*row, decimals=2)
+        for row in frame[["observed_rate", "observed_rate_lower", "observed_rate_upper"]].to_numpy()
     ]
     return pd.DataFrame(
         {
             "records": frame["records"].map("{:,}".format),
             "observed": frame["observed"].map("{:,}".format),
             "expected": frame["expected"].map("{:,.1f}".format),
-            "expected rate": frame["expected_rate"].map("{:.2%}".format),
+            "expected rate": [percent(rate, 2) for rate in frame["expected_rate"]],
             "observed rate": rate,
         },
         index=frame.index,

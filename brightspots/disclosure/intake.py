@@ -17,6 +17,7 @@ from brightspots.columns import Source, check_rows, number_column, refuse_repeat
 from brightspots.disclosure.counts import TwoWay, rounded
 from brightspots.disclosure.rules import Rules, Totals
 from brightspots.errors import DataError, SettingsError
+from brightspots.period_order import declared_order, order_periods
 
 # Where a frame says, among its attributes, by which rules its counts were suppressed, and which of its columns hold
 # nothing of what they withhold.
@@ -40,7 +41,11 @@ def places(table: pd.DataFrame, trust: str, department: str, period: str) -> Two
             return np.zeros(len(table), dtype=np.int64)
         found, labels = pd.factorize(np.asarray(table[column]), use_na_sentinel=False)
         try:
-            order = np.argsort(labels, kind="stable")
+            order = (
+                order_periods(labels, declared_order(table[column])).order
+                if column == period
+                else np.argsort(labels, kind="stable")
+            )
         except TypeError:  # labels of several kinds
             order = np.argsort(labels.astype(str), kind="stable")
         rank = np.empty(len(order), dtype=np.int64)

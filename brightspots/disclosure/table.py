@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Any, Final
 
@@ -180,7 +180,8 @@ def suppress(
     ]
     notes += _coarsen(result, results, hidden, rules)
     result[WITHHELD] = shown.reason
-    order = _order_of_labels(table, keys, results, (*counts, expected))
+    times = {period: at.table} if period in keys else {}
+    order = _order_of_labels(table, keys, times, results, (*counts, expected))
     if order is not None:
         result = result.iloc[order].reset_index(drop=True)
         notes.append("Rows are put in the order of their labels: they came in that of a count or a result.")
@@ -267,11 +268,15 @@ def _coarsen(result: pd.DataFrame, columns: Sequence[str], hidden: BoolArray, ru
 
 
 def _order_of_labels(
-    table: pd.DataFrame, keys: Sequence[str], results: Sequence[str], counts: Sequence[str]
+    table: pd.DataFrame,
+    keys: Sequence[str],
+    times: Mapping[str, npt.NDArray[np.int64]],
+    results: Sequence[str],
+    counts: Sequence[str],
 ) -> npt.NDArray[np.int64] | None:
     """Rows in the order of their labels, where they came in the order of numbers; None where they need not be moved."""
-    labels = {key: table[key].astype(str).to_numpy() for key in keys}
-    codes = {key: pd.factorize(values, sort=True)[0] for key, values in labels.items()}
+    codes = {key: pd.factorize(table[key].astype(str).to_numpy(), sort=True)[0] for key in keys}
+    codes |= times
     for order in permutations(codes):
         combined = np.lexsort([codes[key] for key in reversed(order)]) if order else np.arange(len(table))
         if np.array_equal(combined, np.arange(len(table))):

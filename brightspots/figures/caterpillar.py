@@ -11,6 +11,7 @@ from brightspots.figures import canvas
 from brightspots.figures.describe import listed, remember
 from brightspots.figures.palette import INK, NEUTRAL, STATUS_MARKS, Mark
 from brightspots.vocabulary import BRIGHT, CANNOT_TELL, DARK
+from brightspots.wording import interval_text
 
 # Rows up to which each has its name; beyond it only those that stand out are named, as far as they fit.
 _NAMED_ROWS = 60
@@ -157,8 +158,8 @@ def _description(
 ) -> str:
     def row(position: int) -> str:
         return (
-            f"{canvas.shorten(names[position], 60)} {centre[position]:.2f} "
-            f"({low[position]:.2f} to {high[position]:.2f})"
+            f"{canvas.shorten(names[position], 60)} "
+            f"{interval_text(centre[position], low[position], high[position])}"
         )
 
     flags = [

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from brightspots.figures import canvas
 from brightspots.figures.describe import remember
 from brightspots.figures.palette import BRIGHT_COLOUR, INK, NEUTRAL, PALE
+from brightspots.wording import percent_interval, probability_text
 
 _WORDS = {
     "trust": "Between trusts",
@@ -83,7 +84,7 @@ def draw_partition(
 
 
 def _shares_text(row: pd.Series[float]) -> str:
-    text = f"{100 * row['share']:.0f}% ({100 * row['share_lower']:.0f} to {100 * row['share_upper']:.0f})"
+    text = percent_interval(row["share"], row["share_lower"], row["share_upper"])
     if "median_ratio" in row and np.isfinite(row["median_ratio"]):
         return f"{text}, median ratio {row['median_ratio']:.2f}"
     return text
@@ -93,11 +94,4 @@ def _exceeds(partition: pd.DataFrame) -> str | None:
     probability = partition.attrs.get("p_department_exceeds_trust")
     if probability is None or not np.isfinite(probability):
         return None
-    shown = (
-        "above 99.9%"
-        if probability > 0.999
-        else "below 0.1%"
-        if probability < 0.001
-        else f"{probability:.1%}"
-    )
-    return f"Probability that departments vary more than trusts: {shown}"
+    return f"Probability that departments vary more than trusts: {probability_text(probability)}"

@@ -1,15 +1,19 @@
-"""A department through time: what passes, and what lasts."""
+"""A department through time: each period, and the average over the periods shown."""
 
 from __future__ import annotations
+
+import warnings
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from brightspots.errors import DataError
+from brightspots.errors import DataError, DataWarning
 from brightspots.figures import canvas
 from brightspots.figures.describe import remember
 from brightspots.figures.palette import BRIGHT_COLOUR, INK, NEUTRAL, PALE
+from brightspots.period_order import declared_order, order_periods, period_texts, unknown_order_text
+from brightspots.wording import interval_text
 
 
 def draw_trend(
@@ -27,7 +31,7 @@ def draw_trend(
     caption: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a department's ratio by period, and its lasting level as a band.
+    """Draw a department's ratio by period, and its average over the periods shown as a band.
 
     Parameters
     ----------
@@ -35,15 +39,21 @@ def draw_trend(
         One row a period.
     period, ratio, lower, upper : str
         Columns; the interval's are by default ``{ratio}_lower`` and ``{ratio}_upper`` where there are such.
-        Periods are drawn in sorted order; one whose ratio is missing leaves a gap in the line.
+        Periods are drawn in the order of time (`period_order.order_periods`): that of an ordered categorical, of
+        numbers, dates or months by name, as text too; one whose ratio is missing leaves a gap in the line.
     level, level_lower, level_upper : float, optional
-        The lasting level and its interval.
+        The average over the periods shown and its interval, as the model has it; nothing is said of other periods.
     title, ylabel, caption : str, optional
     ax : matplotlib.axes.Axes, optional
 
     Returns
     -------
     matplotlib.axes.Axes
+
+    Warns
+    -----
+    DataWarning
+        Where the order of the periods in time cannot be told: they are then in that of their labels.
 
     Raises
     ------
@@ -56,7 +66,7 @@ def draw_trend(
         raise DataError(
             "a period is given twice", column=period, rows=twice.tolist(), expected="one row a period"
         )
-    known = frame.sort_values(period, kind="stable")
+    known = _in_time(frame, period)
     y = known[ratio].to_numpy(dtype=float)
     if np.isnan(y).all():
         raise DataError("no ratio to draw", column=ratio, expected="at least one number")
@@ -71,7 +81,7 @@ def draw_trend(
         if level is not None:
             ax.axhline(level, color=INK, linewidth=1.6, zorder=2)
             ax.annotate(
-                "lasting level", xy=(1.0, level), xycoords=("axes fraction", "data"), xytext=(4.0, 0.0),
+                "average", xy=(1.0, level), xycoords=("axes fraction", "data"), xytext=(4.0, 0.0),
                 textcoords="offset points", va="center", fontsize=8.5, annotation_clip=False,
             )  # fmt: skip
         ax.axhline(1.0, color=NEUTRAL, linewidth=1.0, linestyle="--", zorder=1)
@@ -86,7 +96,7 @@ def draw_trend(
         ax.set_ylim(min(float(values.min()), 0.9) / 1.06, max(float(values.max()), 1.1) * 1.06)
         ax.set_xlim(-0.4, len(x) - 0.6)
         canvas.ratio_axis(ax, "y")
-        labels = [canvas.shorten(name, 16) for name in known[period].astype(str)]
+        labels = [canvas.shorten(name, 16) for name in period_texts(known[period].array)]
         every = max(1, -(-len(labels) // 12))
         ax.set_xticks(x[::every], labels[::every])
         canvas.print_ticks_literally(ax)
@@ -95,10 +105,23 @@ def draw_trend(
         canvas.set_title(ax, title)
         notes = "Points: each period with its interval. Dashed: 1"
         if level is not None:
-            notes += ". Line and band: what lasts, from all periods together"
+            notes += ". Line and band: the average over the periods shown, from the model, with its interval"
         canvas.set_caption(ax, canvas.sentence(notes, caption))
         remember(ax, _description(labels, y, level, level_lower, level_upper, title, caption))
     return ax
+
+
+def _in_time(frame: pd.DataFrame, period: str) -> pd.DataFrame:
+    """The rows in the order of their periods in time; those without a period last."""
+    column = frame[period]
+    named = np.flatnonzero(column.notna())
+    labels = np.asarray(column.array[named])
+    ordered = order_periods(labels, declared_order(column))
+    if ordered.known_by == "unknown" and len(labels) > 1:
+        warnings.warn(
+            f"column {period!r}: {unknown_order_text(labels[ordered.order])}", DataWarning, stacklevel=3
+        )
+    return frame.iloc[[*named[ordered.order], *np.flatnonzero(column.isna())]]
 
 
 def _description(
@@ -114,14 +137,14 @@ def _description(
         f"{label} {value:.2f}" if np.isfinite(value) else f"{label} missing"
         for label, value in zip(labels, y, strict=True)
     )
-    lasting = None
+    average = None
     if level is not None:
-        lasting = f"Lasting level {level:.2f}"
+        average = f"Average over the periods shown {level:.2f}"
         if level_lower is not None and level_upper is not None:
-            lasting += f" ({level_lower:.2f} to {level_upper:.2f})"
+            average = f"Average over the periods shown {interval_text(level, level_lower, level_upper)}"
     return canvas.sentence(
         f"Trend{': ' + canvas.shorten(title, 120) if title else ''}",
         f"Ratio by period: {values}",
-        lasting,
+        average,
         caption,
     )

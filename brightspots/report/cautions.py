@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from brightspots.report.sentences import compared_with
-from brightspots.report.words import counted, listed, percent
+from brightspots.report.words import counted, listed
 from brightspots.settings import Reference
 from brightspots.vocabulary import HigherIs
 
@@ -33,7 +33,7 @@ def rule(margin: float, fdr: float, reference: Reference) -> str:
     return (
         f"Departments are flagged by the probability that they differ from {compared_with(reference)} by more than "
         f"a factor of {margin:g}, the most probable first, for as long as the expected share of false flags "
-        f"stays at or below {percent(fdr)}."
+        f"stays at or below {100 * fdr:g}%."
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from brightspots import vocabulary as names
 from brightspots.cells import IntArray
 from brightspots.manifest import Manifest
+from brightspots.period_order import period_texts
 from brightspots.report import sections, sentences, tables, words
 from brightspots.report.document import Block, Bullets, Document, Paragraph, Section
 from brightspots.report.subject import Subject
@@ -20,7 +21,7 @@ def nation_document(
 ) -> Document:
     """Write about all trusts."""
     cells, spots = subject.cells, subject.spots
-    periods = () if cells.periods is None else tuple(cells.periods)
+    periods = [] if cells.periods is None else period_texts(cells.periods)
     headlines = [
         " ".join(sections.partition_sentences(subject)),
         _flags(subject),
@@ -44,7 +45,13 @@ def nation_document(
     ]
     return Document(
         title=title or "Bright and dark spots inside hospitals",
-        subtitle=sentences.sizes(cells.n_trusts, cells.n_departments, cells.n_cells, periods),
+        subtitle=sentences.sizes(
+            cells.n_trusts,
+            cells.n_departments,
+            cells.n_cells,
+            periods,
+            in_order=cells.period_order != "unknown",
+        ),
         warning=sections.warning(subject),
         headlines=tuple(headlines),
         sections=tuple(parts),

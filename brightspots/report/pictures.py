@@ -32,8 +32,8 @@ from brightspots.figures.palette import (
 )
 from brightspots.report.document import Bars, Funnel, Funnels, Kind, Mosaic, Point
 from brightspots.report.svg import UNMARKED, decades, shared_top
-from brightspots.report.words import percent
 from brightspots.vocabulary import BRIGHT, CANNOT_TELL, DARK, IN_LINE
+from brightspots.wording import percent_interval
 
 DOTS_PER_INCH: Final = 200
 _TEXTS: Final = ("font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
@@ -108,7 +108,7 @@ def bars(figure: Bars, size: tuple[float, float], font: float) -> Picture:
         ax.barh(heights, points, height=0.5, color=_SHARE_COLOUR, edgecolor=BRIGHT_COLOUR, linewidth=0.8)
         ax.hlines(heights, low, high, color=INK, linewidth=2.2, zorder=3)
         for height, share in zip(heights, shares, strict=True):
-            said = f"{percent(share.point)} ({percent(share.lower)} to {percent(share.upper)})"
+            said = percent_interval(*share)
             ax.annotate(
                 said,
                 (max(share.upper, share.point), float(height)),

@@ -28,11 +28,12 @@ from brightspots.report.document import (
 from brightspots.report.funnels import LEVELS, department_funnel, kind_of, nation_funnel
 from brightspots.report.subject import Subject
 from brightspots.report.words import Estimate
+from brightspots.wording import stated_probability
 
 _LEVEL_LABELS = {
     "trust": "Between trusts",
     "department": "Between departments of a trust",
-    "period": "Between periods (passing)",
+    "period": "Between periods of a department",
 }
 
 
@@ -306,8 +307,9 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
     if cells.periods is not None:
         blocks.append(
             Paragraph(
-                "The data cover several periods. What is reported of a department is its lasting level; what was "
-                "particular to one period is set apart."
+                "The data cover several periods. What is reported of a department is its average over the periods "
+                "shown; what was particular to one of them is set apart. It is not a statement of where the "
+                "department stands in the last period, or will stand in the next."
             )
         )
     if notes:
@@ -323,7 +325,7 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
                 (
                     "In line",
                     f"There is evidence that the department lies within a factor of {margin} of its comparison "
-                    f"(probability at least {rule.in_line:g}).",
+                    f"(probability at least {stated_probability(rule.in_line)}).",
                 ),
                 (
                     "Cannot tell",

@@ -17,13 +17,15 @@ from brightspots.report.words import (
     likelihood,
     listed,
     more_or_fewer,
-    number,
     percent,
+    probability_of,
+    probability_text,
     ratio_of,
     share_of,
 )
 from brightspots.settings import Reference
 from brightspots.vocabulary import Family, HigherIs
+from brightspots.wording import stated_probability
 
 # Where a unit lies in a funnel, against its outer limits.
 Side = Literal["above", "within", "below", "unplaced"]
@@ -48,11 +50,14 @@ def level_is(family: Family) -> tuple[str, str]:
 # ---- the whole nation ------------------------------------------------------------------------------------------
 
 
-def sizes(trusts: int, types: int, cells: int, periods: Sequence[object] = ()) -> str:
-    """What was looked at."""
+def sizes(
+    trusts: int, types: int, cells: int, periods: Sequence[object] = (), *, in_order: bool = True
+) -> str:
+    """What was looked at; from which period to which only where their order in time is known."""
     over = ""
     if len(periods) > 1:
-        over = f", over {len(periods)} periods ({periods[0]} to {periods[-1]})"
+        over = f", over {len(periods)} periods"
+        over += f" ({periods[0]} to {periods[-1]})" if in_order else ""
     return f"{counted(cells, 'department')} of {counted(trusts, 'trust')}, of {counted(types, 'type')}{over}."
 
 
@@ -61,7 +66,7 @@ def partition(shares: dict[str, Estimate]) -> str:
     where = {
         "trust": "between trusts",
         "department": "between the departments of a trust",
-        "period": "between periods of the same department, and so does not last",
+        "period": "between periods of the same department",
     }
     ordered = sorted(shares, key=lambda level: -shares[level].point)
     said = listed([f"{share_of(shares[level])} lies {where[level]}" for level in ordered])
@@ -104,7 +109,7 @@ def flags(bright: int, dark: int, cells: int, expected_false: float) -> str:
         )
     found = listed([counted(dark, "dark spot"), counted(bright, "bright spot")])
     if flagged == 1:
-        doubt = f"The probability that this flag is false is {number(expected_false)}."
+        doubt = f"The probability that this flag is false is {probability_text(expected_false)}."
     else:
         false = "fewer than 0.1" if expected_false < 0.05 else f"about {amount(expected_false)}"
         doubt = f"Of these {flagged:,} flags, {false} are expected to be false."
@@ -149,7 +154,8 @@ def cannot_tell(n: int, cells: int) -> str:
 
 def in_line(n: int, cells: int, margin: float, least: float) -> str:
     """How many are shown to be unremarkable, and what that means."""
-    meaning = f"with a probability of at least {least:.2f} their level lies within a factor of {margin:g}"
+    sure = stated_probability(least)
+    meaning = f"with a probability of at least {sure} their level lies within a factor of {margin:g}"
     if n == 0:
         return f"No department is shown to be in line (that {meaning})."
     if cells == 1:
@@ -204,7 +210,7 @@ def rating_reversed(p: Estimate, *, by_department: bool = False) -> str:
     )
     return (
         f"Take {pair}: the first is the "
-        f"worse one with a probability of {p.point:.2f} (95% interval {p.lower:.2f} to {p.upper:.2f}); "
+        f"worse one with a probability of {probability_of(p)}; "
         "a rating that said nothing would give 0.50."
     )
 

@@ -14,6 +14,7 @@ from brightspots.report.document import Cell, Column, Mosaic, Table
 from brightspots.report.funnels import kind_of
 from brightspots.report.subject import Subject
 from brightspots.report.words import Estimate
+from brightspots.wording import interval_text
 
 # A page is for reading: beyond these the rest is in the exported tables, and the page says how many.
 MOST_ROWS = 2_000
@@ -227,7 +228,7 @@ def pairs_table(subject: Subject, pairs: pd.DataFrame, trust: int | None = None)
             Cell(trusts[partner]),
             Cell(words.amount(here), here),
             Cell(words.amount(there), there),
-            Cell(_number(better), better),
+            Cell(words.probability_text(better), better),
         ]
         rows.append(tuple(row if trust is not None else [Cell(trusts[code]), *row]))
     size = {"poisson": "expected events", "binomial": "people", "normal": "precision"}[subject.cells.family]
@@ -331,7 +332,7 @@ def _ratio_cells(subject: Subject, cell: int) -> list[Cell]:
 def _ratio(ratio: Estimate) -> Cell:
     if math.isnan(ratio.point):
         return Cell("no other department")
-    return Cell(f"{ratio.point:.2f} ({ratio.lower:.2f} to {ratio.upper:.2f})", ratio.point)
+    return Cell(interval_text(*ratio), ratio.point)
 
 
 def _excess(excess: Estimate) -> Cell:
@@ -352,7 +353,7 @@ def _probability(subject: Subject, cell: int) -> Cell:
     if subject.status[cell] == names.CANNOT_TELL:
         return Cell("–")
     value = float(subject.numbers("probability")[cell])
-    return Cell("–") if math.isnan(value) else Cell(_number(value), value)
+    return Cell("–") if math.isnan(value) else Cell(words.probability_text(value), value)
 
 
 def _rating_heading(subject: Subject) -> str:
@@ -375,19 +376,12 @@ def _against_rating(subject: Subject, cell: int) -> str:
     return said
 
 
-def _number(probability: float) -> str:
-    """A probability with two decimals, never shown as certain: `words.number` in signs, for narrow columns."""
-    if probability > 0.99:
-        return "> 0.99"
-    return "< 0.01" if probability < 0.01 else f"{probability:.2f}"
-
-
 def _other_bands(subject: Subject, cell: int) -> list[Cell]:
     """Probabilities that the department's own level would earn another rating, and one at least two bands away."""
     cells = []
     for column in ("p_other_band", "p_two_bands"):
         p = float(subject.numbers(column)[cell])
-        cells.append(Cell("–") if math.isnan(p) else Cell(_number(p), p))
+        cells.append(Cell("–") if math.isnan(p) else Cell(words.probability_text(p), p))
     return cells
 
 

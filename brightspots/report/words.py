@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from brightspots.wording import percent as percent
+from brightspots.wording import probability_text as probability_text
+
 
 class Estimate(NamedTuple):
     """A point value with the ends of its 95% interval."""
@@ -28,26 +31,11 @@ PROBABILITY_WORDS: Final = (
 )
 
 
-def number(value: float) -> str:
-    """A probability with two decimals, never shown as certain or impossible."""
-    if value > 0.99:
-        return "above 0.99"
-    return "below 0.01" if value < 0.01 else f"{value:.2f}"
-
-
 def likelihood(probability: float) -> str:
-    """A probability in the stated vocabulary, its number in brackets."""
-    words = next(phrase for least, phrase in PROBABILITY_WORDS if probability >= least)
-    return f"{words} (probability {number(probability)})"
-
-
-def percent(share: float) -> str:
-    """A share as a whole percentage; what rounds to none or all of something but is neither is said so."""
-    if 0.0 < share < 0.005:
-        return "under 1%"
-    if 0.995 <= share < 1.0:
-        return "over 99%"
-    return f"{share:.0%}"
+    """A probability in the stated vocabulary, its number in brackets: the phrase of the number as it is read."""
+    read = float(f"{probability:.2f}")
+    words = next(phrase for least, phrase in PROBABILITY_WORDS if read >= least)
+    return f"{words} (probability {probability_text(probability)})"
 
 
 def share_of(share: Estimate) -> str:
@@ -58,6 +46,12 @@ def share_of(share: Estimate) -> str:
 def ratio_of(ratio: Estimate) -> str:
     """A ratio with its interval."""
     return f"{ratio.point:.2f} (95% interval {ratio.lower:.2f} to {ratio.upper:.2f})"
+
+
+def probability_of(probability: Estimate) -> str:
+    """A probability with its interval."""
+    point, lower, upper = map(probability_text, probability)
+    return f"{point} (95% interval {lower} to {upper})"
 
 
 def counted(n: int, singular: str, plural: str | None = None) -> str:

@@ -1,0 +1,52 @@
+"""How a number is said wherever people read it: prints, HTML, packs, figures and the command line.
+
+One rule a kind of number, so that the same value reads alike in every place, and that no rounding turns what is nearly
+certain into a certainty or what is little into nothing.
+"""
+
+from __future__ import annotations
+
+
+def probability_text(value: float) -> str:
+    """A probability with two decimals; ``above 0.99`` or ``below 0.01`` where these would be 1.00 or 0.00.
+
+    Parameters
+    ----------
+    value : float
+        Between 0 and 1. Even 1 itself is ``above 0.99``: as a share of draws it is no certainty.
+    """
+    text = f"{value:.2f}"
+    return {"1.00": "above 0.99", "0.00": "below 0.01"}.get(text, text)
+
+
+def stated_probability(value: float) -> str:
+    """A probability that was asked for, not estimated: two decimals, or as many as it has."""
+    return f"{value:.2f}" if round(value, 2) == value else f"{value:g}"
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """A share as a percentage; what rounds to none or all of something but is neither is said so.
+
+    Parameters
+    ----------
+    share : float
+        Between 0 and 1.
+    decimals : int, default 0
+    """
+    text, step = f"{share:.{decimals}%}", 0.1**decimals
+    if share > 0.0 and text == f"{0.0:.{decimals}%}":
+        return f"under {step:.{decimals}f}%"
+    if share < 1.0 and text == f"{1.0:.{decimals}%}":
+        return f"over {100.0 - step:.{decimals}f}%"
+    return text
+
+
+def percent_interval(point: float, lower: float, upper: float, *, decimals: int = 0) -> str:
+    """A share and the ends of its interval: ``29% (24% to 35%)``."""
+    said = (percent(share, decimals) for share in (point, lower, upper))
+    return "{} ({} to {})".format(*said)
+
+
+def interval_text(point: float, lower: float, upper: float, *, form: str = ".2f") -> str:
+    """A number and the ends of its interval: ``1.21 (1.10 to 1.34)``."""
+    return f"{point:{form}} ({lower:{form}} to {upper:{form}})"
