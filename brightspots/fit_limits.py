@@ -14,7 +14,8 @@ from brightspots import summaries
 from brightspots import vocabulary as names
 from brightspots.cells import Cells, FloatArray, IntArray, LabelArray
 from brightspots.errors import SettingsError
-from brightspots.limits import FunnelLimits, funnel_limits, hierarchical_limits
+from brightspots.funnel_units import Units
+from brightspots.limits import FunnelLimits, hierarchical_limits, method_limits
 from brightspots.posterior import SharedDraws
 
 if TYPE_CHECKING:
@@ -101,13 +102,11 @@ def unit_limits(
     """Limits of the units: the fitted hierarchy's predictive ones, or those of chance alone."""
     if kind not in ("hierarchical", "exact"):
         raise SettingsError(f"limits must be 'hierarchical' or 'exact'; received {kind!r}")
+    if kind == "exact" and family == "poisson":
+        counted = Units(pd.Index(units.labels), units.lower, units.upper, units.expected)
+        return method_limits(counted, names.EXPECTED, "spiegelhalter", levels, target=float(np.exp(centre)))
     observed = pd.Series(np.where(units.lower == units.upper, units.lower, np.nan), index=units.labels)
     lower, upper = (units.lower, units.upper) if units.suppressed else (None, None)
-    if kind == "exact" and family == "poisson":
-        return funnel_limits(
-            observed, units.expected, method="spiegelhalter", levels=levels, target=float(np.exp(centre)),
-            observed_lower=lower, observed_upper=upper,
-        )  # fmt: skip
     offset = special.logit(units.expected / units.size) if family == "binomial" else None
     spread = sd if kind == "hierarchical" else 0.0
     return hierarchical_limits(

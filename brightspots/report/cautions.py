@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from brightspots.data_checks import NATIONAL_RATIO, SHRUNKEN, TOO_ALIKE
 from brightspots.report.sentences import compared_with
 from brightspots.report.words import counted, listed, percent
 from brightspots.settings import Reference
@@ -55,6 +56,24 @@ def certificate(ok: bool, method: str, effective_draws: float, message: str) -> 
         f"Do not rely on these numbers yet. The computation ({how}) did not pass its own check: {message}. "
         "Everything on this page may change when it is run again."
     )
+
+
+def doubts(kinds: Sequence[str]) -> str:
+    """What of the data is in doubt, said at the top; the last section has it at length (`data`)."""
+    what = {
+        NATIONAL_RATIO: "the expected events are probably something else than the number of events expected",
+        SHRUNKEN: "the estimates look as if a model had pulled them together before",
+        TOO_ALIKE: "the standard errors are probably something else, for the estimates differ by far less",
+    }
+    return (
+        f"Check the data before relying on these numbers: {listed([what[kind] for kind in kinds])}. The section on the "
+        "certificate says why."
+    )
+
+
+def data(text: str) -> str:
+    """What is to be known of the data, at length (`brightspots.data_checks`)."""
+    return f"About the data: {text}"
 
 
 def bars(labels: Sequence[str]) -> str:
