@@ -246,7 +246,7 @@ class HierarchyFit:
 
     @property
     def cautions(self) -> tuple[Caution, ...]:
-        """What readers should know of the data: computed from them (see `brightspots.data_checks`), () where nothing."""
+        """What readers should know of the data, computed from them (see `brightspots.data_checks`)."""
         if "cautions" not in self._cache:
             self._cache["cautions"] = data_cautions(self.table.cells)
         found: tuple[Caution, ...] = self._cache["cautions"]

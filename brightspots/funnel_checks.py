@@ -9,7 +9,10 @@ import numpy as np
 from scipy import special
 
 from brightspots.data_checks import (
+    FEW_UNITS,
+    NARROW_LIMITS,
     PLAIN_TAIL,
+    WIDE_LIMITS,
     Caution,
     beyond_chance,
     plain_caution,
@@ -18,9 +21,6 @@ from brightspots.data_checks import (
 from brightspots.funnel_units import FunnelMethod, Units
 from brightspots.overdispersion import Dispersion
 from brightspots.vocabulary import EXPECTED, Family
-
-FEW_UNITS: Final = "few units"
-NARROW: Final = "narrow limits"
 
 # Below these numbers of units an estimate of over-dispersion misleads (docs/funnels.md, "Few units"). Of units that
 # differ by chance alone more than 0.4%, twice as many as meant, lie beyond the 99.8% limits of `phs` below 31.
@@ -78,9 +78,8 @@ def hierarchical_cautions(
     elif family == "poisson":
         beyond = beyond_chance(units.lower, units.upper, units.size * math.exp(centre))
     else:
-        expected = units.size * special.expit(
-            (0.0 if offset is None else np.asarray(offset, dtype=np.float64)) + centre
-        )
+        location = (0.0 if offset is None else np.asarray(offset, dtype=np.float64)) + centre
+        expected = units.size * special.expit(location)
         beyond = beyond_chance(units.lower, units.upper, expected, units.size)
     kind = {"poisson": "plain Poisson", "binomial": "plain binomial", "normal": "normal"}[family]
     said = plain_caution([(int(beyond.sum()), len(beyond), "units")], f"{kind} limits about the centre")
@@ -109,7 +108,7 @@ def _few(method: FunnelMethod, n: int, trim: float) -> Caution | None:
     if n >= fewest:
         return None
     return Caution(
-        FEW_UNITS,
+        WIDE_LIMITS,
         f"the limits are widened by a τ² from {n} units, and with fewer than {fewest} a unit that stands out widens "
         "them until it lies within. Use method='spiegelhalter', which needs no estimate from the units, or give a "
         "published tau2.",
@@ -126,7 +125,7 @@ def _narrow(phi: float) -> Caution | None:
             f"φ is {phi:.2g}, so that the limits are {math.sqrt(phi):.2g} times as wide as chance alone makes them, "
             "and units that differ by chance lie beyond them"
         )
-    return Caution(NARROW, f"{said}. Use method='spiegelhalter', whose limits are those of chance.")
+    return Caution(NARROW_LIMITS, f"{said}. Use method='spiegelhalter', whose limits are those of chance.")
 
 
 def _beyond(units: Units, size_name: str, target: float) -> Caution | None:

@@ -244,9 +244,9 @@ def funnel_limits(
     -----
     DataWarning
         Where observed over expected events lies outside 0.5 to 2 in all, so that expected is probably something else;
-        where too few units are there for the method's estimate of over-dispersion; where `phs` makes limits of less
-        than half the width of chance. `FunnelLimits.cautions` has the same, and says where most units lie beyond the
-        limits of chance alone.
+        where `phs` has fewer than 31 units or makes limits of less than half the width of chance. `cautions` of the
+        result has the same, and says where few units make other limits too wide (fewer than 10), and where most units
+        lie beyond the limits of chance alone.
 
     Notes
     -----
