@@ -19,17 +19,7 @@ from scipy import optimize, special, stats
 
 from brightspots.cells import Cells, FloatArray, IntArray
 from brightspots.errors import DataWarning
-
-NATIONAL_RATIO: Final = "national ratio"
-SHRUNKEN: Final = "shrunken estimates"
-TOO_ALIKE: Final = "too alike"
-OUTSIDE_PLAIN: Final = "outside plain limits"
-# Of the limits of a funnel (`brightspots.funnel_checks`).
-FEW_UNITS: Final = "few units"
-NARROW_LIMITS: Final = "narrow limits"
-WIDE_LIMITS: Final = "wide limits"
-# What may well be as it should be; the others are doubts.
-_STATEMENTS: Final = (OUTSIDE_PLAIN, WIDE_LIMITS)
+from brightspots.vocabulary import NATIONAL_RATIO, OUTSIDE_PLAIN, SHRUNKEN, STATEMENTS, TOO_ALIKE
 
 # Where Σ observed / Σ expected may lie without a word. Single indicators against a national reference reach from 0.4 to
 # 1.4 in published data; totals over departments leave this range where the column is not what it is taken for.
@@ -74,7 +64,7 @@ class Caution:
     @property
     def is_doubt(self) -> bool:
         """Whether something is probably wrong with the data or the limits; else it is a plain statement about them."""
-        return self.code not in _STATEMENTS
+        return self.code not in STATEMENTS
 
 
 def warn_of(cautions: Iterable[Caution], *, stacklevel: int) -> None:
@@ -113,7 +103,7 @@ def data_cautions(cells: Cells) -> tuple[Caution, ...]:
 def ratio_caution(
     observed: tuple[float, float], expected: float, ratio: tuple[float, float]
 ) -> Caution | None:
-    """Doubt the expected events where the whole interval of the national ratio lies outside 0.5 to 2.
+    """Doubt the expected events where the national ratio lies outside 0.5 to 2: all of its interval, and not by chance.
 
     Parameters
     ----------
@@ -126,6 +116,8 @@ def ratio_caution(
     """
     least, most = ratio
     if least <= USUAL_RATIO[1] and most >= USUAL_RATIO[0]:
+        return None
+    if not beyond_chance(np.array([observed[0]]), np.array([observed[1]]), np.array([expected]))[0]:
         return None
     if least > USUAL_RATIO[1]:
         instead = "a rate, a percentage or a probability, or events of a shorter period or another measure"

@@ -9,10 +9,7 @@ import numpy as np
 from scipy import special
 
 from brightspots.data_checks import (
-    FEW_UNITS,
-    NARROW_LIMITS,
     PLAIN_TAIL,
-    WIDE_LIMITS,
     Caution,
     beyond_chance,
     plain_caution,
@@ -20,7 +17,7 @@ from brightspots.data_checks import (
 )
 from brightspots.funnel_units import FunnelMethod, Units
 from brightspots.overdispersion import Dispersion
-from brightspots.vocabulary import EXPECTED, Family
+from brightspots.vocabulary import EXPECTED, FEW_UNITS, NARROW_LIMITS, WIDE_LIMITS, Family
 
 # Below these numbers of units an estimate of over-dispersion misleads (docs/funnels.md, "Few units"). Of units that
 # differ by chance alone more than 0.4%, twice as many as meant, lie beyond the 99.8% limits of `phs` below 31.
@@ -100,7 +97,7 @@ def _few(method: FunnelMethod, n: int, trim: float) -> Caution | None:
             FEW_UNITS,
             f"the multiplicative limits rest on {n} units and are too narrow by chance with fewer than "
             f"{FEWEST_MULTIPLICATIVE}: of units that differ by chance alone 11% lie beyond 99.8% limits with 4 units, "
-            "1.5% with 10 and 0.6% with 20, where 0.2% is meant. Use method='spiegelhalter', which needs no estimate "
+            "1.6% with 10 and 0.6% with 20, where 0.2% is meant. Use method='spiegelhalter', which needs no estimate "
             "from the units, or more units.",
         )
     # Below 1/trim − 1 units no rank is extreme enough to be trimmed.

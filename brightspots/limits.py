@@ -174,8 +174,8 @@ class FunnelLimits:
             parts.append(
                 ", ".join(f"{counts[zone]:,} {zone}" for zone in (*zones, CANNOT_PLACE) if zone in counts)
             )
-        said = "".join(f"\nCaution: {caution.text}" for caution in self.cautions)
-        return f"FunnelLimits({'; '.join(parts)}){said}"
+        parts += [f"caution: {caution.statement}" for caution in self.cautions]
+        return f"FunnelLimits({'; '.join(parts)})"
 
 
 def funnel_limits(

@@ -16,9 +16,9 @@ import numpy as np
 
 from brightspots._version import __version__
 from brightspots.cells import Cells
-from brightspots.data_checks import Caution
 
 if TYPE_CHECKING:
+    from brightspots.data_checks import Caution
     from brightspots.fits import HierarchyFit
     from brightspots.limits import FunnelLimits
 

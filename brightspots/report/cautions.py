@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from brightspots.data_checks import NATIONAL_RATIO, SHRUNKEN, TOO_ALIKE
 from brightspots.report.sentences import compared_with
 from brightspots.report.words import counted, listed, percent
 from brightspots.settings import Reference
-from brightspots.vocabulary import HigherIs
+from brightspots.vocabulary import NATIONAL_RATIO, SHRUNKEN, TOO_ALIKE, HigherIs
 
 # Units named in a sentence about a figure; the others are in its tables.
 _MOST_NAMED: Final = 10
