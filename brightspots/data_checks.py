@@ -67,7 +67,7 @@ class Caution:
         return self.code not in STATEMENTS
 
 
-def warn_of(cautions: Iterable[Caution], *, stacklevel: int) -> None:
+def warn_of(cautions: Iterable[Caution], *, stacklevel: int, about: str = "") -> None:
     """Warn of what is in doubt (`DataWarning`). Statements are said in texts and files, not as warnings.
 
     Parameters
@@ -75,10 +75,12 @@ def warn_of(cautions: Iterable[Caution], *, stacklevel: int) -> None:
     cautions : iterable of Caution
     stacklevel : int
         As in `warnings.warn`, counted from the caller.
+    about : str, optional
+        Of which data, where there are several.
     """
     for caution in cautions:
         if caution.is_doubt:
-            warnings.warn(caution.text, DataWarning, stacklevel=stacklevel + 1)
+            warnings.warn(about + caution.text, DataWarning, stacklevel=stacklevel + 1)
 
 
 def data_cautions(cells: Cells) -> tuple[Caution, ...]:

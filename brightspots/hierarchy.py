@@ -170,10 +170,10 @@ def fit_hierarchy(
     )
     source = open_source(data)
 
-    def fit(part: object) -> HierarchyFit:
+    def fit(part: object, about: str = "") -> HierarchyFit:
         table = read_table(part, columns, family=family, covariates=covariates, priors=priors)
         table = replace(table, cells=on_scale(table.cells, estimate_scale))
-        warn_of(data_cautions(table.cells), stacklevel=3)
+        warn_of(data_cautions(table.cells), stacklevel=3, about=about)
         in_units = priors_in_units(table.cells, priors)
         effects, certificate = run(
             table.cells,
@@ -203,5 +203,5 @@ def fit_hierarchy(
     for code, label in enumerate(
         key.labels
     ):  # a comprehension would be a frame between a warning and its place
-        fits[label] = fit(source.rows(key.codes == code))
+        fits[label] = fit(source.rows(key.codes == code), f"{outcome} {label!s}: ")
     return OutcomeFits(fits)
