@@ -31,7 +31,7 @@ _FEWEST_UNITS: Final = 5
 
 # Estimates are called shrunken where the rank correlation of their deviations with their standard errors is below the
 # first, and further below 0 than all but this share of honest estimates; a weaker correlation is shrinking too slight
-# to matter. False alarms and power: `benchmarks/shrunken.py`, docs/decisions.md.
+# to matter. False alarms and power: docs/decisions.md (tests/calibration/test_shrunken.py).
 _SHRUNKEN_CORRELATION: Final = -0.08
 _FALSE_ALARMS: Final = 0.002
 # Estimates of a department type that a correlation within types can use.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -129,7 +129,7 @@ def trust_limits(fit: HierarchyFit, kind: FunnelKind, levels: Sequence[float]) -
         left_over = float(np.median(np.bincount(cells.cell_trust, weight**2)))
         variance += float(np.mean(shared.sd_department**2)) * left_over
     sd = float(np.sqrt(variance))
-    return unit_limits(units, cells.family, sd=sd, centre=0.0, kind=kind, levels=levels)
+    return _with_doubts(fit, unit_limits(units, cells.family, sd=sd, centre=0.0, kind=kind, levels=levels))
 
 
 def department_limits(
@@ -151,9 +151,16 @@ def department_limits(
     if shared.sd_period is not None:
         periods = float(np.median(np.diff(cells.cell_leaves)[own]))
         variance += float(np.mean(shared.sd_period**2)) / periods
-    return unit_limits(
+    limits = unit_limits(
         units, cells.family, sd=float(np.sqrt(variance)), centre=centre, kind=kind, levels=levels
     )
+    return _with_doubts(fit, limits)
+
+
+def _with_doubts(fit: HierarchyFit, limits: FunnelLimits) -> FunnelLimits:
+    """Limits that say what is doubtful about the fit's data, as its figures do in their captions."""
+    doubts = [caution for caution in fit.cautions if caution.is_doubt]
+    return replace(limits, cautions=(*doubts, *limits.cautions))
 
 
 def trust_position(cells: Cells, trust: object) -> int:

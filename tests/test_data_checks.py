@@ -265,6 +265,14 @@ def test_a_fit_says_it_in_text_html_manifest_and_pack(wrong):
     assert paragraphs[f"About the data: {text}"] is True
 
 
+def test_the_funnels_of_a_fit_say_what_is_doubtful_about_its_data(wrong):
+    for limits in ("hierarchical", "exact"):
+        said = bs.describe(wrong.plot_funnel(limits=limits))
+        assert "events were observed and" in said
+        assert "the expected events are probably something else" in said
+    assert "probably something else" in bs.describe(wrong.plot_funnel("T003"))
+
+
 def test_a_statement_stands_with_the_funnel_and_is_no_warning():
     frame = simulate_frame(12, 6).drop(columns="rating")
     factor = np.where(frame["trust"].str[1:].astype(int) % 2, 0.7, 1.4)
