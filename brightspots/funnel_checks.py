@@ -96,9 +96,9 @@ def _few(method: FunnelMethod, n: int, trim: float) -> Caution | None:
         return Caution(
             FEW_UNITS,
             f"the multiplicative limits rest on {n} units and are too narrow by chance with fewer than "
-            f"{FEWEST_MULTIPLICATIVE}: of units that differ by chance alone 11% and more lie beyond 99.8% limits with 4 units, "
-            "1.6% with 10 and 0.6% with 20, where 0.2% is meant. Use method='spiegelhalter', which needs no estimate "
-            "from the units, or more units.",
+            f"{FEWEST_MULTIPLICATIVE}: of units that differ by chance alone more than 11% lie beyond 99.8% limits with "
+            "4 units, 1.6% with 10 and 0.6% with 20, where 0.2% is meant. Use method='spiegelhalter', which needs no "
+            "estimate from the units, or more units.",
         )
     # Below 1/trim − 1 units no rank is extreme enough to be trimmed.
     fewest = max(FEWEST_ADDITIVE, math.ceil(1.0 / trim - 1.0)) if trim > 0.0 else FEWEST_ADDITIVE
