@@ -29,6 +29,7 @@ def fit_text(fit: HierarchyFit) -> str:
     lines += [
         "",
         certificate_line(fit),
+        *cautions_lines(fit),
         shape_line(fit),
         "",
         _flags_line(fit),
@@ -44,6 +45,7 @@ def fit_html(fit: HierarchyFit) -> str:
         f"<div class='brightspots'><p><b>{html.escape(_headline(fit))}</b></p>"
         f"{_partition_table(fit.variance_partition()).to_html(escape=True, border=0)}"
         f"<p{mark}>{html.escape(certificate_line(fit))}</p>"
+        f"{''.join(f'<p>{html.escape(line)}</p>' for line in cautions_lines(fit))}"
         f"<p>{html.escape(shape_line(fit))}</p>"
         f"<p>{html.escape(_flags_line(fit))}</p></div>"
     )
@@ -119,6 +121,11 @@ def certificate_line(fit: HierarchyFit) -> str:
     state = "Certificate" if certificate.ok else "CERTIFICATE DOES NOT HOLD"
     message = "" if certificate.ok else f"; {certificate.message}"
     return f"{state}: {certificate.method}, {', '.join(checks)}, {certificate.seconds:.2f} s{message}"
+
+
+def cautions_lines(fit: HierarchyFit) -> list[str]:
+    """What readers should know of the data, a line each."""
+    return [f"{'CAUTION' if caution.is_doubt else 'Caution'}: {caution.text}" for caution in fit.cautions]
 
 
 def shape_line(fit: HierarchyFit) -> str:

@@ -40,7 +40,8 @@ def on_scale(cells: Cells, estimate_scale: names.EstimateScale | None) -> Cells:
     Warns
     -----
     DataWarning
-        Where no scale is given and the estimates are typically further from 0 than the logarithm of 10.
+        Where no scale is given and the estimates are typically further from 0 than the logarithm of 10, or look like
+        ratios themselves: all positive, and between 0.5 and 2 in the middle.
     """
     if cells.family != "normal":
         if estimate_scale is not None:
@@ -49,6 +50,15 @@ def on_scale(cells: Cells, estimate_scale: names.EstimateScale | None) -> Cells:
             )
         return cells
     typical = float(np.median(np.abs(cells.lower)))
+    if estimate_scale is None and cells.lower.min() > 0.0 and 0.5 < np.median(cells.lower) < 2.0:
+        warnings.warn(
+            "the estimates are read as log ratios, but all are positive and typically they are "
+            f"{float(np.median(cells.lower)):.3g}, as ratios are that nobody took the logarithm of; give their "
+            "logarithms (and the logarithms' standard errors), or pass estimate_scale='log ratio' to say that these "
+            "are logarithms (or log odds)",
+            DataWarning,
+            stacklevel=4,
+        )
     if estimate_scale is None and typical > _LARGE_LOG_RATIO:
         warnings.warn(
             f"the estimates are read as log ratios, but typically they are {typical:.3g} away from zero, which is "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,7 +14,8 @@ from brightspots import summaries
 from brightspots import vocabulary as names
 from brightspots.cells import Cells, FloatArray, IntArray, LabelArray
 from brightspots.errors import SettingsError
-from brightspots.limits import FunnelLimits, funnel_limits, hierarchical_limits
+from brightspots.funnel_units import Units
+from brightspots.limits import FunnelLimits, hierarchical_limits, method_limits
 from brightspots.posterior import SharedDraws
 
 if TYPE_CHECKING:
@@ -101,13 +102,11 @@ def unit_limits(
     """Limits of the units: the fitted hierarchy's predictive ones, or those of chance alone."""
     if kind not in ("hierarchical", "exact"):
         raise SettingsError(f"limits must be 'hierarchical' or 'exact'; received {kind!r}")
+    if kind == "exact" and family == "poisson":
+        counted = Units(pd.Index(units.labels), units.lower, units.upper, units.expected)
+        return method_limits(counted, names.EXPECTED, "spiegelhalter", levels, target=float(np.exp(centre)))
     observed = pd.Series(np.where(units.lower == units.upper, units.lower, np.nan), index=units.labels)
     lower, upper = (units.lower, units.upper) if units.suppressed else (None, None)
-    if kind == "exact" and family == "poisson":
-        return funnel_limits(
-            observed, units.expected, method="spiegelhalter", levels=levels, target=float(np.exp(centre)),
-            observed_lower=lower, observed_upper=upper,
-        )  # fmt: skip
     offset = special.logit(units.expected / units.size) if family == "binomial" else None
     spread = sd if kind == "hierarchical" else 0.0
     return hierarchical_limits(
@@ -130,7 +129,7 @@ def trust_limits(fit: HierarchyFit, kind: FunnelKind, levels: Sequence[float]) -
         left_over = float(np.median(np.bincount(cells.cell_trust, weight**2)))
         variance += float(np.mean(shared.sd_department**2)) * left_over
     sd = float(np.sqrt(variance))
-    return unit_limits(units, cells.family, sd=sd, centre=0.0, kind=kind, levels=levels)
+    return _with_doubts(fit, unit_limits(units, cells.family, sd=sd, centre=0.0, kind=kind, levels=levels))
 
 
 def department_limits(
@@ -152,9 +151,16 @@ def department_limits(
     if shared.sd_period is not None:
         periods = float(np.median(np.diff(cells.cell_leaves)[own]))
         variance += float(np.mean(shared.sd_period**2)) / periods
-    return unit_limits(
+    limits = unit_limits(
         units, cells.family, sd=float(np.sqrt(variance)), centre=centre, kind=kind, levels=levels
     )
+    return _with_doubts(fit, limits)
+
+
+def _with_doubts(fit: HierarchyFit, limits: FunnelLimits) -> FunnelLimits:
+    """Limits that say what is doubtful about the fit's data, as its figures do in their captions."""
+    doubts = [caution for caution in fit.cautions if caution.is_doubt]
+    return replace(limits, cautions=(*doubts, *limits.cautions))
 
 
 def trust_position(cells: Cells, trust: object) -> int:

@@ -15,6 +15,7 @@ from brightspots import display, frames, stacks, storage, summaries
 from brightspots import vocabulary as names
 from brightspots.checks import EffectShape, effect_shapes
 from brightspots.counts import ColumnNames
+from brightspots.data_checks import Caution, data_cautions
 from brightspots.disclosure import Rules, Totals, Zeros
 from brightspots.disclosure.intake import vouch_for
 from brightspots.engine.run import Request
@@ -243,6 +244,14 @@ class HierarchyFit:
         return find_spots(
             self, rule, rating, rating_order=rating_order, rating_uses_outcome=rating_uses_outcome
         )
+
+    @property
+    def cautions(self) -> tuple[Caution, ...]:
+        """What readers should know of the data, computed from them (see `brightspots.data_checks`)."""
+        if "cautions" not in self._cache:
+            self._cache["cautions"] = data_cautions(self.table.cells)
+        found: tuple[Caution, ...] = self._cache["cautions"]
+        return found
 
     @property
     def posterior(self) -> xr.DataTree:

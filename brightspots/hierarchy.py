@@ -7,6 +7,7 @@ from dataclasses import replace
 from brightspots import vocabulary as names
 from brightspots.columns import key_column
 from brightspots.counts import ColumnNames
+from brightspots.data_checks import data_cautions, warn_of
 from brightspots.disclosure.intake import rules_of
 from brightspots.engine.run import Method, Request, run
 from brightspots.errors import DataError, SettingsError
@@ -118,7 +119,10 @@ def fit_hierarchy(
     CertificateWarning
         Where the fit did not earn its certificate.
     DataWarning
-        Where estimates do not look like log ratios and `estimate_scale` is not given.
+        Where estimates do not look like log ratios and `estimate_scale` is not given; where observed over expected
+        events lies outside 0.5 to 2 in all, so that expected is probably something else; where estimates look as if a
+        model had shrunken them already, or their standard errors are far too large. `HierarchyFit.cautions` has what
+        was found in the data.
 
     Examples
     --------
@@ -170,9 +174,10 @@ def fit_hierarchy(
     )
     source = open_source(data)
 
-    def fit(part: object) -> HierarchyFit:
+    def fit(part: object, about: str = "") -> HierarchyFit:
         table = read_table(part, columns, family=family, covariates=covariates, priors=priors)
         table = replace(table, cells=on_scale(table.cells, estimate_scale))
+        warn_of(data_cautions(table.cells), stacklevel=3, about=about)
         in_units = priors_in_units(table.cells, priors)
         effects, certificate = run(
             table.cells,
@@ -198,4 +203,9 @@ def fit_hierarchy(
             action=f"pass outcome=… with one of: {', '.join(map(repr, source.columns))}",
         )
     key = key_column(source, outcome, "outcome")
-    return OutcomeFits({label: fit(source.rows(key.codes == code)) for code, label in enumerate(key.labels)})
+    fits = {}
+    for code, label in enumerate(
+        key.labels
+    ):  # a comprehension would be a frame between a warning and its place
+        fits[label] = fit(source.rows(key.codes == code), f"{outcome} {label!s}: ")
+    return OutcomeFits(fits)

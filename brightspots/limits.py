@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Literal, get_args
 
@@ -27,7 +27,9 @@ from brightspots.boundaries import (
     poisson_boundary,
 )
 from brightspots.cells import FloatArray
+from brightspots.data_checks import Caution, warn_of
 from brightspots.errors import SettingsError
+from brightspots.funnel_checks import funnel_cautions, hierarchical_cautions
 from brightspots.funnel_units import (
     FunnelMethod,
     Sides,
@@ -43,7 +45,7 @@ from brightspots.funnel_units import (
     read_offsets,
     read_units,
 )
-from brightspots.overdispersion import method_dispersion
+from brightspots.overdispersion import Dispersion, method_dispersion
 from brightspots.vocabulary import DENOMINATOR, ESTIMATE, EXPECTED, FAMILIES, OBSERVED, STANDARD_ERROR, Family
 
 Statistic = Literal["ratio", "proportion", "estimate"]
@@ -100,6 +102,8 @@ class FunnelLimits:
         Number of z-scores that φ rests on; 0 where none is estimated.
     boundary : callable
         Limits of units of given sizes (see `brightspots.boundaries`).
+    cautions : tuple of Caution
+        What readers should know of the data and of these limits (see `brightspots.funnel_checks`).
     """
 
     method: str
@@ -114,6 +118,7 @@ class FunnelLimits:
     tau2: float
     kept: int
     boundary: Boundary
+    cautions: tuple[Caution, ...] = ()
 
     def curve(self, x: npt.ArrayLike) -> pd.DataFrame:
         """Limits at any sizes, computed by the code that gave the units' own.
@@ -169,6 +174,7 @@ class FunnelLimits:
             parts.append(
                 ", ".join(f"{counts[zone]:,} {zone}" for zone in (*zones, CANNOT_PLACE) if zone in counts)
             )
+        parts += [f"caution: {caution.statement}" for caution in self.cautions]
         return f"FunnelLimits({'; '.join(parts)})"
 
 
@@ -234,6 +240,14 @@ def funnel_limits(
     SettingsError
         An unknown method, levels outside (0, 1), an argument that the method does not use.
 
+    Warns
+    -----
+    DataWarning
+        Where observed over expected events lies outside 0.5 to 2 in all, so that expected is probably something else;
+        where `phs` has fewer than 31 units or makes limits of less than half the width of chance. `cautions` of the
+        result has the same, and says where few units make other limits too wide (fewer than 10), and where most units
+        lie beyond the limits of chance alone.
+
     Notes
     -----
     A count of zero is never dropped. Its ratio is 0. Where a method takes a logarithm (`shmi`) its z-score uses
@@ -261,11 +275,34 @@ def funnel_limits(
     sizes_given = expected if size_name == EXPECTED else denominator
     units = read_units(observed, sizes_given, OBSERVED, size_name, (observed_lower, observed_upper))
     units = checked_counts(units, size_name)
+    share = 0.1 if trim is None else float(trim)
+    limits = method_limits(
+        units, size_name, method, levels, sides=sides, target=target, trim=share, tau2=tau2
+    )
+    dispersion = Dispersion(limits.phi, limits.tau2, limits.kept)
+    cautions = funnel_cautions(method, units, size_name, limits.target, dispersion, share)
+    warn_of(cautions, stacklevel=2)
+    return replace(limits, cautions=cautions)
+
+
+def method_limits(
+    units: Units,
+    size_name: str,
+    method: FunnelMethod,
+    levels: Iterable[float],
+    *,
+    sides: Sides = "two",
+    target: float | None = None,
+    trim: float = 0.1,
+    tau2: float | None = None,
+) -> FunnelLimits:
+    """Limits of units that have been read and checked, of which nothing is said; arguments as in `funnel_limits`."""
+    levels = check_levels(levels)
+    check_sides(sides)
     known, size = units.known, units.size
     counted = units.lower[known], size[known]
     target = check_target(target, *counted, size_name)
-
-    dispersion = method_dispersion(method, *counted, target, 0.1 if trim is None else float(trim), tau2)
+    dispersion = method_dispersion(method, *counted, target, trim, tau2)
     boundary = method_boundary(method, size_name, target, dispersion)
     return FunnelLimits(
         method=method,
@@ -389,6 +426,7 @@ def hierarchical_limits(
         tau2=sd**2,
         kept=0,
         boundary=boundary,
+        cautions=() if observed is None else hierarchical_cautions(units, family, centre, sd, offset),
     )
 
 

@@ -18,7 +18,9 @@ from brightspots._version import __version__
 from brightspots.cells import Cells
 
 if TYPE_CHECKING:
+    from brightspots.data_checks import Caution
     from brightspots.fits import HierarchyFit
+    from brightspots.limits import FunnelLimits
 
 # Packages whose version can change a number. Read from what is installed, never by importing them.
 _PACKAGES: Final = (
@@ -66,6 +68,8 @@ class Manifest:
     input : InputFile or None
     arguments : mapping
         As the user gave them.
+    cautions : tuple of Caution
+        What readers should know of the data (`HierarchyFit.cautions`, `FunnelLimits.cautions`).
     """
 
     created: str
@@ -76,6 +80,7 @@ class Manifest:
     data_sha256: str | None = None
     input: InputFile | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    cautions: tuple[Caution, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts, text and numbers."""
@@ -91,9 +96,11 @@ def make_manifest(
     *,
     input_file: InputFile | None = None,
     arguments: Mapping[str, Any] | None = None,
+    limits: FunnelLimits | None = None,
 ) -> Manifest:
-    """Describe the running software, and a fit where there is one."""
+    """Describe the running software, and a fit or the limits of a funnel where there are any."""
     method = None if fit is None else fit.certificate.method
+    about = limits if fit is None else fit
     return Manifest(
         created=_now().isoformat(timespec="seconds").replace("+00:00", "Z"),
         versions=versions(sampled=method == "nuts"),
@@ -103,6 +110,7 @@ def make_manifest(
         data_sha256=None if fit is None else cells_digest(fit.table.cells),
         input=input_file,
         arguments=dict(arguments or {}),
+        cautions=() if about is None else about.cautions,
     )
 
 
@@ -115,7 +123,11 @@ def without_digests(manifest: Manifest, fit: HierarchyFit | None = None) -> Mani
         return replace(manifest, input=None, data_sha256=None, method=None)
     # Whether the exact fit had to be sampled tells of its data too.
     return replace(
-        manifest, input=None, data_sha256=cells_digest(fit.table.cells), method=fit.certificate.method
+        manifest,
+        input=None,
+        data_sha256=cells_digest(fit.table.cells),
+        method=fit.certificate.method,
+        cautions=fit.cautions,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.data_checks import Caution
 from brightspots.disclosure import Totals, Zeros
 from brightspots.fits import HierarchyFit
 from brightspots.settings import SpotRule
@@ -28,6 +29,11 @@ class OutcomeFits(Mapping[Any, HierarchyFit]):
 
     def __len__(self) -> int:
         return len(self._fits)
+
+    @property
+    def cautions(self) -> dict[Any, tuple[Caution, ...]]:
+        """What readers should know of the data of each outcome."""
+        return {outcome: fit.cautions for outcome, fit in self._fits.items()}
 
     def variance_partition(self, probability: float = 0.95) -> pd.DataFrame:
         """Partitions of all outcomes, indexed by outcome and level."""

@@ -74,6 +74,17 @@ CONCORDANT: Final = "concordant"
 NOT_RATED: Final = "not rated"
 RATING_STATUSES: Final = (DARK_IN_STRONG, BRIGHT_IN_WEAK, CONCORDANT, NOT_RATED)
 
+# Cautions: what readers should know of the data, and of the limits of a funnel.
+NATIONAL_RATIO: Final = "national ratio"
+SHRUNKEN: Final = "shrunken estimates"
+TOO_ALIKE: Final = "too alike"
+OUTSIDE_PLAIN: Final = "outside plain limits"
+FEW_UNITS: Final = "few units"
+NARROW_LIMITS: Final = "narrow limits"
+WIDE_LIMITS: Final = "wide limits"
+# Those that may well be as they should be; the others are doubts.
+STATEMENTS: Final = (OUTSIDE_PLAIN, WIDE_LIMITS)
+
 # Rating scales whose order is public knowledge, worst first.
 CQC_RATINGS: Final = ("Inadequate", "Requires improvement", "Good", "Outstanding")
 KNOWN_SCALES: Final = (CQC_RATINGS,)

@@ -17,7 +17,7 @@ HEAVY = ("pymc", "arviz", "statsmodels", "matplotlib")
 # Rooms from the ground up; a module may import from its own room and from those before it.
 ROOMS = (
     ("errors", "vocabulary", "settings", "_version", "exports", "parallel", "period_order", "wording"),
-    ("cells", "columns", "counts", "design", "tables", "estimates", "tails", "disclosure"),
+    ("cells", "columns", "counts", "design", "tables", "estimates", "tails", "disclosure", "data_checks"),
     (
         "readers",
         "samples",
@@ -27,6 +27,7 @@ ROOMS = (
         "predictive",
         "boundaries",
         "funnel_units",
+        "funnel_checks",
         "limits",
     ),
     ("likelihood", "posterior", "stacks", "engine"),

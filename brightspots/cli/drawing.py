@@ -89,7 +89,7 @@ def funnel(
     if rules is not None:
         frame = _suppressed(frame, trust_column, observed, size, rules, proportion=denominator is not None)
     limits = _limits(frame, observed, size, method, chosen, proportion=denominator is not None)
-    manifest = make_manifest(input_file=read, arguments=arguments | asdict(disclosure))
+    manifest = make_manifest(input_file=read, arguments=arguments | asdict(disclosure), limits=limits)
     if rules is not None:
         manifest = without_digests(manifest)
 
@@ -110,6 +110,7 @@ def funnel(
         "zones": zones,
         "phi": limits.phi,
         "tau2": limits.tau2,
+        "cautions": [asdict(caution) for caution in limits.cautions],
         "files": files,
         "manifest": manifest.as_dict(),
     }
@@ -144,6 +145,7 @@ def _draw_fit(
     disclosure: DisclosureOptions, output: OutputOptions, arguments: dict[str, Any],
 ) -> None:  # fmt: skip
     """The hierarchical funnel of a saved fit."""
+    from brightspots.display import cautions_lines
     from brightspots.manifest import make_manifest
     from brightspots.storage import load_fit
 
@@ -157,6 +159,7 @@ def _draw_fit(
     manifest = make_manifest(fitted, arguments=arguments)
     save_figure(fitted.plot_funnel(trust, levels=levels, highlight=highlight), out, manifest)
     said = f"limits of the fit, {fitted.table.cells.n_trusts:,} trusts"
+    said = "".join([said, *(f"\n{line}" for line in cautions_lines(fitted))])
     _finish(said, {"files": {"figure": str(out)}, "manifest": manifest.as_dict()}, output)
 
 

@@ -220,6 +220,7 @@ def summarise(
         "family": cells.family,
         "higher_is": fitted.higher_is,
         "certificate": asdict(fitted.certificate),
+        "cautions": [asdict(caution) for caution in fitted.cautions],
         "seconds": fitted.certificate.seconds,
         "partition": {
             str(level): {name: float(value) for name, value in row.items()}
@@ -338,7 +339,7 @@ def _finish(fitted: HierarchyFit, spots: Spots, summary: dict[str, Any], *, json
             f"{cells.n_trusts:,} trusts, {cells.n_departments:,} departments, {cells.n_cells:,} cells\n"
         )
         typer.echo(display.partition_text(fitted.variance_partition()))
-        typer.echo(f"\n{display.certificate_line(fitted)}")
+        typer.echo("\n" + "\n".join([display.certificate_line(fitted), *display.cautions_lines(fitted)]))
         typer.echo(f"\n{display.spots_line(spots)}\n")
         files = list(summary["files"].values())
         for path in files[:10]:

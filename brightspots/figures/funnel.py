@@ -162,7 +162,8 @@ def draw_funnel(
         canvas.set_title(ax, title, canvas.legend_above(ax, entries))
         named = units_to_name(limits, points, max_labels)
         notes = notes_text(points, beyond, len(named))
-        told = [capital(limits.method_text), lines_text(limits), notes]
+        doubts = [capital(caution.statement) for caution in limits.cautions]
+        told = [capital(limits.method_text), lines_text(limits), *doubts, notes]
         canvas.set_caption(ax, canvas.sentence(*told, caption))
         drawn = np.column_stack([points.x, np.minimum(points.y, ax.get_ylim()[1])])
         standing = points.chosen | ~np.isin(

@@ -349,6 +349,7 @@ def funnel_description(
         if barred
         else None,
         capital(limits.method_text),
+        *(capital(caution.statement) for caution in limits.cautions),
         caption,
     )
 

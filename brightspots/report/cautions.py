@@ -11,7 +11,7 @@ from typing import Final
 from brightspots.report.sentences import compared_with
 from brightspots.report.words import counted, listed
 from brightspots.settings import Reference
-from brightspots.vocabulary import HigherIs
+from brightspots.vocabulary import NATIONAL_RATIO, SHRUNKEN, TOO_ALIKE, HigherIs
 
 # Units named in a sentence about a figure; the others are in its tables.
 _MOST_NAMED: Final = 10
@@ -55,6 +55,24 @@ def certificate(ok: bool, method: str, effective_draws: float, message: str) -> 
         f"Do not rely on these numbers yet. The computation ({how}) did not pass its own check: {message}. "
         "Everything on this page may change when it is run again."
     )
+
+
+def doubts(kinds: Sequence[str]) -> str:
+    """What of the data is in doubt, said at the top; the last section has it at length (`data`)."""
+    what = {
+        NATIONAL_RATIO: "the expected events are probably something else than the number of events expected",
+        SHRUNKEN: "the estimates look as if a model had pulled them together before",
+        TOO_ALIKE: "the standard errors are probably something else, for the estimates differ by far less",
+    }
+    return (
+        f"Check the data before relying on these numbers: {listed([what[kind] for kind in kinds])}. The section on the "
+        "certificate says why."
+    )
+
+
+def data(text: str) -> str:
+    """What is to be known of the data, at length (`brightspots.data_checks`)."""
+    return f"About the data: {text}"
 
 
 def bars(labels: Sequence[str]) -> str:

@@ -38,11 +38,16 @@ _LEVEL_LABELS = {
 
 
 def warning(subject: Subject) -> str | None:
-    """What must be said before anything else: that the fit did not earn its certificate."""
-    certificate = subject.fit.certificate
-    if certificate.ok:
-        return None
-    return cautions.certificate(False, certificate.method, certificate.effective_draws, certificate.message)
+    """What must be said before anything else: that the fit did not earn its certificate, that its data are in doubt."""
+    certificate, said = subject.fit.certificate, []
+    if not certificate.ok:
+        said.append(
+            cautions.certificate(False, certificate.method, certificate.effective_draws, certificate.message)
+        )
+    doubtful = [caution.code for caution in subject.fit.cautions if caution.is_doubt]
+    if doubtful:
+        said.append(cautions.doubts(doubtful))
+    return " ".join(said) or None
 
 
 def partition_sentences(subject: Subject) -> list[str]:
@@ -108,6 +113,10 @@ def two_stage_funnel(subject: Subject, trust: int, *, highlight: bool) -> Sectio
     if withheld:
         drawn = sum(map(len, barred))
         blocks.append(Paragraph(cautions.suppressed(withheld, subject.cells.n_leaves, drawn)))
+    # Their funnels hold most trusts all the same: it is there that this misleads.
+    blocks += [
+        Paragraph(cautions.data(caution.text)) for caution in subject.fit.cautions if not caution.is_doubt
+    ]
     return Section("funnel", "Funnels: trusts, then departments", tuple(blocks), " ".join(said))
 
 
@@ -360,13 +369,16 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
 
 
 def provenance(subject: Subject) -> Section:
-    """The certificate, in words. The manifest follows it in every format."""
+    """The certificate and what is to be known of the data, in words. The manifest follows it in every format."""
     certificate = subject.fit.certificate
     said = cautions.certificate(
         certificate.ok, certificate.method, certificate.effective_draws, certificate.message
     )
-    blocks = (Paragraph(said, strong=not certificate.ok),)
-    return Section("provenance", "Certificate and provenance", blocks, said)
+    blocks = [Paragraph(said, strong=not certificate.ok)]
+    blocks += [
+        Paragraph(cautions.data(caution.text), strong=caution.is_doubt) for caution in subject.fit.cautions
+    ]
+    return Section("provenance", "Certificate and provenance", tuple(blocks), said)
 
 
 def _probability_words() -> str:

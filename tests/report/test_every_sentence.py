@@ -122,6 +122,41 @@ def test_proportions_have_odds_and_others_a_level(family, words):
     assert sentences.level_is(family) == words
 
 
+# ---- the data --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        (
+            ["national ratio"],
+            "numbers: the expected events are probably something else than the number of events",
+        ),
+        (
+            ["shrunken estimates"],
+            "numbers: the estimates look as if a model had pulled them together before.",
+        ),
+        (
+            ["too alike"],
+            "numbers: the standard errors are probably something else, for the estimates differ by far",
+        ),
+        (
+            ["shrunken estimates", "too alike"],
+            "together before and the standard errors are probably something else",
+        ),
+    ],
+)
+def test_doubts_about_the_data_are_said_at_the_top(kinds, said):
+    text = cautions.doubts(kinds)
+    assert text.startswith("Check the data before relying on these numbers: ")
+    assert said in text
+    assert text.endswith("The section on the certificate says why.")
+
+
+def test_what_is_to_be_known_of_the_data_is_said_at_length():
+    assert cautions.data("6 of 10 trusts lie beyond.") == "About the data: 6 of 10 trusts lie beyond."
+
+
 # ---- ratings ---------------------------------------------------------------------------------------------------
 
 
