@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
+
 from brightspots import vocabulary as names
+from brightspots.cells import FloatArray
 from brightspots.columns import key_column
 from brightspots.counts import ColumnNames
 from brightspots.disclosure.intake import rules_of
@@ -165,6 +169,7 @@ def fit_hierarchy(
         counted_from,
     )
     source = open_source(data)
+    given = _counts_in(data, observed)
 
     def fit(part: object) -> HierarchyFit:
         table = read_table(part, columns, family=family, covariates=covariates, priors=priors)
@@ -181,7 +186,7 @@ def fit_hierarchy(
             stacklevel=4,
         )
         asked = Request(method, draws)
-        rules = None if table.cells.family == "normal" else rules_of(data, table.cells.exact)
+        rules = None if table.cells.family == "normal" else rules_of(data, table.cells.exact, given)
         return HierarchyFit(table, columns, in_units, higher_is, seed, certificate, effects, asked, rules)
 
     if outcome is None:
@@ -195,3 +200,10 @@ def fit_hierarchy(
         )
     key = key_column(source, outcome, "outcome")
     return OutcomeFits({label: fit(source.rows(key.codes == code)) for code, label in enumerate(key.labels)})
+
+
+def _counts_in(data: object, observed: str) -> FloatArray:
+    """The counts that a frame holds, also those that enter the fit as intervals; none of other data."""
+    if not isinstance(data, pd.DataFrame) or observed not in data:
+        return np.empty(0)
+    return pd.to_numeric(data[observed], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)

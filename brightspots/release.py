@@ -83,7 +83,7 @@ def people_of(table: Table) -> FloatArray | None:
         return cells.size if cells.family == "binomial" else None
     if names.DENOMINATOR not in table.extras:
         return None
-    people = count_column(table.extras, names.DENOMINATOR, None, None)[0]
+    people = count_column(table.extras, names.DENOMINATOR)
     if cells.n_leaves < len(people):  # periods are pooled
         people = np.bincount(table.row_cell, people, cells.n_cells).astype(np.float64)
     else:
@@ -144,13 +144,16 @@ def suppress_cells(
             f"Covariates go along as they are ({', '.join(cells.covariates)}): see that none follows from a count."
         )
     upper = np.minimum(shown.events.upper, size) if cells.family == "binomial" else shown.events.upper
-    least = cells.counted_from
-    if least is not None and rules.round_to is not None:
-        # A count that is shown for not being smaller is rounded like it.
-        least = rounded(least, rules.round_to)
+    lower, least = np.minimum(shown.events.lower, upper), cells.counted_from
+    if least is not None:
+        # A count that is shown for not being smaller is rounded like it; one that is withheld lies above the least.
+        hidden = shown.events.withheld
+        lower = np.where(hidden, np.minimum(np.maximum(lower, least), upper), lower)
+        if rules.round_to is not None:
+            least = np.where(hidden, least, rounded(least, rules.round_to))
     changed = replace(
         cells,
-        lower=np.minimum(shown.events.lower, upper),
+        lower=lower,
         upper=upper,
         size=size,
         expected=expected,

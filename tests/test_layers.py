@@ -17,7 +17,7 @@ HEAVY = ("pymc", "arviz", "statsmodels", "matplotlib")
 # Rooms from the ground up; a module may import from its own room and from those before it.
 ROOMS = (
     ("errors", "vocabulary", "settings", "_version", "exports", "parallel"),
-    ("cells", "columns", "counts", "design", "tables", "estimates", "tails", "disclosure"),
+    ("cells", "columns", "intervals", "counts", "design", "tables", "estimates", "tails", "disclosure"),
     (
         "readers",
         "samples",

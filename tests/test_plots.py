@@ -10,7 +10,7 @@ from scipy import stats
 
 import brightspots as bs
 from brightspots import SettingsError, fit_limits, plots
-from tests.conftest import simulate_frame
+from tests.conftest import simulate_frame, withhold
 
 
 @pytest.fixture(autouse=True)
@@ -87,8 +87,7 @@ def test_the_departments_drawn_carry_the_statuses_listed(fit):
 
 @pytest.mark.parametrize("limits", ["hierarchical", "exact"])
 def test_suppressed_units_are_drawn_from_the_least_to_the_most_they_can_be(limits):
-    frame = simulate_frame(8, 4).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
-    frame.loc[5, "observed"] = np.nan
+    frame = withhold(simulate_frame(8, 4), 5, 1, 7)
     fit = bs.fit_hierarchy(frame, seed=1)
     own = fit_limits.department_limits(fit, "T001", limits, (0.95,))
     assert own.suppressed.tolist() == [False, True, False, False]
@@ -106,8 +105,7 @@ def test_suppressed_units_are_drawn_from_the_least_to_the_most_they_can_be(limit
 
 
 def test_a_trust_with_a_suppressed_department_is_a_bar_of_its_total():
-    frame = simulate_frame(8, 4).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
-    frame.loc[5, "observed"] = np.nan
+    frame = withhold(simulate_frame(8, 4), 5, 1, 7)
     limits = fit_limits.trust_limits(bs.fit_hierarchy(frame, seed=1), "hierarchical", (0.95,))
     others = frame.loc[[4, 6, 7], "observed"].sum()
     row = limits.table.loc["T001"]
@@ -118,18 +116,14 @@ def test_a_trust_with_a_suppressed_department_is_a_bar_of_its_total():
 
 
 def test_a_funnel_in_which_every_count_is_suppressed_is_drawn():
-    frame = simulate_frame(8, 4).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
-    frame.loc[4:7, "observed"] = np.nan
+    frame = withhold(simulate_frame(8, 4), slice(4, 7), 1, 7)
     ax = bs.fit_hierarchy(frame, seed=1).plot_funnel("T001")
     assert "4 units have suppressed counts" in bs.describe(ax) or ax.collections
 
 
 def test_periods_that_are_suppressed_are_not_drawn_in_a_trend():
     years = pd.concat([simulate_frame(6, 4, seed=year).assign(period=year) for year in (2021, 2022, 2023)])
-    years = (
-        years.reset_index(drop=True).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
-    )
-    years.loc[0, "observed"] = np.nan
+    years = withhold(years.reset_index(drop=True), 0, 1, 7)
     ax = bs.fit_hierarchy(years, seed=1).plot_trend("T000", "D00")
     written = " ".join(text.get_text() for text in ax.figure.findobj(plt.Text)).replace("\n", " ")
     assert "1 with suppressed counts is not drawn" in written
