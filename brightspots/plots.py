@@ -230,8 +230,12 @@ def rating(fit: HierarchyFit, spots: Spots | None, *, caption: str | None, ax: A
     _check_ratios(fit, "plot_rating()")
     spots = spots or fit.find_spots()
     if spots.ratings is None:
-        raise SettingsError("no rating was given: pass spots=fit.find_spots(rating=…)")
-    order, by_department = spots.ratings.levels, spots.ratings.by_department
+        raise SettingsError(spots.rating_note or "no rating was given: pass spots=fit.find_spots(rating=…)")
+    order, by_department, strong = (
+        spots.ratings.levels,
+        spots.ratings.by_department,
+        spots.ratings.strong_rule,
+    )
     if by_department:
         title = "Departments against their own rating"
         return draw_rating(
@@ -239,8 +243,11 @@ def rating(fit: HierarchyFit, spots: Spots | None, *, caption: str | None, ax: A
             order=order,
             higher_is=fit.higher_is,
             of="department",
+            strong=strong,
             title=title,
             caption=caption,
             ax=ax,
         )
-    return draw_rating(spots.table, order=order, higher_is=fit.higher_is, caption=caption, ax=ax)
+    return draw_rating(
+        spots.table, order=order, higher_is=fit.higher_is, strong=strong, caption=caption, ax=ax
+    )

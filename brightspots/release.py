@@ -18,6 +18,7 @@ from brightspots.disclosure.rules import ONE_RELEASE, Rules
 from brightspots.disclosure.table import came_sorted
 from brightspots.engine.run import run
 from brightspots.errors import DataError, SettingsError
+from brightspots.ratings import carried_over
 from brightspots.tables import Table
 
 if TYPE_CHECKING:
@@ -55,21 +56,12 @@ def suppressed_fit(fit: HierarchyFit, rules: Rules) -> tuple[HierarchyFit, tuple
 
 def suppressed_spots(fit: HierarchyFit, spots: Spots) -> Spots:
     """The same rule and ratings, applied to a refitted fit."""
+    from brightspots.spots import rated_spots
+
     rated = spots.ratings
-    if rated is None:
-        return fit.find_spots(spots.rule)
-    cells = spots.effects.cells
-    bands = rated.cell_band if rated.trust_band is None else rated.trust_band
-    labels: list[object] = list(cells.trusts)
-    if rated.trust_band is None:
-        departments = cells.departments[cells.cell_department]
-        labels = list(zip(cells.trusts[cells.cell_trust], departments, strict=True))
-    values = {
-        label: rated.levels[band] for label, band in zip(labels, bands.tolist(), strict=True) if band >= 0
-    }
-    return fit.find_spots(
-        spots.rule, values, rating_order=rated.levels, rating_uses_outcome=spots.rating_uses_outcome
-    )
+    if rated is not None:
+        rated = carried_over(rated, spots.effects.cells, fit.table.cells)
+    return rated_spots(fit, spots.rule, rated, spots.rating_uses_outcome, rating_asked=spots.rating_asked)
 
 
 def people_of(table: Table) -> FloatArray | None:

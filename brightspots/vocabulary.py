@@ -60,9 +60,11 @@ CONCORDANT: Final = "concordant"
 NOT_RATED: Final = "not rated"
 RATING_STATUSES: Final = (DARK_IN_STRONG, BRIGHT_IN_WEAK, CONCORDANT, NOT_RATED)
 
-# Rating scales whose order is public knowledge, worst first.
+# Rating scales that are public knowledge, worst first, and the lowest band of each that counts as strong.
 CQC_RATINGS: Final = ("Inadequate", "Requires improvement", "Good", "Outstanding")
-KNOWN_SCALES: Final = (CQC_RATINGS,)
+CQC_STRONG_FROM: Final = "Good"
+STAR_RATINGS: Final = ("1", "2", "3", "4", "5")
+STARS_STRONG_FROM: Final = "4"
 
 # What a row is called that adds the departments up, in lower case.
 TOTAL_WORDS: Final = frozenset(
@@ -73,14 +75,18 @@ TOTAL_WORDS: Final = frozenset(
 UNRATED_WORDS: Final = frozenset(
     {
         "",
+        "-",
+        "–",
         "inspected but not rated",
         "insufficient evidence to rate",
         "n/a",
         "no published rating",
+        "no rating",
         "not applicable",
         "not available",
         "not formally rated",
         "not rated",
         "not yet rated",
+        "unrated",
     }
 )

@@ -126,6 +126,14 @@ class RuleOptions:
         str | None,
         typer.Option(help="Ratings in order, worst first, separated by commas.", rich_help_panel=_RULE),
     ] = None
+    strong_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Lowest rating that counts as strong [dim](known of the Care Quality Commission's words and of one to "
+            "five stars; else the upper half of --rating-order)[/].",
+            rich_help_panel=_RULE,
+        ),
+    ] = None
     rating_uses_outcome: Annotated[
         bool,
         typer.Option(
