@@ -66,8 +66,9 @@ def fit_hierarchy(
     denominator : str, optional
         Column of people at risk; makes the family binomial.
     observed_lower, observed_upper : str, optional
-        Columns of bounds, for suppressed counts (by default the columns of these names where there are any). An upper
-        bound may be infinite.
+        Columns of bounds, for suppressed or rounded counts (by default the columns of these names where there are any).
+        An upper bound may be infinite. Where both are given the count is any within them, and `observed` may be missing
+        or absent; blank bounds, or bounds equal to it, leave a count exact.
     counted_from : str, optional
         Column of the smallest count that would be in the data, where smaller ones are withheld together with the row
         (by default the column of this name where there is one); blank or 0 for rows that are there in any case. The

@@ -219,6 +219,22 @@ def test_a_small_count_beside_bounds_is_withheld_as_widely_as_any_other():
     assert (among["observed_lower"][0], among["observed_upper"][0]) == (93, 99)
 
 
+def test_bounds_of_people_may_not_contradict_them_either():
+    table = pd.DataFrame(
+        {"trust": ["A", "B"], "department": "D", "observed": [3, 40], "denominator": [50, np.nan]}
+    )
+    shown = bs.suppress(
+        table.assign(denominator_lower=[50, 90], denominator_upper=[50, np.inf]), below=8, totals=()
+    )
+    assert shown["denominator"][0] == 50
+    for lower, upper, said in (
+        (60, 70, "'denominator': a count lies outside"),
+        (9, 8, "'denominator_lower': lower bound"),
+    ):
+        with pytest.raises(DataError, match=said):
+            bs.suppress(table.assign(denominator_lower=[lower, 90], denominator_upper=[upper, 95]), below=8)
+
+
 def test_the_command_line_adds_intervals_up_and_needs_no_counts(tmp_path):
     table = pd.DataFrame(
         {"trust": ["A", "A", "B", "B", "C"], "observed": [10, 20, 30, 5, 15], "expected": [12.0, 18.0, 33.0, 6.0, 14.0],

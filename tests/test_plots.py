@@ -165,6 +165,38 @@ def test_every_figure_is_drawn_and_described(fit):
         assert len(bs.describe(ax)) > 40
 
 
+def test_the_figure_of_ratings_says_what_is_strong(fit):
+    assert "Strong: Good or better, on the Care Quality Commission's scale." in bs.describe(fit.plot_rating())
+    trusts = fit.table.cells.trusts
+    unknown = fit.find_spots(rating={trust: 6 + k % 2 for k, trust in enumerate(trusts)})
+    assert "Which ratings count as strong is not known." in bs.describe(fit.plot_rating(spots=unknown))
+
+
+def test_rounded_counts_are_bars_that_are_placed_where_they_lie_in_one_zone():
+    """Rounded to the nearest 5: most bars lie within the limits or outside, a few reach over one."""
+    frame = simulate_frame(30, 4, mean_expected=40.0, sd_department=0.4)
+    near = 5.0 * np.floor(frame["observed"] / 5 + 0.5)
+    rounded = frame.assign(observed=near, observed_lower=(near - 2).clip(lower=0), observed_upper=near + 2)
+    fit = bs.fit_hierarchy(rounded, seed=1)
+    limits = fit_limits.department_limits(fit, "T001", "hierarchical", (0.95,))
+    assert limits.suppressed.all()
+    national = np.exp(fit.effects.shared.mean_leaf_predictor(fit.table.cells)[4:8])
+    np.testing.assert_allclose(limits.table["ratio_lower"], rounded["observed_lower"][4:8] / national)
+    np.testing.assert_allclose(limits.table["ratio_upper"], rounded["observed_upper"][4:8] / national)
+    bars = bs.funnel_limits(
+        rounded["observed"], frame["expected"], method="poisson",
+        observed_lower=rounded["observed_lower"], observed_upper=rounded["observed_upper"],
+    ).table  # fmt: skip
+    ends = [
+        bs.funnel_limits(rounded[end].astype(int), frame["expected"], method="poisson").table["zone"]
+        for end in ("observed_lower", "observed_upper")
+    ]
+    placed = bars["zone"] != "cannot be placed"
+    assert 0 < (~placed).sum() < placed.sum()
+    assert (bars["zone"][placed] == ends[0][placed]).all()
+    assert (placed == (ends[0] == ends[1])).all()
+
+
 def test_captions_say_source_period_and_date_in_every_figure(fit):
     years = pd.concat([simulate_frame(6, 4, seed=year).assign(period=year) for year in (2021, 2022)])
     by_year = bs.fit_hierarchy(years, seed=1)

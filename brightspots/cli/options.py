@@ -36,10 +36,12 @@ class TableOptions:
         str | None, typer.Option(help="People at risk: fits proportions.", rich_help_panel=_COLUMNS)
     ] = None
     observed_lower: Annotated[
-        str | None, typer.Option(help="Least that a suppressed count can be.", rich_help_panel=_COLUMNS)
+        str | None,
+        typer.Option(help="Least that a suppressed or rounded count can be.", rich_help_panel=_COLUMNS),
     ] = None
     observed_upper: Annotated[
-        str | None, typer.Option(help="Most that a suppressed count can be.", rich_help_panel=_COLUMNS)
+        str | None,
+        typer.Option(help="Most that a suppressed or rounded count can be.", rich_help_panel=_COLUMNS),
     ] = None
     counted_from: Annotated[
         str | None,

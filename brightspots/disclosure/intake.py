@@ -177,6 +177,16 @@ def count_column(table: pd.DataFrame, column: str) -> FloatArray:
     return values
 
 
+def people_column(table: pd.DataFrame, column: str, bounds: tuple[str, str]) -> FloatArray:
+    """How many people the events are among, NaN where missing; bounds beside it may not contradict it."""
+    source, count = _source(table), count_column(table, column)
+    low_name, high_name = bounds
+    lower = read_bounds(source, low_name if low_name in table else None, "bounds")
+    upper = read_bounds(source, high_name if high_name in table else None, "bounds", endless=True)
+    interval_of(source, (column, low_name, high_name), count, lower, upper)
+    return count
+
+
 @dataclass(frozen=True, eq=False)
 class Events:
     """Counts of events as given, (R,), NaN where there is none, and what each can be as an interval."""

@@ -19,10 +19,10 @@ from brightspots.disclosure.intake import (
     as_pandas,
     check_column_options,
     check_mark,
-    count_column,
     counted_from_column,
     expected_column,
     kept_columns,
+    people_column,
     places,
     read_events,
     rules_of,
@@ -136,7 +136,8 @@ def suppress(
     keys = [column for column in (trust, department, period) if column in table]
     kept = kept_columns(table, keep, (*keys, *counts, expected))
     at = places(table, trust, department, period)
-    people = count_column(table, denominator) if denominator in table else None
+    bounds = (DENOMINATOR_LOWER, DENOMINATOR_UPPER)
+    people = people_column(table, denominator, bounds) if denominator in table else None
     read = read_events(table, observed, denominator, people) if counted else None
     events = None if read is None else read.no_narrower_than(rules, people)
     exact = None if events is None else np.where(events[0] == events[1], events[0], np.nan)
@@ -155,7 +156,7 @@ def suppress(
     notes = [*([said] if isinstance(said, str) else said), rules.text, ONE_RELEASE]
     if shown.people is not None:
         notes += withheld_text(table, shown.people, at, denominator, trust, department)
-        _write(result, denominator, shown.people, (DENOMINATOR_LOWER, DENOMINATOR_UPPER), mark)
+        _write(result, denominator, shown.people, bounds, mark)
     if expected in table:
         given = expected_column(table, expected)
         result[expected], changed = publishable_expected(given, exact, people, shown, at, used)
