@@ -54,7 +54,7 @@ def _flags_line(fit: HierarchyFit) -> str:
             "Bright and dark spots: say how large a difference matters, in the units of the estimates: "
             "fit.find_spots(SpotRule(difference=…))"
         )
-    return spots_line(fit.find_spots())
+    return spots_line(fit.find_spots(rating={}))  # statuses need no rating, be there one that cannot be read
 
 
 def _headline(fit: HierarchyFit) -> str:

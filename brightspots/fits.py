@@ -218,7 +218,8 @@ class HierarchyFit:
         rating : str, mapping, Series or DataFrame, optional
             The trusts' overall ratings: a column of the data (by default `rating` where there is one), or
             trust → rating. Departments' own ratings: a column that differs within trusts, keys (trust, department),
-            or a frame with the columns `trust, department, rating`. Trusts or departments may lack one.
+            or a frame with the columns `trust, department, rating`. Trusts or departments may lack one; a rating that
+            rates nobody (``{}``, a blank column) is none.
         rating_order : sequence, optional
             The bands, worst first, where neither numbers, an ordered categorical nor a known scale tells.
         strong_from : optional

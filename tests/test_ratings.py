@@ -292,6 +292,17 @@ def test_a_column_in_which_nobody_is_rated_is_as_if_there_were_none(blank):
     assert "Hierarchy of 6 trusts" in repr(fit)
 
 
+def test_a_rating_whose_order_is_not_known_stops_only_what_needs_it():
+    frame = simulate_frame(6, 4)
+    fit = bs.fit_hierarchy(frame.assign(rating=np.where(frame["trust"] < "T003", "gold", "silver")), seed=1)
+    assert "bright spots" in repr(fit)
+    fit.plot_funnel("T000")
+    fit.plot_caterpillar("T000")
+    assert fit.find_spots(rating={}).ratings is None
+    with pytest.raises(DataError, match="order of the ratings cannot be known"):
+        fit.find_spots()
+
+
 def test_ratings_are_carried_over_to_what_is_left():
     values = dict(zip(CELLS.trusts, ["Good", "Inadequate", None, "Requires improvement"], strict=True))
     rated = read_ratings(CELLS, values)

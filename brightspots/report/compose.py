@@ -203,9 +203,9 @@ def _own_rating(subject: Subject, trust: int, cells: IntArray) -> Section:
             label,
             ratings.levels[band],
             bool(ratings.strong[band]),
-            ratings.strong_rule,
             subject.count(names.DARK, cells),
             subject.count(names.BRIGHT, cells),
+            rule=ratings.strong_rule,
         )
         said = [own]
     if subject.spots.rating_uses_outcome:

@@ -259,10 +259,10 @@ def rated_overall(trust: str, level: object) -> str:
     return f"{trust} is rated {level} overall."
 
 
-def own_rating(trust: str, level: object, strong: bool, rule: str, dark: int, bright: int) -> str:
+def own_rating(trust: str, level: object, strong: bool, dark: int, bright: int, *, rule: str = "") -> str:
     """One trust's rating, by which rule it is strong or weak, and which of its flags contradict it."""
-    counts_as = "strong" if strong else "weak"
-    said = f"{rated_overall(trust, level)[:-1]}, which counts as {counts_as} (strong is {rule})."
+    counts_as, by_rule = "strong" if strong else "weak", f" (strong is {rule})" if rule else ""
+    said = f"{rated_overall(trust, level)[:-1]}, which counts as {counts_as}{by_rule}."
     contrary = counted(dark, "dark spot") if strong else counted(bright, "bright spot")
     if (dark if strong else bright) == 0:
         return f"{said} No flag contradicts that; departments that cannot be told may still do so."

@@ -137,7 +137,7 @@ def test_proportions_have_odds_and_others_a_level(family, words):
     ],
 )
 def test_a_trust_against_its_own_rating(strong, dark, bright, said):
-    assert said in sentences.own_rating("T1", "Good", strong, "Good or better", dark, bright)
+    assert said in sentences.own_rating("T1", "Good", strong, dark, bright, rule="Good or better")
 
 
 def test_which_ratings_are_strong():
