@@ -10,6 +10,7 @@ import numpy.typing as npt
 from brightspots import vocabulary as names
 from brightspots.cells import FloatArray, IntArray
 from brightspots.columns import Source, check_rows, number_column
+from brightspots.intervals import interval_of, most_claimed, read_bounds
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ColumnNames:
 
     trust: str = names.TRUST
     department: str = names.DEPARTMENT
-    observed: str = names.OBSERVED
+    observed: str | None = names.OBSERVED
     expected: str | None = names.EXPECTED
     denominator: str | None = None
     observed_lower: str | None = None
@@ -54,8 +55,12 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
             action="an estimate known exactly cannot be weighed; drop it or correct it",
         )
         return Counts(estimate, estimate, error, None)
-    lower, upper = _observed_interval(source, columns)
+    observed, lower, upper = _observed_interval(source, columns)
     counted_from = _counted_from(source, columns, upper)
+    if counted_from is not None:
+        lower = np.maximum(
+            lower, counted_from
+        )  # a row that is there only because it is not small is not small
     expected = None
     if columns.expected is not None:
         expected = number_column(source, columns.expected, "expected events")
@@ -83,8 +88,8 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
     )
     check_rows(
         source,
-        columns.observed,
-        np.where(np.isinf(upper), lower, upper) > denominator,
+        columns.observed or str(columns.observed_upper),
+        np.maximum(most_claimed(observed, lower, upper), lower) > denominator,
         f"observed exceeds {column!r}",
         expected="observed ≤ denominator",
         action="check that both count the same people",
@@ -113,44 +118,37 @@ def _counted_from(source: Source, columns: ColumnNames, upper: FloatArray) -> Fl
         source,
         columns.counted_from,
         upper < least,
-        f"{columns.observed!r} is below the smallest count that would be shown",
+        f"{columns.observed or columns.observed_upper!r} is below the smallest count that would be shown",
         expected="observed ≥ counted_from",
         action="leave counted_from blank for counts that are shown whatever they are",
     )
     return least if least.any() else None
 
 
-def _observed_interval(source: Source, columns: ColumnNames) -> tuple[FloatArray, FloatArray]:
-    """Counts as intervals: [observed, observed], or the stated bounds where the count is suppressed."""
-    if columns.observed_lower is None or columns.observed_upper is None:
-        observed = number_column(source, columns.observed, "observed events")
-        _check_whole(source, columns.observed, observed, "count")
-        return observed, observed
-    observed = number_column(source, columns.observed, "observed events", allow_missing=True)
-    lower = number_column(source, columns.observed_lower, "lower bound", allow_missing=True)
-    upper = number_column(
-        source, columns.observed_upper, "upper bound", allow_missing=True, allow_infinite=True
-    )
-    known = ~np.isnan(observed)
+def _observed_interval(source: Source, columns: ColumnNames) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Counts (NaN where there are none), and what each can be as an interval."""
+    bounded = columns.observed_lower is not None and columns.observed_upper is not None
+    if columns.observed is None:
+        observed = np.full(len(source), np.nan)
+    else:
+        observed = number_column(source, columns.observed, "observed events", allow_missing=bounded)
+        _check_whole(source, columns.observed, np.nan_to_num(observed), "count")
+    if not bounded:
+        return observed, observed, observed
+    low_name, high_name = str(columns.observed_lower), str(columns.observed_upper)
+    described = columns.observed or low_name
+    lower = read_bounds(source, low_name, "lower bound")
+    upper = read_bounds(source, high_name, "upper bound", endless=True)
+    lower, upper = interval_of(source, (described, low_name, high_name), observed, lower, upper)
     check_rows(
         source,
-        columns.observed,
-        ~known & (np.isnan(lower) | np.isnan(upper)),
+        described,
+        np.isnan(lower) | np.isnan(upper),
         "the count is missing and has no bounds",
-        expected=f"a count, or both {columns.observed_lower!r} and {columns.observed_upper!r}",
+        expected=f"a count, or both {low_name!r} and {high_name!r}",
         action="give the interval that a suppressed count lies in, or drop the row",
     )
-    lower, upper = np.where(known, observed, lower), np.where(known, observed, upper)
-    for name, values in ((columns.observed_lower, lower), (columns.observed_upper, upper)):
-        _check_whole(source, name, values, "count")
-    check_rows(
-        source,
-        columns.observed_lower,
-        lower > upper,
-        f"lower bound above {columns.observed_upper!r}",
-        expected="lower ≤ upper",
-    )
-    return lower, upper
+    return observed, lower, upper
 
 
 def _check_whole(source: Source, column: str, values: FloatArray, what: str) -> None:

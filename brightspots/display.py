@@ -58,7 +58,7 @@ def _flags_line(fit: HierarchyFit) -> str:
             "Bright and dark spots: say how large a difference matters, in the units of the estimates: "
             "fit.find_spots(SpotRule(difference=…))"
         )
-    return spots_line(fit.find_spots())
+    return spots_line(fit.find_spots(rating={}))  # statuses need no rating, be there one that cannot be read
 
 
 def _headline(fit: HierarchyFit) -> str:
@@ -215,6 +215,7 @@ def spots_table(spots: Spots) -> pd.DataFrame:
     shown = pd.DataFrame(columns)
     if spots.ratings is not None:
         shown["rating"] = flagged["rating"].map(lambda value: "not rated" if pd.isna(value) else str(value))
+    if spots.ratings is not None and spots.ratings.strong is not None:
         shown["against rating"] = flagged["rating_status"]
     return shown.reset_index(drop=True)
 
@@ -241,6 +242,9 @@ def _footnotes(spots: Spots, hidden: int) -> list[str]:
     if hidden > 0:
         notes.append(f"… and {hidden:,} more: see .table")
     notes.append("'cannot tell' means that the data are too thin to say; it is not reassurance.")
+    if spots.rating_note:
+        how = " Say it with strong_from=…" if spots.ratings is not None else ""
+        notes.append(f"{spots.rating_note}{how}")
     if spots.rating_uses_outcome:
         notes.append("The rating was built partly from this outcome: the two are not independent.")
     return notes

@@ -102,10 +102,11 @@ def unit_limits(
     """Limits of the units: the fitted hierarchy's predictive ones, or those of chance alone."""
     if kind not in ("hierarchical", "exact"):
         raise SettingsError(f"limits must be 'hierarchical' or 'exact'; received {kind!r}")
+    known = np.where(units.lower == units.upper, units.lower, np.nan)
     if kind == "exact" and family == "poisson":
-        counted = Units(pd.Index(units.labels), units.lower, units.upper, units.expected)
+        counted = Units(pd.Index(units.labels), known, units.lower, units.upper, units.expected)
         return method_limits(counted, names.EXPECTED, "spiegelhalter", levels, target=float(np.exp(centre)))
-    observed = pd.Series(np.where(units.lower == units.upper, units.lower, np.nan), index=units.labels)
+    observed = pd.Series(known, index=units.labels)
     lower, upper = (units.lower, units.upper) if units.suppressed else (None, None)
     offset = special.logit(units.expected / units.size) if family == "binomial" else None
     spread = sd if kind == "hierarchical" else 0.0

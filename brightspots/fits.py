@@ -208,6 +208,7 @@ class HierarchyFit:
         rating: str | Mapping[Any, Any] | pd.DataFrame | pd.Series | None = None,
         *,
         rating_order: Sequence[Any] | None = None,
+        strong_from: Any = None,
         rating_uses_outcome: bool = False,
     ) -> Spots:
         """Say which departments are bright or dark spots, which are in line, and of which nothing can be said.
@@ -219,9 +220,15 @@ class HierarchyFit:
         rating : str, mapping, Series or DataFrame, optional
             The trusts' overall ratings: a column of the data (by default `rating` where there is one), or
             trust → rating. Departments' own ratings: a column that differs within trusts, keys (trust, department),
-            or a frame with the columns `trust, department, rating`. Trusts or departments may lack one.
+            or a frame with the columns `trust, department, rating`. Trusts or departments may lack one; a rating that
+            rates nobody (``{}``, a blank column) is none.
         rating_order : sequence, optional
             The bands, worst first, where neither numbers, an ordered categorical nor a known scale tells.
+        strong_from : optional
+            The lowest band that counts as strong. The Care Quality Commission's words (Good) and one to five stars (4)
+            know theirs; of another scale the upper half of the bands of `rating_order`, or of the categories of an
+            ordered categorical, counts as strong, those that do not occur included. Where none of these says it, no
+            flag is set against the rating.
         rating_uses_outcome : bool, default False
             State that the rating was built partly from this outcome; the output then says that the two are not
             independent.
@@ -242,7 +249,12 @@ class HierarchyFit:
         """
         rule = _checked(rule)
         return find_spots(
-            self, rule, rating, rating_order=rating_order, rating_uses_outcome=rating_uses_outcome
+            self,
+            rule,
+            rating,
+            rating_order=rating_order,
+            strong_from=strong_from,
+            rating_uses_outcome=rating_uses_outcome,
         )
 
     @property

@@ -15,6 +15,7 @@ import pandas as pd
 from brightspots.cells import FloatArray
 from brightspots.columns import Source, number_column
 from brightspots.errors import DataError, SettingsError
+from brightspots.intervals import interval_of, most_claimed, read_bounds
 from brightspots.settings import check_probability
 from brightspots.vocabulary import DENOMINATOR, EXPECTED, OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
 
@@ -81,24 +82,27 @@ def choose_size(method: FunnelMethod, has_expected: bool, has_denominator: bool)
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """Units of a funnel, (n,) each: what was counted, as an interval where a count is suppressed, and their size.
+    """Units of a funnel, (n,) each: what was counted, as an interval where that is all that is known, and their size.
 
     Parameters
     ----------
     index : pandas.Index
+    value : float array
+        The value as given; NaN where there is none.
     lower, upper : float array
         Equal where the value is known.
     size : float array
     """
 
     index: pd.Index[Any]
+    value: FloatArray
     lower: FloatArray
     upper: FloatArray
     size: FloatArray
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
-        """Where the value is not suppressed."""
+        """Where the value is not an interval."""
         return np.asarray(self.lower == self.upper)
 
 
@@ -109,21 +113,24 @@ def read_units(
     size_name: str,
     bounds: tuple[Any, Any] = (None, None),
 ) -> Units:
-    """Read index, values (zeros where none are given) and sizes; suppressed values by their bounds.
+    """Read index, values (where none are given, their bounds or else zeros) and sizes.
 
     Raises
     ------
     DataError
-        Where lengths or indexes differ, a size is no number, or a value is missing without both of its bounds.
+        Where lengths or indexes differ, a size is no number, a value is missing without both of its bounds, or the two
+        contradict each other.
     SettingsError
         Where one bound is given without the other.
     """
     if (bounds[0] is None) != (bounds[1] is None):
         raise SettingsError("observed_lower and observed_upper must be given together")
     sizes_series = _series(sizes, size_name)
-    values_series = (
-        pd.Series(0.0, index=sizes_series.index) if values is None else _series(values, value_name)
-    )
+    bounded = bounds[0] is not None
+    if values is None:
+        values_series = pd.Series(np.nan if bounded else 0.0, index=sizes_series.index)
+    else:
+        values_series = _series(values, value_name)
     given = {value_name: values_series, size_name: sizes_series}
     for bound, name in zip(bounds, (OBSERVED_LOWER, OBSERVED_UPPER), strict=True):
         if bound is not None:
@@ -132,22 +139,19 @@ def read_units(
     frame = pd.DataFrame({name: series.array for name, series in given.items()})
     source = Source(nw.from_native(frame, eager_only=True), index.to_numpy())
     size = number_column(source, size_name, size_name.replace("_", " "))
-    suppressed = bounds[0] is not None
-    value = number_column(source, value_name, value_name.replace("_", " "), allow_missing=suppressed)
-    if not suppressed:
-        return Units(index, value, value, size)
-    ends = []
-    for name in (OBSERVED_LOWER, OBSERVED_UPPER):
-        end = number_column(source, name, "bounds", allow_missing=True, allow_infinite=True)
+    value = number_column(source, value_name, value_name.replace("_", " "), allow_missing=bounded)
+    if not bounded:
+        return Units(index, value, value, value, size)
+    ends = (
+        read_bounds(source, OBSERVED_LOWER, "bounds"), read_bounds(source, OBSERVED_UPPER, "bounds", endless=True)
+    )  # fmt: skip
+    lower, upper = interval_of(source, (value_name, OBSERVED_LOWER, OBSERVED_UPPER), value, *ends)
+    for name, end in ((OBSERVED_LOWER, lower), (OBSERVED_UPPER, upper)):
         _check(
-            index, name, np.isnan(value) & np.isnan(end), "the count is missing and has no bound",
+            index, name, np.isnan(end), "the count is missing and has no bound",
             "a count, or both of its bounds", "give the interval that a suppressed count lies in",
         )  # fmt: skip
-        ends.append(np.where(np.isnan(value), end, value))
-    _check(
-        index, OBSERVED_LOWER, ends[0] > ends[1], "a lower bound above the upper one", "lower ≤ upper", None
-    )
-    return Units(index, ends[0], ends[1], size)
+    return Units(index, value, lower, upper, size)
 
 
 def _common_index(given: dict[str, pd.Series[Any]], labelled: list[pd.Series[Any]]) -> pd.Index[Any]:
@@ -214,15 +218,14 @@ def checked_counts(units: Units, size_name: str) -> Units:
     """
     index, size = units.index, units.size
     whole = "whole numbers, zero or more"
-    for counts in (units.lower, units.upper):
-        _check(index, OBSERVED, counts < 0, "negative counts", whole, None)
-        fractional = counts != np.floor(counts)
-        _check(index, OBSERVED, fractional, "fractional counts", whole, "give counts, not rates")
+    _check(index, OBSERVED, units.value < 0, "negative counts", whole, None)
+    fractional = (units.value != np.floor(units.value)) & ~np.isnan(units.value)
+    _check(index, OBSERVED, fractional, "fractional counts", whole, "give counts, not rates")
     check_positive(index, size, size_name)
     if size_name != DENOMINATOR:
         return units
     _check(index, DENOMINATOR, size != np.floor(size), "fractional denominators", "whole numbers", None)
-    too_many = np.where(np.isinf(units.upper), units.lower, units.upper) > size
+    too_many = most_claimed(units.value, units.lower, units.upper) > size
     _check(index, OBSERVED, too_many, "more events than patients", "observed ≤ denominator", None)
     return replace(units, upper=np.minimum(units.upper, size))
 
@@ -249,6 +252,12 @@ def check_target(target: float | None, observed: FloatArray, size: FloatArray, s
         return given
     if size_name == EXPECTED:
         return 1.0
+    if not len(observed):
+        raise DataError(
+            "no count is known, only bounds, so there is no centre",
+            column=OBSERVED,
+            action="give target, a reference proportion",
+        )
     overall = float(observed.sum() / size.sum())
     if overall in (0.0, 1.0):
         raise DataError(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
+
 from brightspots import vocabulary as names
+from brightspots.cells import FloatArray
 from brightspots.columns import key_column
 from brightspots.counts import ColumnNames
 from brightspots.data_checks import data_cautions, warn_of
@@ -65,8 +69,9 @@ def fit_hierarchy(
     denominator : str, optional
         Column of people at risk; makes the family binomial.
     observed_lower, observed_upper : str, optional
-        Columns of bounds, for suppressed counts (by default the columns of these names where there are any). An upper
-        bound may be infinite.
+        Columns of bounds, for suppressed or rounded counts (by default the columns of these names where there are any).
+        An upper bound may be infinite. Where both are given the count is any within them, and `observed` may be missing
+        or absent; blank bounds, or bounds equal to it, leave a count exact.
     counted_from : str, optional
         Column of the smallest count that would be in the data, where smaller ones are withheld together with the row
         (by default the column of this name where there is one); blank or 0 for rows that are there in any case. The
@@ -173,6 +178,7 @@ def fit_hierarchy(
         counted_from,
     )
     source = open_source(data)
+    given = _counts_in(data, observed)
 
     def fit(part: object, about: str = "") -> HierarchyFit:
         table = read_table(part, columns, family=family, covariates=covariates, priors=priors)
@@ -190,7 +196,7 @@ def fit_hierarchy(
             stacklevel=4,
         )
         asked = Request(method, draws)
-        rules = None if table.cells.family == "normal" else rules_of(data, table.cells.exact)
+        rules = None if table.cells.family == "normal" else rules_of(data, table.cells.exact, given)
         return HierarchyFit(table, columns, in_units, higher_is, seed, certificate, effects, asked, rules)
 
     if outcome is None:
@@ -204,8 +210,14 @@ def fit_hierarchy(
         )
     key = key_column(source, outcome, "outcome")
     fits = {}
-    for code, label in enumerate(
-        key.labels
-    ):  # a comprehension would be a frame between a warning and its place
+    # Not a comprehension, which would be a frame of its own between a warning and the line it points at.
+    for code, label in enumerate(key.labels):
         fits[label] = fit(source.rows(key.codes == code), f"{outcome} {label!s}: ")
     return OutcomeFits(fits)
+
+
+def _counts_in(data: object, observed: str) -> FloatArray:
+    """The counts that a frame holds, also those that enter the fit as intervals; none of other data."""
+    if not isinstance(data, pd.DataFrame) or observed not in data:
+        return np.empty(0)
+    return pd.to_numeric(data[observed], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)

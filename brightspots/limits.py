@@ -196,8 +196,8 @@ def funnel_limits(
 
     Parameters
     ----------
-    observed : array-like (n,)
-        Events: whole numbers, zero or more. The index of a pandas Series is kept.
+    observed : array-like (n,) or None
+        Events: whole numbers, zero or more. The index of a pandas Series is kept. None where there are only bounds.
     expected : array-like (n,), optional
         Expected events, positive: a ratio O/E is plotted.
     denominator : array-like (n,), optional
@@ -225,8 +225,9 @@ def funnel_limits(
     tau2 : float, optional
         A known τ² instead of the estimate (`shmi`, `cqc`, `proportion`): a published one, or 0 for none.
     observed_lower, observed_upper : array-like (n,), optional
-        Bounds of the counts that are missing in `observed` because they are suppressed. Such a unit is drawn as a bar
-        and has a zone only where its whole interval lies in one; φ, τ² and a target are estimated without it.
+        Bounds of counts that are known only as an interval: missing in `observed` (which may be None) because they are
+        suppressed, or rounded. Such a unit is drawn as a bar and has a zone only where its whole interval lies in one;
+        φ, τ² and a target are estimated without it. Blank bounds, or bounds equal to the count, leave it exact.
 
     Returns
     -------
@@ -235,8 +236,9 @@ def funnel_limits(
     Raises
     ------
     DataError
-        Missing, infinite, negative or fractional counts, an expected or denominator that is not positive,
-        events above the denominator, too few units for the method; the offending rows are named.
+        Missing, infinite, negative or fractional counts, bounds that contradict them or each other, an expected or
+        denominator that is not positive, events above the denominator, too few units for the method; the offending
+        rows are named.
     SettingsError
         An unknown method, levels outside (0, 1), an argument that the method does not use.
 
@@ -272,6 +274,8 @@ def funnel_limits(
     check_sides(sides)
     check_options(method, trim, tau2)
     size_name = choose_size(method, expected is not None, denominator is not None)
+    if observed is None and observed_lower is None:
+        raise SettingsError("give observed, or the bounds observed_lower and observed_upper")
     sizes_given = expected if size_name == EXPECTED else denominator
     units = read_units(observed, sizes_given, OBSERVED, size_name, (observed_lower, observed_upper))
     units = checked_counts(units, size_name)
@@ -381,8 +385,10 @@ def hierarchical_limits(
 
     given_name = {"poisson": EXPECTED, "binomial": DENOMINATOR, "normal": STANDARD_ERROR}[family]
     value_name = ESTIMATE if family == "normal" else OBSERVED
+    if family == "normal" and (observed_lower is not None or observed_upper is not None):
+        raise SettingsError("observed_lower and observed_upper are bounds of counts, and family is 'normal'")
     units = read_units(observed, size, value_name, given_name, (observed_lower, observed_upper))
-    given = units.size
+    given, valued = units.size, observed is not None or observed_lower is not None
     if family != "normal":
         units = checked_counts(units, given_name)
     else:
@@ -420,7 +426,7 @@ def hierarchical_limits(
         target=target,
         levels=levels,
         sides=sides,
-        table=_table(units, None if observed is None else scale, own, levels, sides),
+        table=_table(units, scale if valued else None, own, levels, sides),
         size=position,
         phi=math.nan,
         tau2=sd**2,

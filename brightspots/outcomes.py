@@ -72,12 +72,17 @@ class OutcomeFits(Mapping[Any, HierarchyFit]):
         rating: str | Mapping[Any, Any] | pd.DataFrame | pd.Series | None = None,
         *,
         rating_order: Sequence[Any] | None = None,
+        strong_from: Any = None,
         rating_uses_outcome: bool = False,
     ) -> dict[Any, Spots]:
         """Spots of each outcome; arguments as for `HierarchyFit.find_spots`."""
         return {
             outcome: fit.find_spots(
-                rule, rating, rating_order=rating_order, rating_uses_outcome=rating_uses_outcome
+                rule,
+                rating,
+                rating_order=rating_order,
+                strong_from=strong_from,
+                rating_uses_outcome=rating_uses_outcome,
             )
             for outcome, fit in self._fits.items()
         }

@@ -79,7 +79,7 @@ def funnel(
     return draw_funnel(
         drawn,
         title=f"Departments of {trust} against its own level",
-        statuses=department_statuses(fit.find_spots(), trust, drawn),
+        statuses=department_statuses(fit.find_spots(rating={}), trust, drawn),
         caption=caption,
         reference=(1.0 if drawn.statistic == "ratio" else 0.0, "national"),
         centre_name="own level",
@@ -115,7 +115,7 @@ def two_stage(
         national,
         own,
         trust=trust,
-        department_statuses=department_statuses(fit.find_spots(), trust, own),
+        department_statuses=department_statuses(fit.find_spots(rating={}), trust, own),
         ylabel=_value_words(fit),
         caption=caption,
         higher_is=fit.higher_is,
@@ -142,7 +142,7 @@ def mosaic(
     from brightspots.figures.mosaic import draw_mosaic
 
     _check_ratios(fit, "plot_mosaic()")
-    table = (spots or fit.find_spots()).table
+    table = (spots or fit.find_spots(rating={})).table
     if trusts is not None:
         for trust in trusts:
             trust_position(fit.table.cells, trust)
@@ -211,7 +211,7 @@ def caterpillar(
     from brightspots.figures.caterpillar import draw_caterpillar
 
     _check_ratios(fit, "plot_caterpillar()")
-    spots = spots or fit.find_spots()
+    spots = spots or fit.find_spots(rating={})
     if trust is None:
         return draw_caterpillar(
             fit.trusts(), ratio="trust_ratio", label=names.TRUST, status=None, margin=spots.rule.margin,
@@ -234,8 +234,12 @@ def rating(fit: HierarchyFit, spots: Spots | None, *, caption: str | None, ax: A
     _check_ratios(fit, "plot_rating()")
     spots = spots or fit.find_spots()
     if spots.ratings is None:
-        raise SettingsError("no rating was given: pass spots=fit.find_spots(rating=…)")
-    order, by_department = spots.ratings.levels, spots.ratings.by_department
+        raise SettingsError(spots.rating_note or "no rating was given: pass spots=fit.find_spots(rating=…)")
+    order, by_department, strong = (
+        spots.ratings.levels,
+        spots.ratings.by_department,
+        spots.ratings.strong_rule,
+    )
     if by_department:
         title = "Departments against their own rating"
         return draw_rating(
@@ -243,8 +247,11 @@ def rating(fit: HierarchyFit, spots: Spots | None, *, caption: str | None, ax: A
             order=order,
             higher_is=fit.higher_is,
             of="department",
+            strong=strong,
             title=title,
             caption=caption,
             ax=ax,
         )
-    return draw_rating(spots.table, order=order, higher_is=fit.higher_is, caption=caption, ax=ax)
+    return draw_rating(
+        spots.table, order=order, higher_is=fit.higher_is, strong=strong, caption=caption, ax=ax
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,11 +13,10 @@ import pandas as pd
 from brightspots import vocabulary as names
 from brightspots.cells import Cells, FloatArray, IntArray
 from brightspots.errors import DataError, SettingsError
+from brightspots.rating_scales import read_scale, words_of
 
 # A scale with more bands is a score: bands cut as often as its values occur would say nothing.
 MOST_BANDS = 20
-
-_SPELLING = {label.casefold(): label for scale in names.KNOWN_SCALES for label in scale}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +31,17 @@ class Ratings:
         Band that each cell is compared with, as an index into `levels`; −1 where there is none.
     trust_band : int array (T,) or None
         Band of each trust; None where it is departments that are rated.
-    strong : bool array (levels,)
-        Which bands count as strong: those whose mid-rank among what is rated lies in the upper half.
+    strong : bool array (levels,) or None
+        Which bands count as strong, whoever else is rated (`rating_scales.read_scale`); None where that is not known.
+    strong_rule : str
+        By which rule, in words: ``"Good or better, on the Care Quality Commission's scale"``.
     """
 
     levels: tuple[Any, ...]
     cell_band: IntArray
     trust_band: IntArray | None
-    strong: npt.NDArray[np.bool_]
+    strong: npt.NDArray[np.bool_] | None
+    strong_rule: str = ""
 
     @property
     def by_department(self) -> bool:
@@ -68,8 +69,11 @@ class Ratings:
 
 
 def read_ratings(
-    cells: Cells, values: Mapping[Any, Any] | pd.DataFrame | pd.Series, order: Sequence[Any] | None = None
-) -> Ratings:
+    cells: Cells,
+    values: Mapping[Any, Any] | pd.DataFrame | pd.Series,
+    order: Sequence[Any] | None = None,
+    strong_from: Any = None,
+) -> Ratings | None:
     """Match ratings to trusts or departments and put the bands in order.
 
     Parameters
@@ -81,21 +85,31 @@ def read_ratings(
         department that is not named stays unrated.
     order : sequence, optional
         The bands, worst first. Needed for text that is neither an ordered categorical nor a known scale.
+    strong_from : optional
+        The lowest band that counts as strong; known scales know theirs.
+
+    Returns
+    -------
+    Ratings or None
+        None where nobody in the data is rated.
 
     Raises
     ------
     DataError
-        Where nothing is matched, something has two ratings, or the order cannot be known.
+        Where something is rated and none of it is in the data, something has two ratings, or the order cannot be known.
     SettingsError
-        Where `values` is of another kind, or `order` leaves out a band.
+        Where `values` is of another kind, `order` leaves out a band, or `strong_from` is none.
     """
     stated = _as_series(values)
-    words = _words(stated, order)
-    known = words.notna()
-    stated, words = stated[known], words[known]
-    _check_one_each(stated.index)
+    words = words_of(stated, order)
     by_department = stated.index.nlevels == 2
     units = _unit_labels(cells, by_department)
+    known = words.notna()
+    nobody = not known.any() or (not known[stated.index.isin(units)].any() and stated.index.isin(units).any())
+    stated, words = stated[known], words[known]
+    _check_one_each(stated.index)
+    if nobody:
+        return None
     position = stated.index.get_indexer(units)
     if not (position >= 0).any():
         whose = "departments" if by_department else "trusts"
@@ -106,7 +120,8 @@ def read_ratings(
             action="check that both use the same codes (text and numbers differ)",
         )
     matched = np.unique(position[position >= 0])
-    levels = _ordered_levels(stated.iloc[matched], words.iloc[matched], order)
+    scale = read_scale(stated.iloc[matched], words.iloc[matched], order, strong_from)
+    levels = scale.levels
     if len(levels) > MOST_BANDS:
         raise DataError(
             f"the rating has {len(levels):,} different values",
@@ -118,18 +133,22 @@ def read_ratings(
     # The last entry is for units that are not found, whose position is −1.
     band_of_row = np.array([*(place.get(word, -1) for word in words), -1], dtype=np.int64)
     band = band_of_row[position]
-    shares = _frequencies(band, len(levels))
     return Ratings(
         levels=tuple(levels.values()),
         cell_band=band if by_department else band[cells.cell_trust],
         trust_band=None if by_department else band,
-        strong=np.cumsum(shares) - shares / 2.0 > 0.5,
+        strong=scale.strong,
+        strong_rule=scale.rule,
     )
 
 
 def column_ratings(
-    cells: Cells, row_cell: IntArray, column: pd.Series, order: Sequence[Any] | None = None
-) -> Ratings:
+    cells: Cells,
+    row_cell: IntArray,
+    column: pd.Series,
+    order: Sequence[Any] | None = None,
+    strong_from: Any = None,
+) -> Ratings | None:
     """Ratings from a column of the data: of trusts, or of departments where it differs inside most trusts.
 
     Parameters
@@ -139,8 +158,13 @@ def column_ratings(
         Cell of each row of the data.
     column : Series (R,)
         Rating of each row; may be missing.
-    order : sequence, optional
+    order, strong_from : optional
         As for `read_ratings`.
+
+    Returns
+    -------
+    Ratings or None
+        None where nobody is rated.
 
     Raises
     ------
@@ -149,7 +173,7 @@ def column_ratings(
         rated differently, which is more likely a slip than ratings of departments.
     """
     frame = pd.DataFrame(
-        {"cell": row_cell, names.RATING: column.array, "word": _words(column, order).array}
+        {"cell": row_cell, names.RATING: column.array, "word": words_of(column, order).array}
     ).dropna(subset="word")
     frame = frame.drop_duplicates(["cell", "word"])
     frame["code"] = cells.cell_trust[frame["cell"]]
@@ -158,7 +182,7 @@ def column_ratings(
     of_trust = frame.drop_duplicates(["code", "word"])
     differs = np.bincount(of_trust["code"], minlength=cells.n_trusts) > 1
     if not differs.any():
-        return read_ratings(cells, of_trust[[names.TRUST, names.RATING]], order)
+        return read_ratings(cells, of_trust[[names.TRUST, names.RATING]], order, strong_from)
     comparable = np.bincount(cells.cell_trust[frame["cell"].unique()], minlength=cells.n_trusts) > 1
     if frame["cell"].duplicated().any() or 2 * differs.sum() < comparable.sum():
         raise DataError(
@@ -169,16 +193,17 @@ def column_ratings(
             action="choose one, for example the latest, and pass it as a mapping; ratings of departments as a frame "
             "with the columns trust, department, rating",
         )
-    return read_ratings(cells, frame[[names.TRUST, names.DEPARTMENT, names.RATING]], order)
+    return read_ratings(cells, frame[[names.TRUST, names.DEPARTMENT, names.RATING]], order, strong_from)
 
 
 def rating_status(status: npt.NDArray[np.str_], ratings: Ratings | None) -> npt.NDArray[np.str_]:
     """Cross each department's status with the rating it is compared with, (C,).
 
     `concordant` covers every rated department that is not shown to diverge; for one whose status is `cannot tell`
-    that is no evidence of agreement.
+    that is no evidence of agreement. `not rated` are those without a rating, and all where it is not known which
+    ratings are strong: nothing can be set against such a rating.
     """
-    if ratings is None:
+    if ratings is None or ratings.strong is None:
         return np.full(len(status), names.NOT_RATED)
     rated = ratings.cell_band >= 0
     strong = ratings.strong[ratings.cell_band] & rated
@@ -186,6 +211,27 @@ def rating_status(status: npt.NDArray[np.str_], ratings: Ratings | None) -> npt.
         [~rated, (status == names.DARK) & strong, (status == names.BRIGHT) & ~strong],
         [names.NOT_RATED, names.DARK_IN_STRONG, names.BRIGHT_IN_WEAK],
         default=names.CONCORDANT,
+    )
+
+
+def carried_over(ratings: Ratings, cells: Cells, to: Cells) -> Ratings | None:
+    """The same ratings for what is left of `cells`, which is `to`; None where nobody rated is left."""
+    by_department = ratings.trust_band is None
+    before, after = _unit_labels(cells, by_department), _unit_labels(to, by_department)
+    band = ratings.cell_band if ratings.trust_band is None else ratings.trust_band
+    band = band[before.get_indexer(after)]
+    left = np.unique(band[band >= 0])
+    if not len(left):
+        return None
+    place = np.full(len(ratings.levels) + 1, -1, dtype=np.int64)  # the last entry is for −1
+    place[left] = np.arange(len(left))
+    band = place[band]
+    return replace(
+        ratings,
+        levels=tuple(ratings.levels[level] for level in left),
+        cell_band=band if by_department else band[to.cell_trust],
+        trust_band=None if by_department else band,
+        strong=None if ratings.strong is None else ratings.strong[left],
     )
 
 
@@ -248,73 +294,3 @@ def _check_one_each(index: pd.Index) -> None:
 
 def _shown(label: Any) -> str:
     return " × ".join(map(str, label)) if isinstance(label, tuple) else str(label)
-
-
-def _word(value: Any) -> str | None:
-    """A rating as text that is the same however it is written: 4, 4.0 and " 4 "; "GOOD" and "Good". None is missing."""
-    if pd.isna(value):
-        return None
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    word = str(value).strip()
-    return _SPELLING.get(word.casefold(), word)
-
-
-def _words(ratings: pd.Series, order: Sequence[Any] | None) -> pd.Series:
-    """Each rating as text; missing where there is none, or only a word for none that `order` does not claim."""
-    if isinstance(order, str):
-        raise SettingsError(f"rating_order must be a list of bands, worst first; received {order!r}")
-    claimed = set() if order is None else {_word(value) for value in order}
-
-    def word_of(value: Any) -> str | None:
-        word = _word(value)
-        unrated = word is None or (word.casefold() in names.UNRATED_WORDS and word not in claimed)
-        return None if unrated else word
-
-    return pd.Series([word_of(value) for value in ratings], index=ratings.index, dtype=object)
-
-
-def _ordered_levels(ratings: pd.Series, words: pd.Series, order: Sequence[Any] | None) -> dict[str, Any]:
-    """The bands that occur, worst first: the text that identifies each, and how it is to be shown."""
-    found = {word: _plain(value, word) for word, value in zip(words, ratings, strict=True)}
-    if order is not None:
-        wanted = [str(_word(value)) for value in order]
-        if len(set(wanted)) < len(wanted):
-            raise SettingsError(f"rating_order names a band more than once; received {list(order)!r}")
-        unknown = [shown for word, shown in found.items() if word not in wanted]
-        if unknown:
-            raise SettingsError(f"rating_order does not name {', '.join(map(repr, unknown))}")
-        return {word: found[word] for word in wanted if word in found}
-    if isinstance(ratings.dtype, pd.CategoricalDtype) and ratings.dtype.ordered:
-        categories = [str(_word(value)) for value in ratings.dtype.categories]
-        return {word: found[word] for word in categories if word in found}
-    numbers = {word: _number(word) for word in found}
-    # "4" beside "4.0" is two words for one number: which band is which cannot be known.
-    if len(set(numbers.values())) == len(found) and not any(map(math.isnan, numbers.values())):
-        return {word: found[word] for word in sorted(found, key=numbers.__getitem__)}
-    for scale in names.KNOWN_SCALES:
-        if set(found) <= set(scale):
-            return {word: found[word] for word in scale if word in found}
-    raise DataError(
-        f"the order of the ratings cannot be known: {', '.join(sorted(map(repr, found.values())))}",
-        column=names.RATING,
-        expected="numbers, an ordered categorical, or the Care Quality Commission's words",
-        action="pass rating_order=[…], worst first",
-    )
-
-
-def _plain(value: Any, word: str) -> Any:
-    """How a band is shown: text as its word, numbers without NumPy's wrapping or the .0 of a whole number."""
-    if isinstance(value, str):
-        return word
-    plain = value.item() if isinstance(value, np.generic) else value
-    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
-
-
-def _number(word: str) -> float:
-    """The number that a word spells; NaN for anything else."""
-    try:
-        number = float(word)
-    except ValueError:
-        return math.nan
-    return number if math.isfinite(number) else math.nan

@@ -18,6 +18,7 @@ from brightspots.disclosure.rules import ONE_RELEASE, Rules
 from brightspots.disclosure.table import came_sorted
 from brightspots.engine.run import run
 from brightspots.errors import DataError, SettingsError
+from brightspots.ratings import carried_over
 from brightspots.tables import Table
 
 if TYPE_CHECKING:
@@ -55,21 +56,12 @@ def suppressed_fit(fit: HierarchyFit, rules: Rules) -> tuple[HierarchyFit, tuple
 
 def suppressed_spots(fit: HierarchyFit, spots: Spots) -> Spots:
     """The same rule and ratings, applied to a refitted fit."""
+    from brightspots.spots import rated_spots
+
     rated = spots.ratings
-    if rated is None:
-        return fit.find_spots(spots.rule)
-    cells = spots.effects.cells
-    bands = rated.cell_band if rated.trust_band is None else rated.trust_band
-    labels: list[object] = list(cells.trusts)
-    if rated.trust_band is None:
-        departments = cells.departments[cells.cell_department]
-        labels = list(zip(cells.trusts[cells.cell_trust], departments, strict=True))
-    values = {
-        label: rated.levels[band] for label, band in zip(labels, bands.tolist(), strict=True) if band >= 0
-    }
-    return fit.find_spots(
-        spots.rule, values, rating_order=rated.levels, rating_uses_outcome=spots.rating_uses_outcome
-    )
+    if rated is not None:
+        rated = carried_over(rated, spots.effects.cells, fit.table.cells)
+    return rated_spots(fit, spots.rule, rated, spots.rating_uses_outcome, rating_asked=spots.rating_asked)
 
 
 def people_of(table: Table) -> FloatArray | None:
@@ -83,7 +75,7 @@ def people_of(table: Table) -> FloatArray | None:
         return cells.size if cells.family == "binomial" else None
     if names.DENOMINATOR not in table.extras:
         return None
-    people = count_column(table.extras, names.DENOMINATOR, None, None)[0]
+    people = count_column(table.extras, names.DENOMINATOR)
     if cells.n_leaves < len(people):  # periods are pooled
         people = np.bincount(table.row_cell, people, cells.n_cells).astype(np.float64)
     else:
@@ -144,13 +136,16 @@ def suppress_cells(
             f"Covariates go along as they are ({', '.join(cells.covariates)}): see that none follows from a count."
         )
     upper = np.minimum(shown.events.upper, size) if cells.family == "binomial" else shown.events.upper
-    least = cells.counted_from
-    if least is not None and rules.round_to is not None:
-        # A count that is shown for not being smaller is rounded like it.
-        least = rounded(least, rules.round_to)
+    lower, least = np.minimum(shown.events.lower, upper), cells.counted_from
+    if least is not None:
+        # A count that is shown for not being smaller is rounded like it; one that is withheld lies above the least.
+        hidden = shown.events.withheld
+        lower = np.where(hidden, np.minimum(np.maximum(lower, least), upper), lower)
+        if rules.round_to is not None:
+            least = np.where(hidden, least, rounded(least, rules.round_to))
     changed = replace(
         cells,
-        lower=np.minimum(shown.events.lower, upper),
+        lower=lower,
         upper=upper,
         size=size,
         expected=expected,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,13 @@ from brightspots.tables import Table
 if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
 
+RATED_NOBODY: Final = (
+    "Nobody in the data has a rating: it is blank throughout, and that is as if there were none."
+)
+STRENGTH_UNKNOWN: Final = (
+    "Which bands of this rating count as strong is not known ({}): no flag is set against it."
+)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Spots:
@@ -40,7 +47,10 @@ class Spots:
     decisions : Decisions
         Statuses and probabilities in the order of `Cells`.
     ratings : Ratings or None
+        None where none were given, or nobody is rated.
     rating_uses_outcome : bool
+    rating_asked : bool
+        Whether ratings were given, be anybody rated or not.
     """
 
     fit: HierarchyFit
@@ -48,6 +58,16 @@ class Spots:
     decisions: Decisions
     ratings: Ratings | None
     rating_uses_outcome: bool
+    rating_asked: bool = False
+
+    @property
+    def rating_note(self) -> str:
+        """Why flags are not set against the rating that was given; empty where they are, or where there is none."""
+        if self.ratings is None:
+            return RATED_NOBODY if self.rating_asked else ""
+        if self.ratings.strong is None:
+            return STRENGTH_UNKNOWN.format(", ".join(map(str, self.ratings.levels)))
+        return ""
 
     @property
     def effects(self) -> Posterior:
@@ -76,6 +96,8 @@ class Spots:
         is that under the smallest exceedance probability that this list needed, where anything was flagged.
         `p_other_band` and `p_two_bands` are the probabilities, given the outcomes and the rating itself, that
         the band which the department's own level would earn lies at least one or two bands from its rating.
+        ``.attrs["rating_status"]`` says why flags are not set against a rating that was given, where they are not: it
+        rates nobody, or what counts as strong is not known of it.
 
         With periods it also adds
 
@@ -111,6 +133,8 @@ class Spots:
             detectable = frames.detectable_column(cells, summary, self.margin, needed=needed)
             for name, values in detectable.items():
                 table[name] = values[order]
+        if self.rating_note:
+            table.attrs["rating_status"] = self.rating_note
         return table if self.fit.rules is None else vouch_for(table, self.fit.rules)
 
     @property
@@ -176,11 +200,12 @@ class Spots:
         Raises
         ------
         SettingsError
-            Where no rating was given, or only one band occurs.
+            Where no rating was given, nobody is rated, or only one band occurs.
         """
         check_probability("probability", probability)
         if self.ratings is None:
-            raise SettingsError("no rating was given: pass rating=… to find_spots()")
+            why = RATED_NOBODY if self.rating_asked else "no rating was given: pass rating=… to find_spots()"
+            raise SettingsError(why)
         if len(self.ratings.levels) < 2:
             unit = "department" if self.ratings.by_department else "trust"
             raise SettingsError(
@@ -280,13 +305,23 @@ def find_spots(
     rating: str | Mapping[Any, Any] | pd.DataFrame | pd.Series | None,
     *,
     rating_order: Sequence[Any] | None,
+    strong_from: Any,
     rating_uses_outcome: bool,
 ) -> Spots:
     """Apply a rule to a fit; see `HierarchyFit.find_spots`."""
+    if rating is None and names.RATING in fit.table.extras:
+        rating = names.RATING
+    rated = None if rating is None else _resolve_ratings(fit.table, rating, rating_order, strong_from)
+    return rated_spots(fit, rule, rated, rating_uses_outcome, rating_asked=rating is not None)
+
+
+def rated_spots(
+    fit: HierarchyFit, rule: SpotRule, rated: Ratings | None, rating_uses_outcome: bool, *, rating_asked: bool
+) -> Spots:
+    """Apply a rule to a fit whose ratings are read already."""
     summary = fit._cell_summary(fit._margin(rule), 0.95)
     decisions = decide(summary, fit.table.cells.weight, rule, fit.higher_is)
-    rated = _resolve_ratings(fit.table, rating, rating_order)
-    return Spots(fit, rule, decisions, rated, rating_uses_outcome)
+    return Spots(fit, rule, decisions, rated, rating_uses_outcome, rating_asked)
 
 
 def _rating_column(cells: Cells, rated: Ratings | None) -> Any:
@@ -298,16 +333,13 @@ def _rating_column(cells: Cells, rated: Ratings | None) -> Any:
 
 def _resolve_ratings(
     table: Table,
-    rating: str | Mapping[Any, Any] | pd.DataFrame | pd.Series | None,
+    rating: str | Mapping[Any, Any] | pd.DataFrame | pd.Series,
     order: Sequence[Any] | None,
+    strong_from: Any,
 ) -> Ratings | None:
-    """Ratings from a column of the data, or as given; None where there are none."""
-    if rating is None:
-        if names.RATING not in table.extras:
-            return None
-        rating = names.RATING
+    """Ratings from a column of the data, or as given; None where nobody is rated."""
     if not isinstance(rating, str):
-        return read_ratings(table.cells, rating, order)
+        return read_ratings(table.cells, rating, order, strong_from)
     if rating not in table.extras:
         raise DataError(
             "is not in the data",
@@ -315,4 +347,4 @@ def _resolve_ratings(
             expected="a column of overall ratings",
             action=f"pass rating=… with a column ({', '.join(map(repr, table.extras.columns))}), a mapping or a frame",
         )
-    return column_ratings(table.cells, table.row_cell, table.extras[rating], order)
+    return column_ratings(table.cells, table.row_cell, table.extras[rating], order, strong_from)

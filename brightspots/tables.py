@@ -209,6 +209,9 @@ def _resolve_names(source: Source, columns: ColumnNames, family: names.Family | 
         adopt("observed_lower")
         adopt("observed_upper")
         adopt("counted_from")
+        bounded = resolved["observed_lower"] is not None and resolved["observed_upper"] is not None
+        if bounded and columns.observed == names.OBSERVED and names.OBSERVED not in have:
+            resolved["observed"] = None  # bounds alone say what was counted
     if resolved["period"] is None:
         adopt("period")
     if resolved["period"] is True:
@@ -226,7 +229,8 @@ def _resolve_names(source: Source, columns: ColumnNames, family: names.Family | 
         binomial = family == "binomial" or resolved["denominator"] is not None
         if binomial and columns.expected == names.EXPECTED and names.EXPECTED not in have:
             resolved["expected"] = None
-        required = ["trust", "department", "observed", "denominator" if binomial else "expected"]
+        counted = [] if resolved["observed_lower"] is not None else ["observed"]
+        required = ["trust", "department", *counted, "denominator" if binomial else "expected"]
     for part in required:
         if resolved[part] is None:
             raise DataError(
@@ -315,14 +319,14 @@ def _check_identifiable(cells: Cells, columns: ColumnNames, priors: Priors) -> N
         if not cells.upper.any():
             raise DataError(
                 "there are no events at all",
-                column=columns.observed,
+                column=columns.observed or columns.observed_upper,
                 expected="at least one event",
                 action="ratios cannot be estimated; use a longer period or a commoner outcome",
             )
         if cells.family == "binomial" and np.array_equal(cells.lower, cells.size):
             raise DataError(
                 "everybody had the event in every cell",
-                column=columns.observed,
+                column=columns.observed or columns.observed_lower,
                 expected="some people without the event",
             )
 

@@ -85,9 +85,11 @@ WIDE_LIMITS: Final = "wide limits"
 # Those that may well be as they should be; the others are doubts.
 STATEMENTS: Final = (OUTSIDE_PLAIN, WIDE_LIMITS)
 
-# Rating scales whose order is public knowledge, worst first.
+# Rating scales that are public knowledge, worst first, and the lowest band of each that counts as strong.
 CQC_RATINGS: Final = ("Inadequate", "Requires improvement", "Good", "Outstanding")
-KNOWN_SCALES: Final = (CQC_RATINGS,)
+CQC_STRONG_FROM: Final = "Good"
+STAR_RATINGS: Final = ("1", "2", "3", "4", "5")
+STARS_STRONG_FROM: Final = "4"
 
 # What a row is called that adds the departments up, in lower case.
 TOTAL_WORDS: Final = frozenset(
@@ -98,14 +100,18 @@ TOTAL_WORDS: Final = frozenset(
 UNRATED_WORDS: Final = frozenset(
     {
         "",
+        "-",
+        "–",
         "inspected but not rated",
         "insufficient evidence to rate",
         "n/a",
         "no published rating",
+        "no rating",
         "not applicable",
         "not available",
         "not formally rated",
         "not rated",
         "not yet rated",
+        "unrated",
     }
 )

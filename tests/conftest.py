@@ -71,6 +71,13 @@ def table_of(data: object, *, family=None, covariates=None, priors: Priors | Non
     )
 
 
+def withhold(frame: pd.DataFrame, rows: object, lower: float, upper: float) -> pd.DataFrame:
+    """The same counts, but for some rows of which only bounds are known; all others need none."""
+    frame = frame.astype({"observed": float}).assign(observed_lower=np.nan, observed_upper=np.nan)
+    frame.loc[rows, ["observed", "observed_lower", "observed_upper"]] = [np.nan, lower, upper]
+    return frame
+
+
 def made_up_posterior(cells: Cells, draws: int = 400, *, sd: float = 0.2, seed: int = 3) -> StoredPosterior:
     """Draws that no engine made, for tests of what is done with draws."""
     rng = np.random.default_rng(seed)

@@ -26,7 +26,8 @@ SIGNATURES = {
     "HierarchyFit.variance_partition": "self, probability=0.95",
     "HierarchyFit.departments": "self, margin=1.1, probability=0.95, *, difference=None",
     "HierarchyFit.trusts": "self, margin=1.1, probability=0.95, *, difference=None",
-    "HierarchyFit.find_spots": "self, rule=None, rating=None, *, rating_order=None, rating_uses_outcome=False",
+    "HierarchyFit.find_spots": "self, rule=None, rating=None, *, rating_order=None, strong_from=None, "
+    "rating_uses_outcome=False",
     "HierarchyFit.draws": "self, n",
     "HierarchyFit.save": "self, path",
     "Spots.learning_pairs": "self, k=3",

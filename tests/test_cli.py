@@ -219,6 +219,31 @@ def test_ratings_may_come_from_a_table_of_their_own(cells, tmp_path):
     assert set(pd.read_csv(tmp_path / "out" / "spots.csv", dtype=str)["rating"].dropna()) == {"1", "2"}
 
 
+def test_the_lowest_strong_rating_is_an_option(cells, tmp_path):
+    frame = pd.read_csv(cells).drop(columns="rating", errors="ignore")
+    trusts = sorted(frame["trust"].unique())
+    frame.assign(rating=frame["trust"].map({trust: 6 + k % 3 for k, trust in enumerate(trusts)})).to_csv(
+        tmp_path / "scored.csv", index=False
+    )
+    arguments = ["fit", tmp_path / "scored.csv", "--draws", 1000]
+    said = run(*arguments, "-o", tmp_path / "unknown")
+    assert (
+        "count as strong is not known (6, 7, 8): no flag is set against it. Say it with --strong-from."
+        in said.output
+    )
+    assert set(pd.read_csv(tmp_path / "unknown" / "spots.csv")["rating_status"]) == {"not rated"}
+    said = run(*arguments, "--strong-from", 7, "-o", tmp_path / "known")
+    assert "not known" not in said.output
+    assert "concordant" in set(pd.read_csv(tmp_path / "known" / "spots.csv")["rating_status"])
+    said = run(*arguments, "--strong-from", "Good", "-o", tmp_path / "wrong")
+    assert said.exit_code == 2
+    assert "--strong-from must be one of the bands 6, 7, 8; received 'Good'" in said.output
+    frame.assign(rating="").to_csv(tmp_path / "blank.csv", index=False)
+    said = run("fit", tmp_path / "blank.csv", "--draws", 1000, "-o", tmp_path / "blank")
+    assert said.exit_code == 0
+    assert "Nobody in the data has a rating" in said.output
+
+
 def test_a_table_of_ratings_may_name_departments(cells, tmp_path):
     frame = pd.read_csv(cells, dtype={"trust": str, "department": str})
     rated = frame.drop_duplicates(["trust", "department"])[["trust", "department"]]

@@ -13,7 +13,7 @@ from brightspots.engine.cavity import Prediction, tail_probability
 from brightspots.engine.pymc_model import build_model
 from brightspots.errors import DataError
 from brightspots.likelihood import Outcomes
-from tests.conftest import simulate_frame, table_of
+from tests.conftest import simulate_frame, table_of, withhold
 
 LEAST = 11
 
@@ -66,13 +66,8 @@ def test_the_pymc_model_has_the_same_density(family):
     if family == "binomial":
         frame["denominator"] = 400
         options = {"denominator": "denominator", "expected": None}
-    shown_frame = frame.assign(
-        observed=frame["observed"].astype(float), observed_lower=12, observed_upper=np.inf
-    )
-    shown_frame.iloc[3, shown_frame.columns.get_loc("observed")] = np.nan
+    shown_frame = withhold(frame, frame.index[3], 12, 400 if family == "binomial" else np.inf)
     shown_frame.iloc[5, shown_frame.columns.get_loc("counted_from")] = 0
-    if family == "binomial":
-        shown_frame["observed_upper"] = 400
     cells = table_of(shown_frame, family=family, **options).cells
     model = build_model(cells, bs.Priors())
     data_terms = [each for each in model.potentials if each.name.startswith(("observed", "counted"))]

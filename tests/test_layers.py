@@ -17,7 +17,18 @@ HEAVY = ("pymc", "arviz", "statsmodels", "matplotlib")
 # Rooms from the ground up; a module may import from its own room and from those before it.
 ROOMS = (
     ("errors", "vocabulary", "settings", "_version", "exports", "parallel", "period_order", "wording"),
-    ("cells", "columns", "counts", "design", "tables", "estimates", "tails", "disclosure", "data_checks"),
+    (
+        "cells",
+        "columns",
+        "intervals",
+        "counts",
+        "design",
+        "tables",
+        "estimates",
+        "tails",
+        "disclosure",
+        "data_checks",
+    ),
     (
         "readers",
         "samples",
@@ -31,7 +42,16 @@ ROOMS = (
         "limits",
     ),
     ("likelihood", "posterior", "stacks", "engine"),
-    ("summaries", "checks", "decisions", "persistence", "ratings", "rating_model", "rating_statistics"),
+    (
+        "summaries",
+        "checks",
+        "decisions",
+        "persistence",
+        "ratings",
+        "rating_scales",
+        "rating_model",
+        "rating_statistics",
+    ),
     ("frames", "learning", "display", "storage"),
     ("figures",),
     ("casemix",),

@@ -544,8 +544,8 @@ def test_chi_squared_limits_are_shifted_down_beside_new_york(new_york: pd.DataFr
 SUPPRESSED = pd.DataFrame(
     {
         "observed": [100.0, 150.0, np.nan, np.nan, np.nan, 225.0, 80.0, 120.0],
-        "low": [0, 0, 1, 2, 30, 0, 0, 0],
-        "high": [0, 0, 7, 7, 40, 0, 0, 0],
+        "low": [100, np.nan, 1, 2, 30, 225, 80, np.nan],
+        "high": [100, np.nan, 7, 7, 40, 225, 80, np.nan],
         "expected": [108.0, 112.0, 60.0, 4.0, 5.0, 220.0, 95.0, 100.0],
     },
     index=list("abcdefgh"),
@@ -567,7 +567,7 @@ def test_a_suppressed_unit_has_a_zone_only_where_its_whole_interval_lies_in_one(
     np.testing.assert_allclose(limits.table["ratio_upper"].loc[list("ab")], [100 / 108, 150 / 112])
     # Widened until it reaches over a limit, it cannot be placed.
     wider = funnel_limits(
-        [np.nan, 30], [10, 30], method="poisson", observed_lower=[1, 0], observed_upper=[10, 0]
+        [np.nan, 30], [10, 30], method="poisson", observed_lower=[1, 30], observed_upper=[10, 30]
     )
     assert wider.table["zone"].tolist() == ["cannot be placed", "within limits"]
     assert "1 cannot be placed" in repr(wider)
@@ -575,7 +575,7 @@ def test_a_suppressed_unit_has_a_zone_only_where_its_whole_interval_lies_in_one(
 
 @pytest.mark.parametrize("method", ["shmi", "cqc", "phs"])
 def test_dispersion_is_estimated_without_suppressed_units(method):
-    known = SUPPRESSED.dropna()
+    known = SUPPRESSED.dropna(subset="observed")
     alone = funnel_limits(known["observed"], known["expected"], method=method)
     together = limits_of_suppressed(method)
     assert (together.phi, together.tau2) == (alone.phi, alone.tau2)
@@ -585,7 +585,7 @@ def test_dispersion_is_estimated_without_suppressed_units(method):
 
 
 def test_without_suppressed_counts_bounds_change_nothing():
-    known = SUPPRESSED.dropna()
+    known = SUPPRESSED.dropna(subset="observed")
     plain = funnel_limits(known["observed"], known["expected"])
     bounded = funnel_limits(
         known["observed"], known["expected"], observed_lower=known["low"], observed_upper=known["high"]
@@ -597,9 +597,11 @@ def test_without_suppressed_counts_bounds_change_nothing():
     ("low", "high", "message"),
     [
         ([np.nan, 1], [7, 7], "column 'observed_lower': the count is missing and has no bound; row 0"),
-        ([8, 1], [7, 7], "a lower bound above the upper one; row 0"),
-        ([-1, 1], [7, 7], "negative counts; row 0"),
-        ([1.5, 1], [7, 7], "fractional counts; row 0"),
+        ([8, 1], [7, 7], "lower bound above 'observed_upper'; row 0"),
+        ([-1, 1], [7, 7], "a bound is negative or fractional; row 0"),
+        ([1.5, 1], [7, 7], "a bound is negative or fractional; row 0"),
+        ([1, 4], [7, 7], "'observed': a count lies outside its own bounds; row 1"),
+        ([1, -1], [7, np.nan], "'observed_lower': a bound is negative or fractional; row 1"),
     ],
 )
 def test_bounds_are_checked(low, high, message):
@@ -618,6 +620,6 @@ def test_a_suppressed_count_may_not_exceed_its_patients():
             [np.nan, 3],
             denominator=[5, 50],
             method="proportion",
-            observed_lower=[1, 0],
-            observed_upper=[7, 0],
+            observed_lower=[1, np.nan],
+            observed_upper=[7, np.nan],
         )

@@ -11,7 +11,7 @@ import brightspots as bs
 from brightspots import CertificateWarning, Flat, InverseGamma, MissingExtraError, Priors, stacks
 from brightspots.engine import nuts
 from brightspots.engine.pymc_model import build_model
-from tests.conftest import made_up_posterior, simulate_frame, table_of
+from tests.conftest import made_up_posterior, simulate_frame, table_of, withhold
 
 # A single divergence, which threads may deal differently from run to run, costs a certificate; what is asserted here is
 # about the numbers.
@@ -173,9 +173,7 @@ def test_the_density_is_that_of_the_model_written_by_hand(family):
 
     frame = simulate_frame(4, 3).assign(denominator=900, estimate=0.2, standard_error=0.3)
     columns = {"denominator": "denominator"} if family == "binomial" else {}
-    frame = frame.astype({"observed": float}).assign(observed_lower=2, observed_upper=5)
-    if family != "normal":
-        frame.loc[4, "observed"] = np.nan
+    frame = withhold(frame, 4 if family != "normal" else [], 2, 5)
     cells = table_of(frame, family=family, **columns).cells
     model = build_model(cells, Priors())
     logp = model.compile_logp()

@@ -15,7 +15,7 @@ import brightspots as bs
 from brightspots.cells import Cells
 from brightspots.persistence import count_same_side, period_sides
 from brightspots.posterior import SharedDraws
-from tests.conftest import made_up_posterior, table_of
+from tests.conftest import made_up_posterior, table_of, withhold
 
 SEEDS = st.integers(0, 2**32 - 1)
 FAMILIES = ["poisson", "binomial", "normal"]
@@ -148,9 +148,8 @@ def test_suppressed_counts_are_not_compared():
     rows = [("A", each, year, 5, 5.0) for each in "xyz" for year in (1, 2)]
     rows += [("B", each, year, 4, 5.0) for each in "xyz" for year in (1, 2)]
     frame = pd.DataFrame(rows, columns=["trust", "department", "period", "observed", "expected"])
-    frame = frame.astype({"observed": float}).assign(observed_lower=0, observed_upper=9)
     hidden = (frame["trust"] == "A") & (frame["period"] == 1) & (frame["department"] != "x")
-    frame.loc[hidden, "observed"] = np.nan
+    frame = withhold(frame, hidden, 0, 9)
     cells = table_of(frame, period="period").cells
     sides = period_sides(cells, without_effects(cells))
     of_a = cells.leaf_trust == 0

@@ -10,7 +10,7 @@ from scipy import stats
 
 import brightspots as bs
 from brightspots import SettingsError, fit_limits, plots
-from tests.conftest import simulate_frame
+from tests.conftest import simulate_frame, withhold
 
 
 @pytest.fixture(autouse=True)
@@ -87,8 +87,7 @@ def test_the_departments_drawn_carry_the_statuses_listed(fit):
 
 @pytest.mark.parametrize("limits", ["hierarchical", "exact"])
 def test_suppressed_units_are_drawn_from_the_least_to_the_most_they_can_be(limits):
-    frame = simulate_frame(8, 4).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
-    frame.loc[5, "observed"] = np.nan
+    frame = withhold(simulate_frame(8, 4), 5, 1, 7)
     fit = bs.fit_hierarchy(frame, seed=1)
     own = fit_limits.department_limits(fit, "T001", limits, (0.95,))
     assert own.suppressed.tolist() == [False, True, False, False]
@@ -106,8 +105,7 @@ def test_suppressed_units_are_drawn_from_the_least_to_the_most_they_can_be(limit
 
 
 def test_a_trust_with_a_suppressed_department_is_a_bar_of_its_total():
-    frame = simulate_frame(8, 4).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
-    frame.loc[5, "observed"] = np.nan
+    frame = withhold(simulate_frame(8, 4), 5, 1, 7)
     limits = fit_limits.trust_limits(bs.fit_hierarchy(frame, seed=1), "hierarchical", (0.95,))
     others = frame.loc[[4, 6, 7], "observed"].sum()
     row = limits.table.loc["T001"]
@@ -118,18 +116,14 @@ def test_a_trust_with_a_suppressed_department_is_a_bar_of_its_total():
 
 
 def test_a_funnel_in_which_every_count_is_suppressed_is_drawn():
-    frame = simulate_frame(8, 4).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
-    frame.loc[4:7, "observed"] = np.nan
+    frame = withhold(simulate_frame(8, 4), slice(4, 7), 1, 7)
     ax = bs.fit_hierarchy(frame, seed=1).plot_funnel("T001")
     assert "4 units have suppressed counts" in bs.describe(ax) or ax.collections
 
 
 def test_periods_that_are_suppressed_are_not_drawn_in_a_trend():
     years = pd.concat([simulate_frame(6, 4, seed=year).assign(period=year) for year in (2021, 2022, 2023)])
-    years = (
-        years.reset_index(drop=True).astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
-    )
-    years.loc[0, "observed"] = np.nan
+    years = withhold(years.reset_index(drop=True), 0, 1, 7)
     ax = bs.fit_hierarchy(years, seed=1).plot_trend("T000", "D00")
     written = " ".join(text.get_text() for text in ax.figure.findobj(plt.Text)).replace("\n", " ")
     assert "1 with suppressed counts is not drawn" in written
@@ -169,6 +163,38 @@ def test_every_figure_is_drawn_and_described(fit):
         by_year.plot_trend("T001", "D02"),
     ):
         assert len(bs.describe(ax)) > 40
+
+
+def test_the_figure_of_ratings_says_what_is_strong(fit):
+    assert "Strong: Good or better, on the Care Quality Commission's scale." in bs.describe(fit.plot_rating())
+    trusts = fit.table.cells.trusts
+    unknown = fit.find_spots(rating={trust: 6 + k % 2 for k, trust in enumerate(trusts)})
+    assert "Which ratings count as strong is not known." in bs.describe(fit.plot_rating(spots=unknown))
+
+
+def test_rounded_counts_are_bars_that_are_placed_where_they_lie_in_one_zone():
+    """Rounded to the nearest 5: most bars lie within the limits or outside, a few reach over one."""
+    frame = simulate_frame(30, 4, mean_expected=40.0, sd_department=0.4)
+    near = 5.0 * np.floor(frame["observed"] / 5 + 0.5)
+    rounded = frame.assign(observed=near, observed_lower=(near - 2).clip(lower=0), observed_upper=near + 2)
+    fit = bs.fit_hierarchy(rounded, seed=1)
+    limits = fit_limits.department_limits(fit, "T001", "hierarchical", (0.95,))
+    assert limits.suppressed.all()
+    national = np.exp(fit.effects.shared.mean_leaf_predictor(fit.table.cells)[4:8])
+    np.testing.assert_allclose(limits.table["ratio_lower"], rounded["observed_lower"][4:8] / national)
+    np.testing.assert_allclose(limits.table["ratio_upper"], rounded["observed_upper"][4:8] / national)
+    bars = bs.funnel_limits(
+        rounded["observed"], frame["expected"], method="poisson",
+        observed_lower=rounded["observed_lower"], observed_upper=rounded["observed_upper"],
+    ).table  # fmt: skip
+    ends = [
+        bs.funnel_limits(rounded[end].astype(int), frame["expected"], method="poisson").table["zone"]
+        for end in ("observed_lower", "observed_upper")
+    ]
+    placed = bars["zone"] != "cannot be placed"
+    assert 0 < (~placed).sum() < placed.sum()
+    assert (bars["zone"][placed] == ends[0][placed]).all()
+    assert (placed == (ends[0] == ends[1])).all()
 
 
 def test_captions_say_source_period_and_date_in_every_figure(fit):

@@ -9,7 +9,7 @@ import pytest
 
 import brightspots as bs
 from brightspots import DataError, SettingsError
-from brightspots.ratings import Ratings, column_ratings, rating_status, read_ratings
+from brightspots.ratings import Ratings, carried_over, column_ratings, rating_status, read_ratings
 from tests.conftest import simulate_frame, table_of
 
 CELLS = table_of(simulate_frame(4, 3)).cells
@@ -127,10 +127,199 @@ def test_a_list_is_no_rating():
         levels([1, 2, 3, 4])
 
 
-def test_strong_is_the_upper_half_of_the_rated_trusts():
-    cells = table_of(simulate_frame(10, 2)).cells
-    rated = read_ratings(cells, dict(zip(cells.trusts, [1, 1, 2, 2, 2, 3, 3, 3, 3, 4], strict=True)))
-    assert list(rated.strong) == [False, False, True, True]
+MEDALS = ["none", "bronze", "silver", "gold"]
+
+
+def ordered(words, categories):
+    return series(words, pd.CategoricalDtype(categories, ordered=True))
+
+
+@pytest.mark.parametrize(
+    ("values", "order", "strong"),
+    [
+        (["Good"] * 4, None, {"Good"}),
+        (["Inadequate", "Requires improvement"] * 2, None, set()),
+        (["Outstanding", "Good", "Requires improvement", "Inadequate"], None, {"Good", "Outstanding"}),
+        (["GOOD", " outstanding ", "good", "requires  improvement"], None, {"Good", "Outstanding"}),
+        (["Good", "Outstanding"], ["Good", "Outstanding"], {"Good", "Outstanding"}),
+        (ordered(["Good", "Outstanding"], ["Good", "Outstanding"]), None, {"Good", "Outstanding"}),
+        ([1, 1, 2, 3], None, set()),
+        ([4, 4, 4, 4], None, {4}),
+        ([3.0, 4.0, 5.0, np.nan], None, {4, 5}),
+        (["3", "4", "5"], None, {"4", "5"}),
+        (["3.0", "4.0"], None, {"4.0"}),
+        (["3 stars", "4 Stars", "1 star", "5-star"], None, {"4 Stars", "5-star"}),
+        (ordered([3, 4, 4], [3, 4, 5]), None, {4}),
+        (["bronze", "silver"], MEDALS, {"silver"}),
+        (["Silver ", "GOLD"], MEDALS, {"Silver", "GOLD"}),
+        (["none", "bronze"], MEDALS, set()),
+        (ordered(["gold", "gold"], MEDALS), None, {"gold"}),
+        (ordered(["bronze", "silver"], ["not rated", *MEDALS]), None, {"silver"}),
+        (["low", "middle", "high"], ["low", "middle", "high"], {"high"}),
+        ([5, 4, 3, 2], [5, 4, 3, 2, 1], {2}),
+        ([1, 2, 3, 4], [1, 2, 3, 4], {3, 4}),
+        (["C", "A"], ["E", "D", "C", "B", "A"], {"A"}),
+    ],
+    ids=[
+        "all are Good", "none is", "all four words", "spelling", "two of the words, in order", "as categories",
+        "few stars", "many stars", "stars as floats", "as text", "as text of floats", "in words", "as categories too",
+        "a stated order", "spelt otherwise", "only the lower half in use", "only the highest category in use",
+        "with a category for none", "the middle of three", "one is best", "numbers of a stated order", "five bands",
+    ],
+)  # fmt: skip
+def test_what_counts_as_strong_is_a_matter_of_the_scale_not_of_who_is_rated(values, order, strong):
+    if isinstance(values, list):
+        values = dict(zip(CELLS.trusts, values, strict=False))
+    rated = read_ratings(CELLS, values, order)
+    assert {level for level, is_strong in zip(rated.levels, rated.strong, strict=True) if is_strong} == strong
+    # Whoever else is rated, or is not.
+    for level, is_strong in zip(rated.levels, rated.strong, strict=True):
+        trust = CELLS.trusts[int(np.flatnonzero(rated.trust_band == rated.levels.index(level))[0])]
+        one = values[trust]
+        alone = pd.Series([one], index=[trust])
+        if isinstance(values, pd.Series):
+            alone = alone.astype(values.dtype)
+        assert list(read_ratings(CELLS, alone, order).strong) == [is_strong]
+
+
+@pytest.mark.parametrize(
+    ("values", "order", "strong_from", "strong"),
+    [
+        (["Good", "Outstanding"], None, "Outstanding", {"Outstanding"}),
+        (["Good", "Requires improvement"], None, "OUTSTANDING", set()),
+        ([2, 3, 4], None, 3, {3, 4}),
+        ([2, 3, 4], None, "3 stars", {3, 4}),
+        ([6, 7, 9], None, 7, {7, 9}),
+        ([6, 7, 9], None, 8, {9}),
+        (["6.5", "7"], None, "6.5", {"6.5", "7"}),
+        (["bronze", "silver", "gold"], MEDALS, "Gold", {"gold"}),
+        (["bronze"], MEDALS, "none", {"bronze"}),
+        (["accredited"], None, "accredited", {"accredited"}),
+    ],
+)
+def test_the_lowest_strong_band_can_be_said(values, order, strong_from, strong):
+    rated = read_ratings(CELLS, dict(zip(CELLS.trusts, values, strict=False)), order, strong_from)
+    assert {level for level, is_strong in zip(rated.levels, rated.strong, strict=True) if is_strong} == strong
+    assert rated.strong_rule.endswith("or better, as was stated")
+
+
+@pytest.mark.parametrize(
+    ("values", "order", "strong_from", "said"),
+    [
+        (["bronze", "silver"], MEDALS, "platinum", "'none', 'bronze', 'silver', 'gold'; received 'platinum'"),
+        (["bronze", "silver"], MEDALS, 4, "'none', 'bronze', 'silver', 'gold'; received 4"),
+        (
+            ["Good"],
+            None,
+            "Fine",
+            "'Inadequate', 'Requires improvement', 'Good', 'Outstanding'; received 'Fine'",
+        ),
+        ([6, 7], None, "Good", "6, 7; received 'Good'"),
+        (["accredited"], None, 4, "'accredited'; received 4"),
+    ],
+)
+def test_the_lowest_strong_band_must_be_one(values, order, strong_from, said):
+    with pytest.raises(SettingsError, match=f"strong_from must be one of the bands {said}"):
+        read_ratings(CELLS, dict(zip(CELLS.trusts, values, strict=False)), order, strong_from)
+
+
+@pytest.mark.parametrize(
+    ("values", "order"),
+    [
+        (["accredited"] * 4, None),
+        (["accredited"] * 4, ["accredited"]),
+        (ordered(["accredited"] * 4, ["accredited"]), None),
+        ([7, 7, 7, 7], None),
+        ([6, 7, 8, 9], None),
+        ([2, 4.5], None),
+        ([0, 1, 2, 3], None),
+    ],
+    ids=["one word", "one stated", "one category", "one number", "numbers", "halves", "from zero"],
+)
+def test_of_a_scale_whose_ends_are_not_known_nothing_is_said(values, order):
+    if isinstance(values, list):
+        values = dict(zip(CELLS.trusts, values, strict=False))
+    rated = read_ratings(CELLS, values, order)
+    assert rated.strong is None
+    assert rated.strong_rule == ""
+    status = np.array(["dark spot", "bright spot", "in line"] * 4)
+    assert set(rating_status(status, rated)) == {"not rated"}
+
+
+def test_the_rule_is_said_in_words():
+    def rule(*arguments):
+        return read_ratings(CELLS, *arguments).strong_rule
+
+    assert rule({A: "Inadequate"}) == "Good or better, on the Care Quality Commission's scale"
+    assert rule({A: 2}) == "4 or more, on a scale of one to five stars"
+    assert rule({A: "gold"}, MEDALS) == "silver or better, the upper half of the 4 bands of this rating"
+    assert rule({A: "gold"}, MEDALS, "gold") == "gold or better, as was stated"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {A: None, B: np.nan},
+        {A: None, "Z": "Good"},
+        {A: "Not rated", B: " n/a "},
+        {},
+        pd.DataFrame({"trust": [A, B], "rating": ["", "-"]}),
+        pd.DataFrame({"trust": [A], "department": ["D00"], "rating": [None]}),
+        series([None, None], "string"),
+    ],
+    ids=["missing", "of the data", "words for none", "nobody", "frame", "departments", "text"],
+)
+def test_a_rating_that_rates_nobody_is_no_rating(values):
+    assert read_ratings(CELLS, values) is None
+
+
+@pytest.mark.parametrize(
+    "blank", [None, np.nan, "", "Not rated", pd.NA, pd.Categorical([None] * 24, ["Good"])]
+)
+def test_a_column_in_which_nobody_is_rated_is_as_if_there_were_none(blank):
+    frame = simulate_frame(6, 4).drop(columns="rating")
+    fit = bs.fit_hierarchy(frame.assign(rating=blank), seed=1)
+    bare = bs.fit_hierarchy(frame, seed=1).find_spots().table
+    for spots in (fit.find_spots(), fit.find_spots(rating="rating")):
+        assert spots.ratings is None
+        pd.testing.assert_frame_equal(spots.table, bare)
+        assert spots.table.attrs["rating_status"].startswith("Nobody in the data has a rating")
+        assert "Nobody in the data has a rating" in repr(spots)
+        with pytest.raises(SettingsError, match="Nobody in the data has a rating"):
+            spots.rating_explains()
+        with pytest.raises(SettingsError, match="Nobody in the data has a rating"):
+            fit.plot_rating(spots=spots)
+    assert "Hierarchy of 6 trusts" in repr(fit)
+
+
+def test_a_rating_whose_order_is_not_known_stops_only_what_needs_it():
+    frame = simulate_frame(6, 4)
+    fit = bs.fit_hierarchy(frame.assign(rating=np.where(frame["trust"] < "T003", "gold", "silver")), seed=1)
+    assert "bright spots" in repr(fit)
+    fit.plot_funnel("T000")
+    fit.plot_caterpillar("T000")
+    assert fit.find_spots(rating={}).ratings is None
+    with pytest.raises(DataError, match="order of the ratings cannot be known"):
+        fit.find_spots()
+
+
+def test_ratings_are_carried_over_to_what_is_left():
+    values = dict(zip(CELLS.trusts, ["Good", "Inadequate", None, "Requires improvement"], strict=True))
+    rated = read_ratings(CELLS, values)
+    left = CELLS.only(np.arange(6, 12))
+    carried = carried_over(rated, CELLS, left)
+    assert carried.levels == ("Requires improvement",)
+    assert list(carried.trust_band) == [-1, 0]
+    assert list(carried.cell_band) == [-1] * 3 + [0] * 3
+    assert list(carried.strong) == [False]
+    assert carried_over(rated, CELLS, CELLS.only(np.arange(6, 9))) is None
+    own = read_ratings(CELLS, DEPARTMENT_RATINGS)
+    assert list(carried_over(own, CELLS, CELLS.only(np.arange(1, 12))).cell_band) == [
+        0,
+        *[-1] * 6,
+        1,
+        *[-1] * 3,
+    ]
 
 
 def test_the_four_cells_of_status_against_rating():

@@ -7,7 +7,7 @@ from scipy import special, stats
 
 from brightspots import summaries
 from brightspots.posterior import SharedDraws, StoredPosterior, trust_blocks
-from tests.conftest import made_up_posterior, simulate_frame, table_of
+from tests.conftest import made_up_posterior, simulate_frame, table_of, withhold
 
 
 def shared_of(**sds) -> SharedDraws:
@@ -191,7 +191,6 @@ def test_raw_ratios():
 
 
 def test_a_suppressed_count_has_no_raw_ratio():
-    frame = simulate_frame(4, 3).astype({"observed": float}).assign(observed_lower=0, observed_upper=5)
-    frame.loc[3, "observed"] = np.nan
+    frame = withhold(simulate_frame(4, 3), 3, 0, 5)
     raw = summaries.raw_ratio(table_of(frame).cells)
     assert np.flatnonzero(np.isnan(raw)).tolist() == [3]

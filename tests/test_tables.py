@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from brightspots import DataError, DataWarning, Priors, SettingsError
 from brightspots.cells import Cells
-from tests.conftest import simulate_frame, table_of
+from tests.conftest import simulate_frame, table_of, withhold
 
 ARRAYS = """
     trusts departments cell_trust cell_department leaf_cell leaf_type lower upper size offset expected design
@@ -106,8 +106,7 @@ def test_offsets_are_log_expected_or_logit_of_the_expected_share(small):
 
 
 def test_suppressed_counts_become_intervals(small):
-    hidden = small.astype({"observed": "Float64"}).assign(observed_lower=1, observed_upper=7)
-    hidden.loc[2, "observed"] = None
+    hidden = withhold(small, 2, 1, 7).astype({"observed": "Float64"})
     cells = table_of(hidden).cells
     assert cells.censored.sum() == 1
     assert (cells.lower[2], cells.upper[2]) == (1, 7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,7 +13,7 @@ from brightspots.cli import terminal
 from brightspots.cli.files import read_frame
 from brightspots.cli.options import DisclosureOptions, OutputOptions, grouped
 from brightspots.errors import DataError, SettingsError
-from brightspots.vocabulary import OBSERVED_LOWER, OBSERVED_UPPER
+from brightspots.vocabulary import OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".svg", ".pdf")
 _DOTS_PER_INCH = 200
+_BOUNDS = (OBSERVED_LOWER, OBSERVED_UPPER)
 
 
 @terminal.guarded
@@ -165,11 +167,10 @@ def _draw_fit(
 
 def _units(frame: pd.DataFrame, trust: str, observed: str, size: str, *, sum_rows: bool) -> pd.DataFrame:
     """One row a trust; rows of the same trust are added up only where that was asked for."""
-    for column, part in (
-        (trust, "--trust-column"),
-        (observed, "--observed"),
-        (size, "--expected or --denominator"),
-    ):
+    parts = [(trust, "--trust-column"), (observed, "--observed"), (size, "--expected or --denominator")]
+    if observed not in frame and set(_BOUNDS) <= set(frame.columns):
+        del parts[1]  # bounds alone say what was counted
+    for column, part in parts:
         if column not in frame.columns:
             raise DataError(
                 "is not in the table", column=column, expected=f"a column named by {part}",
@@ -183,13 +184,22 @@ def _units(frame: pd.DataFrame, trust: str, observed: str, size: str, *, sum_row
             "the same trust appears more than once", column=trust, rows=list(frame.index[repeated]),
             action="keep one period, or add up the rows of each trust with --sum (never overlapping periods)",
         )  # fmt: skip
-    bounds = [name for name in (OBSERVED_LOWER, OBSERVED_UPPER) if name in frame]
-    # A total with a missing part is missing.
-    added = frame.groupby(trust, as_index=False)[[observed, size, *bounds]].sum(skipna=False)
-    if bounds:  # a total with a suppressed part is known by its bounds alone
-        exact = added[bounds[0]] == added[bounds[1]]
-        added[observed] = added[observed].where(added[observed].notna() | ~exact, added[bounds[0]])
-    return added
+    return _added(frame, trust, observed, size)
+
+
+def _added(frame: pd.DataFrame, trust: str, observed: str, size: str) -> pd.DataFrame:
+    """Sums by trust; a total with a missing part is missing, or known by its bounds alone."""
+    from brightspots.funnel_units import read_units
+
+    given = [name for name in _BOUNDS if name in frame]
+    if len(given) == len(_BOUNDS):
+        units = read_units(
+            frame.get(observed), frame[size], OBSERVED, size, (frame[given[0]], frame[given[1]])
+        )
+        count = units.lower.copy()
+        count[~units.known] = math.nan
+        frame = frame.assign(**{observed: count, given[0]: units.lower, given[1]: units.upper})
+    return frame.groupby(trust, as_index=False)[[observed, size, *given]].sum(skipna=False)
 
 
 def _suppressed(
@@ -199,7 +209,7 @@ def _suppressed(
     from brightspots.disclosure import suppress
 
     sizes = {"denominator": size} if proportion else {"expected": size}
-    bare = frame[[name for name in (trust, observed, size, OBSERVED_LOWER, OBSERVED_UPPER) if name in frame]]
+    bare = frame[[name for name in (trust, observed, size, *_BOUNDS) if name in frame]]
     shown = suppress(
         bare, below=rules.below, round_to=rules.round_to, zeros=rules.zeros, totals=rules.totals, trust=trust,
         observed=observed, **sizes,
@@ -214,10 +224,10 @@ def _limits(
 ) -> FunnelLimits:
     from brightspots.limits import funnel_limits
 
-    lower, upper = (frame.get(name) for name in (OBSERVED_LOWER, OBSERVED_UPPER))
+    lower, upper = (frame.get(name) for name in _BOUNDS)
     sizes: dict[str, Any] = {"denominator": frame[size]} if proportion else {"expected": frame[size]}
     return funnel_limits(
-        frame[observed], method=method, levels=levels, observed_lower=lower, observed_upper=upper, **sizes
+        frame.get(observed), method=method, levels=levels, observed_lower=lower, observed_upper=upper, **sizes
     )
 
 

@@ -20,7 +20,7 @@ from brightspots.cli.options import (
     TableOptions,
     grouped,
 )
-from brightspots.errors import SettingsError
+from brightspots.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
@@ -199,12 +199,22 @@ def find_spots(fitted: HierarchyFit, rule: RuleOptions) -> Spots:
         if rule.rating is not None:
             raise SettingsError("give --rating (a column) or --ratings-file (a table), not both")
         rating = _ratings(rule.ratings_file)
-    return fitted.find_spots(
-        SpotRule(margin=rule.margin, fdr=rule.fdr, reference=rule.reference),
-        rating,
-        rating_order=order,
-        rating_uses_outcome=rule.rating_uses_outcome,
-    )
+    try:
+        return fitted.find_spots(
+            SpotRule(margin=rule.margin, fdr=rule.fdr, reference=rule.reference),
+            rating,
+            rating_order=order,
+            strong_from=rule.strong_from,
+            rating_uses_outcome=rule.rating_uses_outcome,
+        )
+    except (DataError, SettingsError) as error:
+        raise SettingsError(_in_options(str(error))) from None
+
+
+def _in_options(said: str) -> str:
+    """What the library says of its arguments, in the words of the command line."""
+    said = said.replace("pass rating_order=[…], worst first", "give --rating-order, worst first")
+    return said.replace("rating_order", "--rating-order").replace("strong_from", "--strong-from")
 
 
 def summarise(
@@ -229,6 +239,7 @@ def summarise(
         "p_department_exceeds_trust": partition.attrs["p_department_exceeds_trust"],
         "spots": {str(status): int(n) for status, n in spots.summary()["departments"].items()},
         "expected_false_flags": spots.expected_false_flags,
+        **({"rating_note": spots.rating_note} if spots.rating_note else {}),
         "files": {name: str(path) for name, path in paths.items()},
         "manifest": manifest.as_dict(),
     }
@@ -273,7 +284,6 @@ def _fit(
 
 def _load(path: str, table: TableOptions, model: ModelOptions) -> tuple[HierarchyFit, InputFile]:
     """A saved fit; options that say how to fit would change nothing, and are refused."""
-    from brightspots.errors import DataError
     from brightspots.manifest import InputFile, file_digest
     from brightspots.storage import load_fit
 
@@ -341,6 +351,9 @@ def _finish(fitted: HierarchyFit, spots: Spots, summary: dict[str, Any], *, json
         typer.echo(display.partition_text(fitted.variance_partition()))
         typer.echo("\n" + "\n".join([display.certificate_line(fitted), *display.cautions_lines(fitted)]))
         typer.echo(f"\n{display.spots_line(spots)}\n")
+        if spots.rating_note:
+            how = " Say it with --strong-from." if spots.ratings is not None else ""
+            typer.echo(f"{spots.rating_note}{how}\n")
         files = list(summary["files"].values())
         for path in files[:10]:
             typer.echo(f"wrote {path}")

@@ -36,10 +36,12 @@ class TableOptions:
         str | None, typer.Option(help="People at risk: fits proportions.", rich_help_panel=_COLUMNS)
     ] = None
     observed_lower: Annotated[
-        str | None, typer.Option(help="Least that a suppressed count can be.", rich_help_panel=_COLUMNS)
+        str | None,
+        typer.Option(help="Least that a suppressed or rounded count can be.", rich_help_panel=_COLUMNS),
     ] = None
     observed_upper: Annotated[
-        str | None, typer.Option(help="Most that a suppressed count can be.", rich_help_panel=_COLUMNS)
+        str | None,
+        typer.Option(help="Most that a suppressed or rounded count can be.", rich_help_panel=_COLUMNS),
     ] = None
     counted_from: Annotated[
         str | None,
@@ -125,6 +127,14 @@ class RuleOptions:
     rating_order: Annotated[
         str | None,
         typer.Option(help="Ratings in order, worst first, separated by commas.", rich_help_panel=_RULE),
+    ] = None
+    strong_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Lowest rating that counts as strong [dim](known of the Care Quality Commission's words and of one to "
+            "five stars; else the upper half of --rating-order)[/].",
+            rich_help_panel=_RULE,
+        ),
     ] = None
     rating_uses_outcome: Annotated[
         bool,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import narwhals as nw
@@ -17,6 +17,7 @@ from brightspots.columns import Source, check_rows, number_column, refuse_repeat
 from brightspots.disclosure.counts import TwoWay, rounded
 from brightspots.disclosure.rules import Rules, Totals
 from brightspots.errors import DataError, SettingsError
+from brightspots.intervals import interval_of, most_claimed, read_bounds
 from brightspots.period_order import declared_order, order_periods
 
 # Where a frame says, among its attributes, by which rules its counts were suppressed, and which of its columns hold
@@ -169,31 +170,75 @@ def _source(table: pd.DataFrame) -> Source:
     return Source(nw.from_native(table, eager_only=True), table.index.to_numpy())
 
 
-def count_column(
-    table: pd.DataFrame, column: str, lower: str | None, upper: str | None
-) -> tuple[FloatArray, FloatArray]:
-    """Counts as intervals; a missing one is unknown (0 to infinity) unless its bounds are given."""
+def count_column(table: pd.DataFrame, column: str) -> FloatArray:
+    """Whole counts, NaN where missing."""
     source = _source(table)
     values = number_column(source, column, "counts", allow_missing=True)
-    known = ~np.isnan(values)
     check_rows(
-        source, column, known & ((values < 0) | (values != np.floor(values))), "a count is negative or fractional",
-        expected="whole numbers of zero or more", action="suppress counts; estimates are rounded with them",
+        source, column, (values < 0) | (values != np.floor(values)) & ~np.isnan(values),
+        "a count is negative or fractional", expected="whole numbers of zero or more",
+        action="suppress counts; estimates are rounded with them",
     )  # fmt: skip
-    if lower is None or upper is None:
-        return values, values
-    low, high = np.where(known, values, 0.0), np.where(known, values, np.inf)
-    for name, bounds in ((lower, low), (upper, high)):
-        if name in table:
-            given = number_column(source, name, "bounds", allow_missing=True, allow_infinite=True)
-            use = ~known & ~np.isnan(given)
-            bounds[use] = given[use]
-            check_rows(
-                source, name, (bounds < 0) | (np.isfinite(bounds) & (bounds != np.floor(bounds))),
-                "a bound is negative or fractional", expected="whole numbers of zero or more, or no upper bound",
-            )  # fmt: skip
-    check_rows(source, lower, low > high, f"lower bound above {upper!r}", expected="lower ≤ upper")
-    return low, high
+    return values
+
+
+def people_column(table: pd.DataFrame, column: str, bounds: tuple[str, str]) -> FloatArray:
+    """How many people the events are among, NaN where missing; bounds beside it may not contradict it."""
+    source, count = _source(table), count_column(table, column)
+    low_name, high_name = bounds
+    lower = read_bounds(source, low_name if low_name in table else None, "bounds")
+    upper = read_bounds(source, high_name if high_name in table else None, "bounds", endless=True)
+    interval_of(source, (column, low_name, high_name), count, lower, upper)
+    return count
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Counts of events as given, (R,), NaN where there is none, and what each can be as an interval."""
+
+    given: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+
+    def no_narrower_than(self, rules: Rules, people: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+        """The intervals; those beside a count that is small are no narrower than what the rules leave of it."""
+        low, high = self.lower.copy(), self.upper.copy()
+        beside = (low < high) & ~np.isnan(self.given)
+        few = beside & (self.given >= rules.least) & (self.given <= rules.most)
+        low[few], high[few] = np.minimum(low[few], rules.least), np.maximum(high[few], rules.most)
+        if people is not None:
+            rest = people - self.given
+            nearly_all = beside & (rest >= rules.least) & (rest <= rules.most)
+            low[nearly_all] = np.minimum(low, people - rules.most)[nearly_all]
+            high[nearly_all] = np.maximum(high, people - rules.least)[nearly_all]
+        return np.maximum(low, 0.0), high
+
+
+def read_events(table: pd.DataFrame, observed: str, denominator: str, people: FloatArray | None) -> Events:
+    """Read counts of events and their bounds: 0 to infinity where neither is known.
+
+    Raises
+    ------
+    DataError
+        Where a count or a bound cannot be, they contradict each other, or there are more events than people.
+    """
+    source = _source(table)
+    count = count_column(table, observed) if observed in table else np.full(len(table), np.nan)
+    low_name, high_name = names.OBSERVED_LOWER, names.OBSERVED_UPPER
+    lower = read_bounds(source, low_name if low_name in table else None, "bounds")
+    upper = read_bounds(source, high_name if high_name in table else None, "bounds", endless=True)
+    described = observed if observed in table else low_name
+    lower, upper = interval_of(source, (described, low_name, high_name), count, lower, upper)
+    lower, upper = np.where(np.isnan(lower), 0.0, lower), np.where(np.isnan(upper), np.inf, upper)
+    if people is None:
+        return Events(count, lower, upper)
+    check_rows(
+        source, described, most_claimed(count, lower, upper) > people, f"observed exceeds {denominator!r}",
+        expected="observed ≤ denominator", action="check that both count the same people",
+    )  # fmt: skip
+    # A rounded count is among its people, however far its interval reaches.
+    among = np.where(np.isnan(count) | np.isnan(people), np.inf, people)
+    return Events(count, lower, np.minimum(upper, among))
 
 
 def expected_column(table: pd.DataFrame, column: str) -> FloatArray:
@@ -207,18 +252,3 @@ def expected_column(table: pd.DataFrame, column: str) -> FloatArray:
 def counted_from_column(table: pd.DataFrame) -> FloatArray:
     """Smallest count of each row that would be in the data; NaN where any would."""
     return number_column(_source(table), names.COUNTED_FROM, "smallest counts", allow_missing=True)
-
-
-def check_among(
-    table: pd.DataFrame,
-    observed: str,
-    denominator: str,
-    events: tuple[FloatArray, FloatArray],
-    people: FloatArray,
-) -> None:
-    """Raise `DataError` naming the rows that have more events than people."""
-    lower, upper = events
-    check_rows(
-        _source(table), observed, np.where(np.isinf(upper), lower, upper) > people, f"observed exceeds {denominator!r}",
-        expected="observed ≤ denominator", action="check that both count the same people",
-    )  # fmt: skip

@@ -17,14 +17,14 @@ from brightspots.disclosure.expected import publishable_expected
 from brightspots.disclosure.intake import (
     VOUCHED,
     as_pandas,
-    check_among,
     check_column_options,
     check_mark,
-    count_column,
     counted_from_column,
     expected_column,
     kept_columns,
+    people_column,
     places,
+    read_events,
     rules_of,
     rules_of_one_line,
     vouch_for,
@@ -127,7 +127,8 @@ def suppress(
     )
     table = as_pandas(frame)
     counts = [name for name in (observed, denominator) if name in table]
-    if not counts:
+    counted = any(name in table for name in (observed, names.OBSERVED_LOWER, names.OBSERVED_UPPER))
+    if not counts and not counted:
         raise DataError(
             f"there is no column {observed!r} or {denominator!r}", expected="counts to withhold or round",
             action=f"name them with observed=…, denominator=…; the frame has {', '.join(map(repr, table.columns))}",
@@ -135,14 +136,13 @@ def suppress(
     keys = [column for column in (trust, department, period) if column in table]
     kept = kept_columns(table, keep, (*keys, *counts, expected))
     at = places(table, trust, department, period)
-    people = count_column(table, denominator, None, None)[0] if denominator in table else None
-    events = None
-    if observed in table:
-        events = count_column(table, observed, names.OBSERVED_LOWER, names.OBSERVED_UPPER)
-        if people is not None:
-            check_among(table, observed, denominator, events, people)
-    told = [] if events is None else [np.where(events[0] == events[1], events[0], np.nan)]
-    earlier = rules_of(table, *told, *([] if people is None else [people]))
+    bounds = (DENOMINATOR_LOWER, DENOMINATOR_UPPER)
+    people = people_column(table, denominator, bounds) if denominator in table else None
+    read = read_events(table, observed, denominator, people) if counted else None
+    events = None if read is None else read.no_narrower_than(rules, people)
+    exact = None if events is None else np.where(events[0] == events[1], events[0], np.nan)
+    shown_as_given = (exact, None if read is None else read.given, people)
+    earlier = rules_of(table, *(each for each in shown_as_given if each is not None))
     if earlier is not None:
         rules.check_same(earlier, "start from the exact table, and publish one of the two")
     vouched = set() if earlier is None else set(table.attrs.get(VOUCHED, ()))
@@ -156,10 +156,9 @@ def suppress(
     notes = [*([said] if isinstance(said, str) else said), rules.text, ONE_RELEASE]
     if shown.people is not None:
         notes += withheld_text(table, shown.people, at, denominator, trust, department)
-        _write(result, denominator, shown.people, (DENOMINATOR_LOWER, DENOMINATOR_UPPER), mark)
+        _write(result, denominator, shown.people, bounds, mark)
     if expected in table:
         given = expected_column(table, expected)
-        exact = told[0] if told else None
         result[expected], changed = publishable_expected(given, exact, people, shown, at, used)
         notes += changed_text(table, changed, expected, department)
     if shown.events is not None:
@@ -169,8 +168,10 @@ def suppress(
             against = result[expected].to_numpy(dtype=np.float64) if expected in result else np.nan
             result["raw_ratio"] = shown.events.value / np.where(np.equal(against, 0.0), np.nan, against)
     if names.COUNTED_FROM in result and rules.round_to is not None:
-        # A count that is shown for not being smaller is rounded like it.
-        result[names.COUNTED_FROM] = rounded(counted_from_column(table), rules.round_to)
+        # A count that is shown for not being smaller is rounded like it; one that is withheld lies above the least.
+        least = counted_from_column(table)
+        hidden_count = shown.events is not None and shown.events.withheld
+        result[names.COUNTED_FROM] = np.where(hidden_count, least, rounded(least, rules.round_to))
     hidden = shown.reason != ""
     handled = {*keys, *counts, expected, *_BOUNDS, *_LABELS, *kept, *vouched, WITHHELD}
     results = [
@@ -181,7 +182,9 @@ def suppress(
     notes += _coarsen(result, results, hidden, rules)
     result[WITHHELD] = shown.reason
     times = {period: at.table} if period in keys else {}
-    order = _order_of_labels(table, keys, times, results, (*counts, expected))
+    order = _order_of_labels(
+        table, keys, times, (*results, names.OBSERVED_LOWER, DENOMINATOR_LOWER), (*counts, expected)
+    )
     if order is not None:
         result = result.iloc[order].reset_index(drop=True)
         notes.append("Rows are put in the order of their labels: they came in that of a count or a result.")

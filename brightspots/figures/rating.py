@@ -38,6 +38,7 @@ def draw_rating(
     higher_is: HigherIs = "worse",
     of: Literal["trust", "department"] = "trust",
     max_labels: int = 16,
+    strong: str | None = None,
     title: str | None = "Departments against the overall rating of their trust",
     ylabel: str | None = None,
     caption: str | None = None,
@@ -58,6 +59,8 @@ def draw_rating(
         What is rated: the words on the figure say so.
     max_labels : int, default 16
         Divergent departments to name, those furthest from 1 first.
+    strong : str, optional
+        Which ratings count as strong, by which rule, for the caption.
     title, ylabel, caption : str, optional
     ax : matplotlib.axes.Axes, optional
 
@@ -75,7 +78,11 @@ def draw_rating(
     if isinstance(order, str) or not len(order):
         raise SettingsError(f"order must list the ratings from the lowest to the highest; received {order!r}")
     words = [str(rating) for rating in order]
-    rated = spots_table[spots_table[RATING].notna() & (spots_table["rating_status"] != NOT_RATED)]
+    rated = spots_table[spots_table[RATING].notna()]
+    # Where it is not known which ratings are strong, no department is set against its own.
+    compared = bool((rated["rating_status"] != NOT_RATED).any())
+    if compared:
+        rated = rated[rated["rating_status"] != NOT_RATED]
     rated = rated[rated[ratio].notna()]
     if rated.empty:
         raise DataError("no rated department has a ratio", column=ratio, expected="at least one")
@@ -134,7 +141,8 @@ def draw_rating(
             if (status == kind).any()
         ]
         canvas.set_title(ax, title, canvas.legend_above(ax, entries))
-        notes = _notes(len(spots_table) - len(rated), rated["rating_status"], max_labels, ringed)
+        left_out = len(spots_table) - len(rated)
+        notes = _notes(left_out, rated["rating_status"] if compared else None, max_labels, ringed, of, strong)
         canvas.set_caption(ax, canvas.sentence(*notes, caption))
         named = np.flatnonzero(divergent)
         named = named[np.argsort(-np.abs(np.log(y[named])), kind="stable")][:max_labels]
@@ -188,12 +196,25 @@ def _cell_names(rated: pd.DataFrame) -> np.ndarray:
     return (rated[DEPARTMENT].astype(str) + ", " + rated[TRUST].astype(str)).to_numpy(dtype=object)
 
 
-def _notes(left_out: int, rating_status: pd.Series[str], max_labels: int, ringed: bool) -> list[str]:
-    dark, bright = (int((rating_status == kind).sum()) for kind in (DARK_IN_STRONG, BRIGHT_IN_WEAK))
-    notes = [
-        f"{'Ringed' if ringed else 'Not faded'}: {dark:,} dark in strong and {bright:,} bright in weak trusts. "
-        "Grey band and line: middle half and median of the departments"
-    ]
+def _notes(
+    left_out: int,
+    rating_status: pd.Series[str] | None,
+    max_labels: int,
+    ringed: bool,
+    of: Literal["trust", "department"],
+    strong: str | None,
+) -> list[str]:
+    middles = "Grey band and line: middle half and median of the departments"
+    dark = bright = 0
+    if rating_status is None:
+        notes = [f"Which ratings count as strong is not known. {middles}"]
+    else:
+        dark, bright = (int((rating_status == kind).sum()) for kind in (DARK_IN_STRONG, BRIGHT_IN_WEAK))
+        marks = "Ringed" if ringed else "Not faded"
+        trusts = " trusts" if of == "trust" else ""
+        notes = [f"{marks}: {dark:,} dark in strong and {bright:,} bright in weak{trusts}. {middles}"]
+        if strong:
+            notes.append(f"Strong: {strong}")
     if dark + bright > max_labels:
         notes.append(f"The {max_labels:,} furthest from 1 are named")
     if left_out:

@@ -93,7 +93,7 @@ def cannot_be_placed(n: int) -> str:
 
 
 def suppressed(n: int, counts: int, drawn: int) -> str:
-    """How many counts are withheld, how they are used, and how the funnels show it."""
+    """How many counts are known only as a range, how they are used, and how the funnels show it."""
     bars_drawn = (
         f" In the funnels {drawn:,} {'point is an upright bar' if drawn == 1 else 'points are upright bars'}, from the "
         "least to the most that it can be."
@@ -101,7 +101,7 @@ def suppressed(n: int, counts: int, drawn: int) -> str:
         else ""
     )
     return (
-        f"{n:,} of {counts:,} counts {'is' if n == 1 else 'are'} withheld as small numbers and used as the "
+        f"{n:,} of {counts:,} counts {'is' if n == 1 else 'are'} withheld or rounded, and used as the "
         f"range they are known to lie in.{bars_drawn}"
     )
 

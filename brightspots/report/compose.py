@@ -203,15 +203,18 @@ def _own_rating(subject: Subject, trust: int, cells: IntArray) -> Section:
         said = sections.rating_sentences(subject, cells)
         return Section("rating", heading, (Paragraph(" ".join(said)), explained, table), said[0])
     band = int(ratings.trust_band[trust])
-    said = [
-        sentences.own_rating(
+    if ratings.strong is None:
+        said = [f"{sentences.rated_overall(label, ratings.levels[band])} {subject.spots.rating_note}"]
+    else:
+        own = sentences.own_rating(
             label,
             ratings.levels[band],
             bool(ratings.strong[band]),
             subject.count(names.DARK, cells),
             subject.count(names.BRIGHT, cells),
+            rule=ratings.strong_rule,
         )
-    ]
+        said = [own]
     if subject.spots.rating_uses_outcome:
         said.append(sentences.rating_not_independent())
     return Section("rating", heading, (Paragraph(" ".join(said)), explained, table), said[0])

@@ -185,17 +185,20 @@ def rating_sentences(subject: Subject, cells: IntArray | None = None) -> list[st
     assert ratings is not None  # asked only where there are ratings
     chosen = np.arange(subject.cells.n_cells) if cells is None else cells
     against = subject.table["rating_status"].to_numpy(dtype=str)[chosen]
-    rated = against != names.NOT_RATED
+    rated = ratings.cell_band[chosen] >= 0
     status = subject.status[chosen]
-    said = [
-        sentences.against_rating(
-            int(np.sum(against == names.DARK_IN_STRONG)),
-            int(np.sum(rated & (status == names.DARK))),
-            int(np.sum(against == names.BRIGHT_IN_WEAK)),
-            int(np.sum(rated & (status == names.BRIGHT))),
-            by_department=ratings.by_department,
-        )
-    ]
+    said = [subject.spots.rating_note]
+    if ratings.strong is not None:
+        said = [
+            sentences.against_rating(
+                int(np.sum(against == names.DARK_IN_STRONG)),
+                int(np.sum(rated & (status == names.DARK))),
+                int(np.sum(against == names.BRIGHT_IN_WEAK)),
+                int(np.sum(rated & (status == names.BRIGHT))),
+                by_department=ratings.by_department,
+            ),
+            sentences.strong_is(ratings.strong_rule),
+        ]
     if subject.spots.rating_uses_outcome:
         said.append(sentences.rating_not_independent())
     return said
@@ -321,6 +324,8 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
                 "department stands in the last period, or will stand in the next."
             )
         )
+    if subject.spots.ratings is None and subject.spots.rating_note:
+        notes = [*notes, subject.spots.rating_note]
     if notes:
         blocks += [Paragraph("About these data:"), Bullets(tuple(notes))]
     level = sentences.level_is(cells.family)[0].split()[1]

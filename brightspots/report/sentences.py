@@ -255,10 +255,20 @@ def rating_not_independent() -> str:
     )
 
 
-def own_rating(trust: str, level: object, strong: bool, dark: int, bright: int) -> str:
-    """One trust's rating, and which of its flags contradict it."""
-    counts_as = "strong" if strong else "weak"
-    said = f"{trust} is rated {level} overall, which counts as {counts_as} among the rated trusts."
+def strong_is(rule: str) -> str:
+    """Which ratings count as strong, and by which rule: ``"Good or better, on the … scale"``."""
+    return f"Strong is {rule}; every other rating counts as weak."
+
+
+def rated_overall(trust: str, level: object) -> str:
+    """One trust's rating, of which it is not known whether it is strong."""
+    return f"{trust} is rated {level} overall."
+
+
+def own_rating(trust: str, level: object, strong: bool, dark: int, bright: int, *, rule: str = "") -> str:
+    """One trust's rating, by which rule it is strong or weak, and which of its flags contradict it."""
+    counts_as, by_rule = "strong" if strong else "weak", f" (strong is {rule})" if rule else ""
+    said = f"{rated_overall(trust, level)[:-1]}, which counts as {counts_as}{by_rule}."
     contrary = counted(dark, "dark spot") if strong else counted(bright, "bright spot")
     if (dark if strong else bright) == 0:
         return f"{said} No flag contradicts that; departments that cannot be told may still do so."

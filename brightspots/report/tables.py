@@ -32,14 +32,15 @@ def spots_table(subject: Subject) -> Table:
     rated = subject.spots.ratings is not None
     columns = [Column("Trust"), Column("Department"), Column("Status"), *_ratio_columns(subject)]
     columns += [Column("Probability of the status", numeric=True)]
+    compared = _flags_are_set_against_ratings(subject)
     if rated:
-        columns += [Column(_rating_heading(subject)), Column("Against the rating")]
+        columns += [Column(_rating_heading(subject)), *([Column("Against the rating")] if compared else [])]
     rows = []
     for cell in flagged.tolist():
         row = [Cell(subject.trust_of(cell)), Cell(subject.department_of(cell)), _status(subject, cell)]
         row += [*_ratio_cells(subject, cell), _probability(subject, cell)]
         if rated:
-            row += [_rating(subject, cell), Cell(_against_rating(subject, cell))]
+            row += [_rating(subject, cell), *([Cell(_against_rating(subject, cell))] if compared else [])]
         rows.append(tuple(row))
     caption = f"Bright and dark spots, in the order of their trusts' {subject.ordered_by}"
     if len(flagged) < total:
@@ -137,6 +138,12 @@ def rated_by_department(subject: Subject) -> bool:
     return ratings is not None and ratings.by_department
 
 
+def _flags_are_set_against_ratings(subject: Subject) -> bool:
+    """Whether there are ratings, and it is known which of them count as strong."""
+    ratings = subject.spots.ratings
+    return ratings is not None and ratings.strong is not None
+
+
 def bands_table(subject: Subject) -> Table:
     """Trusts and statuses by overall rating, best rating first."""
     ratings = subject.spots.ratings
@@ -148,15 +155,15 @@ def bands_table(subject: Subject) -> Table:
         numbers = [] if trusts is None else [int(np.sum(trusts == position))]
         numbers += [len(inside)]
         numbers += [subject.count(status, inside) for status in names.STATUSES]
-        strength = "strong" if ratings.strong[position] else "weak"
+        strength = [] if ratings.strong is None else [Cell("strong" if ratings.strong[position] else "weak")]
         rows.append(
             (
                 Cell(str(ratings.levels[position]), float(position)),
-                Cell(strength),
+                *strength,
                 *(Cell(f"{n:,}", n) for n in numbers),
             )
         )
-    columns = [Column(_rating_heading(subject)), Column("Counts as")]
+    columns = [Column(_rating_heading(subject)), *([] if ratings.strong is None else [Column("Counts as")])]
     counted = ("Departments",) if trusts is None else ("Trusts", "Departments")
     columns += [Column(heading, numeric=True) for heading in counted]
     columns += [Column(status.capitalize(), numeric=True) for status in names.STATUSES]
@@ -197,15 +204,16 @@ def divergent_table(subject: Subject) -> Table:
 
 def trust_rating_table(subject: Subject, trust: int) -> Table:
     """Each department of one trust against the trust's rating, or its own."""
-    own = rated_by_department(subject)
+    own, compared = rated_by_department(subject), _flags_are_set_against_ratings(subject)
     rows = []
     for cell in subject.of_trust(trust).tolist():
-        against = Cell(_against_rating(subject, cell))
+        against = [Cell(_against_rating(subject, cell))] if compared else []
         rating = [_rating(subject, cell)] if own else []
-        described = (Cell(subject.department_of(cell)), *rating, _status(subject, cell), against)
+        described = (Cell(subject.department_of(cell)), *rating, _status(subject, cell), *against)
         rows.append((*described, *_other_bands(subject, cell)))
     columns = (
-        Column("Department"), *([Column("Rating")] if own else []), Column("Status"), Column("Against the rating"),
+        Column("Department"), *([Column("Rating")] if own else []), Column("Status"),
+        *([Column("Against the rating")] if compared else []),
         Column("Probability of another rating", numeric=True),
         Column("… two bands away", numeric=True),
     )  # fmt: skip

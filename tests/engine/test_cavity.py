@@ -10,7 +10,7 @@ from scipy import special, stats
 import brightspots as bs
 from brightspots.engine.cavity import Prediction, at_least, collapse, surprise
 from brightspots.posterior import StoredPosterior
-from tests.conftest import simulate_frame
+from tests.conftest import simulate_frame, withhold
 
 FAMILIES = {
     "poisson": {},
@@ -142,8 +142,7 @@ def test_only_the_shared_draws_are_used():
 
 def test_a_suppressed_count_is_as_surprising_as_its_interval():
     """An interval that holds nearly all of the predictive distribution says nothing: ½."""
-    frame = outcomes(8, 4).astype({"observed": float}).assign(observed_lower=0.0, observed_upper=300.0)
-    frame.loc[6, "observed"] = np.nan
+    frame = withhold(outcomes(8, 4), 6, 0.0, 300.0)
     values = bs.fit_hierarchy(frame, seed=1).departments()["surprise"]
     assert values[6] == pytest.approx(0.5, abs=1e-3)
 

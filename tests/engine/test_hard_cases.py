@@ -8,7 +8,7 @@ import pytest
 
 import brightspots as bs
 from brightspots import Priors
-from tests.conftest import simulate_frame
+from tests.conftest import simulate_frame, withhold
 
 
 def certified(frame: pd.DataFrame, **options) -> bs.HierarchyFit:
@@ -85,8 +85,7 @@ def test_suppressed_counts_say_less_than_exact_ones_and_more_than_none():
     frame = simulate_frame(25, 6, mean_expected=6.0, sd_department=0.5)
     exact = certified(frame).departments()
     hidden = (frame["observed"] >= 1) & (frame["observed"] <= 7)
-    intervals = frame.astype({"observed": float}).assign(observed_lower=1, observed_upper=7)
-    intervals.loc[hidden, "observed"] = np.nan
+    intervals = withhold(frame, hidden, 1, 7)
     censored = certified(intervals.drop(columns="rating")).departments()
     rows = hidden.to_numpy()
     assert censored["observed"][rows].isna().all()

@@ -193,6 +193,25 @@ def test_ratings_of_departments_are_called_so(spots_table: pd.DataFrame):
     assert "trust" not in ax.get_xlabel()
 
 
+def test_the_caption_says_by_which_rule_a_rating_is_strong(spots_table: pd.DataFrame):
+    rule = "Good or better, on the Care Quality Commission's scale"
+    assert (
+        f"bright in weak trusts. Grey band and line: middle half and median of the departments. Strong: {rule}."
+        in (describe(draw_rating(spots_table, order=RATINGS, strong=rule)))
+    )
+    own = describe(draw_rating(spots_table, order=RATINGS, of="department", strong=rule))
+    assert "bright in weak. Grey band" in own
+
+
+def test_where_the_strong_ratings_are_not_known_none_is_called_strong(spots_table: pd.DataFrame):
+    ax = draw_rating(spots_table.assign(rating_status="not rated"), order=RATINGS)
+    assert len(drawn(ax)) == spots_table["rating"].notna().sum()
+    assert not [line for line in ax.lines if line.get_gid() == "divergent"]
+    said = describe(ax)
+    assert "Which ratings count as strong is not known." in said
+    assert "in strong" not in said
+
+
 def test_rating_faults(spots_table: pd.DataFrame):
     with pytest.raises(DataError, match="a rating is not in order="):
         draw_rating(spots_table, order=RATINGS[1:])

@@ -163,16 +163,22 @@ def test_what_is_to_be_known_of_the_data_is_said_at_length():
 @pytest.mark.parametrize(
     ("strong", "dark", "bright", "said"),
     [
-        (True, 0, 9, "counts as strong among the rated trusts. No flag contradicts that"),
+        (True, 0, 9, "counts as strong (strong is Good or better). No flag contradicts that"),
         (True, 1, 9, "Within it, 1 dark spot stands against that."),
         (True, 2, 9, "Within it, 2 dark spots stand against that."),
-        (False, 9, 0, "counts as weak among the rated trusts. No flag contradicts that"),
+        (False, 9, 0, "counts as weak (strong is Good or better). No flag contradicts that"),
         (False, 9, 1, "Within it, 1 bright spot stands against that."),
         (False, 9, 2, "Within it, 2 bright spots stand against that."),
     ],
 )
 def test_a_trust_against_its_own_rating(strong, dark, bright, said):
-    assert said in sentences.own_rating("T1", "Good", strong, dark, bright)
+    assert said in sentences.own_rating("T1", "Good", strong, dark, bright, rule="Good or better")
+
+
+def test_which_ratings_are_strong():
+    said = sentences.strong_is("4 or more, on a scale of one to five stars")
+    assert said == "Strong is 4 or more, on a scale of one to five stars; every other rating counts as weak."
+    assert sentences.rated_overall("T1", 7) == "T1 is rated 7 overall."
 
 
 def test_trusts_without_ratings():

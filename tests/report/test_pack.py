@@ -152,6 +152,55 @@ def test_without_a_rating_there_is_no_rating_section(path):
     assert "Overall rating" not in page.text
 
 
+def test_where_all_are_weak_no_flag_is_set_against_a_strong_rating(fit, path):
+    words = {
+        trust: ("Requires improvement", "Inadequate")[k % 5 > 2]
+        for k, trust in enumerate(fit.table.cells.trusts)
+    }
+    spots = fit.find_spots(rating=words)
+    write_board_pack(fit, spots, path)
+    said = Page(path.read_text(encoding="utf-8")).one("rating").words
+    dark, bright = (int((spots.table["status"] == kind).sum()) for kind in ("dark spot", "bright spot"))
+    assert dark > 1 < bright
+    assert f"None of the {dark} dark spots lies in trusts whose overall rating is strong" in said
+    assert f"all {bright} bright spots lie in trusts whose overall rating is weak" in said
+    assert "Strong is Good or better, on the Care Quality Commission's scale" in said
+    own = path.with_name("own.html")
+    write_board_pack(fit, spots, own, trust="T000")
+    assert (
+        "T000 is rated Requires improvement overall, which counts as weak (strong is Good or better, on the Care "
+        "Quality Commission's scale)."
+    ) in Page(own.read_text(encoding="utf-8")).text
+
+
+@pytest.mark.parametrize("by_department", [False, True])
+def test_of_a_rating_whose_strength_is_not_known_no_word_says_strong_or_weak(fit, path, by_department):
+    cells = fit.table.cells
+    keys = zip(cells.trusts[cells.cell_trust], cells.departments[cells.cell_department], strict=True)
+    rating = {key: 6 + k % 3 for k, key in enumerate(keys if by_department else cells.trusts)}
+    spots = fit.find_spots(rating=rating)
+    unknown = "Which bands of this rating count as strong is not known (6, 7, 8): no flag is set against it."
+    for trust in (None, "T000"):
+        write_board_pack(fit, spots, path, trust=trust)
+        page = Page(path.read_text(encoding="utf-8"))
+        assert unknown in page.one("rating").words
+        said = page.one("rating").words.replace(unknown, "")
+        assert not re.search(r"strong|weak|concordant|Against the rating|Counts as", said), said
+    assert (f"T000 is rated 6 overall. {unknown}" in page.text) is not by_department
+    assert set(spots.table["rating_status"]) == {"not rated"}
+    assert spots.table.attrs["rating_status"] == unknown
+    assert f"{unknown} Say it with strong_from=…" in repr(spots)
+    assert "against rating" not in repr(spots)
+    # It is still said what the rating explains, and how far from it each department is.
+    assert spots.table["p_other_band"].notna().all()
+
+
+def test_a_rating_that_rates_nobody_is_said_among_the_notes(path):
+    page = write(make_fit(simulate_frame(12, 6).assign(rating=None)), path)
+    assert "Against the overall rating" not in page.text
+    assert "Nobody in the data has a rating" in page.one("method").words
+
+
 def test_a_rating_built_from_the_outcome_is_called_an_echo(fit, path):
     spots = fit.find_spots(rating_uses_outcome=True)
     write_board_pack(fit, spots, path)
