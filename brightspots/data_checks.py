@@ -19,7 +19,15 @@ from scipy import optimize, special, stats
 
 from brightspots.cells import Cells, FloatArray, IntArray
 from brightspots.errors import DataWarning
-from brightspots.vocabulary import NATIONAL_RATIO, OUTSIDE_PLAIN, SHRUNKEN, STATEMENTS, TOO_ALIKE
+from brightspots.period_order import period_order_caution
+from brightspots.vocabulary import (
+    NATIONAL_RATIO,
+    ORDER_UNKNOWN,
+    OUTSIDE_PLAIN,
+    SHRUNKEN,
+    STATEMENTS,
+    TOO_ALIKE,
+)
 
 # Where Σ observed / Σ expected may lie without a word. Single indicators against a national reference reach from 0.4 to
 # 1.4 in published data; totals over departments leave this range where the column is not what it is taken for.
@@ -47,8 +55,8 @@ class Caution:
     Parameters
     ----------
     code : str
-        Which kind: "national ratio", "shrunken estimates", "too alike", "outside plain limits"; of a funnel also "few
-        units", "narrow limits", "wide limits".
+        Which kind: "national ratio", "shrunken estimates", "too alike", "outside plain limits", "period order"; of a
+        funnel also "few units", "narrow limits", "wide limits".
     text : str
         In whole sentences.
     """
@@ -96,7 +104,9 @@ def data_cautions(cells: Cells) -> tuple[Caution, ...]:
         Doubts first. Computed from what the cells hold: of suppressed counts, from their intervals.
     """
     found = (_shrunken(cells), _too_alike(cells)) if cells.family == "normal" else (_national_ratio(cells),)
-    return tuple(caution for caution in (*found, _outside_plain(cells)) if caution is not None)
+    order = period_order_caution(cells)
+    order_unknown = None if order is None else Caution(ORDER_UNKNOWN, f"{order[0].upper()}{order[1:]}.")
+    return tuple(caution for caution in (*found, _outside_plain(cells), order_unknown) if caution is not None)
 
 
 # ---- observed and expected -------------------------------------------------------------------------------------

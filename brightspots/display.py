@@ -237,11 +237,18 @@ def spots_html(spots: Spots) -> str:
     return f"<div class='brightspots'><p><b>{html.escape(spots_line(spots))}</b></p>{table}{notes}</div>"
 
 
+def _reasons(spots: Spots) -> str:
+    """Why the data cannot tell, the number of departments before each reason."""
+    why = spots.decisions.why.tolist()
+    counted = [f"{why.count(reason):,} {reason}" for reason in names.REASONS if reason in why]
+    return f" (why: {', '.join(counted)})" if counted else ""
+
+
 def _footnotes(spots: Spots, hidden: int) -> list[str]:
     notes = []
     if hidden > 0:
         notes.append(f"… and {hidden:,} more: see .table")
-    notes.append("'cannot tell' means that the data are too thin to say; it is not reassurance.")
+    notes.append(f"'cannot tell' means that the data do not say; it is not reassurance{_reasons(spots)}.")
     if spots.rating_note:
         how = " Say it with strong_from=…" if spots.ratings is not None else ""
         notes.append(f"{spots.rating_note}{how}")

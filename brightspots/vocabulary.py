@@ -82,8 +82,9 @@ OUTSIDE_PLAIN: Final = "outside plain limits"
 FEW_UNITS: Final = "few units"
 NARROW_LIMITS: Final = "narrow limits"
 WIDE_LIMITS: Final = "wide limits"
+ORDER_UNKNOWN: Final = "period order"
 # Those that may well be as they should be; the others are doubts.
-STATEMENTS: Final = (OUTSIDE_PLAIN, WIDE_LIMITS)
+STATEMENTS: Final = (OUTSIDE_PLAIN, WIDE_LIMITS, ORDER_UNKNOWN)
 
 # Rating scales that are public knowledge, worst first, and the lowest band of each that counts as strong.
 CQC_RATINGS: Final = ("Inadequate", "Requires improvement", "Good", "Outstanding")

@@ -142,7 +142,7 @@ def _notes(dropped: int, statuses: np.ndarray, named: int, short: bool, margin: 
     if dropped:
         parts.append(f"{dropped:,} without a ratio {'is' if dropped == 1 else 'are'} not shown.")
     if (statuses == CANNOT_TELL).any():
-        parts.append("“Cannot tell” is not reassurance: the data are too thin to say.")
+        parts.append("“Cannot tell” is not reassurance: the data do not say.")
     return " ".join(parts)
 
 

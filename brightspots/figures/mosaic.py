@@ -106,7 +106,7 @@ def draw_mosaic(
         canvas.set_title(ax, title, above)
         grouped = "in alphabetical order" if order is None else "grouped by overall rating, then alphabetical"
         arranged = f"Trusts are {grouped}; this is not a ranking"
-        blank = "An empty cell: no such department. “Cannot tell” is not reassurance: the data are too thin to say"
+        blank = "An empty cell: no such department. “Cannot tell” is not reassurance: the data do not say"
         canvas.set_caption(ax, canvas.sentence(arranged, blank, caption))
         shape = (len(rows), len(departments))
         remember(ax, _description(spots_table, names, columns_of, shape, counts, arranged, caption))

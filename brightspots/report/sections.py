@@ -115,7 +115,9 @@ def two_stage_funnel(subject: Subject, trust: int, *, highlight: bool) -> Sectio
         blocks.append(Paragraph(cautions.suppressed(withheld, subject.cells.n_leaves, drawn)))
     # Their funnels hold most trusts all the same: it is there that this misleads.
     blocks += [
-        Paragraph(cautions.data(caution.text)) for caution in subject.fit.cautions if not caution.is_doubt
+        Paragraph(cautions.data(caution.text))
+        for caution in subject.fit.cautions
+        if caution.code == names.OUTSIDE_PLAIN
     ]
     return Section("funnel", "Funnels: trusts, then departments", tuple(blocks), " ".join(said))
 
@@ -252,6 +254,9 @@ def cannot_tell(subject: Subject, cells: IntArray | None = None, table: Table | 
     unknown = chosen[subject.status[chosen] == names.CANNOT_TELL]
     rule = subject.spots.rule
     said = [sentences.cannot_tell(len(unknown), len(chosen))]
+    if len(unknown):
+        reasons, counts = np.unique(subject.spots.decisions.why[unknown], return_counts=True)
+        said.append(sentences.reasons(dict(zip(reasons.tolist(), counts.tolist(), strict=True))))
     reach = subject.numbers("detectable_ratio")[unknown]
     reach = reach[~np.isnan(reach)]
     if len(reach):
@@ -338,12 +343,14 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
                 ),
                 (
                     "In line",
-                    f"There is evidence that the department lies within a factor of {margin} of its comparison "
+                    f"There is evidence, in its own data too, that the department lies within a factor of {margin} "
+                    "both of the rest of its own trust and of the same department elsewhere "
                     f"(probability at least {stated_probability(rule.in_line)}).",
                 ),
                 (
                     "Cannot tell",
-                    "The data are too thin to say any of these. It is not good news, and not bad news.",
+                    "The data do not say any of these: most often they are too thin. It is not good news, and not bad "
+                    "news.",
                 ),
                 (
                     level.capitalize(),

@@ -7,7 +7,7 @@ significant, nothing is ranked, and a department of which nothing can be said is
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from brightspots.report.words import (
@@ -24,7 +24,17 @@ from brightspots.report.words import (
     share_of,
 )
 from brightspots.settings import Reference
-from brightspots.vocabulary import Family, HigherIs
+from brightspots.vocabulary import (
+    ALONE,
+    BY_ASSUMPTION,
+    NEAR_THE_MARGIN,
+    NOT_ELIGIBLE,
+    REASONS,
+    THIN,
+    UNLIKE_PEERS,
+    Family,
+    HigherIs,
+)
 from brightspots.wording import stated_probability
 
 # Where a unit lies in a funnel, against its outer limits.
@@ -34,6 +44,29 @@ _REFERENCE_WORDS: Final = {
     "organisation": "the other departments of its own trust",
     "peers": "the same department in other trusts",
     "both": "both the other departments of its own trust and the same department in other trusts",
+}
+
+
+# Why a department cannot be told, of one and of several.
+_REASON_WORDS: Final = {
+    THIN: (
+        "is too thin: its interval holds a bright and a dark value alike",
+        "are too thin: their intervals hold a bright and a dark value alike",
+    ),
+    NEAR_THE_MARGIN: (
+        "lies near the margin, on one side of it or the other",
+        "lie near the margin, on one side of it or the other",
+    ),
+    BY_ASSUMPTION: (
+        "is in line by assumption alone: departments differ little here, but its data would not show if it did",
+        "are in line by assumption alone: departments differ little here, but their data would not show if they did",
+    ),
+    UNLIKE_PEERS: (
+        "is in line with its own trust and not shown to be so with the same department elsewhere",
+        "are in line with their own trust and not shown to be so with the same department elsewhere",
+    ),
+    ALONE: ("is the only one of its trust", "are each the only one of their trust"),
+    NOT_ELIGIBLE: ("is too small to be flagged under the rule", "are too small to be flagged under the rule"),
 }
 
 
@@ -147,15 +180,28 @@ def cannot_tell(n: int, cells: int) -> str:
     else:
         which, it = f"{n:,} of the {cells:,} departments ({percent(n / cells)})", "any of them may be"
     return (
-        f"For {which} the data are too thin to tell: {it} better, worse or in line. "
+        f"For {which} the data cannot tell: {it} better, worse or in line. "
         "That nothing is flagged there is no assurance."
     )
+
+
+def reasons(counts: Mapping[str, int]) -> str:
+    """Why the data cannot tell; `counts` of departments by reason, those that occur."""
+    said = [
+        f"{counts[reason]:,} {_REASON_WORDS[reason][counts[reason] != 1]}"
+        for reason in REASONS
+        if counts.get(reason)
+    ]
+    return f"Why: {'; '.join(said)}."
 
 
 def in_line(n: int, cells: int, margin: float, least: float) -> str:
     """How many are shown to be unremarkable, and what that means."""
     sure = stated_probability(least)
-    meaning = f"with a probability of at least {sure} their level lies within a factor of {margin:g}"
+    meaning = (
+        f"with a probability of at least {sure} their level lies within a factor of {margin:g} both of the rest of "
+        "their own trust and of the same department elsewhere, and their own data alone say so of their trust"
+    )
     if n == 0:
         return f"No department is shown to be in line (that {meaning})."
     if cells == 1:

@@ -115,6 +115,7 @@ def unknown_table(subject: Subject, cells: IntArray) -> Table:
     rows = tuple(
         (
             Cell(subject.department_of(cell)),
+            Cell(str(subject.spots.decisions.why[cell])),
             Cell(words.percent(float(reliability[cell])), float(reliability[cell])),
             _reach(detectable[[cell]], subject.spots.higher_is),
         )
@@ -122,6 +123,7 @@ def unknown_table(subject: Subject, cells: IntArray) -> Table:
     )
     columns = (
         Column("Department"),
+        Column("Why"),
         Column("How much the data say", numeric=True),
         Column("Would be flagged at", numeric=True),
     )  # fmt: skip

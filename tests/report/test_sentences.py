@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from brightspots import vocabulary as names
 from brightspots.report import cautions, sentences
 from brightspots.report.words import Estimate
 
@@ -90,9 +91,9 @@ def test_coexistence(both, dark, bright, said):
         (
             1,
             10,
-            "For 1 of the 10 departments the data are too thin to tell: it may be better, worse or in line",
+            "For 1 of the 10 departments the data cannot tell: it may be better, worse or in line",
         ),
-        (7, 10, "For 7 of the 10 departments (70%) the data are too thin to tell: any of them may be"),
+        (7, 10, "For 7 of the 10 departments (70%) the data cannot tell: any of them may be"),
         (10, 10, "For all 10 departments"),
         (1, 1, "For the only department"),
     ],
@@ -103,10 +104,21 @@ def test_cannot_tell_is_never_a_reassurance(n, cells, said):
     assert n == 0 or "no assurance" in text
 
 
+def test_why_the_data_cannot_tell_is_said_for_each_reason_that_occurs():
+    said = sentences.reasons({"by assumption": 40, "thin": 1, "alone": 2})
+    assert said.startswith(
+        "Why: 1 is too thin: its interval holds a bright and a dark value alike; 40 are in line by"
+    )
+    assert said.endswith("; 2 are each the only one of their trust.")
+    every = sentences.reasons(dict.fromkeys(names.REASONS, 3))
+    assert every.count(";") == len(names.REASONS) - 1
+
+
 def test_in_line_says_what_it_rests_on():
     assert sentences.in_line(1, 9, 1.1, 0.8).startswith("1 of 9 departments is shown to be in line")
     assert sentences.in_line(2, 9, 1.1, 0.8).startswith("2 of 9 departments are")
     assert "probability of at least 0.80" in sentences.in_line(0, 9, 1.1, 0.8)
+    assert "their own data alone say so" in sentences.in_line(2, 9, 1.1, 0.8)
 
 
 def test_what_would_be_detected_lies_on_the_dark_side():
