@@ -68,7 +68,7 @@ class Spots:
     def table(self) -> pd.DataFrame:
         """`HierarchyFit.departments` with what was decided, unrounded, in the order of the data.
 
-        Adds `status, probability, rating, rating_status, p_other_band, p_two_bands`. `detectable_ratio`
+        Adds `status, probability, rating, rating_status, p_other_band, p_two_bands`. `detectable_ratio` (`_high`, `_low`)
         is that under the smallest exceedance probability that this list needed, where anything was flagged.
         `p_other_band` and `p_two_bands` are the probabilities, given the outcomes and the rating itself, that
         the band which the department's own level would earn lies at least one or two bands from its rating.
@@ -98,7 +98,9 @@ class Spots:
         if np.isfinite(decisions.needed):
             summary = self.fit._cell_summary(self.margin, 0.95)
             needed = float(np.clip(decisions.needed, 0.5, 1.0 - 1e-6))
-            detectable = frames.detectable_column(cells, summary, self.margin, needed=needed)
+            detectable = frames.detectable_columns(
+                cells, self.effects.shared, summary, self.margin, self.higher_is, needed=needed
+            )
             for name, values in detectable.items():
                 table[name] = values[order]
         return table if self.fit.rules is None else vouch_for(table, self.fit.rules)

@@ -30,7 +30,7 @@ ROOMS = (
         "limits",
     ),
     ("likelihood", "posterior", "stacks", "engine"),
-    ("summaries", "checks", "decisions", "persistence", "ratings", "rating_model", "rating_statistics"),
+    ("information", "summaries", "detectable", "checks", "decisions", "persistence", "ratings", "rating_model", "rating_statistics"),
     ("frames", "learning", "display", "storage"),
     ("figures",),
     ("casemix",),

@@ -240,9 +240,9 @@ def cannot_tell(subject: Subject, cells: IntArray | None = None, table: Table | 
     rule = subject.spots.rule
     said = [sentences.cannot_tell(len(unknown), len(chosen))]
     reach = subject.numbers("detectable_ratio")[unknown]
-    reach = reach[~np.isnan(reach)]
-    if len(reach):
-        said.append(sentences.detectable(float(np.median(reach)), subject.spots.higher_is))
+    if not np.isnan(reach).all():
+        higher_is = subject.spots.higher_is
+        said.append(sentences.detectable(tables.middle_reach(reach, higher_is), higher_is))
     blocks: list[Block] = [
         Paragraph(" ".join(said)),
         Paragraph(

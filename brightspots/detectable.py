@@ -1,0 +1,407 @@
+"""What would have been found: the true effect, on either side, that a list would flag with a given probability.
+
+Fewer events say less than more, so that the two sides differ: a department with 5 expected events may be found with 15,
+and never with none. What is known of a cell without its own data is taken for normal in the two numbers that matter, D
+and the predictor t of the cell's total:
+
+    t = fixed + u + v (+ what passes),   D = v − M,   M the mean effect of the other departments of the trust.
+
+The cell's data speak of t alone. So P(D beyond the margin | count) is that of a normal variable about a + b·t, with t
+from its prior and the likelihood of the count; it rises with the count, and from some count on (below some count)
+it is enough for a flag. A cell of which D = δ is true has t about fixed + u + M + δ, and shows such a count
+with probability 0.8 at the δ that is looked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from brightspots.cells import Cells, FloatArray, IntArray
+from brightspots.information import cell_information, leaf_information
+from brightspots.posterior import SharedDraws
+from brightspots.summaries import CellSummary
+from brightspots.vocabulary import Family
+
+_HERMITE_X, _HERMITE_W = np.polynomial.hermite_e.hermegauss(9)
+_HERMITE_W = _HERMITE_W / np.sqrt(2.0 * np.pi)
+_MOST_STEPS, _MODE_STEPS = 25, 5
+# How near the normal score of the exceedance must come to the one needed.
+_CLOSE = 0.01
+# Predictors so far from where they are expected belong to no data (for estimates: in standard deviations).
+_FURTHEST = 30.0
+_LARGEST_PREDICTOR = 300.0
+# Standard deviations are averaged over, not held at their means, where log σ_v is less sure than this.
+_WELL_KNOWN, _STRATA, _LEAST_SD = 0.05, 6, 1e-12
+
+
+class Detectable(NamedTuple):
+    """Smallest effect above and largest below that would be flagged on their side, (C,) each.
+
+    ∞ and −∞ where no count would be flagged; NaN for a trust's only department.
+    """
+
+    high: FloatArray
+    low: FloatArray
+
+
+@dataclass(frozen=True)
+class Cavity:
+    """What is known of each cell without its own data, under K sets of standard deviations, (K, C) each.
+
+    Parameters
+    ----------
+    location, variance
+        Of the predictor t of the cell's total: log expected events, logit of the probability, or the estimate.
+    contrast, slope, rest
+        E[D], the slope of D on t, and the variance of D that t does not explain.
+    level, spread
+        Mean and variance of t − D, the predictor that the cell would have with D = 0.
+    """
+
+    location: FloatArray
+    variance: FloatArray
+    contrast: FloatArray
+    slope: FloatArray
+    rest: FloatArray
+    level: FloatArray
+    spread: FloatArray
+
+    def of(self, cells: IntArray) -> Cavity:
+        """Some of the cells."""
+        return Cavity(*(values[:, cells] for values in vars(self).values()))
+
+
+def detectable_effects(
+    cells: Cells,
+    shared: SharedDraws,
+    summary: CellSummary,
+    reach: float,
+    *,
+    needed: float = 0.95,
+    power: float = 0.8,
+) -> Detectable:
+    """Find the true D of each cell from which it would be flagged with probability `power`, above and below.
+
+    A cell is taken to be flagged above when P(D > reach | y) ≥ `needed`, below when P(D < −reach | y) ≥ `needed`, with
+    everything but its own data as it is. Student's t effects are taken for normal ones with the same σ; the periods of
+    a cell count as one total that says as much. Counts that would fall into an interval (the cell's own, where its
+    count is suppressed) are taken not to be flagged, and nor are counts below `Cells.counted_from`, which would not be
+    in the data; where withheld counts are likely the result is the less exact.
+
+    Parameters
+    ----------
+    cells : Cells
+    shared : SharedDraws
+    summary : CellSummary
+        Its posterior means are used.
+    reach : float
+        What an effect must exceed to matter.
+    needed : float, default 0.95
+        Exceedance probability from which a department would be flagged on its own at a false discovery rate of 0.05.
+    power : float, default 0.8
+    """
+    cavity = cavities(cells, shared, summary)
+    found = [_effect(cells, cavity, side, reach, needed, power) for side in (1.0, -1.0)]
+    alone = np.isnan(summary.own.point)
+    return Detectable(*(np.where(alone, np.nan, effect) for effect in found))
+
+
+def cavities(cells: Cells, shared: SharedDraws, summary: CellSummary) -> Cavity:
+    """Leave each cell's own data out of what is known, by normal algebra about the posterior means."""
+    variances = _variances(cells, shared)
+    peer = summary.peer.point
+    leaf = leaf_information(cells, shared, peer)
+    of_types = _type_variance(cells, shared, leaf)
+    department = shared.department_variance(cells)
+    passing = 0.0 if shared.sd_period is None else float(np.mean(shared.sd_period**2))
+    known = cell_information(cells, leaf, passing)
+    # The estimate that each cell's data are worth: their pull on v equals that of its prior.
+    effect = _department_means(cells, float(np.mean(shared.sd_trust**2)), department, summary)
+    seen = peer + np.divide(effect, department * known, out=np.zeros_like(effect), where=department > 0.0)
+    predictor = _total_predictor(cells, shared)
+    parts = [_cavity(cells, leaf, of_types, seen, predictor, *each) for each in variances]
+    return Cavity(*(np.stack(column) for column in zip(*parts, strict=True)))
+
+
+def _variances(cells: Cells, shared: SharedDraws) -> list[tuple[float, FloatArray, float]]:
+    """Mean σ_u², σ_v² (C,) and σ_w² of strata of the draws, by σ_v: of all in one where it is known well."""
+    groups = [np.arange(shared.n_draws)]
+    if shared.sd_department is not None and shared.n_draws >= _STRATA:
+        spread = np.std(np.log(np.maximum(shared.sd_department, _LEAST_SD)))
+        if spread > _WELL_KNOWN:
+            groups = np.array_split(np.argsort(shared.sd_department, kind="stable"), _STRATA)
+    found = []
+    for draws in groups:
+        if shared.sd_department_by_type is not None:
+            by_type = np.mean(shared.sd_department_by_type[draws] ** 2, axis=0)
+            department = by_type[cells.cell_department]
+        else:
+            one = 0.0 if shared.sd_department is None else float(np.mean(shared.sd_department[draws] ** 2))
+            department = np.full(cells.n_cells, one)
+        passing = 0.0 if shared.sd_period is None else float(np.mean(shared.sd_period[draws] ** 2))
+        found.append((float(np.mean(shared.sd_trust[draws] ** 2)), department, passing))
+    return found
+
+
+def _department_means(
+    cells: Cells, trust_variance: float, department: FloatArray, summary: CellSummary
+) -> FloatArray:
+    """Posterior mean of v of each cell, (C,), from those of u + v and D.
+
+    v less its weighted mean in the trust is (1 − ω)·D, and u/σ_u² = Σ v/σ_v².
+    """
+    trust = cells.cell_trust
+    count = np.bincount(trust, minlength=cells.n_trusts)
+    share = cells.weight / np.bincount(trust, cells.weight, cells.n_trusts)[trust]
+    about = np.where(count[trust] == 1, 0.0, summary.own.point) * (1.0 - share)
+    ratio = np.divide(trust_variance, department, out=np.zeros_like(department), where=department > 0.0)
+    middle = np.bincount(trust, summary.peer.point - about, cells.n_trusts) / count
+    pulled = np.bincount(trust, ratio * about, cells.n_trusts)
+    mean = (middle - pulled) / (1.0 + np.bincount(trust, ratio, cells.n_trusts))
+    return np.asarray(about + mean[trust])
+
+
+def _cavity(
+    cells: Cells,
+    leaf: FloatArray,
+    of_types: FloatArray,
+    seen: FloatArray,
+    predictor: FloatArray,
+    trust_variance: float,
+    department: FloatArray,
+    passing: float,
+) -> tuple[FloatArray, ...]:
+    """Columns of `Cavity` under one set of variances, (C,) each."""
+    trust, weight = cells.cell_trust, cells.weight
+    alone = np.bincount(trust)[trust] == 1
+
+    def others(values: FloatArray) -> FloatArray:
+        return np.bincount(trust, values, cells.n_trusts)[trust] - values
+
+    known = cell_information(cells, leaf, passing)
+    of_periods = np.maximum(1.0 / known - 1.0 / cells.cell_sum(leaf), 0.0)
+    # What each department says of its trust, and how far its own effect follows its data.
+    says = 1.0 / (department + 1.0 / known + of_types)
+    pull = department * says
+    of_rest = trust_variance / (1.0 + trust_variance * others(says))
+    level = of_rest * others(says * seen)
+    others_weight = np.where(alone, 1.0, others(weight))
+    follow = others(weight * pull) / others_weight
+    of_others = others(weight**2 * department * (1.0 - pull)) / others_weight**2
+    others_mean = others(weight * pull * seen) / others_weight - follow * level
+
+    noise = of_periods + of_types
+    variance = department + of_rest + noise
+    covariance = department + follow * of_rest
+    slope = covariance / np.where(variance > 0.0, variance, 1.0)
+    rest = department + of_others + follow**2 * of_rest - slope * covariance
+    # A sum of log-normal rates is taken for log-normal: its mean stays (Fenton 1960).
+    fixed = predictor + (0.5 * (passing - of_periods) if cells.family == "poisson" else 0.0)
+    return (
+        fixed + level,
+        variance,
+        -others_mean,
+        slope,
+        np.maximum(rest, 0.0),
+        fixed + level + others_mean,
+        of_rest * (1.0 - follow) ** 2 + of_others + noise,
+    )
+
+
+def _type_variance(cells: Cells, shared: SharedDraws, leaf: FloatArray) -> FloatArray:
+    """Posterior variance of intercept + a of each cell, (C,): averaged over its leaves where there are periods."""
+    by_type = np.var(shared.intercept[:, np.newaxis] + shared.type_effect, axis=0)
+    return cells.cell_sum(leaf * by_type[cells.leaf_type]) / cells.cell_sum(leaf)
+
+
+def _total_predictor(cells: Cells, shared: SharedDraws) -> FloatArray:
+    """Predictor of each cell's total at u = v = w = 0, (C,)."""
+    predictor = shared.mean_leaf_predictor(cells)
+    if cells.family == "normal":
+        precision = cells.size**-2.0
+        return cells.cell_sum(precision * predictor) / cells.cell_sum(precision)
+    if cells.family == "poisson":
+        return np.log(cells.cell_sum(np.exp(predictor)))
+    events = cells.cell_sum(cells.size * special.expit(predictor))
+    return np.asarray(special.logit(events / cells.cell_sum(cells.size)))
+
+
+def _effect(
+    cells: Cells, cavity: Cavity, side: float, reach: float, needed: float, power: float
+) -> FloatArray:
+    """δ on one side, (C,): `side` is 1 above and −1 below."""
+    level, spread = cavity.level.mean(axis=0), cavity.spread.mean(axis=0)
+    z = side * float(special.ndtri(power))
+    size = _size(cells)
+    outcome = _needed_outcome(cells.family, size, cavity, side, reach, needed)
+    if cells.family == "normal":
+        effect = outcome - level + z * np.sqrt(spread + size)
+    else:
+        effect = _effect_of_count(cells, _shown(cells, outcome, side), size, level, spread, z)
+    return np.where(np.isnan(effect), side * np.inf, effect)
+
+
+def _effect_of_count(
+    cells: Cells, count: FloatArray, size: FloatArray, level: FloatArray, spread: FloatArray, z: float
+) -> FloatArray:
+    """Effect of which the quantile z would show at least (at most, where z < 0) a count, (C,); NaN for no count.
+
+    At least k events: a Gamma(k) variable below their mean, or a Beta(k, n − k + 1) variable below their probability.
+    """
+    least = count if z > 0 else count + 1.0
+    possible = np.isfinite(least) & (least >= 1.0)
+    if cells.family == "binomial":
+        possible &= least <= size
+    k = np.where(possible, least, 1.0)
+    cumulants = [special.psi(k), *(special.polygamma(order, k) for order in (1, 2, 3))]
+    if cells.family == "binomial":
+        rest = np.where(possible, size - k + 1.0, 1.0)
+        others = [special.psi(rest), *(special.polygamma(order, rest) for order in (1, 2, 3))]
+        cumulants = [
+            one + sign * other for one, other, sign in zip(cumulants, others, (-1, 1, -1, 1), strict=True)
+        ]
+    mean, variance, third, fourth = cumulants
+    sd = np.sqrt(variance + spread)
+    effect = mean - level + sd * _cornish_fisher(z, third / sd**3, fourth / sd**4)
+    return np.where(possible, effect, np.nan)
+
+
+def _size(cells: Cells) -> FloatArray:
+    """Denominator (binomial) or squared standard error (normal) of each cell's total, (C,); 1 for Poisson."""
+    if cells.family == "normal":
+        return 1.0 / cells.cell_sum(cells.size**-2.0)
+    return cells.cell_sum(cells.size) if cells.family == "binomial" else np.ones(cells.n_cells)
+
+
+def _needed_outcome(
+    family: Family, size: FloatArray, cavity: Cavity, side: float, reach: float, needed: float
+) -> FloatArray:
+    """Outcome from which a cell would be flagged, (C,), counts not yet whole; NaN where no effect is enough.
+
+    The unknown is the mode of t given the outcome, which says the outcome at once. D follows it at about the rate
+    `slope`, so that quasi-Newton steps find where the exceedance is the one needed.
+    """
+    location, variance = cavity.location.mean(axis=0), cavity.variance.mean(axis=0)
+    slope, contrast = cavity.slope.mean(axis=0), cavity.contrast.mean(axis=0)
+    furthest = _FURTHEST * (np.sqrt(variance + size) if family == "normal" else np.ones_like(size))
+    outcome = np.full(size.shape, np.nan)
+    active = np.flatnonzero((slope > 0.0) & (variance > 0.0))
+    mode = np.zeros(size.shape)
+    mode[active] = location[active] + (side * reach - contrast[active]) / slope[active]
+    for _ in range(_MOST_STEPS):
+        at = active
+        away = np.clip(mode[at] - location[at], -furthest[at], furthest[at])
+        mode[at] = location[at] + away
+        mean, _ = _mean_and_information(family, size[at], mode[at])
+        seen = mean + away / variance[at]
+        score, sd = _score(family, size[at], cavity.of(at), mode[at], seen, side, reach)
+        missed = score - special.ndtri(needed)
+        outcome[at] = np.where(np.abs(missed) < _CLOSE, seen, np.nan)
+        mode[at] -= side * missed * sd / slope[at]
+        active = at[(np.abs(missed) >= 0.1 * _CLOSE) & (np.abs(away) < furthest[at])]
+        if not len(active):
+            break
+    return outcome * size if family == "normal" else outcome
+
+
+def _mean_and_information(
+    family: Family, size: FloatArray, predictor: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """First and second derivative of the potential: of estimates, in units of their squared standard errors."""
+    if family == "normal":
+        return predictor / size, np.broadcast_to(1.0 / size, predictor.shape)
+    if family == "poisson":
+        mean = np.exp(np.minimum(predictor, _LARGEST_PREDICTOR))
+        return mean, mean
+    share = special.expit(predictor)
+    return size * share, size * share * (1.0 - share)
+
+
+def _score(
+    family: Family,
+    size: FloatArray,
+    cavity: Cavity,
+    mode: FloatArray,
+    seen: FloatArray,
+    side: float,
+    reach: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Normal score of P(D beyond the margin | outcome) and standard deviation of D, (C,)."""
+    # Under every set of variances the mode is its own; from the common one Newton's steps are few.
+    modes = np.broadcast_to(mode, cavity.location.shape)
+    for _ in range(_MODE_STEPS if len(cavity.location) > 1 else 0):
+        mean, information = _mean_and_information(family, size, modes)
+        slope = seen - mean - (modes - cavity.location) / cavity.variance
+        modes = modes + np.clip(slope / (information + 1.0 / cavity.variance), -1.0, 1.0)
+    mean, information = _mean_and_information(family, size, modes)
+    width = 1.0 / np.sqrt(information + 1.0 / cavity.variance)
+    step = width[..., np.newaxis] * _HERMITE_X
+    # Log posterior about its mode over the normal that the nodes are for; the linear terms cancel at the mode.
+    log_ratio = 0.5 * information[..., np.newaxis] * step**2 - _rise(family, size, modes, mean, step)
+    weight = np.exp(log_ratio) * _HERMITE_W
+    weight /= weight.sum(axis=-1, keepdims=True)
+    shift = np.sum(weight * step, axis=-1)
+    away = step - shift[..., np.newaxis]
+    second, third, fourth = (np.sum(weight * away**power, axis=-1) for power in (2, 3, 4))
+    slope = cavity.slope
+    sd = np.sqrt(slope**2 * second + cavity.rest)
+    mean_contrast = cavity.contrast + slope * (modes + shift - cavity.location)
+    above = _above(
+        side * (side * reach - mean_contrast) / sd,
+        side * slope**3 * third / sd**3,
+        slope**4 * (fourth - 3.0 * second**2) / sd**4,
+    )
+    probability = np.clip(above.mean(axis=0), 1e-12, 1.0 - 1e-12)
+    return special.ndtri(probability), sd.mean(axis=0)
+
+
+def _rise(
+    family: Family, size: FloatArray, mode: FloatArray, mean: FloatArray, step: FloatArray
+) -> FloatArray:
+    """Potential at mode + step, less its value and its tangent at the mode, (K, C, nodes)."""
+    if family == "normal":
+        return 0.5 * step**2 / size[:, np.newaxis]
+    if family == "poisson":
+        return mean[..., np.newaxis] * (np.expm1(step) - step)
+    share = special.expit(mode)[..., np.newaxis]
+    return size[:, np.newaxis] * (np.log1p(share * np.expm1(step)) - share * step)
+
+
+def _above(z: FloatArray, skewness: FloatArray, kurtosis: FloatArray) -> FloatArray:
+    """P(a standardised variable > z) by Edgeworth's series to second order (Hall 1992, ch. 2)."""
+    square = z * z
+    correction = skewness * (square - 1.0) / 6.0 + z * (
+        kurtosis * (square - 3.0) / 24.0 + skewness**2 * ((square - 10.0) * square + 15.0) / 72.0
+    )
+    return special.ndtr(-z) + np.exp(-0.5 * square) / np.sqrt(2.0 * np.pi) * correction
+
+
+def _cornish_fisher(z: float, skewness: FloatArray, kurtosis: FloatArray) -> FloatArray:
+    """Quantile z of a standardised variable, to second order (Cornish & Fisher 1938, Rev Inst Int Stat 5:307)."""
+    return np.asarray(
+        z
+        + (z**2 - 1.0) * skewness / 6.0
+        + (z**3 - 3.0 * z) * kurtosis / 24.0
+        - (2.0 * z**3 - 5.0 * z) * skewness**2 / 36.0
+    )
+
+
+def _shown(cells: Cells, count: FloatArray, side: float) -> FloatArray:
+    """Smallest whole count above a threshold (largest below) that would be shown, (C,); NaN where none is."""
+    count = np.ceil(count - 1e-6) if side > 0 else np.floor(count + 1e-6)
+    if side > 0:
+        count = np.maximum(count, 0.0)
+    withheld = cells.censored
+    if withheld.any():
+        some = cells.cell_sum(withheld.astype(np.float64)) > 0
+        lower, upper = cells.cell_sum(cells.lower), cells.cell_sum(cells.upper)
+        inside = some & (count >= lower) & (count <= upper)
+        count = np.where(inside, upper + 1.0 if side > 0 else lower - 1.0, count)
+    if cells.counted_from is not None:
+        least = cells.cell_sum(cells.counted_from)
+        count = np.maximum(count, least) if side > 0 else np.where(count < least, np.nan, count)
+    return np.where(count < 0.0, np.nan, count)
