@@ -28,7 +28,7 @@ from brightspots.vocabulary import Family
 
 _HERMITE_X, _HERMITE_W = np.polynomial.hermite_e.hermegauss(9)
 _HERMITE_W = _HERMITE_W / np.sqrt(2.0 * np.pi)
-_MOST_STEPS, _MODE_STEPS = 25, 5
+_MOST_STEPS, _QUICK_STEPS, _MODE_STEPS = 50, 6, 5
 # How near the normal score of the exceedance must come to the one needed.
 _CLOSE = 0.01
 # Predictors so far from where they are expected belong to no data (for estimates: in standard deviations).
@@ -237,7 +237,7 @@ def _effect(
     level, spread = cavity.level.mean(axis=0), cavity.spread.mean(axis=0)
     z = side * float(special.ndtri(power))
     size = _size(cells)
-    outcome = _needed_outcome(cells.family, size, cavity, side, reach, needed)
+    outcome = _needed_outcome(cells.family, size, cavity, _seen(cells, size), side, reach, needed)
     if cells.family == "normal":
         effect = outcome - level + z * np.sqrt(spread + size)
     else:
@@ -277,32 +277,63 @@ def _size(cells: Cells) -> FloatArray:
     return cells.cell_sum(cells.size) if cells.family == "binomial" else np.ones(cells.n_cells)
 
 
+def _seen(cells: Cells, size: FloatArray) -> FloatArray:
+    """What each cell's data were, (C,): a count, the middle of an interval, an estimate over its squared error."""
+    if cells.family == "normal":
+        return cells.cell_sum(cells.lower * cells.size**-2.0)
+    lower = cells.cell_sum(cells.lower)
+    upper = np.where(np.isfinite(cells.upper), cells.upper, cells.lower)
+    seen = 0.5 * (lower + cells.cell_sum(upper))
+    return np.minimum(seen, size) if cells.family == "binomial" else seen
+
+
 def _needed_outcome(
-    family: Family, size: FloatArray, cavity: Cavity, side: float, reach: float, needed: float
+    family: Family,
+    size: FloatArray,
+    cavity: Cavity,
+    was: FloatArray,
+    side: float,
+    reach: float,
+    needed: float,
 ) -> FloatArray:
     """Outcome from which a cell would be flagged, (C,), counts not yet whole; NaN where no effect is enough.
 
     The unknown is the mode of t given the outcome, which says the outcome at once. D follows it at about the rate
-    `slope`, so that quasi-Newton steps find where the exceedance is the one needed.
+    `slope`, so that quasi-Newton steps, kept between bounds, find where the exceedance is the one needed. The sets of variances, equally
+    likely given the outcome that there `was`, become the likelier the better they foretell another.
     """
     location, variance = cavity.location.mean(axis=0), cavity.variance.mean(axis=0)
     slope, contrast = cavity.slope.mean(axis=0), cavity.contrast.mean(axis=0)
     furthest = _FURTHEST * (np.sqrt(variance + size) if family == "normal" else np.ones_like(size))
     outcome = np.full(size.shape, np.nan)
     active = np.flatnonzero((slope > 0.0) & (variance > 0.0))
-    mode = np.zeros(size.shape)
-    mode[active] = location[active] + (side * reach - contrast[active]) / slope[active]
-    for _ in range(_MOST_STEPS):
+    several = len(cavity.location) > 1
+    prior = -_integrals(family, size, cavity, location, was).log_likelihood if several else 0.0 * cavity.location
+    # Distance of the mode from what is expected, outwards; the exceedance rises with it. A step that leaves what
+    # is known of its place, and every other one after the first few, halves the place instead.
+    away = np.zeros(size.shape)
+    away[active] = (reach - side * contrast[active]) / slope[active]
+    within = np.stack([-furthest, furthest])
+    for step in range(_MOST_STEPS):
         at = active
-        away = np.clip(mode[at] - location[at], -furthest[at], furthest[at])
-        mode[at] = location[at] + away
-        mean, _ = _mean_and_information(family, size[at], mode[at])
-        seen = mean + away / variance[at]
-        score, sd = _score(family, size[at], cavity.of(at), mode[at], seen, side, reach)
+        out = away[at] = np.clip(away[at], *within[:, at])
+        mode = location[at] + side * out
+        mean, _ = _mean_and_information(family, size[at], mode)
+        seen = mean + side * out / variance[at]
+        few = cavity.of(at)
+        score, sd = _score(few, _integrals(family, size[at], few, mode, seen), prior[:, at], side, reach)
         missed = score - special.ndtri(needed)
         outcome[at] = np.where(np.abs(missed) < _CLOSE, seen, np.nan)
-        mode[at] -= side * missed * sd / slope[at]
-        active = at[(np.abs(missed) >= 0.1 * _CLOSE) & (np.abs(away) < furthest[at])]
+        within[0, at], within[1, at] = (
+            np.where(missed < 0.0, out, within[0, at]),
+            np.where(missed < 0.0, within[1, at], out),
+        )
+        following = out - missed * sd / slope[at]
+        halve = (following <= within[0, at]) | (following >= within[1, at])
+        if step >= _QUICK_STEPS:
+            halve |= step % 2 == 0
+        away[at] = np.where(halve, within[:, at].mean(axis=0), following)
+        active = at[(np.abs(missed) >= 0.1 * _CLOSE) & (np.diff(within[:, at], axis=0)[0] > 1e-6 * furthest[at])]
         if not len(active):
             break
     return outcome * size if family == "normal" else outcome
@@ -321,42 +352,71 @@ def _mean_and_information(
     return size * share, size * share * (1.0 - share)
 
 
-def _score(
-    family: Family,
-    size: FloatArray,
-    cavity: Cavity,
-    mode: FloatArray,
-    seen: FloatArray,
-    side: float,
-    reach: float,
-) -> tuple[FloatArray, FloatArray]:
-    """Normal score of P(D beyond the margin | outcome) and standard deviation of D, (C,)."""
-    # Under every set of variances the mode is its own; from the common one Newton's steps are few.
+class _Given(NamedTuple):
+    """Of t given an outcome: mean less prior mean, central moments, log marginal likelihood of the outcome, (K, C)."""
+
+    shift: FloatArray
+    second: FloatArray
+    third: FloatArray
+    fourth: FloatArray
+    log_likelihood: FloatArray
+
+
+def _integrals(family: Family, size: FloatArray, cavity: Cavity, mode: FloatArray, seen: FloatArray) -> _Given:
+    """Moments of t given an outcome, whose likelihood is exp(seen·t − potential), by Gauss–Hermite quadrature.
+
+    Under every set of variances the mode is its own; from a common guess Newton's steps are few.
+    """
+    prior = 1.0 / np.maximum(cavity.variance, _LEAST_SD)
     modes = np.broadcast_to(mode, cavity.location.shape)
     for _ in range(_MODE_STEPS if len(cavity.location) > 1 else 0):
         mean, information = _mean_and_information(family, size, modes)
-        slope = seen - mean - (modes - cavity.location) / cavity.variance
-        modes = modes + np.clip(slope / (information + 1.0 / cavity.variance), -1.0, 1.0)
+        slope = seen - mean - (modes - cavity.location) * prior
+        modes = modes + np.clip(slope / (information + prior), -1.0, 1.0)
     mean, information = _mean_and_information(family, size, modes)
-    width = 1.0 / np.sqrt(information + 1.0 / cavity.variance)
+    width = 1.0 / np.sqrt(information + prior)
     step = width[..., np.newaxis] * _HERMITE_X
     # Log posterior about its mode over the normal that the nodes are for; the linear terms cancel at the mode.
     log_ratio = 0.5 * information[..., np.newaxis] * step**2 - _rise(family, size, modes, mean, step)
     weight = np.exp(log_ratio) * _HERMITE_W
-    weight /= weight.sum(axis=-1, keepdims=True)
+    whole = weight.sum(axis=-1)
+    weight /= whole[..., np.newaxis]
     shift = np.sum(weight * step, axis=-1)
     away = step - shift[..., np.newaxis]
     second, third, fourth = (np.sum(weight * away**power, axis=-1) for power in (2, 3, 4))
-    slope = cavity.slope
-    sd = np.sqrt(slope**2 * second + cavity.rest)
-    mean_contrast = cavity.contrast + slope * (modes + shift - cavity.location)
-    above = _above(
-        side * (side * reach - mean_contrast) / sd,
-        side * slope**3 * third / sd**3,
-        slope**4 * (fourth - 3.0 * second**2) / sd**4,
+    from_prior = modes - cavity.location
+    log_likelihood = (
+        seen * modes
+        - _potential(family, size, modes)
+        - 0.5 * from_prior**2 * prior
+        + np.log(whole * width * np.sqrt(prior))
     )
-    probability = np.clip(above.mean(axis=0), 1e-12, 1.0 - 1e-12)
-    return special.ndtri(probability), sd.mean(axis=0)
+    return _Given(from_prior + shift, second, third, fourth, log_likelihood)
+
+
+def _score(
+    cavity: Cavity, given: _Given, log_prior: FloatArray, side: float, reach: float
+) -> tuple[FloatArray, FloatArray]:
+    """Normal score of P(D beyond the margin | outcome) and standard deviation of D, (C,)."""
+    slope = cavity.slope
+    sd = np.sqrt(slope**2 * given.second + cavity.rest)
+    above = _above(
+        (reach - side * (cavity.contrast + slope * given.shift)) / sd,
+        side * slope**3 * given.third / sd**3,
+        slope**4 * (given.fourth - 3.0 * given.second**2) / sd**4,
+    )
+    weight = special.softmax(log_prior + given.log_likelihood, axis=0)
+    probability = np.clip(np.sum(weight * above, axis=0), 1e-12, 1.0 - 1e-12)
+    return special.ndtri(probability), np.sum(weight * sd, axis=0)
+
+
+def _potential(family: Family, size: FloatArray, predictor: FloatArray) -> FloatArray:
+    """Of which `_mean_and_information` has the derivatives."""
+    if family == "normal":
+        return 0.5 * predictor**2 / size
+    if family == "poisson":
+        return np.exp(np.minimum(predictor, _LARGEST_PREDICTOR))
+    return size * np.logaddexp(0.0, predictor)
 
 
 def _rise(

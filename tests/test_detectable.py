@@ -11,6 +11,7 @@ from scipy import special, stats
 import brightspots as bs
 from brightspots import summaries
 from brightspots.detectable import Cavity, _effect, _needed_outcome, cavities, detectable_effects
+from brightspots.engine.cavity import _predict
 from brightspots.engine.conditional import ConditionalPosterior
 from brightspots.settings import Priors
 from brightspots.simulate import Nation, simulate_nation
@@ -38,7 +39,7 @@ def exceedance(cavity: Cavity, side: float, log_likelihood) -> float:
 @pytest.mark.parametrize("level", [1.5, 3.0, 6.0])
 def test_the_count_needed_is_the_first_that_would_be_flagged(side, level):
     cavity = cavity_of(location=level, level=level)
-    count = _needed_outcome("poisson", np.ones(1), cavity, side, MARGIN, 0.9)[0]
+    count = _needed_outcome("poisson", np.ones(1), cavity, np.ones(1), side, MARGIN, 0.9)[0]
     if np.isnan(count) or count < 0:
         assert side < 0
         assert exceedance(cavity, side, lambda t: -np.exp(t)) < 0.9
@@ -49,17 +50,25 @@ def test_the_count_needed_is_the_first_that_would_be_flagged(side, level):
 @pytest.mark.parametrize("side", [1.0, -1.0])
 def test_the_count_needed_of_a_proportion(side):
     cavity = cavity_of(location=-2.0, level=-2.0)
-    count = _needed_outcome("binomial", np.array([800.0]), cavity, side, MARGIN, 0.9)[0]
+    count = _needed_outcome("binomial", np.array([800.0]), cavity, np.ones(1), side, MARGIN, 0.9)[0]
     found = exceedance(cavity, side, lambda t: count * t - 800 * np.logaddexp(0, t))
     assert found == pytest.approx(0.9, abs=0.005)
 
 
-def test_standard_deviations_that_are_not_known_are_averaged_over():
+def test_standard_deviations_that_are_not_known_are_averaged_over_as_likely_as_the_count_makes_them():
     narrow, wide = cavity_of(location=3.0, variance=0.03), cavity_of(location=3.0, variance=0.2, slope=0.97)
     both = Cavity(*(np.concatenate(pair) for pair in zip(vars(narrow).values(), vars(wide).values(), strict=True)))
-    count = _needed_outcome("poisson", np.ones(1), both, 1.0, MARGIN, 0.9)[0]
+    was = 22.0
+    count = _needed_outcome("poisson", np.ones(1), both, np.array([was]), 1.0, MARGIN, 0.9)[0]
+    at = np.linspace(-2, 7, 20_001)
+
+    def marginal(cavity: Cavity, seen: float) -> float:
+        prior = stats.norm.pdf(at, 3.0, np.sqrt(cavity.variance[0, 0]))
+        return float(np.sum(prior * np.exp(seen * (at - 3.0) - np.exp(at))))
+
+    likely = np.array([marginal(each, count) / marginal(each, was) for each in (narrow, wide)])
     found = [exceedance(each, 1.0, lambda t: count * t - np.exp(t)) for each in (narrow, wide)]
-    assert np.mean(found) == pytest.approx(0.9, abs=0.01)
+    assert likely @ found / likely.sum() == pytest.approx(0.9, abs=0.01)
 
 
 @pytest.mark.parametrize(("family", "level"), [("poisson", 2.5), ("poisson", 5.0), ("binomial", -1.5)])
@@ -69,7 +78,7 @@ def test_the_effect_shows_an_outcome_that_is_flagged_four_times_in_five(family, 
     cells = _one_cell(family)
     cavity = cavity_of(location=level, level=level)
     effect = _effect(cells, cavity, side, MARGIN, 0.9, 0.8)[0]
-    needed = _needed_outcome(family, np.array([400.0]), cavity, side, MARGIN, 0.9)[0]
+    needed = _needed_outcome(family, np.array([400.0]), cavity, np.ones(1), side, MARGIN, 0.9)[0]
     rng = np.random.default_rng(1)
     predictor = level + effect + rng.normal(0, 0.1, 400_000)
     if family == "poisson":
@@ -81,15 +90,15 @@ def test_the_effect_shows_an_outcome_that_is_flagged_four_times_in_five(family, 
 
 
 def _one_cell(family: str):
-    data = {"trust": ["T"], "department": ["D"], "observed": [40], "expected": [40.0], "denominator": [400]}
-    cells = table_of(data, **({"denominator": "denominator"} if family == "binomial" else {})).cells
+    frame = simulate_frame(2, 2).assign(denominator=400)
+    cells = table_of(frame, **({"denominator": "denominator"} if family == "binomial" else {})).cells
     assert cells.family == family
-    return cells
+    return cells.only(np.array([0]))
 
 
 def test_none_is_never_enough_where_few_events_are_expected_and_many_may_be():
     effects = detectable_of(simulate_frame(40, 6, mean_expected=6.0))
-    assert np.mean(np.isneginf(effects.low)) > 0.9
+    assert np.mean(np.isneginf(effects.low)) > 0.8
     assert np.isfinite(effects.high).all()
     assert (effects.high > MARGIN).all()
 
@@ -112,10 +121,9 @@ def detectable_of(frame, **options):
 def test_what_is_needed_moves_what_is_detected():
     frame = simulate_frame(30, 5, mean_expected=100.0)
     strict, usual, lax = (detectable_of(frame, needed=needed) for needed in (0.99, 0.95, 0.8))
-    assert (strict.high > usual.high).all()
-    assert (usual.high > lax.high).all()
-    assert (strict.low < lax.low).all()
-    assert (detectable_of(frame, power=0.9).high > usual.high).all()
+    for surer, less_sure in ((strict, usual), (usual, lax), (detectable_of(frame, power=0.9), usual)):
+        assert (surer.high > less_sure.high).all()
+        assert (surer.low <= less_sure.low).all()
 
 
 def test_a_trusts_only_department_has_none_and_departments_that_do_not_differ_cannot_be_found():
@@ -142,19 +150,22 @@ def test_the_one_without_a_side_is_that_of_the_dark_side():
 def test_a_count_that_would_be_withheld_is_not_flagged():
     """Counts of 1 to 9 come back as an interval: what is needed moves out of it, on either side."""
     frame = simulate_frame(30, 6, mean_expected=25.0).astype({"observed": float})
-    shown = detectable_of(frame)
     small = frame["observed"].between(1, 9)
-    censored = frame.assign(
-        observed=frame["observed"].mask(small),
-        observed_lower=frame["observed"].mask(small, 1),
-        observed_upper=frame["observed"].mask(small, 9),
-    )
-    hidden = detectable_of(censored)
     at = small.to_numpy()
-    assert (hidden.low[at] < shown.low[at] + 0.3).all()
-    levels = cavities_of(censored).level.mean(axis=0)
-    # Ten events or more with a probability of 0.8: the least that can be flagged.
-    assert (np.exp(levels[at] + hidden.high[at]) > stats.gamma.ppf(0.8, 10)).all()
+    effects, levels = (
+        of(
+            frame.assign(
+                observed=frame["observed"].mask(small),
+                observed_lower=frame["observed"].mask(small, 1),
+                observed_upper=frame["observed"].mask(small, 9),
+            )
+        )
+        for of in (detectable_of, cavities_of)
+    )
+    level = levels.level.mean(axis=0)[at]
+    # Above: at least ten, with a probability of 0.8. Below: none.
+    assert (np.exp(level + effects.high[at]) > stats.gamma.ppf(0.8, 10)).all()
+    assert (np.exp(level + effects.low[at]) < 1.05 * stats.gamma.ppf(0.2, 1)).all()
 
 
 def cavities_of(frame) -> Cavity:
@@ -188,8 +199,8 @@ def test_what_is_known_without_the_cell_and_its_count_give_its_posterior_back():
 def planted(nation: Nation, seed: int) -> list[np.ndarray]:
     """Flags of departments at their stated detectable effect, a random one of each trust, either side in turn.
 
-    Only the planted departments' data are drawn anew; the standard deviations and whatever else trusts share stay as
-    fitted, since a hundred planted departments would move them as one does not. Returns side, size and whether flagged.
+    Each department is judged as if it alone were planted: a hundred would move the standard deviations as one does not.
+    Returns side, size and whether flagged.
     """
     options = {"family": "normal"} if nation.parameters["family"] == "normal" else {}
     if nation.parameters["family"] == "binomial":
@@ -220,10 +231,25 @@ def planted(nation: Nation, seed: int) -> list[np.ndarray]:
             outcome = rng.normal(predictor, cells.size)
         value = np.where(np.isin(cells.leaf_cell, chosen), outcome, cells.lower).astype(float)
         after = ConditionalPosterior(replace(cells, lower=value, upper=value), shared, seed)
-        flags = summaries.cell_summary(after, 1.1, 0.95)
-        p = np.where(side > 0, flags.p_own_high[chosen], flags.p_own_low[chosen])
+        p = flagged_with(fit.effects, after)[chosen, (side < 0).astype(int)]
         found.append(np.column_stack([side, cells.weight[chosen], p >= needed]))
     return found
+
+
+def flagged_with(before: ConditionalPosterior, after: ConditionalPosterior) -> np.ndarray:
+    """P(D beyond the margin), above and below, (C, 2), had each cell *alone* the data that it has in `after`.
+
+    The draws of what trusts share are those of before; each is worth what it foretells of the cell's new data over what
+    it foretold of the old (importance sampling).
+    """
+    cells, result = after.cells, np.empty((after.cells.n_cells, 2))
+    for group, block in zip(after._groups, after.blocks(), strict=True):
+        old, new = (_predict(each.expansions, each.shared, group).log_weight for each in (before, after))
+        weight = special.softmax(old - new, axis=1)
+        others = summaries.others_mean(cells, block)
+        above, below = block.above(MARGIN + others), 1.0 - block.above(-MARGIN + others)
+        result[block.cells] = np.column_stack([np.sum(weight * each, axis=1) for each in (above, below)])
+    return result
 
 
 SETTINGS = {
