@@ -14,14 +14,13 @@ with probability 0.8 at the δ that is looked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
-from brightspots.cells import Cells, FloatArray, IntArray
-from brightspots.information import cell_information, leaf_information
+from brightspots.cells import Cells, FloatArray
+from brightspots.left_out import Cavity, cavities
 from brightspots.posterior import SharedDraws
 from brightspots.summaries import CellSummary
 from brightspots.vocabulary import Family
@@ -34,8 +33,7 @@ _CLOSE = 0.01
 # Predictors so far from where they are expected belong to no data (for estimates: in standard deviations).
 _FURTHEST = 30.0
 _LARGEST_PREDICTOR = 300.0
-# Standard deviations are averaged over, not held at their means, where log σ_v is less sure than this.
-_WELL_KNOWN, _STRATA, _LEAST_SD = 0.05, 6, 1e-12
+_LEAST_VARIANCE = 1e-12
 
 
 class Detectable(NamedTuple):
@@ -46,33 +44,6 @@ class Detectable(NamedTuple):
 
     high: FloatArray
     low: FloatArray
-
-
-@dataclass(frozen=True)
-class Cavity:
-    """What is known of each cell without its own data, under K sets of standard deviations, (K, C) each.
-
-    Parameters
-    ----------
-    location, variance
-        Of the predictor t of the cell's total: log expected events, logit of the probability, or the estimate.
-    contrast, slope, rest
-        E[D], the slope of D on t, and the variance of D that t does not explain.
-    level, spread
-        Mean and variance of t − D, the predictor that the cell would have with D = 0.
-    """
-
-    location: FloatArray
-    variance: FloatArray
-    contrast: FloatArray
-    slope: FloatArray
-    rest: FloatArray
-    level: FloatArray
-    spread: FloatArray
-
-    def of(self, cells: IntArray) -> Cavity:
-        """Some of the cells."""
-        return Cavity(*(values[:, cells] for values in vars(self).values()))
 
 
 def detectable_effects(
@@ -108,126 +79,6 @@ def detectable_effects(
     found = [_effect(cells, cavity, side, reach, needed, power) for side in (1.0, -1.0)]
     alone = np.isnan(summary.own.point)
     return Detectable(*(np.where(alone, np.nan, effect) for effect in found))
-
-
-def cavities(cells: Cells, shared: SharedDraws, summary: CellSummary) -> Cavity:
-    """Leave each cell's own data out of what is known, by normal algebra about the posterior means."""
-    variances = _variances(cells, shared)
-    peer = summary.peer.point
-    leaf = leaf_information(cells, shared, peer)
-    of_types = _type_variance(cells, shared, leaf)
-    department = shared.department_variance(cells)
-    passing = 0.0 if shared.sd_period is None else float(np.mean(shared.sd_period**2))
-    known = cell_information(cells, leaf, passing)
-    # The estimate that each cell's data are worth: their pull on v equals that of its prior.
-    effect = _department_means(cells, float(np.mean(shared.sd_trust**2)), department, summary)
-    seen = peer + np.divide(effect, department * known, out=np.zeros_like(effect), where=department > 0.0)
-    predictor = _total_predictor(cells, shared)
-    parts = [_cavity(cells, leaf, of_types, seen, predictor, *each) for each in variances]
-    return Cavity(*(np.stack(column) for column in zip(*parts, strict=True)))
-
-
-def _variances(cells: Cells, shared: SharedDraws) -> list[tuple[float, FloatArray, float]]:
-    """Mean σ_u², σ_v² (C,) and σ_w² of strata of the draws, by σ_v: of all in one where it is known well."""
-    groups = [np.arange(shared.n_draws)]
-    if shared.sd_department is not None and shared.n_draws >= _STRATA:
-        spread = np.std(np.log(np.maximum(shared.sd_department, _LEAST_SD)))
-        if spread > _WELL_KNOWN:
-            groups = np.array_split(np.argsort(shared.sd_department, kind="stable"), _STRATA)
-    found = []
-    for draws in groups:
-        if shared.sd_department_by_type is not None:
-            by_type = np.mean(shared.sd_department_by_type[draws] ** 2, axis=0)
-            department = by_type[cells.cell_department]
-        else:
-            one = 0.0 if shared.sd_department is None else float(np.mean(shared.sd_department[draws] ** 2))
-            department = np.full(cells.n_cells, one)
-        passing = 0.0 if shared.sd_period is None else float(np.mean(shared.sd_period[draws] ** 2))
-        found.append((float(np.mean(shared.sd_trust[draws] ** 2)), department, passing))
-    return found
-
-
-def _department_means(
-    cells: Cells, trust_variance: float, department: FloatArray, summary: CellSummary
-) -> FloatArray:
-    """Posterior mean of v of each cell, (C,), from those of u + v and D.
-
-    v less its weighted mean in the trust is (1 − ω)·D, and u/σ_u² = Σ v/σ_v².
-    """
-    trust = cells.cell_trust
-    count = np.bincount(trust, minlength=cells.n_trusts)
-    share = cells.weight / np.bincount(trust, cells.weight, cells.n_trusts)[trust]
-    about = np.where(count[trust] == 1, 0.0, summary.own.point) * (1.0 - share)
-    ratio = np.divide(trust_variance, department, out=np.zeros_like(department), where=department > 0.0)
-    middle = np.bincount(trust, summary.peer.point - about, cells.n_trusts) / count
-    pulled = np.bincount(trust, ratio * about, cells.n_trusts)
-    mean = (middle - pulled) / (1.0 + np.bincount(trust, ratio, cells.n_trusts))
-    return np.asarray(about + mean[trust])
-
-
-def _cavity(
-    cells: Cells,
-    leaf: FloatArray,
-    of_types: FloatArray,
-    seen: FloatArray,
-    predictor: FloatArray,
-    trust_variance: float,
-    department: FloatArray,
-    passing: float,
-) -> tuple[FloatArray, ...]:
-    """Columns of `Cavity` under one set of variances, (C,) each."""
-    trust, weight = cells.cell_trust, cells.weight
-    alone = np.bincount(trust)[trust] == 1
-
-    def others(values: FloatArray) -> FloatArray:
-        return np.bincount(trust, values, cells.n_trusts)[trust] - values
-
-    known = cell_information(cells, leaf, passing)
-    of_periods = np.maximum(1.0 / known - 1.0 / cells.cell_sum(leaf), 0.0)
-    # What each department says of its trust, and how far its own effect follows its data.
-    says = 1.0 / (department + 1.0 / known + of_types)
-    pull = department * says
-    of_rest = trust_variance / (1.0 + trust_variance * others(says))
-    level = of_rest * others(says * seen)
-    others_weight = np.where(alone, 1.0, others(weight))
-    follow = others(weight * pull) / others_weight
-    of_others = others(weight**2 * department * (1.0 - pull)) / others_weight**2
-    others_mean = others(weight * pull * seen) / others_weight - follow * level
-
-    noise = of_periods + of_types
-    variance = department + of_rest + noise
-    covariance = department + follow * of_rest
-    slope = covariance / np.where(variance > 0.0, variance, 1.0)
-    rest = department + of_others + follow**2 * of_rest - slope * covariance
-    # A sum of log-normal rates is taken for log-normal: its mean stays (Fenton 1960).
-    fixed = predictor + (0.5 * (passing - of_periods) if cells.family == "poisson" else 0.0)
-    return (
-        fixed + level,
-        variance,
-        -others_mean,
-        slope,
-        np.maximum(rest, 0.0),
-        fixed + level + others_mean,
-        of_rest * (1.0 - follow) ** 2 + of_others + noise,
-    )
-
-
-def _type_variance(cells: Cells, shared: SharedDraws, leaf: FloatArray) -> FloatArray:
-    """Posterior variance of intercept + a of each cell, (C,): averaged over its leaves where there are periods."""
-    by_type = np.var(shared.intercept[:, np.newaxis] + shared.type_effect, axis=0)
-    return cells.cell_sum(leaf * by_type[cells.leaf_type]) / cells.cell_sum(leaf)
-
-
-def _total_predictor(cells: Cells, shared: SharedDraws) -> FloatArray:
-    """Predictor of each cell's total at u = v = w = 0, (C,)."""
-    predictor = shared.mean_leaf_predictor(cells)
-    if cells.family == "normal":
-        precision = cells.size**-2.0
-        return cells.cell_sum(precision * predictor) / cells.cell_sum(precision)
-    if cells.family == "poisson":
-        return np.log(cells.cell_sum(np.exp(predictor)))
-    events = cells.cell_sum(cells.size * special.expit(predictor))
-    return np.asarray(special.logit(events / cells.cell_sum(cells.size)))
 
 
 def _effect(
@@ -299,8 +150,8 @@ def _needed_outcome(
     """Outcome from which a cell would be flagged, (C,), counts not yet whole; NaN where no effect is enough.
 
     The unknown is the mode of t given the outcome, which says the outcome at once. D follows it at about the rate
-    `slope`, so that quasi-Newton steps, kept between bounds, find where the exceedance is the one needed. The sets of variances, equally
-    likely given the outcome that there `was`, become the likelier the better they foretell another.
+    `slope`, so that quasi-Newton steps, kept between bounds, find where the exceedance is the one needed. The sets of
+    variances, equally likely given the outcome that there `was`, become the likelier the better they foretell another.
     """
     location, variance = cavity.location.mean(axis=0), cavity.variance.mean(axis=0)
     slope, contrast = cavity.slope.mean(axis=0), cavity.contrast.mean(axis=0)
@@ -308,7 +159,9 @@ def _needed_outcome(
     outcome = np.full(size.shape, np.nan)
     active = np.flatnonzero((slope > 0.0) & (variance > 0.0))
     several = len(cavity.location) > 1
-    prior = -_integrals(family, size, cavity, location, was).log_likelihood if several else 0.0 * cavity.location
+    prior = (
+        -_integrals(family, size, cavity, location, was).log_likelihood if several else 0.0 * cavity.location
+    )
     # Distance of the mode from what is expected, outwards; the exceedance rises with it. A step that leaves what
     # is known of its place, and every other one after the first few, halves the place instead.
     away = np.zeros(size.shape)
@@ -333,7 +186,9 @@ def _needed_outcome(
         if step >= _QUICK_STEPS:
             halve |= step % 2 == 0
         away[at] = np.where(halve, within[:, at].mean(axis=0), following)
-        active = at[(np.abs(missed) >= 0.1 * _CLOSE) & (np.diff(within[:, at], axis=0)[0] > 1e-6 * furthest[at])]
+        active = at[
+            (np.abs(missed) >= 0.1 * _CLOSE) & (np.diff(within[:, at], axis=0)[0] > 1e-6 * furthest[at])
+        ]
         if not len(active):
             break
     return outcome * size if family == "normal" else outcome
@@ -362,12 +217,14 @@ class _Given(NamedTuple):
     log_likelihood: FloatArray
 
 
-def _integrals(family: Family, size: FloatArray, cavity: Cavity, mode: FloatArray, seen: FloatArray) -> _Given:
+def _integrals(
+    family: Family, size: FloatArray, cavity: Cavity, mode: FloatArray, seen: FloatArray
+) -> _Given:
     """Moments of t given an outcome, whose likelihood is exp(seen·t − potential), by Gauss–Hermite quadrature.
 
     Under every set of variances the mode is its own; from a common guess Newton's steps are few.
     """
-    prior = 1.0 / np.maximum(cavity.variance, _LEAST_SD)
+    prior = 1.0 / np.maximum(cavity.variance, _LEAST_VARIANCE)
     modes = np.broadcast_to(mode, cavity.location.shape)
     for _ in range(_MODE_STEPS if len(cavity.location) > 1 else 0):
         mean, information = _mean_and_information(family, size, modes)

@@ -68,8 +68,9 @@ class Spots:
     def table(self) -> pd.DataFrame:
         """`HierarchyFit.departments` with what was decided, unrounded, in the order of the data.
 
-        Adds `status, probability, rating, rating_status, p_other_band, p_two_bands`. `detectable_ratio` (`_high`, `_low`)
-        is that under the smallest exceedance probability that this list needed, where anything was flagged.
+        Adds `status, probability, rating, rating_status, p_other_band, p_two_bands`. `detectable_ratio`
+        (`_high`, `_low`) is that under the smallest exceedance probability that this list needed, where anything was
+        flagged.
         `p_other_band` and `p_two_bands` are the probabilities, given the outcomes and the rating itself, that
         the band which the department's own level would earn lies at least one or two bands from its rating.
 

@@ -263,9 +263,7 @@ def trust_effects(posterior: Posterior) -> FloatArray:
 def trust_summary(posterior: Posterior, margin: float, probability: float) -> TrustSummary:
     """Summarise every trust."""
     cells = posterior.cells
-    blocks = [
-        (block.trust_effect, block.department_effect.mean(axis=1)) for block in posterior.blocks()
-    ]
+    blocks = [(block.trust_effect, block.department_effect.mean(axis=1)) for block in posterior.blocks()]
     effects, department = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     reach = margin_of_effects(cells, margin)
     ranks = stats.rankdata(effects, axis=0)
@@ -276,7 +274,7 @@ def trust_summary(posterior: Posterior, margin: float, probability: float) -> Tr
         p_high=np.mean(effects > reach, axis=1),
         p_low=np.mean(effects < -reach, axis=1),
         rank=summarise(ranks, probability),
-        rankability=Interval(np.median(rankability), *_central(rankability, probability)),
+        rankability=Interval(np.asarray(np.median(rankability)), *_central(rankability, probability)),
     )
 
 

@@ -10,9 +10,10 @@ from scipy import special, stats
 
 import brightspots as bs
 from brightspots import summaries
-from brightspots.detectable import Cavity, _effect, _needed_outcome, cavities, detectable_effects
+from brightspots.detectable import _effect, _needed_outcome, detectable_effects
 from brightspots.engine.cavity import _predict
 from brightspots.engine.conditional import ConditionalPosterior
+from brightspots.left_out import Cavity, cavities
 from brightspots.settings import Priors
 from brightspots.simulate import Nation, simulate_nation
 from tests.conftest import simulate_frame, table_of
@@ -57,7 +58,9 @@ def test_the_count_needed_of_a_proportion(side):
 
 def test_standard_deviations_that_are_not_known_are_averaged_over_as_likely_as_the_count_makes_them():
     narrow, wide = cavity_of(location=3.0, variance=0.03), cavity_of(location=3.0, variance=0.2, slope=0.97)
-    both = Cavity(*(np.concatenate(pair) for pair in zip(vars(narrow).values(), vars(wide).values(), strict=True)))
+    both = Cavity(
+        *(np.concatenate(pair) for pair in zip(vars(narrow).values(), vars(wide).values(), strict=True))
+    )
     was = 22.0
     count = _needed_outcome("poisson", np.ones(1), both, np.array([was]), 1.0, MARGIN, 0.9)[0]
     at = np.linspace(-2, 7, 20_001)
@@ -81,10 +84,8 @@ def test_the_effect_shows_an_outcome_that_is_flagged_four_times_in_five(family, 
     needed = _needed_outcome(family, np.array([400.0]), cavity, np.ones(1), side, MARGIN, 0.9)[0]
     rng = np.random.default_rng(1)
     predictor = level + effect + rng.normal(0, 0.1, 400_000)
-    if family == "poisson":
-        count = rng.poisson(np.exp(predictor))
-    else:
-        count = rng.binomial(400, special.expit(predictor))
+    poisson = family == "poisson"
+    count = rng.poisson(np.exp(predictor)) if poisson else rng.binomial(400, special.expit(predictor))
     flagged = count >= needed if side > 0 else count <= needed
     assert flagged.mean() == pytest.approx(0.8, abs=0.005)
 
@@ -285,6 +286,8 @@ def test_planted_effects_are_flagged_four_times_in_five_on_either_side(setting):
 
 def test_planted_effects_are_flagged_about_as_often_as_stated():
     """The short version of the above: one nation, about 60 a side."""
-    flags = np.concatenate(planted(simulate_nation(60, 10, mean_expected=60.0, rating_validity=None, seed=1), 1))
+    flags = np.concatenate(
+        planted(simulate_nation(60, 10, mean_expected=60.0, rating_validity=None, seed=1), 1)
+    )
     for side in (1, -1):
         assert 0.68 <= flags[flags[:, 0] == side, 2].mean() <= 0.92

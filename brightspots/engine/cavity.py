@@ -265,7 +265,9 @@ def _bounds(
         some, of = Prediction(*(values[few] for values in vars(prediction).values())), weights[few]
         some_people = None if people is None else people[few]
         all_shown = at_least(shown[few], some_people, some)
-        most[few] = np.sum(of * 0.5 * (1.0 + at_least(shown[few] + 1.0, some_people, some) / all_shown), axis=1)
+        most[few] = np.sum(
+            of * 0.5 * (1.0 + at_least(shown[few] + 1.0, some_people, some) / all_shown), axis=1
+        )
     if people is not None:
         rest = np.flatnonzero(people - none < _FEW)
         if len(rest):
