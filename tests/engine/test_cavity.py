@@ -168,7 +168,8 @@ def test_a_cell_of_few_predicted_events_cannot_be_surprisingly_low_and_the_table
     assert "on the bright side" in said
     better = bs.fit_hierarchy(frame, seed=1, higher_is="better").departments()
     assert "on the dark side" in better.attrs["surprise"]
-    enough = bs.fit_hierarchy(frame.assign(expected=60.0), seed=1).departments()
+    counts = np.random.default_rng(1).poisson(60.0, len(frame))
+    enough = bs.fit_hierarchy(frame.assign(expected=60.0, observed=counts), seed=1).departments()
     assert "surprise" not in enough.attrs
 
 
