@@ -267,7 +267,7 @@ SETTINGS = {
 @pytest.mark.calibration
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_planted_effects_are_flagged_four_times_in_five_on_either_side(setting):
-    """12 nations of 120 × 20 (four periods: 60 × 10), some 1,400 planted departments a side."""
+    """12 nations of 120 × 20 (four periods: 60 × 10), at most 1,440 planted departments a side."""
     size = (60, 10) if setting == "four periods" else (120, 20)
     nations = [
         simulate_nation(*size, rating_validity=None, seed=seed, **SETTINGS[setting]) for seed in range(12)
