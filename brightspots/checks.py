@@ -4,10 +4,16 @@ Draws of the effects from the posterior, under a model that is right, are draws 
 their kurtosis, in any one draw, is that of a normal sample of as many units. Where the tails are heavier the
 data pull the drawn effects out of that shape, the more the better departments are known (a posterior predictive
 check with a pivotal discrepancy: Johnson 2007, Bayesian Analysis 2:719; Yuan & Johnson 2012, Biometrics 68:156).
+
+The normal score z of the kurtosis of one draw is N(0, 1) over data and draws; its mean over the draws of one fit varies
+less, for only a part of z comes from the data. Kurtosis is, to first order, the mean over units of the fourth Hermite
+polynomial of their standardised effects; given the data, an effect of reliability r keeps the share r⁴ of that
+polynomial's variance, and so the mean of z has about the variance mean r⁴, by which it is judged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +24,8 @@ from brightspots.posterior import EffectBlock, Posterior
 
 # Anscombe and Glynn's approximation is for samples of at least this size.
 FEWEST_UNITS = 20
+# Mean fourth power of the reliability (0.3 throughout) below which the shape of the effects is hidden by chance.
+LEAST_KNOWN = 0.01
 
 
 class EffectShape(NamedTuple):
@@ -29,8 +37,10 @@ class EffectShape(NamedTuple):
     excess_kurtosis, lower, upper : float
         Posterior mean and central 95% interval of the excess kurtosis of the units' effects; 0 is a normal's.
     p : float
-        Posterior mean of P(a normal sample of as many units has as heavy tails); NaN below `FEWEST_UNITS`. Small means
-        heavier tails than the model has. An average of p-values, it errs on the side of the model.
+        P(normal effects would show as heavy tails): about uniform where effects are normal, small where tails are
+        heavier. In 200 simulated nations of 40 × 10 departments with 40 expected events on average and normal effects
+        it fell below 0.01 in 1.0% (trusts) and 1.0% (departments), below 0.05 in 3.5% and 2.5%. NaN below
+        `FEWEST_UNITS` units or where less is known of them than `LEAST_KNOWN`.
     """
 
     units: int
@@ -40,41 +50,49 @@ class EffectShape(NamedTuple):
     p: float
 
 
+class _Sums(NamedTuple):
+    """Of the effects of some units: Σx, Σx², Σx³ and Σx⁴ at every draw, (4, S), and Σr⁴ of their reliabilities."""
+
+    powers: FloatArray
+    known: float
+
+
 def effect_shapes(posterior: Posterior) -> dict[str, EffectShape]:
     """Shape of the effects of trusts and, where the model has them, of departments within trusts."""
-    totals: dict[str, FloatArray] = {}
-    for sums in posterior.map_blocks(lambda block: _power_sums(posterior, block)):
-        for level, values in sums.items():
-            totals[level] = totals.get(level, 0.0) + values
+    blocks = list(posterior.map_blocks(lambda block: _sums(posterior, block)))
     units = {"trust": posterior.cells.n_trusts, "department": posterior.cells.n_cells}
-    if posterior.shared.sd_department is None:
-        del units["department"]
-    return {level: _shape(totals[level], count) for level, count in units.items()}
+    return {level: _shape([block[level] for block in blocks], units[level]) for level in blocks[0]}
 
 
-def _power_sums(posterior: Posterior, block: EffectBlock) -> dict[str, FloatArray]:
-    """Σx, Σx², Σx³ and Σx⁴ of the effects of a block at every draw, (4, S); in units of σ where each type has one."""
-    departments, by_type = block.department_effect, posterior.shared.sd_department_by_type
-    if by_type is not None:
-        departments = departments / by_type.T[posterior.cells.cell_department[block.cells]]
-    effects = {"trust": block.trust_effect, "department": departments}
-    return {
-        level: np.stack([np.sum(values**power, axis=0) for power in (1, 2, 3, 4)])
-        for level, values in effects.items()
-    }
+def _sums(posterior: Posterior, block: EffectBlock) -> dict[str, _Sums]:
+    """Sums over the units of a block, by level; in units of σ where each department type has one."""
+    shared = posterior.shared
+    effects = {"trust": (block.trust_effect, shared.sd_trust)}
+    if shared.sd_department_by_type is not None:
+        sd = shared.sd_department_by_type.T[posterior.cells.cell_department[block.cells]]
+        effects["department"] = block.department_effect / sd, np.ones(shared.n_draws)
+    elif shared.sd_department is not None:
+        effects["department"] = block.department_effect, shared.sd_department
+    found = {}
+    for level, (values, sd) in effects.items():
+        powers = np.stack([np.sum(values**power, axis=0) for power in (1, 2, 3, 4)])
+        reliability = np.clip(1.0 - np.var(values / np.maximum(sd, 1e-300), axis=1), 0.0, 1.0)
+        found[level] = _Sums(powers, float(np.sum(reliability**4)))
+    return found
 
 
-def _shape(sums: FloatArray, units: int) -> EffectShape:
-    first, second, third, fourth = sums / units
+def _shape(blocks: Sequence[_Sums], units: int) -> EffectShape:
+    first, second, third, fourth = np.sum([block.powers for block in blocks], axis=0) / units
     variance = second - first**2
     central = fourth - 4.0 * first * third + 6.0 * first**2 * second - 3.0 * first**4
     kurtosis = central / np.maximum(variance**2, 1e-300)
     lower, upper = np.quantile(kurtosis - 3.0, [0.025, 0.975])
-    p = (
-        float(np.mean(stats.norm.sf(kurtosis_score(kurtosis, units))))
-        if units >= FEWEST_UNITS
-        else float("nan")
-    )
+    known = sum(block.known for block in blocks) / units
+    p = float("nan")
+    if units >= FEWEST_UNITS and known >= LEAST_KNOWN:
+        score = kurtosis_score(kurtosis, units)
+        # What the number of draws leaves open of the mean is no evidence either.
+        p = float(stats.norm.sf(score.mean() / np.sqrt(known + score.var() / len(score))))
     return EffectShape(units, float(np.mean(kurtosis) - 3.0), float(lower), float(upper), p)
 
 

@@ -153,7 +153,9 @@ def _shape_words(fit: HierarchyFit) -> str:
     shape = fit.effect_shape()
     known = shape[shape["p"].notna()]
     if not len(known):
-        return "Shape of the effects: too few units to tell whether they are normal"
+        return (
+            "Shape of the effects: too few units to tell whether they are normal, or too little known of them"
+        )
     heavy = known[known["p"] < HEAVY_TAILS]
     told = heavy if len(heavy) else known
     said = "; ".join(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pymc as pm
     from matplotlib.axes import Axes
 
-    from brightspots.cells import FloatArray
+    from brightspots.engine.cavity import Surprise
     from brightspots.sensitivity import Sensitivity
 
 
@@ -116,11 +116,19 @@ class HierarchyFit:
             `trust, department`, the data, `raw_ratio`, `peer_ratio` (against the same department nationally),
             `own_ratio` (against the other departments of its own trust), `excess` (events above its own
             trust's level), all with
-            intervals; `p_peer_high, p_peer_low, p_own_high, p_own_low`; `reliability`, `surprise` and
-            `detectable_ratio`. Point values of ratios are exp(posterior mean of the logarithm). With periods ratios
-            and excess are of the average over the periods shown, and say nothing of other periods. With
-            ``estimate_scale="difference"``: `peer_difference, own_difference, detectable_difference` in place of these
-            ratios, in the units of the estimates, and no `excess`.
+            intervals; `p_peer_high, p_peer_low, p_own_high, p_own_low`; `reliability`, `surprise`;
+            `detectable_ratio_high` and `detectable_ratio_low`, the smallest and largest true `own_ratio` that would be
+            flagged with a probability of 0.8 on their side (infinite and 0 where none would: fewer events say less than
+            more), and `detectable_ratio`, whichever of them is on the dark side. Point values of ratios are
+            exp(posterior mean of the logarithm). With periods ratios and excess are of the average over the periods
+            shown, and say nothing of other periods. With ``estimate_scale="difference"``: `peer_difference,
+            own_difference, detectable_difference` (`_high, _low`) in place of these ratios, in the units of the
+            estimates, and no `excess`.
+
+            `surprise` is a leave-one-out mid-p: near 0 the department is higher, near 1 lower, than everything but
+            itself would have it. Of few predicted events none is no surprise: below about three
+            it cannot exceed 0.975 whatever is counted. `.attrs["surprise"]` says of how many departments that
+            is so (and where `surprise` is missing, why).
 
         Examples
         --------
@@ -134,7 +142,9 @@ class HierarchyFit:
         margin = margin_in_use(margin, difference, ratios=self.table.cells.is_ratio)
         check_probability("probability", probability)
         summary = self._cell_summary(margin, probability)
-        frame = frames.departments_frame(self.table, summary, self._surprise(), margin)
+        frame = frames.departments_frame(
+            self.table, self.effects.shared, summary, self._surprise(), margin, self.higher_is
+        )
         return frame if self.rules is None else vouch_for(frame, self.rules)
 
     def trusts(
@@ -147,8 +157,9 @@ class HierarchyFit:
         Returns
         -------
         pandas.DataFrame
-            Sorted by label. `.attrs["rankability"]` is the share of the variation that is not chance; where it
-            is low, ranks say little (van Dishoeck et al. 2011).
+            Sorted by label. `.attrs["rankability"]` is the share of the variation that is not chance, and
+            `.attrs["rankability_interval"]` its interval (lower, upper); where it is low, ranks say little (van
+            Dishoeck et al. 2011; `information.rankability_draws` has the definition).
         """
         margin = margin_in_use(margin, difference, ratios=self.table.cells.is_ratio)
         check_probability("probability", probability)
@@ -178,7 +189,8 @@ class HierarchyFit:
         pandas.DataFrame
             Indexed by `level` (trust, department); `units, excess_kurtosis` (0 for a normal) with
             `excess_kurtosis_lower` and `_upper`, and `p`, the probability that normal effects would show as heavy
-            tails. Below 0.01 the text of the fit says so. See `brightspots.checks`.
+            tails: about uniform where effects are normal, missing where there are too few units or too little is known
+            of them. Below 0.01 the text of the fit says so. See `brightspots.checks`.
         """
         return frames.shape_frame(self._effect_shapes())
 
@@ -479,14 +491,17 @@ class HierarchyFit:
         shapes: dict[str, EffectShape] = self._cache["shapes"]
         return shapes
 
-    def _surprise(self) -> FloatArray:
+    def _surprise(self) -> Surprise:
         if "surprise" not in self._cache:
-            from brightspots.engine.cavity import surprise
+            from brightspots.engine.cavity import Surprise, leave_one_out
 
             normal = self.effects.shared.has_normal_departments
             missing = np.full(self.table.cells.n_cells, np.nan)
-            self._cache["surprise"] = surprise(self.effects) if normal else missing
-        return np.asarray(self._cache["surprise"], dtype=np.float64)
+            self._cache["surprise"] = (
+                leave_one_out(self.effects) if normal else Surprise(missing, missing, missing)
+            )
+        found: Surprise = self._cache["surprise"]
+        return found
 
     def __repr__(self) -> str:
         return display.fit_text(self)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from brightspots import summaries
+from brightspots import detectable, summaries
 from brightspots import vocabulary as names
 from brightspots.cells import Cells, FloatArray, IntArray
 from brightspots.checks import EffectShape
+from brightspots.engine.cavity import Surprise
+from brightspots.posterior import SharedDraws
 from brightspots.summaries import CellSummary, Interval, Partition, TrustSummary
 from brightspots.tables import Table
 
 OWN_UNDEFINED = "{} is missing for a trust's only department: there is no other department to compare with"
 
 SURPRISE_UNDEFINED = "surprise is missing: leave-one-out prediction is for normal department effects of one σ"
+
+# Beyond what a department is surprising at all, on one side or the other.
+SURPRISING = 0.025
 
 
 def partition_frame(partition: Partition, *, ratios: bool = True) -> pd.DataFrame:
@@ -57,7 +62,12 @@ def cell_order(cells: Cells) -> IntArray:
 
 
 def departments_frame(
-    table: Table, summary: CellSummary, surprise: FloatArray, margin: float
+    table: Table,
+    shared: SharedDraws,
+    summary: CellSummary,
+    surprise: Surprise,
+    margin: float,
+    higher_is: names.HigherIs,
 ) -> pd.DataFrame:
     """One row a cell, in the order of the data."""
     cells = table.cells
@@ -82,17 +92,41 @@ def departments_frame(
         "p_own_high": summary.p_own_high,
         "p_own_low": summary.p_own_low,
         "reliability": summary.reliability,
-        "surprise": surprise,
+        "surprise": surprise.value,
     }
-    columns |= detectable_column(cells, summary, margin)
+    columns |= detectable_columns(cells, shared, summary, margin, higher_is)
     frame = pd.DataFrame(columns).iloc[cell_order(cells)].reset_index(drop=True)
     frame.attrs["margin"] = margin
-    if np.isnan(surprise).all():
-        frame.attrs["surprise"] = SURPRISE_UNDEFINED
+    said = surprise_bounds(surprise, higher_is)
+    if said:
+        frame.attrs["surprise"] = said
     own = effect_name(cells, "own")
     if frame[own].isna().any():
         frame.attrs[own] = OWN_UNDEFINED.format(own)
     return frame
+
+
+def surprise_bounds(surprise: Surprise, higher_is: names.HigherIs) -> str:
+    """What `surprise` cannot say of this table: in one line, empty where there is nothing of the kind."""
+    if np.isnan(surprise.value).all():
+        return SURPRISE_UNDEFINED
+    cells = len(surprise.value)
+    bright, dark = ("bright", "dark") if higher_is == "worse" else ("dark", "bright")
+    said = []
+    few = int(np.sum(surprise.most < 1.0 - SURPRISING))
+    if few:
+        said.append(
+            f"surprise cannot exceed {1.0 - SURPRISING:g} in {few:,} of {cells:,} departments: so few events are "
+            f"predicted there that even none would be no surprise, and no department can stand out on the {bright} side"
+        )
+    many = int(np.sum(surprise.least > SURPRISING))
+    if many:
+        said.append(
+            f"surprise cannot fall below {SURPRISING:g} in {many:,} of {cells:,} departments: so nearly everybody is "
+            f"predicted to have the event that even everybody would be no surprise, and no department can stand out "
+            f"on the {dark} side"
+        )
+    return "; ".join(said)
 
 
 def _data_columns(cells: Cells) -> dict[str, FloatArray]:
@@ -130,7 +164,9 @@ def trusts_frame(table: Table, summary: TrustSummary) -> pd.DataFrame:
     columns |= {"p_high": summary.p_high, "p_low": summary.p_low}
     columns |= _interval_columns("expected_rank", summary.rank)
     frame = pd.DataFrame(columns)
-    frame.attrs["rankability"] = summary.rankability
+    rankability = summary.rankability
+    frame.attrs["rankability"] = float(rankability.point)
+    frame.attrs["rankability_interval"] = (float(rankability.lower), float(rankability.upper))
     return frame
 
 
@@ -164,13 +200,24 @@ def effect_values(cells: Cells, effect: FloatArray) -> FloatArray:
     return np.exp(effect) if cells.is_ratio else effect
 
 
-def detectable_column(
-    cells: Cells, summary: CellSummary, margin: float, *, needed: float = 0.95
+def detectable_columns(
+    cells: Cells,
+    shared: SharedDraws,
+    summary: CellSummary,
+    margin: float,
+    higher_is: names.HigherIs,
+    *,
+    needed: float = 0.95,
 ) -> dict[str, FloatArray]:
-    """`detectable_ratio`, or `detectable_difference` where effects are not ratios, (C,)."""
-    own_sd, reliability = summary.own_sd, summary.reliability
-    detectable = summaries.detectable_ratio if cells.is_ratio else summaries.detectable_effect
-    return {effect_name(cells, "detectable"): detectable(own_sd, reliability, margin, needed=needed)}
+    """`detectable_ratio` (`detectable_difference` where effects are not ratios), (C,), with `_high` and `_low`.
+
+    The one without a side is that of the dark side.
+    """
+    reach = summaries.margin_of_effects(cells, margin)
+    found = detectable.detectable_effects(cells, shared, summary, reach, needed=needed)
+    high, low = (effect_values(cells, effect) for effect in found)
+    name = effect_name(cells, "detectable")
+    return {name: high if higher_is == "worse" else low, f"{name}_high": high, f"{name}_low": low}
 
 
 def _effect_columns(cells: Cells, of: str, effect: Interval) -> dict[str, FloatArray]:

@@ -93,7 +93,8 @@ class Spots:
         margin` (it does not), `by assumption` (in line under the model, because departments differ little here, but
         not by its own data), `unlike peers` (in line with its own trust and not with its peers), `alone` (its trust's
         only department), `not eligible` (below `min_reliability` or `min_expected`). `detectable_ratio`
-        is that under the smallest exceedance probability that this list needed, where anything was flagged.
+        (`_high`, `_low`) is that under the smallest exceedance probability that this list needed, where anything was
+        flagged.
         `p_other_band` and `p_two_bands` are the probabilities, given the outcomes and the rating itself, that
         the band which the department's own level would earn lies at least one or two bands from its rating.
         ``.attrs["rating_status"]`` says why flags are not set against a rating that was given, where they are not: it
@@ -130,7 +131,9 @@ class Spots:
         if np.isfinite(decisions.needed):
             summary = self.fit._cell_summary(self.margin, 0.95)
             needed = float(np.clip(decisions.needed, 0.5, 1.0 - 1e-6))
-            detectable = frames.detectable_column(cells, summary, self.margin, needed=needed)
+            detectable = frames.detectable_columns(
+                cells, self.effects.shared, summary, self.margin, self.higher_is, needed=needed
+            )
             for name, values in detectable.items():
                 table[name] = values[order]
         if self.rating_note:

@@ -10,6 +10,7 @@ from scipy import special, stats
 
 from brightspots.cells import Cells, FloatArray
 from brightspots.evidence import Level, within_by_own_data
+from brightspots.information import rankability_draws
 from brightspots.posterior import EffectBlock, Posterior, SharedDraws
 
 # Median ratio between two units chosen at random: exp(√2·Φ⁻¹(¾)·σ) (Larsen & Merlo 2005, Am J Epidemiol 161:81).
@@ -106,16 +107,16 @@ class TrustSummary:
         P(ratio > margin) and P(ratio < 1/margin).
     rank : Interval
         Expected rank (1 = lowest effect) with its interval (Laird & Louis 1989).
-    rankability : float
-        1 − median Var(u | y)/σ_u²: the share of the variation between trusts that is not chance
-        (van Dishoeck et al. 2011, BMJ Qual Saf 20:869).
+    rankability : Interval
+        Share of the variation between trusts that is not chance (scalar arrays), see `information.rankability_draws`;
+        its point is the posterior median, which near 0 is less biased than the mean.
     """
 
     effect: Interval
     p_high: FloatArray
     p_low: FloatArray
     rank: Interval
-    rankability: float
+    rankability: Interval
 
 
 def summarise(draws: FloatArray, probability: float) -> Interval:
@@ -295,50 +296,20 @@ def trust_effects(posterior: Posterior) -> FloatArray:
 
 def trust_summary(posterior: Posterior, margin: float, probability: float) -> TrustSummary:
     """Summarise every trust."""
-    effects = trust_effects(posterior)
-    reach = margin_of_effects(posterior.cells, margin)
+    cells = posterior.cells
+    blocks = [(block.trust_effect, block.department_effect.mean(axis=1)) for block in posterior.blocks()]
+    effects, department = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    reach = margin_of_effects(cells, margin)
     ranks = stats.rankdata(effects, axis=0)
-    variance = float(np.mean(posterior.shared.sd_trust**2))
-    spread = float(np.median(effects.var(axis=1)))
+    peer = effects.mean(axis=1)[cells.cell_trust] + department
+    rankability = rankability_draws(cells, posterior.shared, peer)
     return TrustSummary(
         effect=summarise(effects, probability),
         p_high=np.mean(effects > reach, axis=1),
         p_low=np.mean(effects < -reach, axis=1),
         rank=summarise(ranks, probability),
-        rankability=float(np.clip(1.0 - spread / variance, 0.0, 1.0)) if variance > 0 else 0.0,
+        rankability=Interval(np.asarray(np.median(rankability)), *_central(rankability, probability)),
     )
-
-
-def detectable_ratio(
-    own_sd: FloatArray, reliability: FloatArray, margin: float, *, needed: float = 0.95, power: float = 0.8
-) -> FloatArray:
-    """Smallest true `own_ratio` that would be flagged with probability `power`, (C,).
-
-    A cell is taken to be flagged when P(D > log margin | y) ≥ `needed`. With posterior standard deviation τ of D and
-    reliability r, the posterior mean of a department with true value δ is about N(r·δ, r·τ²), so that
-    δ = (log margin + z_needed·τ + z_power·√r·τ)/r. Infinite where the data say nothing (r = 0).
-
-    Parameters
-    ----------
-    own_sd, reliability : (C,)
-    margin : float
-    needed : float, default 0.95
-        Exceedance probability from which a department would be flagged on its own at a false discovery rate of 0.05.
-    power : float, default 0.8
-    """
-    delta = detectable_effect(own_sd, reliability, float(np.log(margin)), needed=needed, power=power)
-    # Beyond this a double overflows, and no hospital department has such a ratio: undetectable.
-    return np.where(delta >= 700.0, np.inf, np.exp(np.minimum(delta, 700.0)))
-
-
-def detectable_effect(
-    own_sd: FloatArray, reliability: FloatArray, reach: float, *, needed: float = 0.95, power: float = 0.8
-) -> FloatArray:
-    """The δ of `detectable_ratio`, (C,), where an effect must exceed `reach` to matter."""
-    known = np.where(reliability > 0, reliability, np.nan)
-    sds = stats.norm.ppf(needed) + stats.norm.ppf(power) * np.sqrt(known)
-    delta = (reach + sds * own_sd) / known
-    return np.where(np.isnan(own_sd), np.nan, np.where(reliability <= 0, np.inf, delta))
 
 
 def type_summary(shared: SharedDraws, probability: float) -> Interval:

@@ -68,7 +68,10 @@ def test_differences_are_the_logarithms_of_what_the_same_fit_calls_ratios(ratios
             )
     for name in ("p_own_high", "p_own_low", "p_peer_high", "p_peer_low", "reliability"):
         np.testing.assert_allclose(other[name], one[name], atol=1e-3)
-    np.testing.assert_allclose(other["detectable_difference"], np.log(one["detectable_ratio"]), rtol=1e-3)
+    for side in ("", "_high", "_low"):
+        np.testing.assert_allclose(
+            other[f"detectable_difference{side}"], np.log(one[f"detectable_ratio{side}"]), rtol=1e-3
+        )
     np.testing.assert_allclose(
         differences.trusts(difference=0.1)["trust_difference"],
         np.log(ratios.trusts()["trust_ratio"]),

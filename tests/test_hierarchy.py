@@ -104,7 +104,7 @@ def test_the_columns_of_the_contract_are_there(fit):
     contract = """
         trust department observed expected raw_ratio peer_ratio peer_ratio_lower peer_ratio_upper own_ratio
         own_ratio_lower own_ratio_upper excess excess_lower excess_upper p_peer_high p_peer_low p_own_high
-        p_own_low reliability surprise detectable_ratio
+        p_own_low reliability surprise detectable_ratio detectable_ratio_high detectable_ratio_low
     """
     assert set(fit.departments()) >= set(contract.split())
     assert list(fit.variance_partition()) == [
@@ -112,7 +112,10 @@ def test_the_columns_of_the_contract_are_there(fit):
         "median_ratio", "median_ratio_lower", "median_ratio_upper",
     ]  # fmt: skip
     assert 0 <= fit.variance_partition().attrs["p_department_exceeds_trust"] <= 1
-    assert 0 <= fit.trusts().attrs["rankability"] <= 1
+    rankability, (lower, upper) = (
+        fit.trusts().attrs[name] for name in ("rankability", "rankability_interval")
+    )
+    assert 0 <= lower < rankability < upper <= 1
 
 
 def test_intervals_hold_their_points_and_nest(fit):

@@ -43,7 +43,11 @@ ROOMS = (
     ),
     ("likelihood", "posterior", "stacks", "engine"),
     (
+        "information",
+        "evidence",
         "summaries",
+        "left_out",
+        "detectable",
         "checks",
         "decisions",
         "persistence",

@@ -1,9 +1,11 @@
 """Estimands against closed forms, brute force and hand calculation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import special, stats
+from scipy import special
 
 from brightspots import summaries
 from brightspots.posterior import SharedDraws, StoredPosterior, trust_blocks
@@ -152,29 +154,34 @@ def test_reliability_of_a_gaussian_effect_is_the_classical_one():
     np.testing.assert_allclose(reliability, sd**2 / (sd**2 + error**2), rtol=0.01)
 
 
-def test_the_detectable_ratio_is_flagged_with_the_stated_probability():
-    """Simulated: a Gaussian effect, seen with error s, flagged when P(effect > log margin | y) ≥ 0.95."""
-    sd, error, margin = 0.3, 0.1, 1.1
-    reliability = sd**2 / (sd**2 + error**2)
-    posterior_sd = sd * (1 - reliability) ** 0.5
-    ratio = summaries.detectable_ratio(np.array([posterior_sd]), np.array([reliability]), margin)[0]
-    seen = np.random.default_rng(0).normal(np.log(ratio), error, 400_000)
-    exceedance = stats.norm.sf((np.log(margin) - reliability * seen) / posterior_sd)
-    assert np.mean(exceedance >= 0.95) == pytest.approx(0.8, abs=0.003)
-
-
-def test_nothing_can_be_detected_where_the_data_say_nothing():
-    ratio = summaries.detectable_ratio(np.array([0.2, 0.2, np.nan]), np.array([0.0, 1e-9, 0.5]), 1.1)
-    np.testing.assert_array_equal(ratio, [np.inf, np.inf, np.nan])
-
-
-def test_ranks_and_rankability():
+def test_ranks():
     cells = table_of(simulate_frame(3, 4)).cells
     draws = np.array([[0.0, 0.1], [0.5, 0.5], [1.0, 0.05]])
-    posterior = StoredPosterior(cells, shared_of(sd_trust=[1.0, 1.0]), draws, np.zeros((cells.n_cells, 2)))
+    shared = replace(shared_of(sd_trust=[1.0, 1.0]), type_effect=np.zeros((2, cells.n_types)))
+    posterior = StoredPosterior(cells, shared, draws, np.zeros((cells.n_cells, 2)))
     summary = summaries.trust_summary(posterior, 1.1, 0.95)
     np.testing.assert_allclose(summary.rank.point, [1.5, 2.5, 2.0])
-    assert summary.rankability == pytest.approx(1 - np.median(draws.var(axis=1)))
+
+
+def test_rankability_is_that_of_its_definition():
+    """σ_u²/(σ_u² + median s²), s⁻² = Σ 1/(σ_v² + 1/i), at every draw; the point is the posterior median."""
+    cells = table_of(simulate_frame(4, 3)).cells
+    sd_trust, sd_department = np.array([0.1, 0.2, 0.0]), np.array([0.3, 0.1, 0.2])
+    shared = replace(
+        shared_of(sd_trust=sd_trust, sd_department=sd_department),
+        type_effect=np.zeros((3, cells.n_types)),
+        coefficients=np.zeros((3, 0)),
+    )
+    posterior = StoredPosterior(cells, shared, np.full((4, 3), 0.1), np.full((cells.n_cells, 3), 0.2))
+    rate = cells.size * np.exp(0.3)
+    expected = []
+    for u, v in zip(sd_trust, sd_department, strict=True):
+        squared_error = 1 / np.bincount(cells.cell_trust, 1 / (v**2 + 1 / rate))
+        expected.append(u**2 / (u**2 + np.median(squared_error)))
+    rankability = summaries.trust_summary(posterior, 1.1, 0.9).rankability
+    assert rankability.point == pytest.approx(expected[0])
+    assert rankability.lower == pytest.approx(np.quantile(expected, 0.05))
+    assert rankability.upper == pytest.approx(np.quantile(expected, 0.95))
 
 
 def test_raw_ratios():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -35,6 +35,7 @@ from brightspots.posterior import Posterior, SharedDraws
 LEAST_DRAWS = 128
 CELLS_TIMES_DRAWS = 500_000
 _NODES = 11
+_FEW = 20.0
 # Normals that stand for the mixture over draws.
 _COMPONENTS = 24
 
@@ -57,13 +58,28 @@ class Prediction:
     log_weight: FloatArray
 
 
+class Surprise(NamedTuple):
+    """Leave-one-out mid-p of every cell, and the smallest and largest that any count could have given it, (C,) each."""
+
+    value: FloatArray
+    least: FloatArray
+    most: FloatArray
+
+
 def surprise(posterior: Posterior) -> FloatArray:
-    """Leave-one-out mid-p of every cell, (C,): P(y_rep > y) + ½P(y_rep = y), predicted from everything but the cell.
+    """Leave-one-out mid-p of every cell, (C,): see `leave_one_out`."""
+    return leave_one_out(posterior).value
+
+
+def leave_one_out(posterior: Posterior) -> Surprise:
+    """Leave-one-out mid-p of every cell: P(y_rep > y) + ½P(y_rep = y), predicted from everything but the cell.
 
     With periods a cell is the total of its periods, all of them left out together. A suppressed count contributes its
     expectation over the interval, which is ½P(y_rep ≥ lower) + ½P(y_rep > upper); a count that is there only because it
     is at least m is compared with replicates of at least m. Under the model it is
-    uniform; near 0 the cell is higher, near 1 lower, than the rest of the data would have it.
+    uniform; near 0 the cell is higher, near 1 lower, than the rest of the data would have it. Uniform as counts can be:
+    with no events it is 1 − ½P(y_rep = 0), so that below about three predicted events (P(y_rep = 0) > 0.05) it cannot
+    exceed 0.975; and where nearly everybody is predicted to have the event it cannot be small.
 
     Parameters
     ----------
@@ -80,17 +96,18 @@ def surprise(posterior: Posterior) -> FloatArray:
     tree = Tree(cells, terms_of(shared))
     expansions = expand(tree, draws_of(tree, shared))
     groups = trust_groups(cells, shared.n_draws)
-    result = np.empty(cells.n_cells)
+    result = np.empty((3, cells.n_cells))
 
     def one(group: tuple[slice, slice, slice]) -> FloatArray:
         prediction = collapse(_predict(expansions, shared, group))
         tail = tail_probability(cells, group[1], prediction)
         weights = special.softmax(prediction.log_weight, axis=1)
-        return np.asarray(np.sum(weights * tail, axis=1))
+        least, most = _bounds(cells, group[1], prediction, weights)
+        return np.stack([np.sum(weights * tail, axis=1), least, most])
 
     for group, values in zip(groups, map_in_order(one, groups), strict=True):
-        result[group[1]] = values
-    return result
+        result[:, group[1]] = values
+    return Surprise(*result)
 
 
 def thin(shared: SharedDraws, most: int) -> SharedDraws:
@@ -228,6 +245,36 @@ def tail_probability(cells: Cells, own: slice, prediction: Prediction) -> FloatA
     if cells.counted_from is None:
         return middle
     return middle / at_least(cells.cell_sum(cells.counted_from)[own], people, prediction)
+
+
+def _bounds(
+    cells: Cells, own: slice, prediction: Prediction, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Smallest and largest mid-p of each cell, (C',) each: of everybody and of nobody (of the least count shown)."""
+    size = own.stop - own.start
+    least, most = np.zeros(size), np.ones(size)
+    if cells.family == "normal":
+        return least, most
+    middle = np.sum(weights * prediction.location, axis=1)
+    shown = np.zeros(size) if cells.counted_from is None else cells.cell_sum(cells.counted_from)[own]
+    people = cells.cell_sum(cells.size)[own] if cells.family == "binomial" else None
+    none = np.exp(middle) if people is None else people * special.expit(middle)
+    # Of more events than this beyond the least that is shown no bound is in sight.
+    few = np.flatnonzero(none < 2.0 * shown + _FEW)
+    if len(few):
+        some, of = Prediction(*(values[few] for values in vars(prediction).values())), weights[few]
+        some_people = None if people is None else people[few]
+        all_shown = at_least(shown[few], some_people, some)
+        most[few] = np.sum(
+            of * 0.5 * (1.0 + at_least(shown[few] + 1.0, some_people, some) / all_shown), axis=1
+        )
+    if people is not None:
+        rest = np.flatnonzero(people - none < _FEW)
+        if len(rest):
+            some, of = Prediction(*(values[rest] for values in vars(prediction).values())), weights[rest]
+            everybody = at_least(people[rest], people[rest], some)
+            least[rest] = 0.5 * np.sum(of * everybody / at_least(shown[rest], people[rest], some), axis=1)
+    return least, most
 
 
 def at_least(count: FloatArray, people: FloatArray | None, prediction: Prediction) -> FloatArray:

@@ -258,9 +258,9 @@ def cannot_tell(subject: Subject, cells: IntArray | None = None, table: Table | 
         reasons, counts = np.unique(subject.spots.decisions.why[unknown], return_counts=True)
         said.append(sentences.reasons(dict(zip(reasons.tolist(), counts.tolist(), strict=True))))
     reach = subject.numbers("detectable_ratio")[unknown]
-    reach = reach[~np.isnan(reach)]
-    if len(reach):
-        said.append(sentences.detectable(float(np.median(reach)), subject.spots.higher_is))
+    if not np.isnan(reach).all():
+        higher_is = subject.spots.higher_is
+        said.append(sentences.detectable(tables.middle_reach(reach, higher_is), higher_is))
     blocks: list[Block] = [
         Paragraph(" ".join(said)),
         Paragraph(

@@ -211,14 +211,17 @@ def in_line(n: int, cells: int, margin: float, least: float) -> str:
 
 
 def detectable(ratio: float, higher_is: HigherIs) -> str:
-    """What would have to be true of the middle one of the departments that cannot be told before it were flagged."""
-    if not math.isfinite(ratio) or ratio > 1000:
+    """What would have to be true of the middle one of the departments that cannot be told before it were flagged.
+
+    `ratio` is that of the dark side: below 1, and 0 where none would do, for ``higher_is="better"``.
+    """
+    if not 1e-3 <= ratio <= 1e3:
         return (
             "At least half of them would not have been flagged with a probability of 0.8 however far they truly lay "
             "from their comparison."
         )
-    reach = f"at least {ratio:.2f}" if higher_is == "worse" else f"at most {1.0 / ratio:.2f}"
-    if ratio > 10:
+    reach = f"at least {ratio:.2f}" if higher_is == "worse" else f"at most {ratio:.2f}"
+    if not 0.1 <= ratio <= 10.0:
         reach = "more than 10" if higher_is == "worse" else "less than 0.10"
     return (
         "Half of them would be flagged as dark, with a probability of 0.8, only if their true level were "

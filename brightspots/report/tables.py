@@ -102,7 +102,7 @@ def types_table(subject: Subject) -> Table:
     columns.append(Column("Would be flagged at", numeric=True))
     caption = (
         "What can be told of each type of department. The last column gives the true ratio at which half of those that "
-        "cannot be told would have been flagged, with a probability of 0.8"
+        "cannot be told would have been flagged as dark, with a probability of 0.8"
     )
     return Table("types", caption, tuple(columns), tuple(rows))
 
@@ -129,7 +129,7 @@ def unknown_table(subject: Subject, cells: IntArray) -> Table:
     )  # fmt: skip
     caption = (
         "Departments of which the data cannot tell. The last column gives the true ratio at which each would have been "
-        "flagged, with a probability of 0.8"
+        "flagged as dark, with a probability of 0.8"
     )
     return Table("unknown", caption, columns, rows)
 
@@ -395,14 +395,23 @@ def _other_bands(subject: Subject, cell: int) -> list[Cell]:
     return cells
 
 
+def middle_reach(
+    ratios: np.ndarray[tuple[int, ...], np.dtype[np.float64]], higher_is: names.HigherIs
+) -> float:
+    """The middle detectable ratio, where there is one: below 1 by inverses, so that 0 is as far out as infinity."""
+    if higher_is == "worse":
+        return float(np.nanmedian(ratios))
+    with np.errstate(divide="ignore"):
+        return float(1.0 / np.nanmedian(1.0 / ratios))
+
+
 def _reach(ratios: np.ndarray[tuple[int, ...], np.dtype[np.float64]], higher_is: names.HigherIs) -> Cell:
     """The middle detectable ratio, on the dark side."""
-    known = ratios[~np.isnan(ratios)]
-    if not len(known):
+    if np.isnan(ratios).all():
         return Cell("–")
-    middle = float(np.median(known))
-    if not math.isfinite(middle) or middle > 1000:
-        return Cell("no ratio", math.inf)
-    if middle > 10:
+    middle = middle_reach(ratios, higher_is)
+    if not 1e-3 <= middle <= 1e3:
+        return Cell("no ratio", math.inf if higher_is == "worse" else 0.0)
+    if not 0.1 <= middle <= 10.0:
         return Cell("over 10" if higher_is == "worse" else "under 0.10", middle)
-    return Cell(f"{middle:.2f}" if higher_is == "worse" else f"{1.0 / middle:.2f}", middle)
+    return Cell(f"{middle:.2f}", middle)

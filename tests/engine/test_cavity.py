@@ -8,7 +8,7 @@ import pytest
 from scipy import special, stats
 
 import brightspots as bs
-from brightspots.engine.cavity import Prediction, at_least, collapse, surprise
+from brightspots.engine.cavity import Prediction, at_least, collapse, leave_one_out, surprise
 from brightspots.posterior import StoredPosterior
 from tests.conftest import simulate_frame, withhold
 
@@ -145,6 +145,45 @@ def test_a_suppressed_count_is_as_surprising_as_its_interval():
     frame = withhold(outcomes(8, 4), 6, 0.0, 300.0)
     values = bs.fit_hierarchy(frame, seed=1).departments()["surprise"]
     assert values[6] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_cell_of_few_predicted_events_cannot_be_surprisingly_low_and_the_table_says_so():
+    """1 − ½P(none): with about one event expected at most some 0.8, and no lower than that with none."""
+    frame = simulate_frame(20, 5, mean_expected=60.0)
+    few = frame.index[frame["department"] == "D00"]
+    frame.loc[few, "expected"] = 1.0
+    frame.loc[few, "observed"] = np.arange(len(few)) % 3
+    fit = bs.fit_hierarchy(frame, seed=1)
+    found = leave_one_out(fit.effects)
+    at = fit.table.cells.cell_department == 0
+    none = at & (fit.table.cells.lower == 0)
+    np.testing.assert_allclose(found.most[none], found.value[none])
+    assert (found.most[at] < 0.95).all()
+    assert (found.value <= found.most + 1e-12).all()
+    assert (found.most[fit.table.cells.size > 30] > 0.999).all()
+    n = int(np.sum(found.most < 0.975))
+    said = fit.departments().attrs["surprise"]
+    assert said.startswith(f"surprise cannot exceed 0.975 in {n} of 100 departments")
+    assert "on the bright side" in said
+    better = bs.fit_hierarchy(frame, seed=1, higher_is="better").departments()
+    assert "on the dark side" in better.attrs["surprise"]
+    counts = np.random.default_rng(1).poisson(60.0, len(frame))
+    enough = bs.fit_hierarchy(frame.assign(expected=60.0, observed=counts), seed=1).departments()
+    assert "surprise" not in enough.attrs
+
+
+def test_where_nearly_everybody_has_the_event_even_everybody_is_no_surprise():
+    frame = simulate_frame(20, 5).drop(columns="expected").assign(denominator=30)
+    frame["observed"] = np.random.default_rng(1).binomial(30, 0.97, len(frame))
+    fit = bs.fit_hierarchy(frame, denominator="denominator", expected=None, seed=1)
+    found = leave_one_out(fit.effects)
+    everybody = fit.table.cells.lower == 30
+    np.testing.assert_allclose(found.least[everybody], found.value[everybody])
+    assert (found.least > 0.025).all()
+    assert (found.most > 0.999).all()
+    said = fit.departments().attrs["surprise"]
+    assert said.startswith("surprise cannot fall below 0.025 in 100 of 100 departments")
+    assert "on the dark side" in said
 
 
 def test_an_outlier_is_surprising_on_its_own_side():

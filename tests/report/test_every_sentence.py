@@ -84,8 +84,8 @@ def test_one_department_is_not_many():
     [
         (10.0, "worse", "at least 10.00 times"), (10.1, "worse", "more than 10 times"),
         (961.7, "worse", "more than 10 times"),
-        (10.0, "better", "at most 0.10 times"), (15.0, "better", "less than 0.10 times"),
-        (2000.0, "worse", "however far"), (2000.0, "better", "however far"),
+        (0.1, "better", "at most 0.10 times"), (0.07, "better", "less than 0.10 times"),
+        (2000.0, "worse", "however far"), (0.0005, "better", "however far"),
     ],
 )  # fmt: skip
 def test_what_is_far_out_of_reach_is_not_given_to_two_decimals(ratio, higher_is, said):

@@ -123,8 +123,9 @@ def test_in_line_says_what_it_rests_on():
 
 def test_what_would_be_detected_lies_on_the_dark_side():
     assert "at least 1.60 times" in sentences.detectable(1.6, "worse")
-    assert "at most 0.62 times" in sentences.detectable(1.6, "better")
+    assert "at most 0.62 times" in sentences.detectable(0.62, "better")
     assert "however far" in sentences.detectable(math.inf, "worse")
+    assert "however far" in sentences.detectable(0.0, "better")
 
 
 @pytest.mark.parametrize(
