@@ -129,7 +129,7 @@ def table(nations: int) -> str:
 def main() -> None:
     """Measure, print and, where asked, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--nations", type=int, default=50)
+    parser.add_argument("--nations", type=int, default=20)
     parser.add_argument("--write", action="store_true", help="write the table into docs/decisions.md")
     arguments = parser.parse_args()
     text = f"{arguments.nations} nations a setting, seeds 1, 2, …; margin {MARGIN}; ± one standard error over nations.\n\n"

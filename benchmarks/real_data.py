@@ -21,6 +21,7 @@ from matplotlib.axes import Axes
 
 import brightspots as bs
 from brightspots import display
+from brightspots.vocabulary import REASONS
 from brightspots.wording import interval_text, percent_interval, probability_text
 
 mpl.use("Agg")
@@ -220,10 +221,15 @@ def _rating_lines(spots: bs.Spots) -> list[str]:
 def _silence(spots: bs.Spots) -> list[str]:
     counts = spots.summary()["departments"]
     silent, all_cells = int(counts["cannot tell"]), int(counts.sum())
+    why = spots.table["why"].value_counts()
+    reasons = ", ".join(f"{why[reason]:,} {reason}" for reason in REASONS if reason in why)
+    table = spots.table
+    by_model = int((1.0 - table["p_own_high"] - table["p_own_low"] >= spots.rule.in_line).sum())
     return [
         "",
         f"Of {silent:,} of the {all_cells:,} departments nothing can be told at this margin: no flag, and no evidence that they are "
-        f"in line. {spots.expected_false_flags:.1f} of the {int(counts['bright spot'] + counts['dark spot']):,} flags are expected "
+        f"in line ({reasons}). By the model alone, without evidence of their own and against their own hospital only, {by_model:,} "
+        f"would be called in line; {int(counts['in line']):,} are. {spots.expected_false_flags:.1f} of the {int(counts['bright spot'] + counts['dark spot']):,} flags are expected "
         "to be false.",
     ]
 
