@@ -105,7 +105,7 @@ def data_cautions(cells: Cells) -> tuple[Caution, ...]:
     """
     found = (_shrunken(cells), _too_alike(cells)) if cells.family == "normal" else (_national_ratio(cells),)
     order = period_order_caution(cells)
-    order_unknown = None if order is None else Caution(ORDER_UNKNOWN, f"{order[0].upper()}{order[1:]}.")
+    order_unknown = None if order is None else Caution(ORDER_UNKNOWN, f"{order}.")
     return tuple(caution for caution in (*found, _outside_plain(cells), order_unknown) if caution is not None)
 
 

@@ -23,7 +23,7 @@ from brightspots.parallel import map_in_order, spans
 from brightspots.posterior import SharedDraws
 
 # Nodes for the level that a department is compared with, which is nearly normal.
-_NODES = 9
+_NODES = 15
 # Grid of a likelihood without a closed form: this many standard deviations either side of its peak.
 _GRID = np.linspace(-10.0, 10.0, 161)
 _NEWTON_STEPS = 30
