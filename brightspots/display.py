@@ -242,7 +242,12 @@ def spots_html(spots: Spots) -> str:
 def _reasons(spots: Spots) -> str:
     """Why the data cannot tell, the number of departments before each reason."""
     why = spots.decisions.why.tolist()
-    counted = [f"{why.count(reason):,} {reason}" for reason in names.REASONS if reason in why]
+    limit = "margin" if spots.effects.cells.is_ratio else "difference"
+    counted = [
+        f"{why.count(reason):,} {reason}".replace("margin", limit)
+        for reason in names.REASONS
+        if reason in why
+    ]
     return f" (why: {', '.join(counted)})" if counted else ""
 
 

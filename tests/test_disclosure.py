@@ -327,7 +327,8 @@ def test_proportions_with_too_few_people_are_left_out_of_the_fit():
 
 
 def test_estimates_cannot_be_suppressed():
-    frame = simulate_frame(10, 5).assign(estimate=0.1, standard_error=0.1)
+    estimates = np.random.default_rng(1).normal(0.1, 0.15, 50)
+    frame = simulate_frame(10, 5).assign(estimate=estimates, standard_error=0.1)
     fit = bs.fit_hierarchy(frame, family="normal", seed=1)
     with pytest.raises(SettingsError, match="estimates are not counts"):
         fit.suppressed(below=8)

@@ -122,6 +122,9 @@ def test_a_covariate_that_is_the_rating_leaves_nothing_to_explain():
     assert after.loc["trust", "share_lower"] < 0.05
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*a ratio of:brightspots.DataWarning"
+)  # the unrated ones have far more events
 def test_unrated_trusts_count_neither_for_the_rating_nor_against_it():
     """They differ from each other and from all others by far; the rated ones are compared as if alone."""
     nation = simulate_nation(60, 8, rating_validity=0.8, seed=1)
