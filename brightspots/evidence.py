@@ -29,7 +29,7 @@ _GRID = np.linspace(-10.0, 10.0, 161)
 _NEWTON_STEPS = 30
 _LONGEST_STEP = 2.0
 _SETTLED = 1e-3
-_NUMBERS_AT_ONCE = 2_000_000
+_NUMBERS_AT_ONCE = 400_000
 
 
 class Level(NamedTuple):
