@@ -98,7 +98,9 @@ def fit_hierarchy(
     priors : Priors, optional
     method : {"auto", "integrate", "nuts"}, default "auto"
         "integrate" computes the posterior by integration; "nuts" samples it with PyMC. "auto" integrates, and where
-        that does not earn its certificate says so and samples.
+        that does not earn its certificate says so and samples, for at most ten minutes. If the chains do not agree
+        either, or are not done by then, the better of the two answers comes back, uncertified, and its message says
+        what is wrong with both.
     sampler : {"auto", "nutpie", "numpyro", "pymc"}, default "auto"
         Who runs NUTS.
     draws : int, optional

@@ -200,7 +200,9 @@ class SpotRule:
         Compare with the other departments of the own trust (`own_ratio`), with the same department
         nationally (`peer_ratio`), or require both at once.
     in_line : float, default 0.8
-        P(1/margin ≤ ratio ≤ margin) from which a department is said to be in line.
+        P(1/margin ≤ ratio ≤ margin) from which a department is said to be in line: of `own_ratio` and `peer_ratio` at
+        once, whatever `reference` is, and of `own_ratio` by the department's own data alone too, with a flat prior on
+        its effect (a department of which nothing is known is not in line because others are alike).
     min_reliability : float, default 0
         Departments whose data say less than this are never flagged.
     min_expected : float, default 0
