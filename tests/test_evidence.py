@@ -149,19 +149,24 @@ def test_the_grid_agrees_with_the_closed_form(monkeypatch):
     np.testing.assert_allclose(within_by_own_data(cells, no_effects(cells), level, REACH), closed, atol=2e-3)
 
 
+def crossed(observed: np.ndarray, expected: np.ndarray) -> pd.DataFrame:
+    """A table of trusts × departments from two arrays of that shape."""
+    trusts, departments = observed.shape
+    return pd.DataFrame({
+        "trust": np.repeat([f"T{t:02d}" for t in range(trusts)], departments),
+        "department": np.tile([f"D{d}" for d in range(departments)], trusts),
+        "observed": observed.ravel(),
+        "expected": expected.ravel(),
+    })  # fmt: skip
+
+
 def nation(seed: int, events: float, sd: float) -> tuple[pd.DataFrame, np.ndarray]:
     """40 trusts; nine types of 100 expected events that hardly differ, and one of few events that does."""
     rng = np.random.default_rng(seed)
     expected = np.where(np.arange(10) == 9, events, 100.0) * np.ones((40, 1))
     effect = rng.normal(0.0, np.where(np.arange(10) == 9, sd, 0.02), (40, 10))
     observed = rng.poisson(expected * np.exp(effect + rng.normal(0.0, 0.1, (40, 1))))
-    frame = pd.DataFrame({
-        "trust": np.repeat([f"T{t:02d}" for t in range(40)], 10),
-        "department": np.tile([f"D{d}" for d in range(10)], 40),
-        "observed": observed.ravel(),
-        "expected": expected.ravel(),
-    })  # fmt: skip
-    return frame, effect.ravel()
+    return crossed(observed, expected), effect.ravel()
 
 
 @pytest.mark.parametrize("events", [0.05, 2.0])
@@ -180,13 +185,7 @@ def test_in_line_is_said_of_those_that_show_it_and_holds_against_both_comparison
     rng = np.random.default_rng(3)
     expected = np.full((30, 6), 20_000.0)
     observed = rng.poisson(expected * np.exp(rng.normal(0.0, 0.01, (30, 6))))
-    frame = pd.DataFrame({
-        "trust": np.repeat([f"T{t:02d}" for t in range(30)], 6),
-        "department": np.tile([f"D{d}" for d in range(6)], 30),
-        "observed": observed.ravel(),
-        "expected": expected.ravel(),
-    })  # fmt: skip
-    table = bs.fit_hierarchy(frame, seed=1).find_spots().table
+    table = bs.fit_hierarchy(crossed(observed, expected), seed=1).find_spots().table
     assert (table["status"] == "in line").all()
     assert table["why"].isna().all()
 
@@ -196,13 +195,7 @@ def test_a_department_like_its_own_bad_trust_is_not_in_line():
     expected = np.full((30, 6), 5_000.0)
     trust = np.where(np.arange(30) == 0, 0.35, 0.0)[:, np.newaxis]
     observed = rng.poisson(expected * np.exp(trust))
-    frame = pd.DataFrame({
-        "trust": np.repeat([f"T{t:02d}" for t in range(30)], 6),
-        "department": np.tile([f"D{d}" for d in range(6)], 30),
-        "observed": observed.ravel(),
-        "expected": expected.ravel(),
-    })  # fmt: skip
-    table = bs.fit_hierarchy(frame, seed=1).find_spots().table
+    table = bs.fit_hierarchy(crossed(observed, expected), seed=1).find_spots().table
     first = table["trust"] == "T00"
     assert (table.loc[first, "why"] == "unlike peers").all()
     assert (table.loc[~first, "status"] == "in line").all()
