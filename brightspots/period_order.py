@@ -136,7 +136,7 @@ def unknown_order_text(labels: Sequence[Any] | npt.NDArray[Any]) -> str:
     shown = [repr(str(label)) for label in labels[:_QUOTED]]
     said = ", ".join([*shown, "…"] if len(labels) > _QUOTED else shown)
     return (
-        f"the order of the periods in time cannot be told from their labels ({said}), so they are joined in the "
+        f"the order of the periods in time cannot be told from their labels ({said}), so they stand in the "
         "alphabetical order of their labels; pass dates, numbers or an ordered categorical"
     )
 

@@ -231,7 +231,7 @@ def test_a_fit_of_periods_in_no_known_order_says_so_and_so_does_its_figure(natio
     table = retyped(nation, SEASONS)
     said = (
         "column 'period': the order of the periods in time cannot be told from their labels ('autumn', 'spring', "
-        "'summer', 'winter'), so they are joined in the alphabetical order of their labels; pass dates, numbers or an "
+        "'summer', 'winter'), so they stand in the alphabetical order of their labels; pass dates, numbers or an "
         "ordered categorical"
     )
     with pytest.warns(bs.DataWarning, match=re.escape(said)) as caught:
@@ -301,6 +301,14 @@ def test_a_trend_of_a_table_in_no_known_order_says_so():
         ax = draw_trend(frame)
     assert caught[0].filename == __file__
     assert "autumn 1.30, spring 1.10, summer 1.20, winter 1.40" in describe(ax)
+    assert line_of(ax).get_linewidth() == 0.0  # a line would show a course that nobody knows
+    assert "The periods stand in the order of their labels" in " ".join(text.get_text() for text in ax.texts)
+    assert line_of(draw_trend(frame.assign(period=[1, 2, 3, 4]))).get_linewidth() > 0.0
+
+
+def line_of(ax):
+    (line,) = (each for each in ax.lines if each.get_gid() == "ratios")
+    return line
 
 
 def test_one_period_has_no_order_to_tell(nation):

@@ -53,7 +53,8 @@ def draw_trend(
     Warns
     -----
     DataWarning
-        Where the order of the periods in time cannot be told: they are then in that of their labels.
+        Where the order of the periods in time cannot be told: they are then in that of their labels, and no line joins
+        them.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def draw_trend(
         raise DataError(
             "a period is given twice", column=period, rows=twice.tolist(), expected="one row a period"
         )
-    known = _in_time(frame, period)
+    known, in_time = _in_time(frame, period)
     y = known[ratio].to_numpy(dtype=float)
     if np.isnan(y).all():
         raise DataError("no ratio to draw", column=ratio, expected="at least one number")
@@ -87,7 +88,8 @@ def draw_trend(
         ax.axhline(1.0, color=NEUTRAL, linewidth=1.0, linestyle="--", zorder=1)
         ax.vlines(x, low, high, color=BRIGHT_COLOUR, linewidth=1.4, zorder=3)
         ax.plot(
-            x, y, color=BRIGHT_COLOUR, marker="o", markersize=7.0, markeredgecolor="white", linewidth=1.2, zorder=4
+            x, y, color=BRIGHT_COLOUR, marker="o", markersize=7.0, markeredgecolor="white",
+            linewidth=1.2 if in_time else 0.0, zorder=4,
         )[0].set_gid("ratios")  # fmt: skip
         values = np.concatenate(
             [y, low, high, [value for value in (level, level_lower, level_upper) if value is not None]]
@@ -106,22 +108,25 @@ def draw_trend(
         notes = "Points: each period with its interval. Dashed: 1"
         if level is not None:
             notes += ". Line and band: the average over the periods shown, from the model, with its interval"
+        if not in_time:
+            notes += ". The periods stand in the order of their labels, for their order in time is not known"
         canvas.set_caption(ax, canvas.sentence(notes, caption))
         remember(ax, _description(labels, y, level, level_lower, level_upper, title, caption))
     return ax
 
 
-def _in_time(frame: pd.DataFrame, period: str) -> pd.DataFrame:
-    """The rows in the order of their periods in time; those without a period last."""
+def _in_time(frame: pd.DataFrame, period: str) -> tuple[pd.DataFrame, bool]:
+    """The rows in the order of their periods in time, those without a period last; whether that order is known."""
     column = frame[period]
     named = np.flatnonzero(column.notna())
     labels = np.asarray(column.array[named])
     ordered = order_periods(labels, declared_order(column))
-    if ordered.known_by == "unknown" and len(labels) > 1:
+    known = ordered.known_by != "unknown" or len(labels) < 2
+    if not known:
         warnings.warn(
             f"column {period!r}: {unknown_order_text(labels[ordered.order])}", DataWarning, stacklevel=3
         )
-    return frame.iloc[[*named[ordered.order], *np.flatnonzero(column.isna())]]
+    return frame.iloc[[*named[ordered.order], *np.flatnonzero(column.isna())]], known
 
 
 def _description(
