@@ -39,7 +39,7 @@ class EffectShape(NamedTuple):
     p : float
         P(normal effects would show as heavy tails): about uniform where effects are normal, small where tails are
         heavier. In 200 simulated nations of 40 × 10 departments with 40 expected events on average and normal effects
-        it fell below 0.01 in 1.0% (trusts) and 1.0% (departments), below 0.05 in 3.5% and 2.5%. NaN below
+        it fell below 0.01 in 0.5% (trusts) and 1.0% (departments), below 0.05 in 3.1% and 2.0%. NaN below
         `FEWEST_UNITS` units or where less is known of them than `LEAST_KNOWN`.
     """
 
