@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -133,21 +131,3 @@ def tree_of(priors: bs.Priors) -> Tree:
         bs.simulate_nation(20, 6, seed=1).cells, ColumnNames(), family=None, covariates=None, priors=priors
     ).cells
     return Tree(cells, resolve_priors(cells, priors))
-
-
-REAL = Path(os.environ.get("BRIGHTSPOTS_REAL_DATA", "../shared/data")) / "nhs_ae_attendances_2016_2019.csv"
-
-
-@pytest.mark.skipif(not REAL.exists(), reason=f"no {REAL.name} under BRIGHTSPOTS_REAL_DATA")
-def test_breaches_in_emergency_departments_by_year_are_certified():
-    """Departments without a breach among thousands, σ near 2; between organisations lme4 finds 1.09."""
-    months = pd.read_csv(REAL)
-    months = months[months["attendances"] > 0].assign(year=lambda rows: rows["period"].str[:4].astype(int))
-    years = months.groupby(["org_code", "type", "year"], as_index=False)[["attendances", "breaches"]].sum()
-    fit = bs.fit_hierarchy(
-        years, trust="org_code", department="type", period="year", observed="breaches", denominator="attendances",
-        seed=1, method="integrate",
-    )  # fmt: skip
-    assert fit.certificate.ok
-    between = fit.variance_partition().loc["trust"]
-    assert between["sd_lower"] < 1.09 < between["sd_upper"]
