@@ -79,10 +79,7 @@ def bayesian_fdr(probability: FloatArray, fdr: float) -> npt.NDArray[np.bool_]:
 
 
 def decide(
-    summary: CellSummary,
-    weight: FloatArray,
-    rule: SpotRule,
-    higher_is: names.HigherIs = "worse",
+    summary: CellSummary, weight: FloatArray, rule: SpotRule, higher_is: names.HigherIs = "worse"
 ) -> Decisions:
     """Give every cell its status.
 
@@ -139,27 +136,18 @@ def _reasons(summary: CellSummary, rule: SpotRule, eligible: npt.NDArray[np.bool
     Thin or near the margin is judged by the interval of the comparison that fails: the rule's own where that is not
     within the margin with enough probability, else the other.
     """
-    own, peer = (
-        1.0 - high - low >= rule.in_line
-        for high, low in (
-            (summary.p_own_high, summary.p_own_low),
-            (summary.p_peer_high, summary.p_peer_low),
-        )
-    )
-    judged = [
-        np.where(~peer, against_peers, against_own) if rule.reference == "peers" else against_own
-        for against_own, against_peers in (
-            (summary.own.lower, summary.peer.lower),
-            (summary.own.upper, summary.peer.upper),
-        )
-    ]
+    own = 1.0 - summary.p_own_high - summary.p_own_low >= rule.in_line
+    peer = 1.0 - summary.p_peer_high - summary.p_peer_low >= rule.in_line
+    by_peers = ~peer & (rule.reference == "peers")
+    lower = np.where(by_peers, summary.peer.lower, summary.own.lower)
+    upper = np.where(by_peers, summary.peer.upper, summary.own.upper)
     return np.select(
         [
             np.isnan(summary.own.point),
             ~eligible,
             own & ~(summary.own_evidence >= rule.in_line),
             own & (rule.reference != "peers"),
-            (judged[0] <= -summary.reach) & (judged[1] >= summary.reach),
+            (lower <= -summary.reach) & (upper >= summary.reach),
         ],
         [names.ALONE, names.NOT_ELIGIBLE, names.BY_ASSUMPTION, names.UNLIKE_PEERS, names.THIN],
         default=names.NEAR_THE_MARGIN,

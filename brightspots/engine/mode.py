@@ -125,9 +125,8 @@ def find_modes(tree: Tree) -> tuple[Mode, ...]:
         return (first,)
     places = [first]
 
-    def add(place: Mode) -> None:
-        if not any(_same(place.log_sd, known) for known in places):
-            places.append(place)
+    def is_new(log_sd: FloatArray) -> bool:
+        return not any(_same(log_sd, known) for known in places)
 
     k = len(first.log_sd)
     for sd in (reach, 0.5 * reach, _NARROW):
@@ -135,10 +134,11 @@ def find_modes(tree: Tree) -> tuple[Mode, ...]:
             held = np.ones(k, dtype=bool) if level is None else np.arange(k) == level
             start = np.where(held, np.log(sd), first.log_sd)
             ridge, curvature = _climb(tree, first.data, start, ~held)
-            top, _ = _climb(tree, first.data, ridge, np.ones(k, dtype=bool))
-            if not any(_same(top, known) for known in places):
-                add(find_mode(tree, top))
-            add(replace(first, log_sd=ridge, curvature=curvature))
+            top, _ = _climb(tree, first.data, ridge)
+            if is_new(top) and is_new((found := find_mode(tree, top)).log_sd):
+                places.append(found)
+            if is_new(ridge):
+                places.append(replace(first, log_sd=ridge, curvature=curvature))
     heights = np.array([log_marginal(tree, first.data, place.log_sd) for place in places])
     order = np.argsort(-heights, kind="stable")
     return tuple(places[at] for at in order if heights[at] > heights.max() - _NO_ACCOUNT)
@@ -168,7 +168,7 @@ def _same(log_sd: FloatArray, mode: Mode) -> bool:
 
 
 def _climb(
-    tree: Tree, data: PseudoData, log_sd: FloatArray, free: npt.NDArray[np.bool_]
+    tree: Tree, data: PseudoData, log_sd: FloatArray, free: npt.NDArray[np.bool_] | None = None
 ) -> tuple[FloatArray, FloatArray]:
     """Follow the density of log σ under given pseudo-data uphill, along those that are free; the curvature there."""
     for _ in range(_ROUNDS):
