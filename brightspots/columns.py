@@ -26,10 +26,13 @@ class Source:
     frame : narwhals.DataFrame
     labels : array (R,)
         Index labels where the dataframe has an index, else positions from 0.
+    notes : tuple of str
+        What is known of the table's way here, a sentence each: its ``.attrs["notes"]``.
     """
 
     frame: nw.DataFrame[Any]
     labels: LabelArray
+    notes: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -46,7 +49,7 @@ class Source:
 
     def rows(self, keep: npt.NDArray[np.bool_]) -> Source:
         """Keep the rows where `keep` is true."""
-        return Source(self.frame.filter(keep.tolist()), self.labels[keep])
+        return Source(self.frame.filter(keep.tolist()), self.labels[keep], self.notes)
 
 
 @dataclass(frozen=True, eq=False)

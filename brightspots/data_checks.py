@@ -8,24 +8,21 @@ each makes words such as "in line" or "within limits" mean less than they seem t
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special, stats
 
+from brightspots.cautions import Caution
 from brightspots.cells import Cells, FloatArray, IntArray
-from brightspots.errors import DataWarning
 from brightspots.period_order import period_order_caution
 from brightspots.vocabulary import (
     NATIONAL_RATIO,
     ORDER_UNKNOWN,
     OUTSIDE_PLAIN,
     SHRUNKEN,
-    STATEMENTS,
     TOO_ALIKE,
 )
 
@@ -46,49 +43,6 @@ _FALSE_ALARMS: Final = 0.002
 _FEWEST_OF_TYPE: Final = 5
 # Mean squared deviation over standard error² that only errors of twice the right size, or more, leave.
 _TOO_ALIKE: Final = 0.25
-
-
-@dataclass(frozen=True)
-class Caution:
-    """Something about the data that readers of a result should know.
-
-    Parameters
-    ----------
-    code : str
-        Which kind: "national ratio", "shrunken estimates", "too alike", "outside plain limits", "period order"; of a
-        funnel also "few units", "narrow limits", "wide limits".
-    text : str
-        In whole sentences.
-    """
-
-    code: str
-    text: str
-
-    @property
-    def statement(self) -> str:
-        """The first sentence, without its full stop and what to do about it: for captions."""
-        return self.text.removesuffix(".").split(". ")[0]
-
-    @property
-    def is_doubt(self) -> bool:
-        """Whether something is probably wrong with the data or the limits; else it is a plain statement about them."""
-        return self.code not in STATEMENTS
-
-
-def warn_of(cautions: Iterable[Caution], *, stacklevel: int, about: str = "") -> None:
-    """Warn of what is in doubt (`DataWarning`). Statements are said in texts and files, not as warnings.
-
-    Parameters
-    ----------
-    cautions : iterable of Caution
-    stacklevel : int
-        As in `warnings.warn`, counted from the caller.
-    about : str, optional
-        Of which data, where there are several.
-    """
-    for caution in cautions:
-        if caution.is_doubt:
-            warnings.warn(about + caution.text, DataWarning, stacklevel=stacklevel + 1)
 
 
 def data_cautions(cells: Cells) -> tuple[Caution, ...]:

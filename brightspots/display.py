@@ -10,7 +10,7 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cells import FloatArray
-from brightspots.wording import interval_text, percent_interval, probability_text
+from brightspots.wording import counted, interval_text, percent_interval, probability_text
 
 if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
@@ -124,8 +124,16 @@ def certificate_line(fit: HierarchyFit) -> str:
 
 
 def cautions_lines(fit: HierarchyFit) -> list[str]:
-    """What readers should know of the data, a line each."""
-    return [f"{'CAUTION' if caution.is_doubt else 'Caution'}: {caution.text}" for caution in fit.cautions]
+    """What readers should know of the data, a line each; of what was noted on their way here, how much there is."""
+    noted = sum(caution.code == names.WAY_IN for caution in fit.cautions)
+    said = [
+        f"{'CAUTION' if caution.is_doubt else 'Caution'}: {caution.text}"
+        for caution in fit.cautions
+        if caution.code != names.WAY_IN
+    ]
+    return said + (
+        [f"Data: {counted(noted, 'note')} on where they come from, in fit.cautions"] if noted else []
+    )
 
 
 def shape_line(fit: HierarchyFit) -> str:

@@ -13,9 +13,10 @@ import xarray as xr
 
 from brightspots import display, frames, stacks, storage, summaries
 from brightspots import vocabulary as names
+from brightspots.cautions import Caution
 from brightspots.checks import EffectShape, effect_shapes
 from brightspots.counts import ColumnNames
-from brightspots.data_checks import Caution, data_cautions
+from brightspots.data_checks import data_cautions
 from brightspots.disclosure import Rules, Totals, Zeros
 from brightspots.disclosure.intake import vouch_for
 from brightspots.engine.run import Request
@@ -271,9 +272,13 @@ class HierarchyFit:
 
     @property
     def cautions(self) -> tuple[Caution, ...]:
-        """What readers should know of the data, computed from them (see `brightspots.data_checks`)."""
+        """What readers should know of the data: computed from them, and what was noted on their way here.
+
+        Doubts first; what was noted by readers, by `tidy` and by the checks has the code "way in".
+        """
         if "cautions" not in self._cache:
-            self._cache["cautions"] = data_cautions(self.table.cells)
+            noted = tuple(Caution(names.WAY_IN, note) for note in self.table.notes)
+            self._cache["cautions"] = data_cautions(self.table.cells) + noted
         found: tuple[Caution, ...] = self._cache["cautions"]
         return found
 

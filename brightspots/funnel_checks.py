@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 from scipy import special
 
+from brightspots.cautions import Caution
 from brightspots.data_checks import (
     PLAIN_TAIL,
-    Caution,
     beyond_chance,
     plain_caution,
     ratio_caution,

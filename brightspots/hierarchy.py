@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.cautions import warn_of
 from brightspots.cells import FloatArray
 from brightspots.columns import key_column
 from brightspots.counts import ColumnNames
-from brightspots.data_checks import data_cautions, warn_of
+from brightspots.data_checks import data_cautions
 from brightspots.disclosure.intake import rules_of
 from brightspots.engine.run import Method, Request, run
 from brightspots.errors import DataError, SettingsError

@@ -26,8 +26,8 @@ from brightspots.boundaries import (
     normal_boundary,
     poisson_boundary,
 )
+from brightspots.cautions import Caution, warn_of
 from brightspots.cells import FloatArray
-from brightspots.data_checks import Caution, warn_of
 from brightspots.errors import SettingsError
 from brightspots.funnel_checks import funnel_cautions, hierarchical_cautions
 from brightspots.funnel_units import (

@@ -18,7 +18,7 @@ from brightspots._version import __version__
 from brightspots.cells import Cells
 
 if TYPE_CHECKING:
-    from brightspots.data_checks import Caution
+    from brightspots.cautions import Caution
     from brightspots.fits import HierarchyFit
     from brightspots.limits import FunnelLimits
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from brightspots import vocabulary as names
-from brightspots.data_checks import Caution
+from brightspots.cautions import Caution
 from brightspots.disclosure import Totals, Zeros
 from brightspots.fits import HierarchyFit
 from brightspots.settings import SpotRule

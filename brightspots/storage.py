@@ -122,6 +122,7 @@ def save(fit: HierarchyFit, path: str | os.PathLike[str]) -> None:
         "priors": _priors_to_json(fit.priors),
         "certificate": asdict(fit.certificate),
         "request": asdict(fit.request),
+        "notes": list(fit.table.notes),
         "rules": None if fit.rules is None else asdict(fit.rules),
     }
     groups = {
@@ -178,7 +179,7 @@ def load_fit(path: str | os.PathLike[str]) -> HierarchyFit:
         for key, value in header["certificate"].items()
     }
     return HierarchyFit(
-        Table(cells, extras, row_cell),
+        Table(cells, extras, row_cell, tuple(header.get("notes", ()))),
         ColumnNames(**header["columns"]),
         _priors_from_json(header["priors"]),
         header["higher_is"],

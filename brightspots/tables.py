@@ -34,11 +34,15 @@ class Table:
         The columns that the model does not use (ratings, names), in the order of the data.
     row_cell : int array (R,)
         Cell of each row of the data.
+    notes : tuple of str
+        What was done, or noticed, on the way from a file to these cells, a sentence each. They count rows and name
+        columns; they name no unit together with what it holds, for they stay with a table whose counts are suppressed.
     """
 
     cells: Cells
     extras: pd.DataFrame
     row_cell: IntArray
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         cells = self.cells
@@ -88,7 +92,13 @@ def open_source(data: Any) -> Source:
     if len(frame) == 0:
         raise DataError("the data have no rows", expected="one row per trust and department")
     index = nw.maybe_get_index(frame)
-    return Source(frame, np.arange(len(frame)) if index is None else np.asarray(index))
+    return Source(frame, np.arange(len(frame)) if index is None else np.asarray(index), notes_of(data))
+
+
+def notes_of(data: object) -> tuple[str, ...]:
+    """What readers, `tidy` and `suppress` say of a table, a sentence each: its ``.attrs["notes"]``, if it has any."""
+    said = data.attrs.get("notes", ()) if isinstance(data, pd.DataFrame) else ()
+    return (said,) if isinstance(said, str) else tuple(map(str, said))
 
 
 def read_table(
@@ -176,7 +186,7 @@ def read_table(
     if caution is not None:
         warnings.warn(f"column {columns.period!r}: {caution}", DataWarning, stacklevel=4)
     used = {value for value in vars(columns).values() if isinstance(value, str)}
-    return Table(cells, _extras(source, used), leaf_cell[leaf_of_row].astype(np.int64))
+    return Table(cells, _extras(source, used), leaf_cell[leaf_of_row].astype(np.int64), source.notes)
 
 
 def _refuse_to_pool_truncated(source: Source, columns: ColumnNames, counts: Counts) -> None:

@@ -83,8 +83,10 @@ FEW_UNITS: Final = "few units"
 NARROW_LIMITS: Final = "narrow limits"
 WIDE_LIMITS: Final = "wide limits"
 ORDER_UNKNOWN: Final = "period order"
+# What was done, or noticed, on the way from a file to checked data: the notes of readers, of tidying, of the checks.
+WAY_IN: Final = "way in"
 # Those that may well be as they should be; the others are doubts.
-STATEMENTS: Final = (OUTSIDE_PLAIN, WIDE_LIMITS, ORDER_UNKNOWN)
+STATEMENTS: Final = (OUTSIDE_PLAIN, WIDE_LIMITS, ORDER_UNKNOWN, WAY_IN)
 
 # Rating scales that are public knowledge, worst first, and the lowest band of each that counts as strong.
 CQC_RATINGS: Final = ("Inadequate", "Requires improvement", "Good", "Outstanding")

@@ -6,6 +6,8 @@ certain into a certainty or what is little into nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def probability_text(value: float) -> str:
     """A probability with two decimals; ``above 0.99`` or ``below 0.01`` where these would be 1.00 or 0.00.
@@ -50,3 +52,15 @@ def percent_interval(point: float, lower: float, upper: float, *, decimals: int 
 def interval_text(point: float, lower: float, upper: float, *, form: str = ".2f") -> str:
     """A number and the ends of its interval: ``1.21 (1.10 to 1.34)``."""
     return f"{point:{form}} ({lower:{form}} to {upper:{form}})"
+
+
+def counted(n: int, singular: str, plural: str | None = None) -> str:
+    """``no bright spots``, ``1 bright spot``, ``1,203 bright spots``."""
+    return f"{'no' if n == 0 else f'{n:,}'} {singular if n == 1 else plural or singular + 's'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -16,7 +16,17 @@ HEAVY = ("pymc", "arviz", "statsmodels", "matplotlib")
 
 # Rooms from the ground up; a module may import from its own room and from those before it.
 ROOMS = (
-    ("errors", "vocabulary", "settings", "_version", "exports", "parallel", "period_order", "wording"),
+    (
+        "errors",
+        "vocabulary",
+        "cautions",
+        "settings",
+        "_version",
+        "exports",
+        "parallel",
+        "period_order",
+        "wording",
+    ),
     (
         "cells",
         "columns",

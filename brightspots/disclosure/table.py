@@ -32,6 +32,7 @@ from brightspots.disclosure.intake import (
 from brightspots.disclosure.rules import ONE_RELEASE, Rules, Totals, Zeros
 from brightspots.disclosure.words import changed_text, results_text, still_small_text, withheld_text
 from brightspots.errors import DataError
+from brightspots.tables import notes_of
 
 WITHHELD: Final = "withheld"
 DENOMINATOR_LOWER: Final = "denominator_lower"
@@ -152,8 +153,7 @@ def suppress(
     shown = disclose(at, used, events=events, people=people)
 
     result = table.drop(columns=[name for name in _BOUNDS if name in table])
-    said = table.attrs.get("notes", ())
-    notes = [*([said] if isinstance(said, str) else said), rules.text, ONE_RELEASE]
+    notes = [*notes_of(table), rules.text, ONE_RELEASE]
     if shown.people is not None:
         notes += withheld_text(table, shown.people, at, denominator, trust, department)
         _write(result, denominator, shown.people, bounds, mark)

@@ -331,8 +331,11 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
         )
     if subject.spots.ratings is None and subject.spots.rating_note:
         notes = [*notes, subject.spots.rating_note]
-    if notes:
-        blocks += [Paragraph("About these data:"), Bullets(tuple(notes))]
+    said = dict.fromkeys(
+        [*notes, *subject.fit.table.notes]
+    )  # the author may have passed on what the data say already
+    if said:
+        blocks += [Paragraph("About these data:"), Bullets(tuple(said))]
     level = sentences.level_is(cells.family)[0].split()[1]
     blocks.append(
         Terms(
@@ -388,7 +391,9 @@ def provenance(subject: Subject) -> Section:
     )
     blocks = [Paragraph(said, strong=not certificate.ok)]
     blocks += [
-        Paragraph(cautions.data(caution.text), strong=caution.is_doubt) for caution in subject.fit.cautions
+        Paragraph(cautions.data(caution.text), strong=caution.is_doubt)
+        for caution in subject.fit.cautions
+        if caution.code != names.WAY_IN  # told in "About these data"
     ]
     return Section("provenance", "Certificate and provenance", tuple(blocks), said)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from brightspots.wording import counted as counted
+from brightspots.wording import listed as listed
 from brightspots.wording import percent as percent
 from brightspots.wording import probability_text as probability_text
 
@@ -52,18 +53,6 @@ def probability_of(probability: Estimate) -> str:
     """A probability with its interval."""
     point, lower, upper = map(probability_text, probability)
     return f"{point} (95% interval {lower} to {upper})"
-
-
-def counted(n: int, singular: str, plural: str | None = None) -> str:
-    """``no bright spots``, ``1 bright spot``, ``1,203 bright spots``."""
-    return f"{'no' if n == 0 else f'{n:,}'} {singular if n == 1 else plural or singular + 's'}"
-
-
-def listed(parts: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def amount(value: float) -> str:
