@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from brightspots.simulate import Nation, simulate_nation
     from brightspots.spots import Spots
     from brightspots.storage import load_fit
+    from brightspots.tidying.check import check_table, tidy
+    from brightspots.tidying.report import Finding, TableReport
 
 # Where each public name lives; it is imported when first used.
 _HOMES = {
@@ -77,6 +79,8 @@ _HOMES = {
     "brightspots.simulate": ("Nation", "simulate_nation"),
     "brightspots.spots": ("Spots",),
     "brightspots.storage": ("load_fit",),
+    "brightspots.tidying.check": ("check_table", "tidy"),
+    "brightspots.tidying.report": ("Finding", "TableReport"),
 }
 _HOME_OF = {name: home for home, public in _HOMES.items() for name in public}
 
@@ -85,6 +89,7 @@ __all__ = [
     "CertificateWarning",
     "DataError",
     "DataWarning",
+    "Finding",
     "Flat",
     "FunnelLimits",
     "HalfNormal",
@@ -100,7 +105,9 @@ __all__ = [
     "SpotRule",
     "Spots",
     "Standardised",
+    "TableReport",
     "__version__",
+    "check_table",
     "describe",
     "fit_hierarchy",
     "funnel_limits",
@@ -118,6 +125,7 @@ __all__ = [
     "simulate_nation",
     "standardise",
     "suppress",
+    "tidy",
     "write_board_pack",
 ]
 

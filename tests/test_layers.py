@@ -67,7 +67,7 @@ ROOMS = (
         "rating_model",
         "rating_statistics",
     ),
-    ("frames", "learning", "display", "storage"),
+    ("frames", "learning", "display", "storage", "tidying"),
     ("figures",),
     ("casemix",),
     ("spots", "fit_limits", "plots", "fits", "outcomes", "sensitivity", "release"),
