@@ -41,6 +41,7 @@ ROOMS = (
     ),
     (
         "readers",
+        "parsing",
         "samples",
         "simulate",
         "simulated_draws",
