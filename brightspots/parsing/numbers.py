@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,13 +25,17 @@ _EXACT = 2**53
 class TextColumn:
     """A column of text, with each different text looked at once.
 
+    Of K + M different texts, M are numbers that read in one way only, without any sign; the others are looked at closely.
+
     Parameters
     ----------
     name : str
     codes : int array (R,)
-        Which of the texts each row has; −1 for an empty cell.
-    values : tuple of Value
-        The different texts.
+        Which of the texts each row has, those to be looked at first; −1 for an empty cell.
+    values : tuple of Value (K,)
+    plain : float array (M,)
+    fractions : bool
+        Some of the plain numbers have a fraction, behind a decimal point.
     rows : int array (R,)
         Line or sheet row of each row.
     """
@@ -37,19 +43,30 @@ class TextColumn:
     name: str
     codes: npt.NDArray[np.intp]
     values: tuple[Value, ...]
+    plain: FloatArray
+    fractions: bool
     rows: npt.NDArray[np.int64]
 
-    def where(self, chosen: Sequence[bool]) -> npt.NDArray[np.bool_]:
-        """Rows whose text is one of the chosen, (R,)."""
-        return np.append(np.asarray(chosen, dtype=bool), False)[self.codes]
+    def where(self, chosen: Sequence[bool], *, plain: bool = False) -> npt.NDArray[np.bool_]:
+        """Rows whose text is one of the chosen (K,), or a plain number, (R,)."""
+        flags = np.concatenate([np.asarray(chosen, dtype=bool), np.full(len(self.plain), plain), [False]])
+        return flags[self.codes]
 
     def take(self, per_text: FloatArray) -> FloatArray:
-        """Spread one number a text over the rows, (R,), NaN where a cell is empty."""
-        return np.append(per_text, np.nan)[self.codes]
+        """Spread numbers (K,), and the plain ones, over the rows, (R,), NaN where a cell is empty."""
+        return np.concatenate([per_text, self.plain, [np.nan]])[self.codes]
+
+    def only(self, per_text: FloatArray) -> FloatArray:
+        """Spread numbers (K,) over the rows, (R,), NaN where a text is plain or a cell empty."""
+        return np.concatenate([per_text, np.full(len(self.plain) + 1, np.nan)])[self.codes]
 
     def places(self, chosen: Sequence[bool]) -> tuple[int, ...]:
-        """Lines or sheet rows of the chosen texts."""
+        """Lines or sheet rows of the chosen texts (K,)."""
         return tuple(self.rows[self.where(chosen)].tolist())
+
+    def count(self, chosen: Sequence[bool]) -> int:
+        """Rows with one of the chosen texts (K,)."""
+        return int(self.where(chosen).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +79,23 @@ class Numbers:
     upper: FloatArray | None = None
 
 
-def text_column(name: str, column: pd.Series, rows: npt.NDArray[np.int64]) -> TextColumn:
+# Whole, or with a fraction that cannot be a group of three.
+_PLAIN = re.compile(r"-?(?:[1-9][0-9]*|0)(?:\.(?:[0-9]{1,2}|[0-9]{4,}))?|-?(?:0|[1-9][0-9]{3,})\.[0-9]{3}")
+
+
+def text_column(name: str, column: pd.Series[Any], rows: npt.NDArray[np.int64]) -> TextColumn:
     """Look at each different text of a column once."""
-    codes, texts = pd.factorize(column)
-    return TextColumn(name, codes, tuple(value_of(str(text)) for text in texts), rows)
+    codes, different = pd.factorize(column)
+    texts = list(different)
+    is_plain = np.array([_PLAIN.fullmatch(text) is not None for text in texts], dtype=bool)
+    if not is_plain.any():
+        return TextColumn(name, codes, tuple(map(value_of, texts)), np.empty(0), False, rows)
+    order = np.argsort(is_plain, kind="stable")
+    rank = np.append(np.argsort(order, kind="stable"), -1)
+    plain = [text for text, one in zip(texts, is_plain, strict=True) if one]
+    odd = tuple(value_of(text) for text, one in zip(texts, is_plain, strict=True) if not one)
+    numbers = np.array(list(map(float, plain)), dtype=np.float64)
+    return TextColumn(name, rank[codes], odd, numbers, any("." in text for text in plain), rows)
 
 
 def could_be_numbers(column: TextColumn) -> bool:
@@ -73,7 +103,7 @@ def could_be_numbers(column: TextColumn) -> bool:
     values = column.values
     if not all(value.missing or value.mark or value.is_number for value in values):
         return False
-    numbers = sum(value.is_number for value in values)
+    numbers = len(column.plain) + sum(value.is_number for value in values)
     ranges = sum(value.mark is not None and value.mark.is_range for value in values)
     # '18-24' and '25-34' are bands of age: withheld counts are few kinds beside many numbers.
     return numbers > 2 * ranges
@@ -83,7 +113,7 @@ def style_evidence(column: TextColumn) -> set[Style]:
     """The styles without which some value of a column of numbers would be none."""
     numbers = [value for value in column.values if value.is_number]
     evidence: set[Style] = set()
-    if any(value.comma is None for value in numbers):
+    if column.fractions or any(value.comma is None for value in numbers):
         evidence.add("point")
     if any(value.point is None for value in numbers):
         evidence.add("comma")
@@ -111,9 +141,9 @@ def style_of(column: TextColumn, file_style: Style | None, *, dots_may_group: bo
     marks = {mark for value in either for mark in ",." if mark in value.text}
     if marks == {"."} and not dots_may_group:
         return "point"
-    plain = [abs(value.point.value) for value in numbers if value.point and not value.is_ambiguous]
-    below = {number for number in plain if 1 < number < 1000}
-    if len(marks) == 1 and len(below) >= (2 if marks == {","} else 5) and max(plain) < 1000:
+    wholes = np.abs(column.plain)
+    below = np.unique(wholes[wholes > 1])
+    if len(marks) == 1 and len(below) >= (2 if marks == {","} else 5) and below[-1] < 1000:
         return "point" if marks == {","} else "comma"
     return None
 
@@ -137,14 +167,14 @@ def read_numbers(
     numbers = [value.number(style) for value in values]
     written = [number for number in numbers if number is not None]
     percents = sum(value.percent for value in values)
-    if percents and percents < sum(number.value != 0 for number in written):
+    if percents and percents < sum(number.value != 0 for number in written) + np.count_nonzero(column.plain):
         return None
     read = column.take(np.array([np.nan if one is None else one.value for one in numbers], dtype=np.float64))
     readings = _signs(column, style, numbers)
     gone = [value.missing and bool(value.text) and not value.error for value in values]
     if any(gone):
         words = listed(value.text for value, one in zip(values, gone, strict=True) if one)
-        number = int(column.where(gone).sum())
+        number = column.count(gone)
         readings.append(
             Reading(
                 "missing words",
@@ -160,19 +190,19 @@ def read_numbers(
         readings.append(
             Reading(
                 "error cells",
-                f"Column {name!r}: {counted(int(column.where(failed).sum()), 'cell')} with an error of Excel ({kinds}) "
+                f"Column {name!r}: {counted(column.count(failed), 'cell')} with an error of Excel ({kinds}) "
                 f"left missing ({places(column.places(failed), place)}); mend the formulas if they matter.",
                 name,
                 column.places(failed),
             )
         )
-    whole = all(number.whole for number in written)
+    whole = not column.fractions and all(number.whole for number in written)
     if not any(value.mark for value in values):
         exact = whole and not np.isnan(read).any() and bool((np.abs(read) < _EXACT).all())
         return Numbers(read.astype(np.int64) if exact else read, tuple(readings))
-    if percents or any(number.value != np.floor(number.value) for number in written):
-        return None  # '<0.1' and the like: not a count
-    zeros = any(number.value == 0 for number in written)
+    if percents or not (np.isnan(read) | (read == np.floor(read))).all():
+        return None  # withheld counts are among counts
+    zeros = bool((read == 0).any())
     lower, upper, said = _bounds(column, stated, zeros=zeros, bounded=bounded, place=place)
     return Numbers(read, (*readings, *said), lower, upper)
 
@@ -195,7 +225,7 @@ def _signs(column: TextColumn, style: Style, numbers: Sequence[Number | None]) -
             Reading(
                 "thousands",
                 f"Column {name!r}: thousands are set apart by {' and '.join(kinds)} in "
-                f"{counted(int(column.where(grouped).sum()), 'number')}, which {_were(column, grouped)} read without.",
+                f"{counted(column.count(grouped), 'number')}, which {_were(column, grouped)} read without.",
                 name,
                 column.places(grouped),
             )
@@ -212,7 +242,7 @@ def _signs(column: TextColumn, style: Style, numbers: Sequence[Number | None]) -
 
 
 def _were(column: TextColumn, chosen: Sequence[bool]) -> str:
-    return "was" if column.where(chosen).sum() == 1 else "were"
+    return "was" if column.count(chosen) == 1 else "were"
 
 
 def _bounds(
@@ -222,7 +252,7 @@ def _bounds(
     name, values = column.name, column.values
     marked = [value.mark is not None for value in values]
     if bounded:
-        number = int(column.where(marked).sum())
+        number = column.count(marked)
         return None, None, [
             Reading(
                 "suppressed",
@@ -260,7 +290,7 @@ def _bounds(
             else " (no zero is shown in the column, so it may be one)"
         )
         source = ", as the rows around the table say" if from_notes else ""
-        number = int(column.where(chosen).sum())
+        number = column.count(chosen)
         readings.append(
             Reading(
                 "suppressed",
@@ -274,7 +304,7 @@ def _bounds(
     unknown = [one and np.isnan(high[at]) for at, one in enumerate(marked)]
     if any(unknown):
         beside = " beside marks that say below what" if by_bounds else ""
-        number = int(column.where(unknown).sum())
+        number = column.count(unknown)
         readings.append(
             Reading(
                 "suppressed without bounds",
@@ -287,7 +317,7 @@ def _bounds(
         )
     if not by_bounds:
         return None, None, readings
-    return column.take(low), column.take(high), readings
+    return column.only(low), column.only(high), readings
 
 
 def _texts(values: Sequence[Value], chosen: Sequence[bool]) -> list[str]:

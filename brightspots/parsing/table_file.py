@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import dataclass
 from io import BytesIO
 from numbers import Real
 from typing import IO, Any, Final
@@ -28,14 +26,13 @@ from brightspots.parsing.numbers import (
 )
 from brightspots.parsing.readings import Place, RawTable, Reading, Style, counted, places
 from brightspots.parsing.text_file import read_text
-from brightspots.parsing.values import LEADING_ZERO, stated_threshold
+from brightspots.parsing.values import LEADING_ZERO, is_identifier, stated_threshold
 from brightspots.parsing.workbook import read_workbook, shown_number
 
 # Labels whatever the caller says; text, so that ids keep their leading zeros.
 _KEYS: Final = (names.TRUST, names.DEPARTMENT, names.TRUST_NAME, names.DEPARTMENT_NAME)
 # Ways to write in a column of text that there is nothing. In key columns only an empty cell is: 'NA' may be a code.
 _MISSING_TEXT: Final = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL"})
-_IDENTIFIER: Final = re.compile(r"(?:^|[\W_])(?:id|code|identifier|ccn|npi|ods|zip|postcode)(?:$|[\W_]*$)", re.IGNORECASE)
 _PROTECTED: Final = re.compile(r'="([^"]*)"')
 
 
@@ -262,9 +259,8 @@ def _without_identifiers(
     kept, readings = {}, []
     for name, text in numeric.items():
         zeros = any(LEADING_ZERO.fullmatch(value.text) for value in text.values)
-        called = _IDENTIFIER.search(str(name)) is not None and all(
-            value.text.isdigit() for value in text.values if not value.missing
-        )
+        digits = not text.fractions and all(value.text.isdigit() for value in text.values if not value.missing)
+        called = digits and is_identifier(str(name))
         if not (zeros or called):
             kept[name] = text
         elif zeros:
@@ -279,16 +275,17 @@ def _words(
 ) -> tuple[pd.Series[Any], list[Reading]]:
     """A column that stays text; said where most of it are numbers."""
     values = text.values
-    plain = {value.text.casefold() for value in values}
-    if plain <= {"true", "false"} and (text.codes >= 0).all() and values:
+    words = {value.text.casefold() for value in values}
+    if words and words <= {"true", "false"} and not len(text.plain) and (text.codes >= 0).all():
         return pd.Series(text.where([value.text.casefold() == "true" for value in values]), index=column.index), []
-    if all(not value.text for value in values):
+    if not len(text.plain) and not any(words):
         return pd.Series(np.nan, index=column.index), []
     cleaned = column.where(~column.str.strip().isin(_MISSING_TEXT))
     odd = [not (value.missing or value.mark or value.is_number) for value in values]
-    numbers = int(text.where([value.is_number and not LEADING_ZERO.fullmatch(value.text) for value in values]).sum())
-    others = int(text.where(odd).sum())
-    if not others or numbers <= others:
+    codes = any(LEADING_ZERO.fullmatch(value.text) for value in values) or is_identifier(text.name)
+    numbers = int(text.where([value.is_number for value in values], plain=True).sum())
+    others = text.count(odd)
+    if codes or not others or numbers <= others:
         return cleaned, []
     lines = text.places(odd)
     return cleaned, [
@@ -316,7 +313,7 @@ def _typed_as_text(raw: RawTable, name: str, text: TextColumn) -> list[Reading]:
     typed = raw.typed.get(name)
     if typed is None:
         return []
-    stored = text.where([value.is_number for value in text.values]) & ~typed
+    stored = text.where([value.is_number for value in text.values], plain=True) & ~typed
     if not stored.any():
         return []
     lines = tuple(text.rows[stored].tolist())

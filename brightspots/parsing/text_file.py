@@ -17,9 +17,10 @@ import pandas as pd
 from brightspots.errors import DataError
 from brightspots.parsing import layout as layouts
 from brightspots.parsing.layout import HEAD, TAIL, Layout, find_footers, find_layout, name_columns
-from brightspots.parsing.readings import RawTable, Reading, counted, places
+from brightspots.parsing.numbers import could_be_numbers, style_evidence, text_column
+from brightspots.parsing.readings import RawTable, Reading, Style, counted, places
 from brightspots.parsing.records import Records, records_of, split
-from brightspots.parsing.values import value_of
+from brightspots.parsing.values import is_identifier, value_of
 from brightspots.readers.opening import encoding_of
 
 _SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -63,8 +64,12 @@ def read_text(content: bytes, keys: Collection[str], *, tabs: bool = False) -> R
     last = max((at for row in layout.header for at, cell in enumerate(head[row]) if cell.strip()), default=0)
     readings += _check_sizes(records, body, last + 1, width)
     texts = [" ".join(filter(None, head[at])) for at in layout.cover] + notes
-    certain = records.separator == "," or _has_points(head[layout.header[-1] + 1 :])
-    frame = _parse(records, body, head[layout.header[-1]], keys, infer=certain)
+    names = head[layout.header[-1]]
+    style = "point" if records.separator == "," else _style(head[layout.header[-1] + 1 :])
+    frame = _parse(records, body, names, keys, style)
+    if records.separator != "," and style is not None and _contradicts(frame, style):
+        style = None
+        frame = _parse(records, body, names, keys, None)
     where = [int(records.lines[first + at]) for at in range(len(head))]
     used = [bool(frame[column].notna().any()) for column in frame]
     header, named = name_columns(head, layout, used, where, "line", filled=False)
@@ -80,10 +85,16 @@ def read_text(content: bytes, keys: Collection[str], *, tabs: bool = False) -> R
         )
     frame = frame[kept].set_axis([header[at] for at in kept], axis=1)
     frame.index = pd.Index(records.lines[body], name="line")
+    if style == "comma":
+        readings += [
+            Reading("decimal comma", f"Column {name!r} is written with decimal commas, and was read so.", name)
+            for name in frame.columns
+            if frame[name].dtype.kind == "f" and bool((frame[name] % 1 > 0).any())
+        ]
     return RawTable(
         frame,
         tuple(readings),
-        style="point" if certain else None,
+        style=style,
         dots_may_group=records.separator != ",",
         said="\n".join(texts),
     )
@@ -220,10 +231,22 @@ def _check_sizes(
     ]
 
 
-def _has_points(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether some number has a decimal point for certain."""
-    values = [value_of(cell) for row in rows for cell in row if "." in cell]
-    return any(value.comma is None and value.point is not None for value in values)
+def _style(rows: Sequence[Sequence[str]]) -> Style | None:
+    """How fractions are written as far as the first rows are certain of it, and of one mark only."""
+    numbers = [value for row in rows for cell in row if (value := value_of(cell)).is_number]
+    point, comma = (any(value.number(other) is None for value in numbers) for other in ("comma", "point"))
+    return None if point == comma else "point" if point else "comma"
+
+
+def _contradicts(frame: pd.DataFrame, style: Style) -> bool:
+    """Whether a column that stayed text holds numbers of the other style."""
+    columns = (frame[name] for name in frame if isinstance(frame[name].dtype, pd.StringDtype | np.dtypes.ObjectDType))
+    texts = [
+        text_column("", column, np.empty(0, dtype=np.int64))
+        for column in columns
+        if all(isinstance(value, str) for value in column.dropna())
+    ]
+    return any(style_evidence(text) - {style} for text in texts if could_be_numbers(text))
 
 
 def _parse(
@@ -231,16 +254,16 @@ def _parse(
     body: npt.NDArray[np.intp],
     header: Sequence[str],
     keys: Collection[str],
-    *,
-    infer: bool,
+    style: Style | None,
 ) -> pd.DataFrame:
-    """The body by pandas' parser, columns by place; codes and keys as text, numbers where nothing is in doubt."""
+    """The body by pandas' parser, columns by place; codes and keys as text, all as text where the style is in doubt."""
     if not len(body):
         raise DataError("holds the names of columns and no rows", expected="one row per trust and department")
     width = int(max(records.sizes[body].max(), len(header)))
     wanted = set(keys)
     as_text = {at for at, name in enumerate(header) if " ".join(name.split()) in wanted}
-    as_text |= records.columns_of_codes() if infer else set(range(width))
+    as_text |= {at for at, name in enumerate(header) if is_identifier(" ".join(name.split()))}
+    as_text |= set(range(width)) if style is None else records.columns_of_codes()
     # Neighbouring records are cut out together: most files are one piece.
     breaks = np.flatnonzero(np.diff(body) != 1)
     firsts, lasts = np.append(body[0], body[breaks + 1]), np.append(body[breaks], body[-1])
@@ -249,6 +272,7 @@ def _parse(
         frame = pd.read_csv(
             BytesIO(b"\n".join(pieces)),
             sep=records.separator,
+            decimal="," if style == "comma" else ".",
             header=None,
             names=list(range(width)),
             dtype={at: str for at in range(width) if at in as_text},

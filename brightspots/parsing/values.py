@@ -40,6 +40,7 @@ def _pattern(style: str) -> re.Pattern[str]:
 _PATTERNS: Final = {style: _pattern(style) for style in _GROUPS}
 _CURRENCY: Final = re.compile(r"^([-+]?)[£$€]\s*(?=[0-9.,])|(?<=[0-9])\s*[£$€]$")
 _PERCENT: Final = re.compile(r"(?<=[0-9.,])\s*%$")
+_IDENTIFIER: Final = re.compile(r"(?:^|.*[\W_])(?:id|code|identifier|ccn|npi|ods|zip|postcode)[\W_]*", re.IGNORECASE)
 LEADING_ZERO: Final = re.compile(r"0[0-9]+")
 
 _LESS: Final = re.compile(r"(?:<|fewer than|less than|under|below)\s*([0-9]{1,6})")
@@ -127,6 +128,11 @@ def value_of(text: str) -> Value:
     if point is None and comma is None:
         return Value(plain)
     return Value(plain, point=point, comma=comma, currency=currency > 0, percent=percent > 0)
+
+
+def is_identifier(name: str) -> bool:
+    """Whether a column is called as codes are: 'Facility ID', 'zip code'."""
+    return _IDENTIFIER.fullmatch(name) is not None
 
 
 def _read(text: str, style: Style) -> Number | None:

@@ -201,7 +201,7 @@ def _refuse_uncomputed(sheet: Any, formulas: Any) -> None:
 
         cells = listed((f"{get_column_letter(column)}{row}" for row, column in bare), shown=5)
         raise DataError(
-            f"{counted(len(bare), 'formula')} of the sheet {sheet.title!r} have no values stored ({cells})",
+            f"the sheet {sheet.title!r} has {counted(len(bare), 'formula')} without a stored value ({cells})",
             action="open the file in Excel and save it, or paste the values over the formulas",
         )
 
