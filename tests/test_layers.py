@@ -42,6 +42,7 @@ ROOMS = (
     ),
     (
         "readers",
+        "parsing",
         "samples",
         "simulate",
         "simulated_draws",
