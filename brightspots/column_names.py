@@ -96,7 +96,9 @@ def _may_be_absent(part: str, name: object) -> bool:
 
 def _reads_as_name(name: object) -> bool:
     """Whether this is likely what a frame calls a column, such as 2024 or a date."""
-    return not isinstance(name, bool | None) and pd.api.types.is_hashable(name) and not isinstance(name, bytes)
+    return (
+        not isinstance(name, bool | None) and pd.api.types.is_hashable(name) and not isinstance(name, bytes)
+    )
 
 
 def columns_given(columns: Columns | None, defaults: Columns, **shorthand: Any) -> Columns:

@@ -36,7 +36,9 @@ def empty_rows(source: Source, columns: Columns, family: names.Family) -> npt.ND
     size = columns.denominator if family == "binomial" else columns.expected
     if family == "normal" or size is None:
         return np.zeros(len(source), dtype=bool)
-    none = number_column(source, size, "denominator" if family == "binomial" else "expected events", allow_missing=True)
+    none = number_column(
+        source, size, "denominator" if family == "binomial" else "expected events", allow_missing=True
+    )
     empty = none == 0.0
     if not empty.any():
         return np.asarray(empty)

@@ -271,14 +271,8 @@ def _plain(labels: LabelArray) -> LabelArray:
 
 def _refuse_controls(source: Source, column: str, labels: LabelArray, codes: IntArray) -> None:
     bad = np.array([has_control(label) for label in labels], dtype=bool)
-    check_rows(
-        source,
-        column,
-        bad[codes],
-        f"labels hold control characters ({_quoted([str(label) for label in labels[bad]])})",
-        expected="printable labels",
-        action="pass tidy_labels=True to take them out, or read the file with the encoding that it was written in",
-    )
+    if bad.any():
+        check_rows(source, column, bad[codes], **controls_problem([str(label) for label in labels[bad]]))
 
 
 def _refuse_twins(source: Source, column: str, part: str, labels: LabelArray, codes: IntArray) -> None:
@@ -287,18 +281,33 @@ def _refuse_twins(source: Source, column: str, part: str, labels: LabelArray, co
         return
     rows = dict(zip(map(str, labels), np.bincount(codes, minlength=len(labels)).tolist(), strict=True))
     spare = {label for group in groups for label in group if label != max(group, key=rows.__getitem__)}
-    check_rows(
-        source,
-        column,
-        np.array([label in spare for label in labels], dtype=bool)[codes],
-        f"{spelt_differently(groups, rows)} differ only by capitals, white space or invisible characters",
-        expected=f"one spelling of each {part}",
-        action=f"pass tidy_labels=True to join them, or give what are different {part}s different names",
-    )
+    bad = np.array([label in spare for label in labels], dtype=bool)[codes]
+    check_rows(source, column, bad, **twins_problem(groups, rows, part))
+
+
+def controls_problem(labels: Sequence[str]) -> dict[str, str]:
+    """What a `DataError` says of labels with control characters."""
+    return {
+        "problem": f"labels hold control characters ({_quoted(labels)})",
+        "expected": "printable labels",
+        "action": "pass tidy_labels=True to take them out, or read the file with the encoding it was written in",
+    }
+
+
+def twins_problem(
+    groups: Sequence[Sequence[str]], rows: Mapping[str, int], part: str, *, counted: str = "row"
+) -> dict[str, str]:
+    """What a `DataError` says of labels that are spellings of one; arguments as those of `tidying_text`."""
+    return {
+        "problem": f"{spelt_differently(groups, rows, counted)} differ only by capitals, white space or invisible "
+        "characters",
+        "expected": f"one spelling of each {part}",
+        "action": f"pass tidy_labels=True to join them, or give what are different {part}s different names",
+    }
 
 
 def tidying_text(
-    kept: Mapping[str, str], rows: Mapping[str, int], part: str, column: str
+    kept: Mapping[str, str], rows: Mapping[str, int], part: str, column: str, *, counted: str = "row"
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What was joined and tidied: counted, for notes; and with the labels, to be warned of.
 
@@ -309,6 +318,8 @@ def tidying_text(
     rows : mapping of str to int
         Rows of each label.
     part, column : str
+    counted : {"row", "record"}
+        What `rows` counts.
     """
     groups = twins(kept)
     spellings = sum(map(len, groups))
@@ -319,7 +330,7 @@ def tidying_text(
             "by capitals, white space or invisible characters."
         )
         said.append(
-            f"column {column!r}: joined {spelt_differently(groups, rows)}, which differ only by capitals, white space "
+            f"column {column!r}: joined {spelt_differently(groups, rows, counted)}, which differ only by capitals, white space "
             "or invisible characters"
         )
     alone = {label for group in groups for label in group}
@@ -332,26 +343,26 @@ def tidying_text(
     return tuple(notes), tuple(said)
 
 
-def spelt_differently(groups: Sequence[Sequence[str]], rows: Mapping[str, int] | None = None) -> str:
+def spelt_differently(groups: Sequence[Sequence[str]], rows: Mapping[str, int], counted: str = "row") -> str:
     """List groups of spellings, those of a group that most rows have first, with how many rows each has."""
-    told = [_group(group, rows) for group in groups[:_SHOWN_GROUPS]]
+    told = [_group(group, rows, counted) for group in groups[:_SHOWN_GROUPS]]
     hidden = len(groups) - len(told)
     if hidden:
         told.append(f"{hidden:,} more group{'s' if hidden > 1 else ''}")
     return "; ".join(told)
 
 
-def _group(group: Sequence[str], rows: Mapping[str, int] | None) -> str:
-    ordered = list(group) if rows is None else sorted(group, key=lambda label: (-rows[label], label))
+def _group(group: Sequence[str], rows: Mapping[str, int], counted: str) -> str:
+    ordered = sorted(group, key=lambda label: (-rows[label], label))
     quote = _quoting(ordered)
     shown = [
-        quote(label) + ("" if rows is None else f" ({rows[label]:,} row{'s' if rows[label] != 1 else ''})")
+        f"{quote(label)} ({rows[label]:,} {counted}{'s' if rows[label] != 1 else ''})"
         for label in ordered[:_SHOWN_SPELLINGS]
     ]
     hidden = len(ordered) - len(shown)
     if hidden:
         shown.append(f"{hidden:,} more")
-    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def _quoting(labels: Iterable[str]) -> Any:

@@ -104,7 +104,11 @@ def frame_of(columns: Mapping[Any, Any]) -> pd.DataFrame:
     """A mapping of columns as a frame; names that are no text become text, and lists stay the values that they are."""
     named = dict(zip(text_names(columns), columns.values(), strict=True))
     for name, column in named.items():
-        if isinstance(column, str | bytes) or not hasattr(column, "__len__") or not hasattr(column, "__iter__"):
+        if (
+            isinstance(column, str | bytes)
+            or not hasattr(column, "__len__")
+            or not hasattr(column, "__iter__")
+        ):
             raise DataError(
                 f"a {type(column).__name__} stands in place of values", column=name,
                 expected="one value per row", action="pass a list, an array or a Series for each column",
@@ -218,7 +222,9 @@ def read_table(
     if caution is not None:
         warnings.warn(f"column {columns.period!r}: {caution}", DataWarning, stacklevel=4)
     used = {value for value in vars(columns).values() if isinstance(value, str)}
-    return Table(cells, _extras(source, used), leaf_cell[leaf_of_row].astype(np.int64), source.notes, tidy_labels)
+    return Table(
+        cells, _extras(source, used), leaf_cell[leaf_of_row].astype(np.int64), source.notes, tidy_labels
+    )
 
 
 def _read_keys(

@@ -250,7 +250,9 @@ def test_only_one_bound_is_refused(small):
 
 def test_labels_that_differ_by_case_are_refused_and_listed(small):
     spelt = small.assign(department=small["department"].replace("D01", "d00"))
-    with pytest.raises(DataError, match=r"'D00' \(4 rows\) and 'd00' \(4 rows\) differ only by capitals") as error:
+    with pytest.raises(
+        DataError, match=r"'D00' \(4 rows\) and 'd00' \(4 rows\) differ only by capitals"
+    ) as error:
         table_of(spelt)
     assert error.value.rows == (1, 4, 7, 10)
     assert "tidy_labels=True" in str(error.value)

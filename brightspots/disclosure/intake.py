@@ -125,7 +125,9 @@ def column_options(columns: Columns | None, **shorthand: str) -> tuple[str, ...]
     named = columns_given(columns, standard, **shorthand)
     for part in (names.OBSERVED_LOWER, names.OBSERVED_UPPER, names.COUNTED_FROM):
         if getattr(named, part) not in (None, part):
-            raise SettingsError(f"suppress reads {part} from the column of this name: rename {getattr(named, part)!r}")
+            raise SettingsError(
+                f"suppress reads {part} from the column of this name: rename {getattr(named, part)!r}"
+            )
     found = {part: getattr(named, part) or getattr(standard, part) for part in shorthand}
     if columns is None:
         for part, given in shorthand.items():
