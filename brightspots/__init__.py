@@ -13,6 +13,7 @@ from brightspots._version import __version__
 
 if TYPE_CHECKING:
     from brightspots.casemix import ModelCard, Standardised, standardise
+    from brightspots.column_names import Columns
     from brightspots.disclosure import suppress
     from brightspots.errors import (
         BrightspotsError,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 # Where each public name lives; it is imported when first used.
 _HOMES = {
     "brightspots.casemix": ("ModelCard", "Standardised", "standardise"),
+    "brightspots.column_names": ("Columns",),
     "brightspots.errors": (
         "BrightspotsError",
         "CertificateWarning",
@@ -87,6 +89,7 @@ _HOME_OF = {name: home for home, public in _HOMES.items() for name in public}
 __all__ = [
     "BrightspotsError",
     "CertificateWarning",
+    "Columns",
     "DataError",
     "DataWarning",
     "Finding",

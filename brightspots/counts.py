@@ -9,25 +9,13 @@ import numpy.typing as npt
 
 from brightspots import vocabulary as names
 from brightspots.cells import FloatArray, IntArray
+from brightspots.column_names import Columns
 from brightspots.columns import Source, check_rows, number_column
 from brightspots.intervals import interval_of, most_claimed, read_bounds
 
 
-@dataclass(frozen=True)
-class ColumnNames:
-    """Which column of the data plays which part; None where it is not named by the caller."""
-
-    trust: str = names.TRUST
-    department: str = names.DEPARTMENT
-    observed: str | None = names.OBSERVED
-    expected: str | None = names.EXPECTED
-    denominator: str | None = None
-    observed_lower: str | None = None
-    observed_upper: str | None = None
-    estimate: str | None = None
-    standard_error: str | None = None
-    period: str | bool | None = None
-    counted_from: str | None = None
+# What columns are called in files of fits and in tests; the public name is `brightspots.Columns`.
+ColumnNames = Columns
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,13 @@ ROOMS = (
     ),
     (
         "cells",
+        "column_names",
         "columns",
+        "keys",
         "intervals",
         "counts",
+        "empty_rows",
+        "total_rows",
         "design",
         "tables",
         "estimates",

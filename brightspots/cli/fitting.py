@@ -271,6 +271,7 @@ def _fit(
         estimate=table.estimate,
         standard_error=table.standard_error,
         period=False if table.pool_periods else table.period,
+        tidy_labels=table.tidy_labels,
         covariates=model.covariates,
         family=model.family,
         higher_is=model.higher_is,

@@ -66,6 +66,14 @@ class TableOptions:
     pool_periods: Annotated[
         bool, typer.Option("--pool-periods", help="Sum over periods.", rich_help_panel=_COLUMNS)
     ] = False
+    tidy_labels: Annotated[
+        bool,
+        typer.Option(
+            "--tidy-labels",
+            help="Join labels that differ only by capitals, white space or invisible characters.",
+            rich_help_panel=_COLUMNS,
+        ),
+    ] = False
     sheet: Annotated[
         str | None,
         typer.Option(help="Sheet of an Excel file [dim](by default the first)[/].", rich_help_panel=_COLUMNS),

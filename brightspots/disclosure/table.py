@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Any, Final
@@ -12,12 +13,13 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cells import FloatArray
+from brightspots.column_names import Columns
 from brightspots.disclosure.counts import BoolArray, Shown, disclose, rounded
 from brightspots.disclosure.expected import publishable_expected
 from brightspots.disclosure.intake import (
     VOUCHED,
     as_pandas,
-    check_column_options,
+    column_options,
     check_mark,
     counted_from_column,
     expected_column,
@@ -28,10 +30,11 @@ from brightspots.disclosure.intake import (
     rules_of,
     rules_of_one_line,
     vouch_for,
+    with_one_spelling,
 )
 from brightspots.disclosure.rules import ONE_RELEASE, Rules, Totals, Zeros
 from brightspots.disclosure.words import changed_text, results_text, still_small_text, withheld_text
-from brightspots.errors import DataError
+from brightspots.errors import DataError, DataWarning, SettingsError
 from brightspots.tables import notes_of
 
 WITHHELD: Final = "withheld"
@@ -63,6 +66,8 @@ def suppress(
     observed: str = names.OBSERVED,
     expected: str = names.EXPECTED,
     denominator: str = names.DENOMINATOR,
+    columns: Columns | None = None,
+    tidy_labels: bool = False,
 ) -> pd.DataFrame:
     """Withhold small counts, and round the others, so that a table may be published.
 
@@ -93,6 +98,12 @@ def suppress(
         to two decimals elsewhere. Text that is the same throughout each trust or each department type stays.
     trust, department, period, observed, expected, denominator : str
         Names of the columns.
+    columns : Columns, optional
+        The same in one object, in place of these keyword arguments, which are its shorthand. Parts that it leaves open
+        have their standard names. Bounds are always in `observed_lower` and `observed_upper`.
+    tidy_labels : bool, default False
+        Join labels that differ only by capitals, white space, Unicode form or invisible characters, as `fit_hierarchy`
+        does; else they are an error that lists them.
 
     Returns
     -------
@@ -118,7 +129,10 @@ def suppress(
     """
     rules = Rules(below, round_to, zeros, totals)  # type: ignore[arg-type]
     check_mark(mark)
-    check_column_options(
+    if not isinstance(tidy_labels, bool):
+        raise SettingsError(f"tidy_labels must be True or False; received {tidy_labels!r}")
+    trust, department, period, observed, expected, denominator = column_options(
+        columns,
         trust=trust,
         department=department,
         period=period,
@@ -126,7 +140,11 @@ def suppress(
         expected=expected,
         denominator=denominator,
     )
-    table = as_pandas(frame)
+    table, joined, said = with_one_spelling(
+        as_pandas(frame), {"trust": trust, "department": department, "period": period}, tidy_labels
+    )
+    for text in said:
+        warnings.warn(text, DataWarning, stacklevel=2)
     counts = [name for name in (observed, denominator) if name in table]
     counted = any(name in table for name in (observed, names.OBSERVED_LOWER, names.OBSERVED_UPPER))
     if not counts and not counted:
@@ -153,7 +171,7 @@ def suppress(
     shown = disclose(at, used, events=events, people=people)
 
     result = table.drop(columns=[name for name in _BOUNDS if name in table])
-    notes = [*notes_of(table), rules.text, ONE_RELEASE]
+    notes = [*notes_of(table), *joined, rules.text, ONE_RELEASE]
     if shown.people is not None:
         notes += withheld_text(table, shown.people, at, denominator, trust, department)
         _write(result, denominator, shown.people, bounds, mark)
