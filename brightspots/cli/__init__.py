@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from brightspots._version import __version__
-from brightspots.cli import about, counting, drawing, fitting, terminal
+from brightspots.cli import about, checking, counting, drawing, fitting, terminal
 
 app = typer.Typer(
     name="brightspots",
@@ -43,6 +43,7 @@ def _root(
 
 
 app.command("demo")(fitting.demo)
+app.command("check")(checking.check)
 app.command("fit")(fitting.fit)
 app.command("report")(fitting.report)
 app.command("funnel")(drawing.funnel)

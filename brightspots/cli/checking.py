@@ -55,9 +55,10 @@ def check(
     order = None if rating_order is None else [part.strip() for part in rating_order.split(",")]
     beside = None if ratings_file is None else read_frame(ratings_file, ("trust", "department"))[0]
     roles = roles_of(table, rating)
+    asked = remedies(table)
     data: Any = source
-    if table.remedy:
-        data = settle(as_read(source, roles, table.sheet)[1], roles, table.remedy)
+    if asked:
+        data = settle(as_read(source, roles, table.sheet)[1], roles, asked)
     report = check_table(
         data,
         columns=roles.columns,
@@ -65,10 +66,10 @@ def check(
         rating_order=order,
         sheet=table.sheet,
     )
-    notes = list(data.attrs["notes"]) if table.remedy else []
+    notes = list(data.attrs["notes"]) if asked else []
     files = {}
     if out is not None:
-        tidied = data if table.remedy else as_read(source, roles, table.sheet)[1]
+        tidied = data if asked else as_read(source, roles, table.sheet)[1]
         exports.write_table(tidied.reset_index(drop=True), out)
         files = {"table": str(out)}
     if output.json:
@@ -114,3 +115,8 @@ def read_tidied(path: str, table: TableOptions, rating: str | None = None) -> tu
 
         frame = settle(frame, roles_of(table, rating), table.remedy)
     return frame, read
+
+
+def remedies(table: TableOptions) -> list[str]:
+    """What was asked for, --tidy-labels too."""
+    return [*(table.remedy or ()), *(["twins"] if table.tidy_labels else [])]

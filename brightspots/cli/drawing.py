@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from brightspots.cli import terminal
-from brightspots.cli.files import read_frame
-from brightspots.cli.options import DisclosureOptions, OutputOptions, grouped
+from brightspots.cli.checking import read_tidied
+from brightspots.cli.options import DisclosureOptions, OutputOptions, TableOptions, grouped
 from brightspots.errors import DataError, SettingsError
 from brightspots.vocabulary import OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
 
@@ -59,6 +59,9 @@ def funnel(
         Path | None, typer.Option("--table", help="Also write the limits of every trust (.csv or .parquet).")
     ] = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet of an Excel file.")] = None,
+    remedy: Annotated[
+        list[str] | None, typer.Option(help="Settle what 'brightspots check' found; may be repeated.")
+    ] = None,
 ) -> None:
     """Draw a funnel plot with the limits of a published method, or of a saved fit."""
     from brightspots import exports
@@ -84,7 +87,15 @@ def funnel(
         raise SettingsError(
             "--trust draws the departments of one trust from a fit.nc; to name a trust use --highlight"
         )
-    frame, read = read_frame(table, (trust_column,), sheet)
+    parts = TableOptions(
+        trust_column,
+        observed=observed,
+        expected=expected or "expected",
+        denominator=denominator,
+        sheet=sheet,
+        remedy=remedy,
+    )
+    frame, read = read_tidied(table, parts)
     size = denominator or expected or "expected"
     frame = _units(frame, trust_column, observed, size, sum_rows=sum_rows)
     rules = disclosure.rules

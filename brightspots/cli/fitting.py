@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from brightspots.cli import terminal
+from brightspots.cli.checking import read_tidied
 from brightspots.cli.files import read_frame
 from brightspots.cli.options import (
     DisclosureOptions,
@@ -248,8 +249,7 @@ def summarise(
 def _fit(
     path: str, table: TableOptions, model: ModelOptions, rule: RuleOptions, *, json: bool
 ) -> tuple[HierarchyFit, InputFile]:
-    keys = (table.trust_column, table.department_column)
-    frame, read = read_frame(path, keys, table.sheet)
+    frame, read = read_tidied(path, table, rule.rating)
     if rule.rating is not None and rule.rating not in frame.columns:
         raise SettingsError(
             f"--rating {rule.rating}: the table has no such column; it has {', '.join(frame.columns)}"

@@ -74,6 +74,14 @@ class TableOptions:
             rich_help_panel=_COLUMNS,
         ),
     ] = False
+    remedy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Settle what 'brightspots check' found: totals, twins, months-across, suppressed=1-4, …; may be "
+            "repeated.",
+            rich_help_panel=_COLUMNS,
+        ),
+    ] = None
     sheet: Annotated[
         str | None,
         typer.Option(help="Sheet of an Excel file [dim](by default the first)[/].", rich_help_panel=_COLUMNS),

@@ -13,7 +13,7 @@ from brightspots import vocabulary as names
 from brightspots.column_names import Columns, columns_given
 from brightspots.errors import DataError, DataWarning, SettingsError
 from brightspots.estimates import check_estimate_scale, on_scale
-from brightspots.parsing.table_file import Reading, parse_frame, read_table_file
+from brightspots.parsing import Reading, parse_frame, read_table_file
 from brightspots.settings import Priors
 from brightspots.tables import Table, open_source, read_table
 from brightspots.tidying.number_checks import missing_columns, number_findings

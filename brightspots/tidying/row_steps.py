@@ -226,7 +226,7 @@ def _settle_repeated(frame: pd.DataFrame, roles: Roles, _: str | None) -> Settle
             # A sum with a part that is not known is not known.
             unknown = numbers[part].isna().groupby(group).any()
             total = numbers[part].groupby(group).sum().mask(unknown)
-            result[column_of(frame, roles, part)] = total.loc[group[first]].to_numpy()
+            result[column_of(frame, roles, part)] = total.reindex(group[first]).to_numpy()
     left = int((again & first).sum())
     said = f"Summed {counted(int(again.sum()), 'row')} that shared {' × '.join(keys)} to {left:,}."
     return result, said
