@@ -118,17 +118,17 @@ standard_error, estimate_scale, period, outcome, columns, family
         _of_reading(reading, row_word(frame), file=isinstance(data, str | os.PathLike))
         for reading in readings
     ]
-    settled = frame
+    settled, open_errors = frame, False
     for step in STEPS:
         found = step.find(settled, roles)
         findings += found
         if any(finding.remedy == step.code for finding in found):
             settled = step.settle(settled, roles, None)[0]
-    found = missing_columns(settled, roles, family)
-    if not found:
-        found = number_findings(settled, roles)
+        open_errors |= any(finding.weight == "error" and finding.remedy != step.code for finding in found)
+    found = missing_columns(settled, roles, family) or number_findings(settled, roles)
+    open_errors |= any(finding.weight == "error" for finding in found)
     findings += found + rating_findings(settled, roles, rating, rating_order)
-    if not any(finding.weight == "error" for finding in found):
+    if not open_errors:  # what is left open would be told again, in other words
         for part in _by_outcome(settled, roles):
             findings += _after_remedies(part, roles, family, estimate_scale)
     if not any(finding.weight == "error" for finding in findings):

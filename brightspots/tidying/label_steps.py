@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
-from brightspots.labels import joined, totals, twins
+from brightspots.counts import Counts
+from brightspots.labels import joined, twins
 from brightspots.tidying.report import Finding
-from brightspots.tidying.roles import Roles, present, row_word
+from brightspots.tidying.roles import Roles, numbers_of, present, row_word
 from brightspots.tidying.step import QUOTED, Mask, Settled, Step, quoted, remedied
+from brightspots.total_rows import TotalRows, total_rows
 from brightspots.wording import counted, listed
 
 
@@ -120,37 +122,72 @@ def _settle_twins(frame: pd.DataFrame, roles: Roles, _: str | None) -> Settled:
     return frame, " ".join(said)
 
 
-def _totals(frame: pd.DataFrame, roles: Roles) -> dict[str, list[str]]:
+def _totals(frame: pd.DataFrame, roles: Roles) -> dict[str, TotalRows]:
+    """Labels that add the others up, by the column they stand in."""
     words = {"trust": names.TRUST_TOTAL_WORDS, "department": names.TOTAL_WORDS}
+    keys = present(frame, roles)
     found = {}
-    for part, column in present(frame, roles).items():
-        if part in words:
-            labels = totals(frame[column].dropna().unique(), words[part])
-            if labels:
-                found[column] = labels
+    for part, column in keys.items():
+        if part not in words:
+            continue
+        codes, labels = pd.factorize(frame[column].astype(object))
+        rest = [other for other in keys.values() if other != column]
+        places = np.zeros(len(frame), dtype=np.int64)
+        if rest:
+            places = frame.groupby(rest, observed=True, dropna=False).ngroup().to_numpy(dtype=np.int64)
+        counts = _counts(frame, roles)
+        known = codes >= 0
+        if counts is not None:
+            known &= np.isfinite(counts.lower) & np.isfinite(counts.size)
+            counts = Counts(counts.lower[known], counts.upper[known], counts.size[known], None)
+        totals = total_rows(
+            np.asarray(labels, dtype=object),
+            codes[known].astype(np.int64),
+            places[known],
+            counts,
+            words[part],
+        )
+        if totals.called or totals.equal:
+            found[column] = totals
     return found
 
 
+def _counts(frame: pd.DataFrame, roles: Roles) -> Counts | None:
+    """Counts as intervals, with what they are set against; None of a table without."""
+    numbers = {part: values.to_numpy() for part, values in numbers_of(frame, roles).items()}
+    size = numbers.get("denominator", numbers.get("expected"))
+    nothing = np.full(len(frame), np.nan)
+    observed = numbers.get("observed", nothing)
+    bounds = (numbers.get(part, nothing) for part in ("observed_lower", "observed_upper"))
+    lower, upper = (np.where(np.isnan(bound), observed, bound) for bound in bounds)
+    return None if size is None or np.isnan(lower).all() else Counts(lower, upper, size, None)
+
+
 def _find_totals(frame: pd.DataFrame, roles: Roles) -> list[Finding]:
-    return [
-        remedied(
-            "totals", "doubt",
-            f"{quoted(labels)} {'reads' if len(labels) == 1 else 'read'} like the sum of the others: left in, every "
-            "event counts twice.",
-            frame, column=column, bad=frame[column].isin(labels).to_numpy(),
-        )
-        for column, labels in _totals(frame, roles).items()
-    ]  # fmt: skip
+    found = []
+    for column, totals in _totals(frame, roles).items():
+        said = [
+            f"{quoted(list(labels))} {one if len(labels) == 1 else many} the sum of the others"
+            for labels, one, many in (
+                (totals.equal, "equals", "equal"),
+                (totals.called, "reads like", "read like"),
+            )
+            if labels
+        ]
+        text = f"{'; '.join(said)}: left in, every event counts twice."
+        bad = frame[column].isin([*totals.equal, *totals.called]).to_numpy()
+        found.append(remedied("totals", "doubt", text, frame, column=column, bad=bad))
+    return found
 
 
 def _settle_totals(frame: pd.DataFrame, roles: Roles, _: str | None) -> Settled:
-    found = _totals(frame, roles)
-    bad = np.zeros(len(frame), dtype=bool)
-    for column, labels in found.items():
-        bad |= frame[column].isin(labels).to_numpy()
+    labels, bad = [], np.zeros(len(frame), dtype=bool)
+    for column, totals in _totals(frame, roles).items():
+        named = [*totals.equal, *totals.called]
+        bad |= frame[column].isin(named).to_numpy()
+        labels += named
     if not bad.any():
         return frame, ""
-    labels = [label for each in found.values() for label in each]
     return frame[~bad], f"Left out {counted(int(bad.sum()), 'row')} of totals ({quoted(labels)})."
 
 

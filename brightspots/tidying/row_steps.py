@@ -23,9 +23,9 @@ def _nothing(_: pd.DataFrame, __: Roles) -> list[Finding]:
     return []
 
 
-def _find_duplicates(frame: pd.DataFrame, _: Roles) -> list[Finding]:
+def _find_duplicates(frame: pd.DataFrame, roles: Roles) -> list[Finding]:
     again = _duplicated(frame)
-    if not again.any():
+    if not again.any() or len(present(frame, roles)) < 2:
         return []
     verb = "is" if again.sum() == 1 else "are"
     text = f"{counted(int(again.sum()), 'row')} {verb} there already, the same in every column."

@@ -89,9 +89,9 @@ def us_export(path: Path) -> pd.DataFrame:
         ]
         lines.append(line(trust, "All departments", cells["observed"].sum(), cells["expected"].sum(), rating))
     lines.append('"Kirkby","Renal","Not Available","Not Available",Not Available')
-    lines.append(
-        line("National", "Stroke", clean["observed"].sum(), clean["expected"].sum(), "Not Available")
-    )
+    for department, cells in clean.groupby("department", sort=False):
+        of_all = cells["observed"].sum(), cells["expected"].sum()
+        lines.append(line("National", department, *of_all, "Not Available"))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
     return clean
 
