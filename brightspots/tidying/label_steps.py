@@ -134,7 +134,7 @@ def _totals(frame: pd.DataFrame, roles: Roles) -> dict[str, TotalRows]:
         rest = [other for other in keys.values() if other != column]
         places = np.zeros(len(frame), dtype=np.int64)
         if rest:
-            places = frame.groupby(rest, observed=True, dropna=False).ngroup().to_numpy(dtype=np.int64)
+            places = np.asarray(frame.groupby(rest, observed=True, dropna=False).ngroup(), dtype=np.int64)
         counts = _counts(frame, roles)
         known = codes >= 0
         if counts is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,12 @@ TRUSTS = (
 
 
 def clean_table(seed: int = 1) -> pd.DataFrame:
+    """One of a few tables, a copy of which each test may change."""
+    return _clean_table(seed).copy()
+
+
+@cache
+def _clean_table(seed: int) -> pd.DataFrame:
     """Ten trusts × four departments with a few small counts, and no two names alike."""
     cells = bs.simulate_nation(len(TRUSTS), len(DEPARTMENTS), missing_departments=0.0, seed=seed).cells
     cells = cells[["trust", "department", "observed", "expected"]].reset_index(drop=True)

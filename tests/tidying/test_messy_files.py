@@ -107,6 +107,29 @@ def test_the_shell_alone_goes_from_a_messy_file_to_the_same_pack(file, tmp_path)
     assert pack.exists()
 
 
+def test_a_check_writes_the_table_that_its_remedies_make(tmp_path):
+    clean = messy.us_export(tmp_path / "us.csv")
+    columns = FILES["us.csv"][1]
+    options = ["--trust-column", columns["trust"], "--department-column", columns["department"]]
+    options += ["--observed", columns["observed"], "--expected", columns["expected"]]
+    arguments = [
+        "check",
+        str(tmp_path / "us.csv"),
+        *options,
+        "--remedy",
+        "totals",
+        "--remedy",
+        "missing-numbers",
+    ]
+    done = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path / "tidy.csv")])
+    assert done.exit_code == 0, done.output
+    assert "Left out 14 rows of totals" in done.stdout
+    assert pd.read_csv(tmp_path / "tidy.csv")["Deaths"].tolist() == clean["observed"].tolist()
+    again = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path / "tidy.csv")])
+    assert again.exit_code == 2
+    assert "--force" in again.output
+
+
 @pytest.mark.parametrize("name", messy.SHIPPED)
 def test_the_messy_samples_are_what_the_tests_make(name, tmp_path):
     messy.SHIPPED[name](tmp_path / name)
