@@ -13,7 +13,6 @@ from brightspots.column_names import Columns
 from brightspots.columns import Source, check_rows, number_column
 from brightspots.intervals import interval_of, most_claimed, read_bounds
 
-
 # What columns are called in files of fits and in tests; the public name is `brightspots.Columns`.
 ColumnNames = Columns
 
@@ -64,6 +63,7 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
         assert expected is not None  # required by _resolve_names
         return Counts(lower, upper, expected, expected, counted_from)
     column = str(columns.denominator)
+    _refuse_withheld(source, column)
     denominator = number_column(source, column, "denominator")
     _check_whole(source, column, denominator, "denominator")
     check_rows(
@@ -93,6 +93,19 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
             action="check the case-mix model, or use family='poisson'",
         )
     return Counts(lower, upper, denominator, expected, counted_from)
+
+
+def _refuse_withheld(source: Source, column: str) -> None:
+    """Say of denominators that `suppress` took away what can be done about it."""
+    if names.DENOMINATOR_LOWER in source.columns:
+        check_rows(
+            source,
+            column,
+            np.asarray(source.frame[column].is_null().to_numpy(), dtype=bool),
+            "denominators are withheld",
+            expected="a number of people in every row",
+            action="fit the exact table and publish fit.suppressed(…), fit against expected events, or drop the rows",
+        )
 
 
 def _counted_from(source: Source, columns: ColumnNames, upper: FloatArray) -> FloatArray | None:

@@ -123,6 +123,7 @@ def save(fit: HierarchyFit, path: str | os.PathLike[str]) -> None:
         "certificate": asdict(fit.certificate),
         "request": asdict(fit.request),
         "notes": list(fit.table.notes),
+        "tidy_labels": fit.table.tidy_labels,
         "rules": None if fit.rules is None else asdict(fit.rules),
     }
     groups = {
@@ -179,7 +180,7 @@ def load_fit(path: str | os.PathLike[str]) -> HierarchyFit:
         for key, value in header["certificate"].items()
     }
     return HierarchyFit(
-        Table(cells, extras, row_cell, tuple(header.get("notes", ()))),
+        Table(cells, extras, row_cell, tuple(header.get("notes", ())), header.get("tidy_labels", False)),
         ColumnNames(**header["columns"]),
         _priors_from_json(header["priors"]),
         header["higher_is"],

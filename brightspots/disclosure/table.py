@@ -19,8 +19,8 @@ from brightspots.disclosure.expected import publishable_expected
 from brightspots.disclosure.intake import (
     VOUCHED,
     as_pandas,
-    column_options,
     check_mark,
+    column_options,
     counted_from_column,
     expected_column,
     kept_columns,
@@ -38,8 +38,8 @@ from brightspots.errors import DataError, DataWarning, SettingsError
 from brightspots.tables import notes_of
 
 WITHHELD: Final = "withheld"
-DENOMINATOR_LOWER: Final = "denominator_lower"
-DENOMINATOR_UPPER: Final = "denominator_upper"
+DENOMINATOR_LOWER: Final = names.DENOMINATOR_LOWER
+DENOMINATOR_UPPER: Final = names.DENOMINATOR_UPPER
 _BOUNDS: Final = (names.OBSERVED_LOWER, names.OBSERVED_UPPER, DENOMINATOR_LOWER, DENOMINATOR_UPPER)
 # What says which row it is, or what was said of its organisation: no count follows from it.
 _LABELS: Final = (names.OUTCOME, names.TRUST_NAME, names.DEPARTMENT_NAME, names.RATING, names.COUNTED_FROM)
