@@ -161,9 +161,11 @@ def _quoted(value: object) -> str:
 
 
 def _reads_as_number(value: object) -> bool:
-    """Whether a value, or the text of it, is a number."""
+    """Whether a value is the text of a number."""
+    if not isinstance(value, str):
+        return False
     try:
-        float(value)  # type: ignore[arg-type]
+        float(value)
     except (TypeError, ValueError, OverflowError):
         return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,12 @@ from brightspots.intervals import interval_of, most_claimed, read_bounds
 
 # What columns are called in files of fits and in tests; the public name is `brightspots.Columns`.
 ColumnNames = Columns
+
+
+# Whole numbers up to here have a float of their own.
+_MOST_COUNTED: Final = 2.0**53
+# Powers of ten, up and down, within which expected events, estimates and standard errors are taken.
+_MOST_DIGITS: Final = 100
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,8 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
     if family == "normal":
         estimate = number_column(source, str(columns.estimate), "estimate")
         error = number_column(source, str(columns.standard_error), "standard error")
+        _check_reach(source, str(columns.estimate), estimate, "estimates are")
+        _check_reach(source, str(columns.standard_error), error, "standard errors are")
         check_rows(
             source,
             str(columns.standard_error),
@@ -51,6 +60,7 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
     expected = None
     if columns.expected is not None:
         expected = number_column(source, columns.expected, "expected events")
+        _check_reach(source, columns.expected, expected, "expected events are")
         check_rows(
             source,
             columns.expected,
@@ -152,7 +162,29 @@ def _observed_interval(source: Source, columns: ColumnNames) -> tuple[FloatArray
     return observed, lower, upper
 
 
+def _check_reach(source: Source, column: str, values: FloatArray, what: str) -> None:
+    """Refuse sizes whose squares or inverses are no numbers any more."""
+    with np.errstate(divide="ignore"):
+        beyond = (values != 0.0) & (np.abs(np.log10(np.abs(values))) > _MOST_DIGITS)
+    check_rows(
+        source,
+        column,
+        beyond,
+        f"{what} beyond what can be computed with",
+        expected=f"sizes between 1e-{_MOST_DIGITS} and 1e{_MOST_DIGITS}",
+        action="correct the data, or give them in another unit",
+    )
+
+
 def _check_whole(source: Source, column: str, values: FloatArray, what: str) -> None:
+    check_rows(
+        source,
+        column,
+        np.isfinite(values) & (values > _MOST_COUNTED),
+        f"a {what} is beyond 2**53, from where whole numbers cannot be told apart",
+        expected="numbers of people and of events",
+        action="correct the data",
+    )
     check_rows(
         source,
         column,

@@ -250,8 +250,9 @@ def funnel_limits(
     ------
     DataError
         Missing, infinite, negative or fractional counts, bounds that contradict them or each other, an expected or
-        denominator that is not positive (but for units of 0 of 0), events above the denominator, labels that differ only
-        by capitals, white space or invisible characters, too few units for the method; the offending rows are named.
+        denominator that is not positive (but for units of 0 of 0), events above the denominator, labels that differ
+        only by capitals, white space or invisible characters, too few units for the method; the offending rows are
+        named.
     SettingsError
         An unknown method, levels outside (0, 1), an argument that the method does not use.
 
@@ -259,7 +260,8 @@ def funnel_limits(
     -----
     DataWarning
         Where observed over expected events lies outside 0.5 to 2 in all, so that expected is probably something else;
-        where units of 0 of 0 are left out; where `phs` has fewer than 31 units or makes limits of less than half the width of chance. `cautions` of the
+        where units of 0 of 0 are left out;
+        where `phs` has fewer than 31 units or makes limits of less than half the width of chance. `cautions` of the
         result has the same, and says where few units make other limits too wide (fewer than 10), and where most units
         lie beyond the limits of chance alone.
 

@@ -335,8 +335,8 @@ def _spelling_hint(stated: pd.Index, spelt: pd.Index) -> str:
     n = len(stated)
     pair = f"{_shown(stated[0])!r} for {_shown(spelt[0])!r}"
     return (
-        f"{n:,} rating{'s are' if n > 1 else ' is'} of labels that the data spell differently ({pair}) and not matched: "
-        "correct the spelling, or fit with tidy_labels=True"
+        f"{n:,} rating{'s are' if n > 1 else ' is'} of labels that the data spell differently ({pair}) and not "
+        "matched: correct the spelling, or fit with tidy_labels=True"
     )
 
 

@@ -158,8 +158,8 @@ def read_table(
     Warns
     -----
     DataWarning
-        Where the order of the periods in time cannot be told, a label reads like the total of the others, rows of 0 of 0
-        are left out, or labels were joined.
+        Where the order of the periods in time cannot be told, a label reads like the total of the others, rows of
+        0 of 0 are left out, or labels were joined.
 
     Raises
     ------

@@ -212,7 +212,8 @@ def test_a_tidied_period_keeps_the_order_that_its_categories_declare(small):
 
 @pytest.mark.parametrize("bad", ["D\x0001", "D01\x1b[31m", "D\ud80001"])
 def test_control_characters_in_labels_are_refused_or_taken_out(small, bad):
-    spelt = small.assign(department=small["department"].replace("D01", bad))
+    labels = [bad if label == "D01" else label for label in small["department"]]
+    spelt = small.assign(department=pd.Series(labels, dtype=object))
     with pytest.raises(DataError, match=r"control characters.*tidy_labels=True") as error:
         table_of(spelt)
     assert error.value.rows == (1, 4, 7, 10)
@@ -486,7 +487,7 @@ def test_dates_are_no_trusts_whatever_holds_them(small):
 @pytest.mark.parametrize("mixed", [["T000", 1.0], [True, 1], ["T000", True]])
 def test_labels_of_several_kinds_are_refused(small, mixed):
     values = np.array([mixed[0]] * 6 + [mixed[1]] * 6, dtype=object)
-    with pytest.raises(DataError, match="are mixed; rows 0, 1, 2, 3, 4 and 1 more|are mixed; rows 6, 7, 8"):
+    with pytest.raises(DataError, match=r"are mixed; rows (0, 1, 2, 3, 4|6, 7, 8, 9, 10) and 1 more"):
         table_of(small.assign(trust=pd.Series(values, dtype=object)))
 
 

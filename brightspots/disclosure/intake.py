@@ -214,7 +214,9 @@ def with_one_spelling(
     DataError
         Where labels are spellings of one or hold control characters, and are not to be tidied.
     """
-    source, notes, said = _source(table), [], []
+    source = _source(table)
+    notes: list[str] = []
+    said: list[str] = []
     for part, column in keys.items():
         if column not in table:
             continue
