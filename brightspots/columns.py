@@ -45,7 +45,14 @@ class Source:
     def values(self, column: str) -> Any:
         """One column as something pandas takes, its kind (dates, categories, text) kept where pandas has it."""
         native = self.frame[column].to_native()
-        return native.array if isinstance(native, pd.Series) else self.frame[column].to_numpy()
+        if isinstance(native, pd.Series):
+            return native.array
+        values = self.frame[column].to_numpy()
+        if values.ndim == 1:
+            return values
+        whole = np.empty(len(self), dtype=object)  # records and lists, each one value
+        whole[:] = self.frame[column].to_list()
+        return whole
 
     def rows(self, keep: npt.NDArray[np.bool_]) -> Source:
         """Keep the rows where `keep` is true."""

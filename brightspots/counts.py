@@ -20,8 +20,8 @@ ColumnNames = Columns
 
 # Whole numbers up to here have a float of their own.
 _MOST_COUNTED: Final = 2.0**53
-# Powers of ten, up and down, within which expected events, estimates and standard errors are taken.
-_MOST_DIGITS: Final = 100
+# Powers of ten, up and down, within which expected events and standard errors are taken, and estimates up.
+_MOST_DIGITS: Final = 15
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
     if family == "normal":
         estimate = number_column(source, str(columns.estimate), "estimate")
         error = number_column(source, str(columns.standard_error), "standard error")
-        _check_reach(source, str(columns.estimate), estimate, "estimates are")
+        _check_reach(source, str(columns.estimate), estimate, "estimates are", small=False)
         _check_reach(source, str(columns.standard_error), error, "standard errors are")
         check_rows(
             source,
@@ -162,16 +162,17 @@ def _observed_interval(source: Source, columns: ColumnNames) -> tuple[FloatArray
     return observed, lower, upper
 
 
-def _check_reach(source: Source, column: str, values: FloatArray, what: str) -> None:
+def _check_reach(source: Source, column: str, values: FloatArray, what: str, *, small: bool = True) -> None:
     """Refuse sizes whose squares or inverses are no numbers any more."""
     with np.errstate(divide="ignore"):
-        beyond = (values != 0.0) & (np.abs(np.log10(np.abs(values))) > _MOST_DIGITS)
+        digits = np.log10(np.abs(values))
+    beyond = (values != 0.0) & ((digits > _MOST_DIGITS) | (small & (digits < -_MOST_DIGITS)))
     check_rows(
         source,
         column,
         beyond,
         f"{what} beyond what can be computed with",
-        expected=f"sizes between 1e-{_MOST_DIGITS} and 1e{_MOST_DIGITS}",
+        expected=f"{f'sizes between 1e-{_MOST_DIGITS} and' if small else 'at most'} 1e{_MOST_DIGITS}",
         action="correct the data, or give them in another unit",
     )
 

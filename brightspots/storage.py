@@ -292,7 +292,7 @@ def _extras_dataset(table: Table) -> xr.Dataset:
             variables[f"column_{position:04d}"] = ("row", column.to_numpy(), attrs)
             continue
         attrs["json"] = 1
-        encoded = [None if pd.isna(value) else _json_value(value) for value in column]
+        encoded = [None if np.ndim(value) == 0 and pd.isna(value) else _json_value(value) for value in column]
         text = np.array([json.dumps(value) for value in encoded], dtype=object)
         variables[f"column_{position:04d}"] = ("row", text, attrs)
     return xr.Dataset(variables)

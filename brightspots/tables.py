@@ -422,4 +422,8 @@ def _check_identifiable(cells: Cells, columns: ColumnNames, priors: Priors) -> N
 def _extras(source: Source, used: set[str]) -> pd.DataFrame:
     """Copy the columns that the model did not use, as pandas, in the order of the data."""
     columns = {name: source.values(name) for name in source.columns if name not in used}
-    return pd.DataFrame(columns, index=range(len(source)))
+    try:
+        return pd.DataFrame(columns, index=range(len(source)))
+    except (UnicodeError, ValueError, TypeError):  # values that pandas would make text, and cannot
+        held = {name: pd.Series(list(values), dtype=object) for name, values in columns.items()}
+        return pd.DataFrame(held, index=range(len(source)))

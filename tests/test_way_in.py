@@ -523,3 +523,106 @@ def test_periods_of_any_kind_that_has_an_order_come_back_from_a_file(periods, tm
     fit.save(tmp_path / "fit.nc")
     again = bs.load_fit(tmp_path / "fit.nc")
     assert list(again.table.cells.periods) == list(fit.table.cells.periods)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([1, 2] * 6, None),
+        (["a", "b"] * 6, None),
+        ([True, False] * 6, None),
+        ([Decimal(1), Decimal(2)] * 6, None),
+        (pd.Categorical(["a", "b"] * 6, categories=["a", "b", "never"]), None),
+        (["a", *[1, 2] * 5, 3], "text and other values are mixed in a covariate; row 0"),
+        ([[1], [2]] * 6, "not numbers"),
+        ([{"a": 1}] * 12, "not numbers"),
+        ([dt.date(2024, 1, 1)] * 12, "not numbers"),
+        (pd.date_range("2024-01-01", periods=12), "not numbers"),
+        ([b"a", b"b"] * 6, "not numbers"),
+        ([10**400] + [1] * 11, "infinite or too large; row 0"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_covariates_are_numbers_text_or_categories(small, values, said):
+    held = (
+        values if isinstance(values, pd.Categorical | pd.DatetimeIndex) else pd.Series(values, dtype=object)
+    )
+    frame = small.assign(x=held)
+    if said is None:
+        assert len(table_of(frame, covariates="x").cells.covariates) == 1
+        return
+    with pytest.raises(DataError, match=said):
+        table_of(frame, covariates="x")
+
+
+@pytest.mark.parametrize(
+    "formula", ["x.foo", "poly(x, 50)", "__import__('os').getcwd()", "no of beds", "x +"]
+)
+def test_a_formula_that_cannot_be_worked_out_is_one_error(small, formula):
+    with pytest.raises(SettingsError, match="cannot be (read as a formula|worked out from the data)"):
+        table_of(small.assign(x=range(12)), covariates=formula)
+
+
+def test_a_covariate_may_be_named_like_a_formula(small):
+    assert table_of(small.assign(**{"a+b": range(12)}), covariates="`a+b`").cells.covariates == ("a+b",)
+    assert table_of(with_column(small, 2024, range(12)), covariates="`2024`").cells.covariates == ("2024",)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("observed", 10**30, r"beyond 2\*\*53.*; row 0"),
+        ("observed", 1e308, r"beyond 2\*\*53.*; row 0"),
+        ("observed", 10**400, "infinite or too large; row 0"),
+        ("observed", 10**12, "too far apart, to be computed with; furthest from the others is T000 × D00"),
+        ("expected", 1e308, "expected events are beyond what can be computed with; row 0"),
+        ("expected", 1e-300, "expected events are beyond what can be computed with; row 0"),
+    ],
+)
+def test_numbers_with_which_nothing_can_be_computed_are_one_error(small, column, value, said):
+    values = small[column].to_numpy(dtype=object).copy()
+    values[0] = value
+    with pytest.raises(DataError, match=said):
+        bs.fit_hierarchy(small.assign(**{column: pd.Series(values, dtype=object)}), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "error", "said"),
+    [
+        (1e300, 0.1, "estimates are beyond"),
+        (0.1, 1e300, "standard errors are beyond"),
+        (0.1, 1e-300, "standard errors are beyond"),
+        (0.1, 1e-13, "too far apart, to be computed with; furthest from the others is T000 × D00"),
+    ],
+)
+def test_estimates_with_which_nothing_can_be_computed_are_one_error(small, estimate, error, said):
+    table = small[["trust", "department"]].assign(estimate=np.linspace(-0.2, 0.2, 12), standard_error=0.1)
+    table.loc[0, ["estimate", "standard_error"]] = estimate, error
+    with pytest.raises(DataError, match=said):
+        bs.fit_hierarchy(table, estimate_scale="log ratio", seed=1)
+
+
+def test_columns_that_no_model_uses_may_hold_anything(small, tmp_path):
+    odd = {
+        "lists": [[1, 2]] * 12,
+        "objects": [object()] * 12,
+        "arrays": [np.array([1, 2])] * 12,
+        "complex": [1j] * 12,
+        "nothing": [pd.NA, np.nan] * 6,
+        "halves of characters": ["\ud800"] * 12,
+        "NUL": ["a\x00b"] * 12,
+        "dates": [dt.date(2024, 1, 1)] * 12,
+    }
+    frame = small.assign(**{name: pd.Series(values, dtype=object) for name, values in odd.items()})
+    fit = bs.fit_hierarchy(frame, seed=1)
+    fit.save(tmp_path / "fit.nc")
+    assert set(odd) < set(bs.load_fit(tmp_path / "fit.nc").table.extras.columns)
+
+
+@pytest.mark.parametrize("part", ["trust", "department", "period", "observed", "expected"])
+@pytest.mark.parametrize("values", [[[1, 2]] * 12, [{"a": 1}] * 12, [b"x"] * 12, [dt.time(1)] * 12], ids=str)
+def test_polars_and_arrow_columns_of_other_things_are_refused(small, part, values):
+    held = pl.from_pandas(small).with_columns(pl.Series(part, values))
+    for table in (held, held.to_arrow()):
+        with pytest.raises(DataError, match=f"column '{part}'"):
+            table_of(table)
