@@ -266,4 +266,7 @@ def _counts_in(data: object, observed: str | None) -> FloatArray:
     """The counts that a frame holds, also those that enter the fit as intervals; none of other data."""
     if not isinstance(data, pd.DataFrame) or observed not in data:
         return np.empty(0)
-    return pd.to_numeric(data[observed], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        return pd.to_numeric(data[observed], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError, OverflowError):  # lists and the like, which `read_table` names
+        return np.empty(0)

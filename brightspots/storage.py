@@ -301,6 +301,8 @@ def _extras_dataset(table: Table) -> xr.Dataset:
 def _json_value(value: Any) -> Any:
     """A value that JSON can hold: numbers and text as they are, anything else as its text."""
     plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, str):
+        return plain.encode("utf-8", "replace").decode("utf-8")  # half a character is none in any file
     return plain if isinstance(plain, str | int | float | bool) else str(plain)
 
 
