@@ -401,6 +401,21 @@ def test_a_funnel_leaves_units_of_0_of_0_out():
         bs.funnel_limits([0, 0], [0.0, 0.0], method="poisson")
 
 
+@pytest.mark.parametrize("size", ["denominator", "expected"])
+def test_rows_of_0_of_0_withhold_nothing_else_from_a_release(size):
+    """A fit leaves them out: the table must withhold the same counts, or two releases tell a third thing."""
+    frame = simulate_frame(5, 4)[["trust", "department", "observed"]]
+    frame = with_empty(frame.assign(observed=np.arange(20) % 13, **{size: 200.0}), [3, 9, 14], size)
+    without = frame.drop(index=[3, 9, 14])
+    shown, alone = bs.suppress(frame, below=8), bs.suppress(without, below=8)
+    assert len(shown) == 20
+    assert shown["withheld"].drop(index=[3, 9, 14]).tolist() == alone["withheld"].tolist()
+    with pytest.warns(DataWarning, match=r"left out 3 rows \(3, 9, 14\): 0 of 0"):
+        hidden = bs.suppress(frame, below=8, zeros="withheld")
+    assert hidden["withheld"].tolist() == bs.suppress(without, below=8, zeros="withheld")["withheld"].tolist()
+    assert "Left out 3 rows of 0 of 0, which carry no information." in hidden.attrs["notes"]
+
+
 def test_withheld_denominators_are_called_that():
     people = (
         simulate_frame(6, 3)
@@ -568,7 +583,7 @@ def test_a_covariate_may_be_named_like_a_formula(small):
     assert table_of(with_column(small, 2024, range(12)), covariates="`2024`").cells.covariates == ("2024",)
 
 
-@pytest.mark.filterwarnings("ignore::brightspots.DataWarning")
+@pytest.mark.filterwarnings("ignore::brightspots.DataWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
