@@ -45,7 +45,14 @@ class Source:
     def values(self, column: str) -> Any:
         """One column as something pandas takes, its kind (dates, categories, text) kept where pandas has it."""
         native = self.frame[column].to_native()
-        return native.array if isinstance(native, pd.Series) else self.frame[column].to_numpy()
+        if isinstance(native, pd.Series):
+            return native.array
+        values = self.frame[column].to_numpy()
+        if values.ndim == 1:
+            return values
+        whole = np.empty(len(self), dtype=object)  # records and lists, each one value
+        whole[:] = self.frame[column].to_list()
+        return whole
 
     def rows(self, keep: npt.NDArray[np.bool_]) -> Source:
         """Keep the rows where `keep` is true."""
@@ -161,9 +168,11 @@ def _quoted(value: object) -> str:
 
 
 def _reads_as_number(value: object) -> bool:
-    """Whether a value, or the text of it, is a number."""
+    """Whether a value is the text of a number."""
+    if not isinstance(value, str):
+        return False
     try:
-        float(value)  # type: ignore[arg-type]
+        float(value)
     except (TypeError, ValueError, OverflowError):
         return False
     return True

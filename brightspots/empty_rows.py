@@ -1,7 +1,8 @@
 """Rows of 0 of 0: no events, and nobody (or nothing expected) in whom there could have been any.
 
 Such a row is what a cross-tabulation writes where a trust has no such department. Its likelihood is 1 whatever the
-effects, so that a fit without it is the same fit; with it there is no ratio. An event where none was possible is an error.
+effects, so that a fit without it is the same fit; with it there is no ratio. An event where none was possible is an
+error.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ def without_empty(
 
 def left_out_note(rows: int) -> str:
     """Count rows that were left out, naming none."""
-    return f"Left out {rows:,} row{'s' if rows > 1 else ''} of 0 of 0, which carr{'y' if rows > 1 else 'ies'} no information."
+    named, carry = ("rows", "carry") if rows > 1 else ("row", "carries")
+    return f"Left out {rows:,} {named} of 0 of 0, which {carry} no information."
 
 
 def listed(labels: LabelArray) -> str:

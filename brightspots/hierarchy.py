@@ -10,7 +10,7 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cautions import warn_of
-from brightspots.cells import FloatArray
+from brightspots.cells import Cells, FloatArray
 from brightspots.column_names import Columns, columns_given
 from brightspots.data_checks import data_cautions
 from brightspots.disclosure.intake import rules_of
@@ -206,16 +206,19 @@ def fit_hierarchy(
         table = replace(table, cells=on_scale(table.cells, estimate_scale))
         warn_of(data_cautions(table.cells), stacklevel=3, about=about)
         in_units = priors_in_units(table.cells, priors)
-        effects, certificate = run(
-            table.cells,
-            in_units,
-            method,
-            sampler=sampler,
-            draws=draws,
-            seed=seed,
-            progress=progress,
-            stacklevel=4,
-        )
+        try:
+            effects, certificate = run(
+                table.cells,
+                in_units,
+                method,
+                sampler=sampler,
+                draws=draws,
+                seed=seed,
+                progress=progress,
+                stacklevel=4,
+            )
+        except (np.linalg.LinAlgError, ArithmeticError) as error:
+            raise _too_far_apart(table.cells) from error
         asked = Request(method, draws)
         rules = None if table.cells.family == "normal" else rules_of(data, table.cells.exact, given)
         return HierarchyFit(table, roles, in_units, higher_is, seed, certificate, effects, asked, rules)
@@ -240,8 +243,30 @@ def fit_hierarchy(
     return OutcomeFits(fits)
 
 
+def _too_far_apart(cells: Cells) -> DataError:
+    """What to say of numbers with which no engine can compute: which leaf is furthest from the others."""
+    middle = np.where(np.isfinite(cells.upper), 0.5 * (cells.lower + cells.upper), cells.lower)
+    against = cells.size if cells.expected is None else cells.expected
+    with np.errstate(over="ignore"):
+        place = middle / against if cells.family == "normal" else np.log((middle + 0.5) / (against + 0.5))
+    furthest = int(np.argmax(np.abs(place - np.median(place))))
+    trust = cells.trusts[cells.leaf_trust[furthest]]
+    department = cells.departments[cells.cell_department[cells.leaf_cell[furthest]]]
+    estimates = cells.family == "normal"
+    what, size = ("estimate", "standard error") if estimates else ("observed", "expected or at risk")
+    return DataError(
+        "the numbers are too large, or lie too far apart, to be computed with; furthest from the others is "
+        f"{trust} × {department}: {what} {middle[furthest]:g}, {size} {against[furthest]:g}",
+        expected="numbers of one measure, in one unit",
+        action="correct that row, or check that each column holds what it is taken for",
+    )
+
+
 def _counts_in(data: object, observed: str | None) -> FloatArray:
     """The counts that a frame holds, also those that enter the fit as intervals; none of other data."""
     if not isinstance(data, pd.DataFrame) or observed not in data:
         return np.empty(0)
-    return pd.to_numeric(data[observed], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        return pd.to_numeric(data[observed], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError, OverflowError):  # lists and the like, which `read_table` names
+        return np.empty(0)

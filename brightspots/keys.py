@@ -82,8 +82,8 @@ def key_column(source: Source, column: str, part: str, *, tidy: bool = False) ->
     Raises
     ------
     DataError
-        Where a label is missing, blank or no label at all, where text and numbers are mixed, where a label holds control
-        characters, or where two are spellings of one (the last two not where labels are tidied).
+        Where a label is missing, blank or no label at all, where text and numbers are mixed, where a label holds
+        control characters, or where two are spellings of one (the last two not where labels are tidied).
     """
     values = np.asarray(source.values(column))
     if values.dtype.kind in "OU":
@@ -326,19 +326,19 @@ def tidying_text(
     notes, said = [], []
     if groups:
         notes.append(
-            f"Joined {spellings:,} spellings of {len(groups):,} {part}{'s' if len(groups) > 1 else ''} that differ only "
-            "by capitals, white space or invisible characters."
+            f"Joined {spellings:,} spellings of {len(groups):,} {part}{'s' if len(groups) > 1 else ''} that differ "
+            "only by capitals, white space or invisible characters."
         )
         said.append(
-            f"column {column!r}: joined {spelt_differently(groups, rows, counted)}, which differ only by capitals, white space "
-            "or invisible characters"
+            f"column {column!r}: joined {spelt_differently(groups, rows, counted)}, which differ only by capitals, "
+            "white space or invisible characters"
         )
     alone = {label for group in groups for label in group}
     tidied = sum(label != spelling for label, spelling in kept.items() if label not in alone)
     if tidied:
         notes.append(
-            f"Tidied {tidied:,} label{'s' if tidied > 1 else ''} of {part}s (white space, invisible characters, Unicode "
-            "form)."
+            f"Tidied {tidied:,} label{'s' if tidied > 1 else ''} of {part}s (white space, invisible characters, "
+            "Unicode form)."
         )
     return tuple(notes), tuple(said)
 

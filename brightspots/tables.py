@@ -158,8 +158,8 @@ def read_table(
     Warns
     -----
     DataWarning
-        Where the order of the periods in time cannot be told, a label reads like the total of the others, rows of 0 of 0
-        are left out, or labels were joined.
+        Where the order of the periods in time cannot be told, a label reads like the total of the others, rows of
+        0 of 0 are left out, or labels were joined.
 
     Raises
     ------
@@ -425,4 +425,8 @@ def _check_identifiable(cells: Cells, columns: ColumnNames, priors: Priors) -> N
 def _extras(source: Source, used: set[str]) -> pd.DataFrame:
     """Copy the columns that the model did not use, as pandas, in the order of the data."""
     columns = {name: source.values(name) for name in source.columns if name not in used}
-    return pd.DataFrame(columns, index=range(len(source)))
+    try:
+        return pd.DataFrame(columns, index=range(len(source)))
+    except (UnicodeError, ValueError, TypeError):  # values that pandas would make text, and cannot
+        held = {name: pd.Series(list(values), dtype=object) for name, values in columns.items()}
+        return pd.DataFrame(held, index=range(len(source)))

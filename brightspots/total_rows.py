@@ -55,11 +55,14 @@ class TotalRows:
         said = []
         for labels, how in ((self.equal, "equal"), (self.called, "read like")):
             if labels:
-                one = len(labels) == 1
-                said.append(
-                    f"{len(labels):,} label{'' if one else 's'} of column {column!r} {how}{'s' if one else ''} the sum of "
-                    f"the others and {'is taken for a' if one else 'are taken for'} {part}{'' if one else 's'}."
-                )
+                if len(labels) == 1:
+                    text = f"1 label of column {column!r} {how}s the sum of the others and is taken for a {part}."
+                else:
+                    text = (
+                        f"{len(labels):,} labels of column {column!r} {how} the sum of the others and are taken for "
+                        f"{part}s."
+                    )
+                said.append(text)
         return tuple(said)
 
 

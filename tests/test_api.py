@@ -12,7 +12,8 @@ SIGNATURES = {
     "fit_hierarchy": (
         "data, *, trust='trust', department='department', observed='observed', expected='expected', denominator=None, "
         "observed_lower=None, observed_upper=None, counted_from=None, estimate=None, standard_error=None, "
-        "estimate_scale=None, period=None, outcome=None, columns=None, tidy_labels=False, covariates=None, family=None, higher_is='worse', priors=None, "
+        "estimate_scale=None, period=None, outcome=None, columns=None, tidy_labels=False, covariates=None, "
+        "family=None, higher_is='worse', priors=None, "
         "method='auto', sampler='auto', draws=None, seed=None, progress=None"
     ),
     "Columns": (

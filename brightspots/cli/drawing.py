@@ -13,7 +13,7 @@ from brightspots.cli import terminal
 from brightspots.cli.checking import read_tidied
 from brightspots.cli.options import DisclosureOptions, OutputOptions, TableOptions, grouped
 from brightspots.errors import DataError, SettingsError
-from brightspots.vocabulary import OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
+from brightspots.vocabulary import DENOMINATOR, EXPECTED, OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +47,13 @@ def funnel(
     ] = None,
     denominator: Annotated[str | None, typer.Option(help="People at risk, for proportions.")] = None,
     sum_rows: Annotated[bool, typer.Option("--sum", help="Add up the rows of each trust.")] = False,
+    tidy_labels: Annotated[
+        bool,
+        typer.Option(
+            "--tidy-labels",
+            help="Join labels that differ only by capitals, white space or invisible characters.",
+        ),
+    ] = False,
     higher_is: Annotated[
         Literal["worse", "better"], typer.Option(help="Whether more events are bad news.")
     ] = "worse",
@@ -97,7 +104,7 @@ def funnel(
     )
     frame, read = read_tidied(table, parts)
     size = denominator or expected or "expected"
-    frame = _units(frame, trust_column, observed, size, sum_rows=sum_rows)
+    frame = _units(frame, trust_column, observed, size, sum_rows=sum_rows, tidy=tidy_labels)
     rules = disclosure.rules
     if rules is not None:
         frame = _suppressed(frame, trust_column, observed, size, rules, proportion=denominator is not None)
@@ -108,6 +115,7 @@ def funnel(
 
     from brightspots.figures.funnel import plot_funnel
 
+    frame = frame.loc[limits.table.index]  # without units of 0 of 0
     labels = [str(label) for label in frame[trust_column]]
     axes = plot_funnel(limits, labels, highlight, title=title, higher_is=higher_is)
     save_figure(axes, out, manifest)
@@ -176,8 +184,12 @@ def _draw_fit(
     _finish(said, {"files": {"figure": str(out)}, "manifest": manifest.as_dict()}, output)
 
 
-def _units(frame: pd.DataFrame, trust: str, observed: str, size: str, *, sum_rows: bool) -> pd.DataFrame:
+def _units(
+    frame: pd.DataFrame, trust: str, observed: str, size: str, *, sum_rows: bool, tidy: bool
+) -> pd.DataFrame:
     """One row a trust; rows of the same trust are added up only where that was asked for."""
+    from brightspots.disclosure.intake import with_one_spelling
+
     parts = [(trust, "--trust-column"), (observed, "--observed"), (size, "--expected or --denominator")]
     if observed not in frame and set(_BOUNDS) <= set(frame.columns):
         del parts[1]  # bounds alone say what was counted
@@ -187,6 +199,9 @@ def _units(frame: pd.DataFrame, trust: str, observed: str, size: str, *, sum_row
                 "is not in the table", column=column, expected=f"a column named by {part}",
                 action=f"the table has {', '.join(map(str, frame.columns))}",
             )  # fmt: skip
+    frame, _, joined = with_one_spelling(frame, {"trust": trust}, tidy)
+    for said in joined:
+        terminal.complain(said)
     repeated = frame[trust].duplicated(keep=False)
     if not repeated.any():
         return frame
@@ -219,11 +234,11 @@ def _suppressed(
     """The trusts as they may be shown; without those whose number of patients is withheld."""
     from brightspots.disclosure import suppress
 
-    sizes = {"denominator": size} if proportion else {"expected": size}
+    expected, denominator = (EXPECTED, size) if proportion else (size, DENOMINATOR)
     bare = frame[[name for name in (trust, observed, size, *_BOUNDS) if name in frame]]
     shown = suppress(
         bare, below=rules.below, round_to=rules.round_to, zeros=rules.zeros, totals=rules.totals, trust=trust,
-        observed=observed, **sizes,
+        observed=observed, expected=expected, denominator=denominator,
     )  # fmt: skip
     for note in shown.attrs["notes"]:
         terminal.complain(note)

@@ -17,6 +17,7 @@ from brightspots.column_names import Columns, columns_given, with_text_names
 from brightspots.columns import Source, check_rows, number_column, row_word_of
 from brightspots.disclosure.counts import TwoWay, rounded
 from brightspots.disclosure.rules import Rules, Totals
+from brightspots.empty_rows import left_out_note, listed
 from brightspots.errors import DataError, SettingsError
 from brightspots.intervals import interval_of, most_claimed, read_bounds
 from brightspots.keys import one_spelling
@@ -214,7 +215,9 @@ def with_one_spelling(
     DataError
         Where labels are spellings of one or hold control characters, and are not to be tidied.
     """
-    source, notes, said = _source(table), [], []
+    source = _source(table)
+    notes: list[str] = []
+    said: list[str] = []
     for part, column in keys.items():
         if column not in table:
             continue
@@ -224,6 +227,28 @@ def with_one_spelling(
         if spelt.kept is not None:
             table = table.assign(**{column: spelt.of(table[column])})
     return table, tuple(notes), tuple(said)
+
+
+def without_empty_rows(
+    table: pd.DataFrame, observed: str, sizes: Sequence[str], rules: Rules
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The table without rows of 0 of 0 where zeros are withheld; a sentence that names them, and a note that does not.
+
+    Shown, they are zeros that withhold nothing and protect nothing. Withheld, each would be a small count beside which
+    others are withheld, and a fit, which has no use for them, would withhold others: two releases that tell together
+    what neither tells alone.
+    """
+    given = [size for size in sizes if size in table]
+    if rules.zeros == "shown" or not given or observed not in table:
+        return table, ()
+    empty = np.nan_to_num(count_column(table, observed)) == 0.0
+    for size in given:
+        empty &= expected_column(table, size) == 0.0
+    if not empty.any() or empty.all():
+        return table, ()
+    n = int(empty.sum())
+    said = f"left out {n:,} row{'s' if n > 1 else ''} ({listed(table.index[empty].to_numpy())}): 0 of 0"
+    return table[~empty].copy(), (said, left_out_note(n))
 
 
 def count_column(table: pd.DataFrame, column: str) -> FloatArray:
