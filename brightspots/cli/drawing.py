@@ -199,7 +199,8 @@ def _added(frame: pd.DataFrame, trust: str, observed: str, size: str) -> pd.Data
         count = units.lower.copy()
         count[~units.known] = math.nan
         frame = frame.assign(**{observed: count, given[0]: units.lower, given[1]: units.upper})
-    return frame.groupby(trust, as_index=False)[[observed, size, *given]].sum(skipna=False)
+    columns = frame.groupby(trust, as_index=False)[[observed, size, *given]]
+    return columns.agg(lambda counts: counts.sum(skipna=False))
 
 
 def _suppressed(
