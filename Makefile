@@ -13,7 +13,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 WORKERS ?= 2
 
-.PHONY: demo test lint calibrate attack benchmark notebooks outputs docs clean
+.PHONY: demo test test-lowest test-lowest-short test-again wheel lint calibrate attack benchmark notebooks outputs docs clean
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +30,33 @@ demo: $(INSTALLED)
 test: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) -m 'not calibration and not attack'
 	$(BIN)/python -m pytest --nbmake notebooks
+
+# What a newer interpreter may change: not the pages, the notebooks, or what a browser shows of them.
+test-again: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not calibration and not attack' --ignore tests/docs \
+		--ignore tests/report/test_browser.py --ignore tests/test_layers.py --ignore tests/test_readme.py
+
+# The suite with the oldest versions that pyproject.toml allows, together; on Python 3.11, which has wheels of them.
+LOWEST := $(VENV)-lowest
+# Old versions use what newer ones beside them announce to drop, as users of either know: no error here.
+LOWEST_PYTEST := $(LOWEST)/bin/python -m pytest -n $(WORKERS) -m 'not calibration and not attack' \
+	-W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning
+$(LOWEST)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[test]'
+	touch $@
+
+test-lowest: $(LOWEST)/.ready
+	$(LOWEST_PYTEST)
+
+# Of every way in and out a part, for each change: tables, fits, files, figures, packs, disclosure, the sampler.
+test-lowest-short: $(LOWEST)/.ready
+	$(LOWEST_PYTEST) $(LOWEST_SHORT)
+
+# The source distribution and the wheel, and the wheel used where the checkout is not.
+wheel: $(READY)
+	.ci/wheel $(BIN)/python
 
 lint: $(READY)
 	$(BIN)/ruff check .
