@@ -6,13 +6,15 @@ Nothing here imports the numerical libraries until a command runs, so that ``bri
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from typer.exceptions import TyperException
 
 from brightspots._version import __version__
 from brightspots.cli import about, checking, counting, drawing, fitting, terminal
+
+# What stands for all that can be typed wrongly: Click's own up to Typer 0.2x, Typer's since; by no name that both have.
+_TypedWrongly: type[Any] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="brightspots",
@@ -58,7 +60,7 @@ def main() -> None:
         app()  # says what there is
     try:
         status = app(standalone_mode=False)
-    except TyperException as error:
+    except _TypedWrongly as error:
         terminal.complain(f"error: {' '.join(error.format_message().split())} (--help lists what there is)")
         sys.exit(terminal.WRONG_INPUT)
     sys.exit(status)

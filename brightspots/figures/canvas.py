@@ -69,7 +69,7 @@ def shorten(text: object, width: int) -> str:
 
 def settle(ax: Axes) -> None:
     """Let the figure's layout engine give the axes the size that they will have."""
-    figure = figure_of(ax).get_figure(root=True)
+    figure = figure_of(ax).figure
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
@@ -77,12 +77,12 @@ def settle(ax: Axes) -> None:
 
 def width_in_points(ax: Axes) -> float:
     """Width of the axes as they stand."""
-    return float(ax.bbox.width) * 72.0 / figure_of(ax).get_figure(root=True).dpi
+    return float(ax.bbox.width) * 72.0 / figure_of(ax).figure.dpi
 
 
 def height_in_points(ax: Axes) -> float:
     """Height of the axes as they stand."""
-    return float(ax.bbox.height) * 72.0 / figure_of(ax).get_figure(root=True).dpi
+    return float(ax.bbox.height) * 72.0 / figure_of(ax).figure.dpi
 
 
 def wrap(text: str, ax: Axes, font_size: float, character_width: float = _CHARACTER_WIDTH) -> str:
@@ -92,7 +92,7 @@ def wrap(text: str, ax: Axes, font_size: float, character_width: float = _CHARAC
 
 
 def figure_of(ax: Axes) -> Figure | SubFigure:
-    """Return the figure of some axes, or raise where they have been removed."""
+    """Return the figure of some axes, or raise where they have been removed; its `.figure` is the whole one."""
     figure = ax.get_figure()
     if figure is None:
         raise SettingsError("ax belongs to no figure: it was removed from its own")
@@ -199,7 +199,7 @@ def legend_room(ax: Axes) -> float:
     if legend is None:
         return 0.0
     above = legend.get_window_extent().y1 - ax.bbox.y1
-    return max(0.0, float(above) * 72.0 / figure_of(ax).get_figure(root=True).dpi)
+    return max(0.0, float(above) * 72.0 / figure_of(ax).figure.dpi)
 
 
 def set_title(ax: Axes, title: str | None, above: float = 0.0) -> None:

@@ -67,7 +67,7 @@ def place_labels(
     """
     if not len(names):
         return 0
-    figure = figure_of(ax).get_figure(root=True)
+    figure = figure_of(ax).figure
     for text in list(ax.texts):
         if text.get_gid() == "label":
             text.remove()

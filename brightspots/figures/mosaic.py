@@ -165,7 +165,7 @@ def _draw_grid(
 def _name_height(ax: Axes) -> float:
     """Height in points of the tallest department name, with its distance from the axes."""
     tallest = max(label.get_window_extent().height for label in ax.get_xticklabels())
-    return float(tallest) * 72.0 / canvas.figure_of(ax).get_figure(root=True).dpi + 6.0
+    return float(tallest) * 72.0 / canvas.figure_of(ax).figure.dpi + 6.0
 
 
 def _draw_groups(ax: Axes, group: npt.NDArray[np.int64], names: list[str], columns: int) -> None:
