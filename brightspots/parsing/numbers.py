@@ -79,6 +79,13 @@ class Numbers:
     upper: FloatArray | None = None
 
 
+def is_text(column: pd.Series[Any]) -> bool:
+    """Whether a column holds text, and nothing else but gaps."""
+    if isinstance(column.dtype, pd.StringDtype):
+        return True
+    return column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string"
+
+
 # Whole, or with a fraction that cannot be a group of three.
 _PLAIN = re.compile(r"-?(?:[1-9][0-9]*|0)(?:\.(?:[0-9]{1,2}|[0-9]{4,}))?|-?(?:0|[1-9][0-9]{3,})\.[0-9]{3}")
 

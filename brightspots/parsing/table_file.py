@@ -19,6 +19,7 @@ from brightspots.parsing.content import read_bytes, unpacked
 from brightspots.parsing.numbers import (
     TextColumn,
     could_be_numbers,
+    is_text,
     read_numbers,
     style_evidence,
     style_of,
@@ -164,13 +165,6 @@ def _read_parquet(content: bytes) -> pd.DataFrame:
         raise DataError(f"cannot be read as Parquet: {error}") from error
 
 
-def _is_text(column: pd.Series[Any]) -> bool:
-    """Whether a column holds text, and nothing else but gaps."""
-    if isinstance(column.dtype, pd.StringDtype):
-        return True
-    return column.dtype == object and all(isinstance(value, str) for value in column[column.notna()])
-
-
 def _with_numbers(raw: RawTable, keys: Collection[str]) -> tuple[pd.DataFrame, tuple[Reading, ...]]:
     """Read the text columns of a table: keys, identifiers and words as text, the others as numbers."""
     frame = raw.frame
@@ -183,7 +177,7 @@ def _with_numbers(raw: RawTable, keys: Collection[str]) -> tuple[pd.DataFrame, t
     for name in frame.columns:
         column = frame[name]
         columns[name] = column
-        if not _is_text(column):
+        if not is_text(column):
             continue
         column, said = _unwrapped(str(name), column, rows, place)
         readings += said

@@ -17,7 +17,7 @@ import pandas as pd
 from brightspots.errors import DataError
 from brightspots.parsing import layout as layouts
 from brightspots.parsing.layout import HEAD, TAIL, Layout, find_footers, find_layout, name_columns
-from brightspots.parsing.numbers import could_be_numbers, style_evidence, text_column
+from brightspots.parsing.numbers import could_be_numbers, is_text, style_evidence, text_column
 from brightspots.parsing.readings import RawTable, Reading, Style, counted, places
 from brightspots.parsing.records import Records, records_of, split
 from brightspots.parsing.values import is_identifier, value_of
@@ -240,12 +240,8 @@ def _style(rows: Sequence[Sequence[str]]) -> Style | None:
 
 def _contradicts(frame: pd.DataFrame, style: Style) -> bool:
     """Whether a column that stayed text holds numbers of the other style."""
-    columns = (frame[name] for name in frame if isinstance(frame[name].dtype, pd.StringDtype | np.dtypes.ObjectDType))
-    texts = [
-        text_column("", column, np.empty(0, dtype=np.int64))
-        for column in columns
-        if all(isinstance(value, str) for value in column.dropna())
-    ]
+    nowhere = np.empty(0, dtype=np.int64)
+    texts = [text_column("", frame[name], nowhere) for name in frame if is_text(frame[name])]
     return any(style_evidence(text) - {style} for text in texts if could_be_numbers(text))
 
 
