@@ -18,7 +18,9 @@ KEYS = ("trust", "department")
 def clean_table(rng: np.random.Generator, rows: int | None = None) -> pd.DataFrame:
     """A random table as it should come out of any file: ids with zeros, text with commas, counts, gaps, fractions."""
     rows = rows or int(rng.integers(6, 40))
-    wards = np.array(["Ward 1, east", "Cardiology", "Ysbyty Gwyn", 'the "old" ward', "A&E; minors", "Général"])
+    wards = np.array(
+        ["Ward 1, east", "Cardiology", "Ysbyty Gwyn", 'the "old" ward', "A&E; minors", "Général"]
+    )
     weights = rng.gamma(2.0, 700.0, rows).round(4)
     return pd.DataFrame(
         {
@@ -93,7 +95,9 @@ def written(table: pd.DataFrame, how: Dialect) -> bytes:
     head = ["Deaths by provider and ward", "", f"Period:{how.separator}2023-24", "Extracted on 1 April 2024"][
         : how.cover
     ]
-    tail = ["", "Source: made up for a test", "Notes: no patient was counted"][: how.footer + 1 if how.footer else 0]
+    tail = ["", "Source: made up for a test", "Notes: no patient was counted"][
+        : how.footer + 1 if how.footer else 0
+    ]
     body = [[cell(value) for value in row] for row in table.itertuples(index=False)]
     lines = [*head, line(list(table.columns)), *map(line, body), *tail]
     content = (how.line_end.join(lines) + how.line_end).encode(how.encoding)
