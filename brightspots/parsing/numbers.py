@@ -25,7 +25,7 @@ _EXACT = 2**53
 class TextColumn:
     """A column of text, with each different text looked at once.
 
-    Of K + M different texts, M are numbers without any sign that read in one way only; the others are looked at closely.
+    Of K + M different texts, M are numbers without signs that read in one way only; the others are looked at.
 
     Parameters
     ----------
