@@ -68,7 +68,7 @@ def blank(row: Row) -> bool:
 def _width(row: Row) -> int:
     """How many cells are filled; a text spread over all of them (a merged title) is one."""
     filled = [cell for cell in row if cell.strip()]
-    return 1 if len(set(filled)) == 1 and not like_a_number(filled[0]) else len(filled)
+    return 1 if len(filled) > 2 and len(set(filled)) == 1 and not like_a_number(filled[0]) else len(filled)
 
 
 def find_layout(rows: Sequence[Row], keys: Collection[str], spread: Collection[int] = ()) -> Layout:
@@ -104,7 +104,7 @@ def _named(rows: Sequence[Row], written: Sequence[int], keys: Collection[str]) -
         cells = {" ".join(cell.split()) for cell in rows[at]}
         wide = [_width(rows[after]) for after in written if after > at]
         enough = max(2, 0.5 * float(np.median(wide))) if wide else 1
-        if (cells & set(keys) or len(cells & _STANDARD) > 1) and len(cells - {""}) >= enough:
+        if (cells & set(keys) or len(cells & _STANDARD) > 1) and _width(rows[at]) >= enough:
             return at
     return None
 

@@ -211,7 +211,9 @@ def _check_sizes(records: Records, body: npt.NDArray[np.intp], named: int, width
             action=f"put values that hold {_SEPARATORS[records.separator]} into quotation marks, and give every column "
             "a name",
         )
-    lines = tuple(records.lines[body[sizes < named]].tolist())
+    # Where all lines end in a separator that names nothing, one that lacks it lacks a value.
+    usual = int(np.bincount(sizes).argmax()) if len(sizes) else named
+    lines = tuple(records.lines[body[sizes < max(named, min(width, usual))]].tolist())
     if not lines:
         return []
     return [

@@ -43,7 +43,10 @@ def damaged(content: bytes, rng: np.random.Generator) -> bytes:
 
 def _rows(table: TableFile) -> Counter[tuple[object, ...]]:
     frame = table.frame.astype(object).where(table.frame.notna(), None)
-    return Counter(tuple(None if value is None else str(value) for value in row) for row in frame.to_numpy())
+    return Counter(
+        tuple(None if value is None else value if isinstance(value, str) else float(value) for value in row)
+        for row in frame.to_numpy()
+    )
 
 
 def outcome(before: TableFile, damage: bytes, name: str) -> str:
@@ -52,7 +55,9 @@ def outcome(before: TableFile, damage: bytes, name: str) -> str:
     try:
         after = read(damage, name, keys=KEYS)
     except (DataError, SettingsError) as refusal:
-        assert str(refusal).startswith(name) or isinstance(refusal, SettingsError), f"names no file: {refusal}"
+        assert str(refusal).startswith(name) or isinstance(refusal, SettingsError), (
+            f"names no file: {refusal}"
+        )
         return "refused"
     finally:
         assert time.monotonic() - started < SECONDS, "hangs"

@@ -115,7 +115,11 @@ def test_a_star_without_a_threshold_is_missing_and_said_even_beside_a_mark_that_
 
 @pytest.mark.parametrize(
     ("note", "upper"),
-    [("* fewer than 8 deaths", 7), ("* denotes a count of 1 to 7", 7), ("Counts below 8 are suppressed", None)],
+    [
+        ("* fewer than 8 deaths", 7),
+        ("* denotes a count of 1 to 7", 7),
+        ("Counts below 8 are suppressed", None),
+    ],
 )
 def test_a_threshold_that_the_notes_state_is_taken(note, upper):
     table = read(f"trust,department,observed\nA,x,12\nA,y,*\nB,x,0\n\n{note}\n")
@@ -140,4 +144,6 @@ def test_a_column_that_is_nearly_numbers_says_what_keeps_it_text():
 
 def test_notes_name_no_unit():
     table = read('trust,observed\nR0A,<5\nR0B,"1,234"\nR0C,12\nR0D,N/A\n')
-    assert not any(unit in text for text in table.frame.attrs["notes"] for unit in ("R0A", "R0B", "R0D", "1234"))
+    assert not any(
+        unit in text for text in table.frame.attrs["notes"] for unit in ("R0A", "R0B", "R0D", "1234")
+    )

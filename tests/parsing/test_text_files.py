@@ -109,6 +109,11 @@ def test_rows_that_are_too_short_are_said_and_too_long_ones_refused():
         read("trust,department,observed\nA,x,3\nB,Ward 1, east,4\n")
 
 
+def test_a_row_that_has_lost_a_separator_is_said_where_all_lines_end_in_one():
+    assert reading(read("trust;ward;n;\nA;x;3;\nB y;4;\nC;z;5;\n"), "short rows").rows == (3,)
+    assert codes(read("trust;ward;n;\nA;x;3\nB;y;4\n")) == ["separator"]
+
+
 def test_a_label_cut_short_at_the_end_is_no_footer():
     table = read("trust,department,observed\nA,x,3\nA,y,4\nA\n")
     assert len(table.frame) == 3

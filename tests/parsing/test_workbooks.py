@@ -76,7 +76,12 @@ def test_the_first_visible_sheet_with_a_table_is_read_and_said():
     def hide(made):
         made["Old"].sheet_state = "hidden"
 
-    sheets = (("Contents", [["Sheet", "What"], ["Data", "deaths"]]), ("Old", TABLE), ("Data", TABLE), ("More", TABLE))
+    sheets = (
+        ("Contents", [["Sheet", "What"], ["Data", "deaths"]]),
+        ("Old", TABLE),
+        ("Data", TABLE),
+        ("More", TABLE),
+    )
     table = opened(*sheets, change=hide)
     (said,) = table.readings
     assert said.code == "sheet"
@@ -84,7 +89,9 @@ def test_the_first_visible_sheet_with_a_table_is_read_and_said():
     assert "'Old' is hidden" in said.text
     assert "'More' may hold others" in said.text
     assert opened(*sheets, sheet="Old", change=hide).readings == ()
-    with pytest.raises(DataError, match=r"book\.xlsx: has no sheet 'none'; it has 'Contents', 'Old', 'Data', 'More'"):
+    with pytest.raises(
+        DataError, match=r"book\.xlsx: has no sheet 'none'; it has 'Contents', 'Old', 'Data', 'More'"
+    ):
         opened(*sheets, sheet="none")
 
 
@@ -115,7 +122,9 @@ def test_numbers_in_key_columns_are_text_as_they_are_shown():
 
 
 def test_a_formula_without_a_stored_value_is_refused():
-    with pytest.raises(DataError, match=r"book\.xlsx: the sheet 'Data' has 1 formula without a stored value \('C3'\)"):
+    with pytest.raises(
+        DataError, match=r"book\.xlsx: the sheet 'Data' has 1 formula without a stored value \('C3'\)"
+    ):
         opened(("Data", [*TABLE[:2], ["B", "y", "=C2+1"]]))
 
 
@@ -127,7 +136,9 @@ def test_a_sheet_that_claims_a_million_rows_is_read_in_a_moment():
     assert len(opened(("Data", TABLE), change=claim).frame) == 2
 
 
-@pytest.mark.parametrize("declared", [b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]>', b"<!DOCTYPE x>"])
+@pytest.mark.parametrize(
+    "declared", [b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]>', b"<!DOCTYPE x>"]
+)
 def test_entities_are_refused_before_any_parser_sees_them(declared):
     content = rewritten(book(("Data", TABLE)), "sheet1.xml", b"<worksheet", declared + b"<worksheet")
     with pytest.raises(DataError, match=r"book\.xlsx: declares a document type or an entity"):
@@ -140,7 +151,7 @@ def test_entities_are_refused_before_any_parser_sees_them(declared):
         (b"PK", "cannot be read as an Excel file"),
         (b"trust,observed\nA,3\n", "cannot be read as an Excel file"),
         (book(("Data", TABLE))[:2000], "damaged"),
-        (rewritten(book(("Data", TABLE)), "workbook.xml", b"<sheet ", b"<sh "), "nothing is written|Excel file"),
+        (rewritten(book(("Data", TABLE)), "sheet1.xml", b"</sheetData>", b"</sheet>"), "Excel file"),
         (book(("Data", [])), "nothing is written"),
         (book(("Data", [["trust", "observed"]])), "no rows"),
         (book(("Data", [["trust", "trust"], ["A", 3]])), "'trust' is the name of columns 1 and 2"),
