@@ -207,7 +207,7 @@ def _check_sizes(records: Records, body: npt.NDArray[np.intp], named: int, width
     if over:
         lines = records.lines[over].tolist()
         raise DataError(
-            f"{places(lines, 'line')} {'has' if len(lines) == 1 else 'have'} more values than the {width} columns named",
+            f"{places(lines, 'line')} {'has' if len(lines) == 1 else 'have'} more values than the {width} columns",
             action=f"put values that hold {_SEPARATORS[records.separator]} into quotation marks, and give every column "
             "a name",
         )

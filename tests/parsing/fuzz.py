@@ -50,7 +50,7 @@ def _rows(table: TableFile) -> Counter[tuple[object, ...]]:
 
 
 def outcome(before: TableFile, damage: bytes, name: str) -> str:
-    """What comes of a damaged file: "refused", "equal", "said" or "rows changed"; AssertionError where rows are lost."""
+    """What comes of a damaged file: "refused", "equal", "said", "rows changed"; an error where rows are lost."""
     started = time.monotonic()
     try:
         after = read(damage, name, keys=KEYS)

@@ -8,4 +8,5 @@ from tests.parsing.fuzz import fuzz
 def test_damaged_files_are_refused_or_said():
     found = fuzz(240, seed=1)
     assert found["refused"] > 20
+    assert found["refused without naming the file"] == 0
     assert sum(found.values()) == 240
