@@ -159,7 +159,8 @@ def test_every_kind_of_file_gives_the_same_fit(cells, fitted, tmp_path):
     frame.to_csv(tmp_path / "cells.tsv", sep="\t", index=False)
     (tmp_path / "cells.csv.gz").write_bytes(gzip.compress(cells.read_bytes()))
     (tmp_path / "bom.csv").write_bytes(b"\xef\xbb\xbf" + cells.read_bytes())
-    for name in ("cells.parquet", "cells.tsv", "cells.csv.gz", "bom.csv"):
+    frame.to_csv(tmp_path / "semicolons.csv", sep=";", decimal=",", index=False, encoding="utf-16")
+    for name in ("cells.parquet", "cells.tsv", "cells.csv.gz", "bom.csv", "semicolons.csv"):
         assert run("fit", tmp_path / name, "-o", tmp_path / "out", "--draws", 1000, "--force").exit_code == 0
         assert (tmp_path / "out" / "spots.csv").read_bytes() == (fitted / "spots.csv").read_bytes(), name
 
@@ -289,9 +290,9 @@ def test_bad_tables_end_with_one_clear_line(cells, tmp_path, change, said):
         ("cells.csv", None, "there is no file"),
         ("cells.docx", b"x", "files of this kind are not read"),
         ("cells.csv", b"", "cannot be read as a table"),
-        ("cells.csv", b"trust;department;observed\nA;x;3\n", "separated by semicolons"),
         (".", None, "is a folder"),
-        ("cells.csv", "trust\nYsbyty Gŵyr\n".encode("utf-16"), "not UTF-8"),
+        ("cells.csv", b"trust,observed\nA,\x003\n", "line 2 holds a NUL byte"),
+        ("cells.csv", b"trust,trust,observed\nA,B,3\n", "'trust' is the name of columns 1 and 2"),
         ("cells.parquet", b"not parquet", "cannot be read as Parquet"),
         ("cells.csv.gz", b"not gzip", "cannot be read"),
     ],

@@ -83,7 +83,9 @@ def unpacked(content: bytes, name: str) -> tuple[bytes, Kind]:
         if "xl/workbook.xml" in members or suffix in _WORKBOOK:
             return content, "workbook"
         if "content.xml" in members:
-            raise DataError("is an OpenDocument sheet, which is not read", action="save it as .xlsx or as CSV")
+            raise DataError(
+                "is an OpenDocument sheet, which is not read", action="save it as .xlsx or as CSV"
+            )
         if "word/document.xml" in members or "ppt/presentation.xml" in members:
             raise DataError("files of this kind are not read: it is no sheet", expected=_READ)
         content = unpack(content)
@@ -117,7 +119,8 @@ def _refuse_other_kinds(content: bytes) -> None:
     start = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html", b"<table", b"<head", b"<meta")):
         raise DataError(
-            "is a web page, whatever its name says", action="open it in Excel and save it as .xlsx, or fetch the file"
+            "is a web page, whatever its name says",
+            action="open it in Excel and save it as .xlsx, or fetch the file",
         )
     if start.startswith(b"<?xml"):
         raise DataError("is XML, whatever its name says", action="open it in Excel and save it as .xlsx")

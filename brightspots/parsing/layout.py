@@ -68,7 +68,7 @@ def blank(row: Row) -> bool:
 def _width(row: Row) -> int:
     """How many cells are filled; a text spread over all of them (a merged title) is one."""
     filled = [cell for cell in row if cell.strip()]
-    return 1 if len(set(filled)) == 1 and not like_a_number(filled[0]) else len(filled)
+    return 1 if len(filled) > 2 and len(set(filled)) == 1 and not like_a_number(filled[0]) else len(filled)
 
 
 def find_layout(rows: Sequence[Row], keys: Collection[str], spread: Collection[int] = ()) -> Layout:
@@ -104,7 +104,7 @@ def _named(rows: Sequence[Row], written: Sequence[int], keys: Collection[str]) -
         cells = {" ".join(cell.split()) for cell in rows[at]}
         wide = [_width(rows[after]) for after in written if after > at]
         enough = max(2, 0.5 * float(np.median(wide))) if wide else 1
-        if (cells & set(keys) or len(cells & _STANDARD) > 1) and len(cells - {""}) >= enough:
+        if (cells & set(keys) or len(cells & _STANDARD) > 1) and _width(rows[at]) >= enough:
             return at
     return None
 
@@ -193,7 +193,13 @@ def join_names(top: Row, lower: Row, *, filled: bool) -> list[str]:
 
 
 def name_columns(
-    rows: Sequence[Row], layout: Layout, used: Sequence[bool], where: Sequence[int], place: Place, *, filled: bool
+    rows: Sequence[Row],
+    layout: Layout,
+    used: Sequence[bool],
+    where: Sequence[int],
+    place: Place,
+    *,
+    filled: bool,
 ) -> tuple[list[str], list[Reading]]:
     """Name the columns that are used, '' the others.
 
@@ -222,9 +228,8 @@ def name_columns(
         readings.append(
             Reading(
                 "header rows",
-                f"The names of the columns stand in two rows ({places(lines, place)}) and were joined, as in {joined!r}."
-                if joined
-                else f"The names of the columns stand in two rows ({places(lines, place)}).",
+                f"The names of the columns stand in two rows ({places(lines, place)})"
+                f"{f' and were joined, as in {joined!r}' if joined else ''}.",
                 rows=lines,
             )
         )
@@ -245,9 +250,11 @@ def name_columns(
         )
     twice = [name for name, times in Counter(filter(None, header)).items() if times > 1]
     if twice:
+        at_places = {
+            name: [str(at + 1) for at, one in enumerate(header) if one == name] for name in twice[:5]
+        }
         said = "; ".join(
-            f"{name!r} is the name of columns {' and '.join(str(at + 1) for at, one in enumerate(header) if one == name)}"
-            for name in twice[:5]
+            f"{name!r} is the name of columns {' and '.join(found)}" for name, found in at_places.items()
         )
         raise DataError(
             f"column names appear more than once: {said} ({place} {where[layout.header[-1]]})",
@@ -317,7 +324,9 @@ def footer_reading(lines: tuple[int, ...], place: Place) -> Reading:
 
 def dropped_reading(code: str, lines: tuple[int, ...], place: Place) -> Reading:
     """Say which rows inside the table hold nothing, or the names of the columns again."""
-    what = {"empty rows": "without any value", "repeated header": "that repeat the names of the columns"}[code]
+    what = {"empty rows": "without any value", "repeated header": "that repeat the names of the columns"}[
+        code
+    ]
     return Reading(
         code, f"{counted(len(lines), 'row')} {what} ({places(lines, place)}) left out.", rows=lines
     )

@@ -25,7 +25,7 @@ _EXACT = 2**53
 class TextColumn:
     """A column of text, with each different text looked at once.
 
-    Of K + M different texts, M are numbers that read in one way only, without any sign; the others are looked at closely.
+    Of K + M different texts, M are numbers without signs that read in one way only; the others are looked at.
 
     Parameters
     ----------
@@ -77,6 +77,13 @@ class Numbers:
     readings: tuple[Reading, ...]
     lower: FloatArray | None = None
     upper: FloatArray | None = None
+
+
+def is_text(column: pd.Series[Any]) -> bool:
+    """Whether a column holds text, and nothing else but gaps."""
+    if isinstance(column.dtype, pd.StringDtype):
+        return True
+    return column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string"
 
 
 # Whole, or with a fraction that cannot be a group of three.
@@ -216,11 +223,15 @@ def _signs(column: TextColumn, style: Style, numbers: Sequence[Number | None]) -
     name, values = column.name, column.values
     if style == "comma" and any(number and not number.whole for number in numbers):
         readings.append(
-            Reading("decimal comma", f"Column {name!r} is written with decimal commas, and was read so.", name)
+            Reading(
+                "decimal comma", f"Column {name!r} is written with decimal commas, and was read so.", name
+            )
         )
     grouped = [number is not None and number.group != "" for number in numbers]
     if any(grouped):
-        kinds = sorted({_GROUP_NAMES.get(number.group, "blanks") for number in numbers if number and number.group})
+        kinds = sorted(
+            {_GROUP_NAMES.get(number.group, "blanks") for number in numbers if number and number.group}
+        )
         readings.append(
             Reading(
                 "thousands",
@@ -232,11 +243,17 @@ def _signs(column: TextColumn, style: Style, numbers: Sequence[Number | None]) -
         )
     if any(value.currency for value in values):
         readings.append(
-            Reading("currency", f"Column {name!r} is written with a sign of currency, which was left out.", name)
+            Reading(
+                "currency", f"Column {name!r} is written with a sign of currency, which was left out.", name
+            )
         )
     if any(value.percent for value in values):
         readings.append(
-            Reading("percent", f"Column {name!r} is written in percent and was read so: 12% is 12, not 0.12.", name)
+            Reading(
+                "percent",
+                f"Column {name!r} is written in percent and was read so: 12% is 12, not 0.12.",
+                name,
+            )
         )
     return readings
 
@@ -310,7 +327,8 @@ def _bounds(
                 "suppressed without bounds",
                 f"Column {name!r}: {counted(number, 'count')} written {listed(_texts(values, unknown))}{beside} "
                 f"{'was' if number == 1 else 'were'} left missing, for nothing says what a withheld count can be; give "
-                f"the least and the most in '{name}_lower' and '{name}_upper' ({places(column.places(unknown), place)}).",
+                f"the least and the most in '{name}_lower' and '{name}_upper' "
+                f"({places(column.places(unknown), place)}).",
                 name,
                 column.places(unknown),
             )

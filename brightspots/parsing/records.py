@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from typing import Final
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,6 @@ from brightspots.errors import DataError
 from brightspots.parsing.readings import places
 
 _QUOTE, _NEWLINE, _RETURN, _ZERO, _NINE, _BLANK = b'"\n\r09 '
-# csv holds a value of at most this many characters; no label comes near it.
-_LONGEST: Final = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +93,7 @@ def _is_digit(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 
 def split(text: str, separator: str, *, quoted: bool) -> list[str]:
     """Split one record into its values."""
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting, strict=quoted)
     return next(reader, [])
 
@@ -144,11 +142,14 @@ def _encloses(
     opening, closing = np.isin(before, edges), np.isin(after, edges)
     if not opening.any():
         return False
-    good = np.where(np.arange(len(quotes)) % 2 == 0, opening | (before == _QUOTE), closing | (after == _QUOTE))
+    good = np.where(
+        np.arange(len(quotes)) % 2 == 0, opening | (before == _QUOTE), closing | (after == _QUOTE)
+    )
     if len(quotes) % 2 or not good.all():
         at = quotes[-1] if good.all() else quotes[np.flatnonzero(~good)[0]]
+        line = 1 + np.searchsorted(newlines, at)
         raise DataError(
-            f"cannot be read as a table: quotation marks do not match (line {1 + np.searchsorted(newlines, at)}, or above)",
+            f"cannot be read as a table: quotation marks do not match (line {line}, or above)",
             action='a mark inside a value is written twice (""); where the file is cut short, fetch it again',
         )
     return True

@@ -19,6 +19,7 @@ from brightspots.parsing.content import read_bytes, unpacked
 from brightspots.parsing.numbers import (
     TextColumn,
     could_be_numbers,
+    is_text,
     read_numbers,
     style_evidence,
     style_of,
@@ -60,7 +61,10 @@ class TableFile:
 
 
 def read_table_file(
-    path: str | os.PathLike[str] | IO[bytes] | IO[str], *, keys: Collection[str] = (), sheet: str | None = None
+    path: str | os.PathLike[str] | IO[bytes] | IO[str],
+    *,
+    keys: Collection[str] = (),
+    sheet: str | None = None,
 ) -> TableFile:
     """Read a table file as people have it.
 
@@ -152,7 +156,9 @@ def _as_text(column: pd.Series[Any]) -> pd.Series[Any]:
         for text, value in zip(kinds, present, strict=True)
     ):
         return column
-    return column.map(lambda value: value if isinstance(value, str) else shown_number(value), na_action="ignore")
+    return column.map(
+        lambda value: value if isinstance(value, str) else shown_number(value), na_action="ignore"
+    )
 
 
 def _read_parquet(content: bytes) -> pd.DataFrame:
@@ -164,17 +170,12 @@ def _read_parquet(content: bytes) -> pd.DataFrame:
         raise DataError(f"cannot be read as Parquet: {error}") from error
 
 
-def _is_text(column: pd.Series[Any]) -> bool:
-    """Whether a column holds text, and nothing else but gaps."""
-    if isinstance(column.dtype, pd.StringDtype):
-        return True
-    return column.dtype == object and all(isinstance(value, str) for value in column[column.notna()])
-
-
 def _with_numbers(raw: RawTable, keys: Collection[str]) -> tuple[pd.DataFrame, tuple[Reading, ...]]:
     """Read the text columns of a table: keys, identifiers and words as text, the others as numbers."""
     frame = raw.frame
-    place: Place = "line" if frame.index.name == "line" else "sheet row" if frame.index.name == "sheet row" else "row"
+    place: Place = (
+        "line" if frame.index.name == "line" else "sheet row" if frame.index.name == "sheet row" else "row"
+    )
     whole = frame.index.dtype.kind in "iu"
     rows = frame.index.to_numpy(dtype=np.int64) if whole else np.arange(len(frame), dtype=np.int64)
     readings = list(raw.readings)
@@ -183,9 +184,9 @@ def _with_numbers(raw: RawTable, keys: Collection[str]) -> tuple[pd.DataFrame, t
     for name in frame.columns:
         column = frame[name]
         columns[name] = column
-        if not _is_text(column):
+        if not is_text(column):
             continue
-        column, said = _unwrapped(str(name), column, rows, place)
+        column, said = _unwrapped(str(name), column, rows)
         readings += said
         columns[name] = column
         if name in keys:
@@ -230,9 +231,7 @@ def _with_numbers(raw: RawTable, keys: Collection[str]) -> tuple[pd.DataFrame, t
     return read, tuple(readings)
 
 
-def _unwrapped(
-    name: str, column: pd.Series[Any], rows: Any, place: Place
-) -> tuple[pd.Series[Any], list[Reading]]:
+def _unwrapped(name: str, column: pd.Series[Any], rows: Any) -> tuple[pd.Series[Any], list[Reading]]:
     """Values without the tabs around them, and without ="…", both of which keep Excel from changing a code."""
     codes, texts = pd.factorize(column)
     plain = [_PROTECTED.sub(r"\1", text.strip("\t")) for text in texts]
@@ -245,7 +244,7 @@ def _unwrapped(
     return pd.Series(values, index=column.index), [
         Reading(
             "tabs",
-            f"Column {name!r}: tabs, or =\"…\", around {counted(len(lines), 'value')} left out.",
+            f'Column {name!r}: tabs, or ="…", around {counted(len(lines), "value")} left out.',
             name,
             lines,
         )
@@ -259,7 +258,9 @@ def _without_identifiers(
     kept, readings = {}, []
     for name, text in numeric.items():
         zeros = any(LEADING_ZERO.fullmatch(value.text) for value in text.values)
-        digits = not text.fractions and all(value.text.isdigit() for value in text.values if not value.missing)
+        digits = not text.fractions and all(
+            value.text.isdigit() for value in text.values if not value.missing
+        )
         called = digits and is_identifier(str(name))
         if not (zeros or called):
             kept[name] = text
@@ -270,14 +271,14 @@ def _without_identifiers(
     return kept, readings
 
 
-def _words(
-    text: TextColumn, column: pd.Series[Any], place: Place
-) -> tuple[pd.Series[Any], list[Reading]]:
+def _words(text: TextColumn, column: pd.Series[Any], place: Place) -> tuple[pd.Series[Any], list[Reading]]:
     """A column that stays text; said where most of it are numbers."""
     values = text.values
     words = {value.text.casefold() for value in values}
     if words and words <= {"true", "false"} and not len(text.plain) and (text.codes >= 0).all():
-        return pd.Series(text.where([value.text.casefold() == "true" for value in values]), index=column.index), []
+        return pd.Series(
+            text.where([value.text.casefold() == "true" for value in values]), index=column.index
+        ), []
     if not len(text.plain) and not any(words):
         return pd.Series(np.nan, index=column.index), []
     cleaned = column.where(~column.str.strip().isin(_MISSING_TEXT))

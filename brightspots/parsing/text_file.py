@@ -17,7 +17,7 @@ import pandas as pd
 from brightspots.errors import DataError
 from brightspots.parsing import layout as layouts
 from brightspots.parsing.layout import HEAD, TAIL, Layout, find_footers, find_layout, name_columns
-from brightspots.parsing.numbers import could_be_numbers, style_evidence, text_column
+from brightspots.parsing.numbers import could_be_numbers, is_text, style_evidence, text_column
 from brightspots.parsing.readings import RawTable, Reading, Style, counted, places
 from brightspots.parsing.records import Records, records_of, split
 from brightspots.parsing.values import is_identifier, value_of
@@ -48,9 +48,7 @@ def read_text(content: bytes, keys: Collection[str], *, tabs: bool = False) -> R
     said = _SAID.match(data)
     records = records_of(data, said[1].decode() if said else _separator(data, keys, tabs=tabs))
     if said or records.separator != ("\t" if tabs else ","):
-        readings.append(
-            Reading("separator", f"Values are separated by {_SEPARATORS[records.separator]}.")
-        )
+        readings.append(Reading("separator", f"Values are separated by {_SEPARATORS[records.separator]}."))
     first = 1 if said else 0
     head = [records.row(at) for at in range(first, min(first + HEAD, len(records)))]
     layout = find_layout(head, keys)
@@ -87,7 +85,9 @@ def read_text(content: bytes, keys: Collection[str], *, tabs: bool = False) -> R
     frame.index = pd.Index(records.lines[body], name="line")
     if style == "comma":
         readings += [
-            Reading("decimal comma", f"Column {name!r} is written with decimal commas, and was read so.", name)
+            Reading(
+                "decimal comma", f"Column {name!r} is written with decimal commas, and was read so.", name
+            )
             for name in frame.columns
             if frame[name].dtype.kind == "f" and bool((frame[name] % 1 > 0).any())
         ]
@@ -146,9 +146,7 @@ def _separator(data: bytes, keys: Collection[str], *, tabs: bool) -> str:
             continue
         size, times = max(sizes.items(), key=lambda one: (one[1], one[0]))
         named = max(len({cell.strip() for cell in row} & set(keys)) for row in rows)
-        titled = any(
-            len(row) == size and not any(map(layouts.like_a_number, row)) for row in rows[:60]
-        )
+        titled = any(len(row) == size and not any(map(layouts.like_a_number, row)) for row in rows[:60])
         score = (float(named), float(titled), float(times >= 0.5 * len(rows)), float(size))
         if score > best:
             best, chosen = score, separator
@@ -189,17 +187,13 @@ def _body(
         last = int(np.flatnonzero(keep)[-1]) if keep.any() else begin
         inside = [at for at in sorted(dropped) if at < last]
         if inside:
-            readings.append(
-                layouts.dropped_reading(code, tuple(records.lines[inside].tolist()), "line")
-            )
+            readings.append(layouts.dropped_reading(code, tuple(records.lines[inside].tolist()), "line"))
     if footers:
         readings.append(layouts.footer_reading(tuple(records.lines[footers].tolist()), "line"))
     return np.flatnonzero(keep), readings, [" ".join(filter(None, records.row(at))) for at in footers]
 
 
-def _check_sizes(
-    records: Records, body: npt.NDArray[np.intp], named: int, width: int
-) -> list[Reading]:
+def _check_sizes(records: Records, body: npt.NDArray[np.intp], named: int, width: int) -> list[Reading]:
     """Refuse records with more values than there are columns, and say which have fewer.
 
     Parameters
@@ -213,19 +207,20 @@ def _check_sizes(
     if over:
         lines = records.lines[over].tolist()
         raise DataError(
-            f"{places(lines, 'line')} {'has' if len(lines) == 1 else 'have'} more values than the {width} columns of the "
-            "header",
-            action=f"put values that hold {_SEPARATORS[records.separator]} into quotation marks, and give every column a "
-            "name",
+            f"{places(lines, 'line')} {'has' if len(lines) == 1 else 'have'} more values than the {width} columns",
+            action=f"put values that hold {_SEPARATORS[records.separator]} into quotation marks, and give every column "
+            "a name",
         )
-    lines = tuple(records.lines[body[sizes < named]].tolist())
+    # Where all lines end in a separator that names nothing, one that lacks it lacks a value.
+    usual = int(np.bincount(sizes).argmax()) if len(sizes) else named
+    lines = tuple(records.lines[body[sizes < max(named, min(width, usual))]].tolist())
     if not lines:
         return []
     return [
         Reading(
             "short rows",
-            f"{counted(len(lines), 'row')} ({places(lines, 'line')}) {'has' if len(lines) == 1 else 'have'} fewer values "
-            "than there are columns; the rest was read as missing.",
+            f"{counted(len(lines), 'row')} ({places(lines, 'line')}) {'has' if len(lines) == 1 else 'have'} fewer "
+            "values than there are columns; the rest was read as missing.",
             rows=lines,
         )
     ]
@@ -240,12 +235,8 @@ def _style(rows: Sequence[Sequence[str]]) -> Style | None:
 
 def _contradicts(frame: pd.DataFrame, style: Style) -> bool:
     """Whether a column that stayed text holds numbers of the other style."""
-    columns = (frame[name] for name in frame if isinstance(frame[name].dtype, pd.StringDtype | np.dtypes.ObjectDType))
-    texts = [
-        text_column("", column, np.empty(0, dtype=np.int64))
-        for column in columns
-        if all(isinstance(value, str) for value in column.dropna())
-    ]
+    nowhere = np.empty(0, dtype=np.int64)
+    texts = [text_column("", frame[name], nowhere) for name in frame if is_text(frame[name])]
     return any(style_evidence(text) - {style} for text in texts if could_be_numbers(text))
 
 

@@ -40,7 +40,9 @@ def _pattern(style: str) -> re.Pattern[str]:
 _PATTERNS: Final = {style: _pattern(style) for style in _GROUPS}
 _CURRENCY: Final = re.compile(r"^([-+]?)[£$€]\s*(?=[0-9.,])|(?<=[0-9])\s*[£$€]$")
 _PERCENT: Final = re.compile(r"(?<=[0-9.,])\s*%$")
-_IDENTIFIER: Final = re.compile(r"(?:^|.*[\W_])(?:id|code|identifier|ccn|npi|ods|zip|postcode)[\W_]*", re.IGNORECASE)
+_IDENTIFIER: Final = re.compile(
+    r"(?:^|.*[\W_])(?:id|code|identifier|ccn|npi|ods|zip|postcode)[\W_]*", re.IGNORECASE
+)
 LEADING_ZERO: Final = re.compile(r"0[0-9]+")
 
 _LESS: Final = re.compile(r"(?:<|fewer than|less than|under|below)\s*([0-9]{1,6})")
@@ -59,7 +61,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Number:
-    """A number as it is written in one style: its value, the mark between thousands ('' for none), without a fraction."""
+    """A number as it is written in one style: value, mark between thousands ('' for none), no fraction."""
 
     value: float
     group: str
@@ -169,7 +171,7 @@ _STATED: Final = re.compile(
 
 
 def stated_threshold(said: str) -> Mark | None:
-    """What the rows around a table say of a withheld count ('* fewer than 5'); None where they say nothing, or two things."""
+    """What the rows around a table say of a withheld count ('* fewer than 5'); None where nothing, or two things."""
     found = {
         Mark(None, int(less) - 1) if less else Mark(int(low), int(high), is_range=True)
         for less, low, high in _STATED.findall(said)

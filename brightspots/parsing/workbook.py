@@ -19,13 +19,24 @@ import pandas as pd
 
 from brightspots.errors import DataError, MissingExtraError
 from brightspots.parsing import layout as layouts
-from brightspots.parsing.layout import HEAD, TAIL, Layout, blank, find_footers, find_layout, like_a_number, name_columns
-from brightspots.parsing.readings import RawTable, Reading, counted, listed, places
+from brightspots.parsing.layout import (
+    HEAD,
+    TAIL,
+    Layout,
+    blank,
+    find_footers,
+    find_layout,
+    like_a_number,
+    name_columns,
+)
+from brightspots.parsing.readings import RawTable, Reading, counted, listed
 
 # No sheet comes near it: beyond lies an archive made to fill the memory of whoever unpacks it.
 _MOST_BYTES: Final = 2 * 1024**3
 # An entity can stand for a file of this machine, or for gigabytes; Excel writes none.
-_DECLARATION: Final = re.compile(rb"<\0?!\0?(?:D\0?O\0?C\0?T\0?Y\0?P\0?E|E\0?N\0?T\0?I\0?T\0?Y)", re.IGNORECASE)
+_DECLARATION: Final = re.compile(
+    rb"<\0?!\0?(?:D\0?O\0?C\0?T\0?Y\0?P\0?E|E\0?N\0?T\0?I\0?T\0?Y)", re.IGNORECASE
+)
 _FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s>/]")
 _DAMAGE: Final = (
     zipfile.BadZipFile, zlib.error, ParseError, KeyError, ValueError, TypeError, IndexError, AttributeError, EOFError,
@@ -77,7 +88,7 @@ def read_workbook(content: bytes, keys: Collection[str], wanted: str | None) -> 
         Where the workbook is damaged or unsafe, has no such sheet or no table, or holds formulas without values.
     """
     try:
-        import openpyxl
+        import openpyxl  # type: ignore[import-untyped]
     except ImportError as error:
         raise MissingExtraError("openpyxl", extra="excel", purpose="reading Excel files") from error
     formulas = _check_archive(content)
@@ -87,7 +98,9 @@ def read_workbook(content: bytes, keys: Collection[str], wanted: str | None) -> 
             book = openpyxl.load_workbook(BytesIO(content), data_only=True)
             stored = openpyxl.load_workbook(BytesIO(content)) if formulas else None
     except _DAMAGE as damage:
-        raise DataError(f"cannot be read as an Excel file ({damage})", action="open it in Excel and save it again") from damage
+        raise DataError(
+            f"cannot be read as an Excel file ({damage})", action="open it in Excel and save it again"
+        ) from damage
     titles = [sheet.title for sheet in book.worksheets]
     if wanted is not None and wanted not in titles:
         raise DataError(f"has no sheet {wanted!r}; it has {', '.join(map(repr, titles))}")
@@ -98,7 +111,11 @@ def read_workbook(content: bytes, keys: Collection[str], wanted: str | None) -> 
     readings = []
     if wanted is None and (others or hidden):
         also = f"; {listed(others)} may hold others" if others else ""
-        unseen = f"; {listed(hidden)} {'is' if len(hidden) == 1 else 'are'} hidden and not looked at" if hidden else ""
+        unseen = (
+            f"; {listed(hidden)} {'is' if len(hidden) == 1 else 'are'} hidden and not looked at"
+            if hidden
+            else ""
+        )
         readings.append(Reading("sheet", f"The table was read from the sheet {title!r}{also}{unseen}."))
     if stored is not None:
         _refuse_uncomputed(book[title], stored[title])
@@ -133,7 +150,9 @@ def _check_archive(content: bytes) -> bool:
 
 def _sheet_of(sheet: Any) -> _Sheet:
     """The cells of a sheet that hold something; a sheet may claim a million empty rows."""
-    cells = {at: cell for at, cell in sheet._cells.items() if cell.value is not None and str(cell.value).strip()}
+    cells = {
+        at: cell for at, cell in sheet._cells.items() if cell.value is not None and str(cell.value).strip()
+    }
     if not cells:
         return _Sheet(sheet.title, [], [], {})
     rows, columns = max(row for row, _ in cells), max(column for _, column in cells)
@@ -197,7 +216,7 @@ def _refuse_uncomputed(sheet: Any, formulas: Any) -> None:
         if cell.data_type == "f" and (at not in sheet._cells or sheet._cells[at].value is None)
     )
     if bare:
-        from openpyxl.utils import get_column_letter
+        from openpyxl.utils import get_column_letter  # type: ignore[import-untyped]
 
         cells = listed((f"{get_column_letter(column)}{row}" for row, column in bare), shown=5)
         raise DataError(
@@ -226,7 +245,11 @@ def _text_of(value: Any, number_format: str | None = None) -> str:
             return str(int(value)).zfill(len(number_format))
         return shown_number(value)
     if isinstance(value, datetime | date):
-        if number_format and "m" in number_format.lower() and "d" not in number_format.lower().replace("[red]", ""):
+        if (
+            number_format
+            and "m" in number_format.lower()
+            and "d" not in number_format.lower().replace("[red]", "")
+        ):
             return value.strftime("%Y-%m")
         if isinstance(value, datetime):
             return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
@@ -287,7 +310,9 @@ def _table_of(sheet: _Sheet, keys: Collection[str], readings: list[Reading]) -> 
     return RawTable(pd.DataFrame(columns, index=index), tuple(readings), said="\n".join(texts), typed=typed)
 
 
-def _body(sheet: _Sheet, head: Sequence[Sequence[str]], layout: Layout) -> tuple[list[int], list[Reading], list[str]]:
+def _body(
+    sheet: _Sheet, head: Sequence[Sequence[str]], layout: Layout
+) -> tuple[list[int], list[Reading], list[str]]:
     """Positions of the rows of the table, what is said of those that are none, and the text of its footers."""
     begin = layout.header[-1] + 1
     positions = range(begin, len(sheet.rows))
@@ -296,12 +321,17 @@ def _body(sheet: _Sheet, head: Sequence[Sequence[str]], layout: Layout) -> tuple
     repeated = [
         at
         for at in positions
-        if any(isinstance(value, str) for value in sheet.rows[at]) and [*map(_text_of, sheet.rows[at])] in names
+        if any(isinstance(value, str) for value in sheet.rows[at])
+        and [*map(_text_of, sheet.rows[at])] in names
     ]
     tail = list(range(max(begin, len(sheet.rows) - TAIL), len(sheet.rows)))
     rows = [[*map(_text_of, sheet.rows[at])] for at in tail]
     firsts = [str(sheet.rows[at][0]).strip() for at in positions]
-    labels = {label for label in set(firsts) if firsts.count(label) > 1} if len(firsts) < 5000 else set(firsts[:-TAIL])
+    labels = (
+        {label for label in set(firsts) if firsts.count(label) > 1}
+        if len(firsts) < 5000
+        else set(firsts[:-TAIL])
+    )
     width = sum(bool(cell.strip()) for cell in names[-1])
     footers = [tail[at] for at in find_footers(rows, width, labels)]
     gone = {*empty, *repeated, *footers}
@@ -343,10 +373,14 @@ def _column(
     if zeros and is_key:
         readings.append(
             Reading(
-                "identifiers", f"Column {name!r} holds numbers that are shown with leading zeros, and was read as shown.", name
+                "identifiers",
+                f"Column {name!r} holds numbers that are shown with leading zeros, and was read as shown.",
+                name,
             )
         )
-    return pd.Series(texts, index=index, dtype=object if not any(isinstance(text, str) for text in texts) else None), readings
+    return pd.Series(
+        texts, index=index, dtype=object if not any(isinstance(text, str) for text in texts) else None
+    ), readings
 
 
 def _number(value: Any) -> bool:
