@@ -215,7 +215,8 @@ def _counts_or_withheld(records: Records, column: str) -> pd.Series[float]:
 
 
 def _conditions(records: Records) -> pd.Series[str]:
-    measure = records.text("measure").str.upper()
+    """Give the condition of each measure, with hyphens between its words or, as in fiscal year 2019, underscores."""
+    measure = records.text("measure").str.upper().str.replace("_", "-")
     records.refuse(
         "measure", ~measure.isin(_CONDITIONS), "a measure is not one of the six of the programme",
         ", ".join(_CONDITIONS), "the publication may have changed",

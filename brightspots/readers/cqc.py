@@ -20,9 +20,10 @@ _RATINGS: Final = Layout(
         "provider": ("ORG_CODE", "Provider ID"),
         "date": ("DATE", "Publication Date", "Report Publication Date"),
         "population": ("POPULATION", "Service / Population Group"),
-        "question": ("QUESTION", "Domain"),
+        "question": ("QUESTION", "Domain", "Key Question"),
         "rating": ("RATING_SCORE", "RATING", "Latest Rating"),
     },
+    foreign={"Location ID": "the ratings of locations (the sheet Locations)"},
 )
 
 _SCORE_TABLE: Final = Layout("the table of rating scores", {"rating": ("RATING",), "score": ("SCORE",)})

@@ -19,11 +19,16 @@ import pandas as pd
 
 from brightspots import vocabulary as names_of
 from brightspots.errors import DataError
-from brightspots.readers.opening import PublishedFile, encoding_of, read_content
+from brightspots.readers.dates import plain_days
+from brightspots.readers.opening import PublishedFile, decode, read_content
+from brightspots.readers.surroundings import find_table
 
 # How publishers write that there is no value, and that a small one is withheld (compared in lower case).
 MISSING: Final = frozenset({"", ".", "-", "n/a", "na", "null", "not available", "not applicable"})
 SUPPRESSED: Final = frozenset({"*", "too few to report"})
+
+# How they write that a result of their own is not shown.
+WITHHELD_RESULTS: Final = frozenset({"*", "**"})
 
 # Characters that no publisher means: controls, zero-width spaces, a byte-order mark in the middle.
 _INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028\u2029\u2060\ufeff]")
@@ -46,11 +51,30 @@ class Layout:
         What the file is, for messages.
     required, optional : mapping from our name to the publisher's spellings
         Compared without regard to case, punctuation and surrounding white space.
+    foreign : mapping from a heading to what has it
+        Headings that a file of another kind has, which would be read wrongly as this one.
     """
 
     file: str
     required: Mapping[str, tuple[str, ...]]
     optional: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    foreign: Mapping[str, str] = field(default_factory=dict)
+
+    def is_header(self, values: Sequence[str]) -> bool:
+        """Say whether a row has every required heading."""
+        found = {_plain(value) for value in values}
+        return all(
+            any(_plain(spelling) in found for spelling in spellings) for spellings in self.required.values()
+        )
+
+    def has_heading(self, values: Sequence[str]) -> bool:
+        """Say whether a row has any heading of the layout."""
+        known = {
+            _plain(one)
+            for spellings in (*self.required.values(), *self.optional.values())
+            for one in spellings
+        }
+        return any(_plain(value) in known for value in values)
 
     def locate(self, header: Sequence[str]) -> dict[str, int]:
         """Find the position of each of our columns in the header of a file.
@@ -75,19 +99,13 @@ class Layout:
                 expected=f"the columns of {self.file}", action="the file may be damaged; fetch it again",
             )  # fmt: skip
         plain = [_plain(name) for name in header]
-        found: dict[str, int] = {}
-        for ours, spellings in {**self.required, **self.optional}.items():
-            wanted = {_plain(spelling) for spelling in spellings}
-            positions = [position for position, name in enumerate(plain) if name in wanted]
-            if len(positions) > 1:
-                raise DataError(
-                    f"two columns could be the {ours.replace('_', ' ')} of {self.file}",
-                    column=", ".join(header[position] for position in positions),
-                    action="drop or rename the one that is not meant",
-                )
-            if positions:
-                found[ours] = positions[0]
-        absent = [ours for ours in self.required if ours not in found]
+        candidates = {
+            ours: [
+                at for at, name in enumerate(plain) if name in {_plain(spelling) for spelling in spellings}
+            ]
+            for ours, spellings in {**self.required, **self.optional}.items()
+        }
+        absent = [ours for ours in self.required if not candidates[ours]]
         if absent:
             spelt = ", ".join(repr(self.required[ours][0]) for ours in absent)
             raise DataError(
@@ -96,7 +114,20 @@ class Layout:
                 action="check that it is this publication; where a release has renamed the column, rename it back"
                 f" (the file has: {', '.join(map(repr, header[:20]))})",
             )
-        return found
+        for heading, what in self.foreign.items():
+            if _plain(heading) in plain:
+                raise DataError(
+                    f"this is {what}, not {self.file}", column=header[plain.index(_plain(heading))],
+                    expected=self.file, action="pass the file of the other kind, or count its rows together first",
+                )  # fmt: skip
+        for ours, positions in candidates.items():
+            if len(positions) > 1:
+                raise DataError(
+                    f"two columns could be the {ours.replace('_', ' ')} of {self.file}",
+                    column=", ".join(header[position] for position in positions),
+                    action="drop or rename the one that is not meant",
+                )
+        return {ours: positions[0] for ours, positions in candidates.items() if positions}
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,12 +263,14 @@ class Records:
     def dates(self, column: str, formats: Sequence[str], expected: str) -> pd.Series[pd.Timestamp]:
         """Read a column of dates, each written in one of the formats, of which no two may read the same text.
 
+        A time of midnight behind the day, and the month in letters, are read as well (see `plain_days`).
+
         Raises
         ------
         DataError
             Where a value is not a date in any of them.
         """
-        text = self.text(column)
+        text = plain_days(self.text(column))
         dates = pd.Series(pd.NaT, index=text.index, dtype="datetime64[us]")
         for one in formats:
             dates = dates.fillna(pd.to_datetime(text, format=one, errors="coerce").astype("datetime64[us]"))
@@ -250,9 +283,11 @@ class Records:
 
     def official(self, columns: Sequence[str]) -> dict[str, pd.Series[float]]:
         """Read the publisher's own results, as `official_…`; a note says how many are missing."""
-        read = {
-            f"official_{column}": self.numbers(column, blank=np.nan) for column in columns if column in self
-        }
+        withheld = {column: self.frame[column].isin(WITHHELD_RESULTS) for column in columns if column in self}
+        shown = self.with_columns(
+            **{column: self.frame[column].mask(where, "") for column, where in withheld.items()}
+        )
+        read = {f"official_{column}": shown.numbers(column, blank=np.nan) for column in withheld}
         lower, upper = (read.get(f"official_{end}") for end in ("lower", "upper"))
         if lower is not None and upper is not None:
             self.refuse(
@@ -301,17 +336,16 @@ def read_records(source: PublishedFile, layout: Layout) -> Records:
     notes: list[str] = []
     content = read_content(source)
     try:
-        text = content.decode(encoding_of(content, notes))
+        text = decode(content, notes)
         check_line_ends(text)
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        numbered = [(reader.line_num, row) for row in reader if any(value.strip() for value in row)]
+        numbered = [(reader.line_num, row) for row in reader]
     except (csv.Error, UnicodeDecodeError) as damage:
         raise DataError(
             f"this is not {layout.file}: it cannot be read as CSV ({damage})", action="fetch it again"
         ) from damage
-    if not numbered:
-        raise DataError("the file is empty", expected=layout.file)
-    header, rows = numbered[0][1], numbered[1:]
+    table = find_table(numbered, [layout], notes)
+    header, rows = table.header, table.rows
     positions = layout.locate(header)
     uneven = [f"line {line}" for line, row in rows if len(row) != len(header)]
     if uneven:
@@ -323,14 +357,15 @@ def read_records(source: PublishedFile, layout: Layout) -> Records:
         )
     if not rows:
         raise DataError("the file has a header and no rows", expected=layout.file)
-    if not rows[-1][1][-1] and not text.endswith(("\n", "\r")):
+    unended = not text.endswith(("\n", "\r")) and rows[-1][0] == numbered[-1][0]
+    if unended and not rows[-1][1][-1] and len(header) - 1 in positions.values():
         raise DataError(
             "the file ends in the middle of its last row",
             rows=[f"line {rows[-1][0]}"],
             expected="a line end, or a last value",
             action="the file may be cut short; fetch it again",
         )
-    if not text.endswith(("\n", "\r")):
+    if unended:
         notes.append(
             f"The file does not end with a line end: the last value of line {rows[-1][0]} may be cut short."
         )

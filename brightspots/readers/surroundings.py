@@ -1,0 +1,222 @@
+"""What publishers put around a table: cover rows above its header, blank rows, footers and blank columns.
+
+Only what cannot be data is set aside, and all of it is noted. Above the header stands what lies above the first row
+that has every heading of the layout. Below the table stand lines that fill nothing but their first cell, where a blank
+row parts them from the table or they begin as such lines do ("Source:", "Copyright …"). Anything else is a row of the
+table, and refused there if it makes none.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from brightspots.errors import DataError
+from brightspots.readers.opening import counted_lines
+
+if TYPE_CHECKING:
+    from brightspots.readers.published import Layout
+
+# A row of a file with the line it ends on.
+Numbered = tuple[int, list[str]]
+
+# A header is looked for, and footers are, within so many rows of the ends of a file.
+_MOST_AROUND: Final = 40
+
+_REMARK: Final = re.compile(
+    r"[\W_]*(?:source|sources|notes?|footnotes?|copyright|\(c\)|key|disclaimer|caveats?|published|publication|"
+    r"last (?:updated|revised|refreshed)|updated|released|licen[cs]ed?|contains|data (?:source|from|extracted|as at)|"
+    r"this (?:file|table|data|publication|work)|for (?:more|further) information|contact|https?:|www\.|crown copyright|"
+    r"end of (?:file|table|report))\b|[*†‡©]+\s*\w",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The table within a published file.
+
+    Parameters
+    ----------
+    layout : Layout
+        The one of the known layouts whose headings it has.
+    header : list of str (C,)
+    rows : list of (line, values)
+        Rows that hold anything, each with C values or with as many as make it uneven.
+    """
+
+    layout: Layout
+    header: list[str]
+    rows: list[Numbered]
+
+
+def find_table(rows: Sequence[Numbered], layouts: Sequence[Layout], notes: list[str]) -> Table:
+    """Set aside what stands around the table, and note it.
+
+    Parameters
+    ----------
+    rows : sequence of (line, values)
+        All rows of the file, blank ones too.
+    layouts : sequence of Layout
+        Where none has all its headings in one row, the first row that holds anything is taken for the header, and
+        whoever locates the columns says which of them are missing.
+    """
+    filled = [number for number, (_, values) in enumerate(rows) if is_filled(values)]
+    if not filled:
+        raise DataError("the file is empty", expected=layouts[0].file)
+    layout, at = find_header(rows, layouts, notes)
+    header = rows[at][1]
+    below = rows[at + 1 :]
+    end = find_footer(below, len(header))
+    note_footer(below[end:], notes)
+    blank = [line for line, values in below[:end] if not is_filled(values)]
+    table = [(line, values) for line, values in below[:end] if is_filled(values)]
+    inside = [line for line in blank if table and line < table[-1][0]]
+    if inside:
+        notes.append(f"{counted_lines(inside)} blank inside the table, and passed over.")
+    repeated = [line for line, values in table if values == header]
+    if repeated:
+        notes.append(f"{counted_lines(repeated)} the header once more, and passed over.")
+        table = [(line, values) for line, values in table if values != header]
+    header, table = _without_blank_columns(header, table, notes)
+    return Table(layout, header, table)
+
+
+def cut_out(text: str, layouts: Sequence[Layout], notes: list[str]) -> tuple[Layout, list[str], int, str]:
+    """Find the table in the text of a file that is too large to be split into values here.
+
+    Returns
+    -------
+    layout : Layout
+    header : list of str
+    first_line : int
+        The line of the file on which the table's rows begin.
+    body : str
+        The rows, without the lines above and below.
+
+    Notes
+    -----
+    A value must not go on over several lines in such a file.
+    """
+    ends = [line.end() for line, _ in zip(re.finditer("\n", text), range(_MOST_AROUND), strict=False)]
+    head = list(enumerate(map(values_of, text[: ends[-1] if ends else None].splitlines()), start=1))
+    if not any(is_filled(values) for _, values in head):
+        raise DataError("the file is empty", expected=layouts[0].file)
+    layout, at = find_header(head, layouts, notes)
+    header = head[at][1]
+    start = ends[at] if at < len(ends) else len(text)
+    body = text[start:]
+    # The last lines of the table, with their lines in the file.
+    cut = len(body)
+    for _ in range(_MOST_AROUND):
+        cut = max(body.rfind("\n", 0, max(cut - 1, 0)) + 1, 0)
+        if not cut:
+            break
+    skipped = body.count("\n", 0, cut)
+    tail_lines = body[cut:].splitlines(keepends=True)
+    tail = list(enumerate(map(values_of, tail_lines), start=at + 2 + skipped))
+    end = find_footer(tail, len(header))
+    if end < len(tail):
+        note_footer(tail[end:], notes)
+        body = body[: cut + sum(map(len, tail_lines[:end]))]
+    return layout, header, at + 2, body
+
+
+def find_header(rows: Sequence[Numbered], layouts: Sequence[Layout], notes: list[str]) -> tuple[Layout, int]:
+    """Find the row of headings, and note what stands above it.
+
+    Raises
+    ------
+    DataError
+        Where a heading of the table stands above the row that has the others: the header is broken, or not the header.
+    """
+    first = next(number for number, (_, values) in enumerate(rows) if is_filled(values))
+    for number, (line, values) in enumerate(rows[:_MOST_AROUND]):
+        for layout in layouts:
+            if not layout.is_header(values):
+                continue
+            above = [(its, row) for its, row in rows[:number] if is_filled(row)]
+            headings = [its for its, row in above if layout.has_heading(row)]
+            if headings:
+                raise DataError(
+                    f"a heading of the table stands above its header, which is on line {line}",
+                    rows=[f"line {its}" for its in headings],
+                    expected=f"the headings of {layout.file} on one line",
+                    action="the file may be damaged; fetch it again",
+                )
+            if above:
+                notes.append(
+                    f"{counted_lines([its for its, _ in above])} above the header of the table, and left out."
+                )
+            return layout, number
+    return layouts[0], first
+
+
+def find_footer(rows: Sequence[Numbered], width: int) -> int:
+    """Say at which of the rows below a header the lines below the table begin; after the last where there are none.
+
+    Parameters
+    ----------
+    rows : sequence of (line, values)
+    width : int
+        How many headings there are. With one alone nothing tells a remark from a value.
+    """
+    start = len(rows)
+    if width == 1:
+        return start
+    for number in range(len(rows) - 1, max(len(rows) - 1 - _MOST_AROUND, -1), -1):
+        values = rows[number][1]
+        if not is_filled(values):
+            continue
+        if not _is_remark(values, width):
+            break
+        apart = number > 0 and not is_filled(rows[number - 1][1])
+        if _REMARK.match(values[0].strip()) or (apart and " " in values[0].strip()):
+            start = number
+    return start
+
+
+def note_footer(rows: Sequence[Numbered], notes: list[str]) -> None:
+    """Note the lines below the table."""
+    lines = [line for line, values in rows if is_filled(values)]
+    if lines:
+        notes.append(f"{counted_lines(lines)} below the table (source, copyright or notes), and left out.")
+
+
+def is_filled(values: Sequence[str]) -> bool:
+    """Say whether a row holds anything."""
+    return any(value.strip() for value in values)
+
+
+def values_of(line: str) -> list[str]:
+    """Split one line; one that is no CSV is one value."""
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error:
+        return [line]
+
+
+def _is_remark(values: Sequence[str], width: int) -> bool:
+    """Say whether a row fills its first cell only, or is a remark whose commas cut it into cells."""
+    if not values[0].strip():
+        return False
+    if not is_filled(values[1:]):
+        return True
+    return len(values) != width and _REMARK.match(values[0].strip()) is not None
+
+
+def _without_blank_columns(
+    header: list[str], rows: list[Numbered], notes: list[str]
+) -> tuple[list[str], list[Numbered]]:
+    """Take away columns at the right that have neither a heading nor, in any row, a value."""
+    named = max((at + 1 for at, name in enumerate(header) if name.strip()), default=0)
+    longest = {len(values) for _, values in rows}
+    if len(longest) != 1 or (longest == {len(header)} and named == len(header)):
+        return header, rows
+    if min(longest) < named or any(is_filled(values[named:]) for _, values in rows):
+        return header, rows
+    notes.append("Columns at the right without a heading and without values were left out.")
+    return header[:named], [(line, values[:named]) for line, values in rows]
