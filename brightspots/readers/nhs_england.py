@@ -17,7 +17,6 @@ from brightspots.errors import DataError, SettingsError
 from brightspots.readers.dates import month_label, month_of_financial_year, twelve_months
 from brightspots.readers.opening import PublishedFile, decode, read_content
 from brightspots.readers.published import (
-    WITHHELD_RESULTS,
     Layout,
     Records,
     check_line_ends,
@@ -227,7 +226,8 @@ def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
     records.refuse(
         "expected", expected <= 0, "expected deaths are not positive", "deaths", "the columns may have moved"
     )
-    records.check_identity("value", observed / expected, 0.02, "observed / expected deaths")
+    results = records.with_columns(value=records.frame["value"].mask(records.withheld("value"), ""))
+    results.check_identity("value", observed / expected, 0.02, "observed / expected deaths")
     frame = pd.DataFrame({names.TRUST: records.frame["provider"]})
     if "name" in records:
         frame[names.TRUST_NAME] = records.frame["provider"].map(
@@ -250,7 +250,7 @@ def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
     frame = frame.assign(**official)
     if "banding" in records:
         banding = records.frame["banding"].str.lower()
-        unbanded = banding.isin(["", *WITHHELD_RESULTS])
+        unbanded = (banding == "") | records.withheld("banding")
         records.refuse(
             "banding", ~unbanded & ~banding.isin(list(_BANDINGS)), "a banding is not known", "1, 2 or 3",
             "the columns may have moved",

@@ -267,10 +267,10 @@ def _wide_encoding(content: bytes) -> str | None:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     # A header begins with two ASCII characters; in UTF-16 without a mark one byte of each is zero.
-    return {
-        (False, True, False, True): "utf-16-le",
-        (True, False, True, False): "utf-16-be",
-    }.get(tuple(byte == 0 for byte in content[:4]))  # fmt: skip
+    zeros = tuple(byte == 0 for byte in content[:4])
+    if zeros == (False, True, False, True):
+        return "utf-16-le"
+    return "utf-16-be" if zeros == (True, False, True, False) else None
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -67,14 +67,14 @@ class Layout:
             any(_plain(spelling) in found for spelling in spellings) for spellings in self.required.values()
         )
 
-    def has_heading(self, values: Sequence[str]) -> bool:
-        """Say whether a row has any heading of the layout."""
+    def headings_in(self, values: Sequence[str]) -> int:
+        """Count the headings of the layout in a row; what ends in a colon ("Period:") is none."""
         known = {
             _plain(one)
             for spellings in (*self.required.values(), *self.optional.values())
             for one in spellings
         }
-        return any(_plain(value) in known for value in values)
+        return sum(_plain(value) in known and not value.strip().endswith(":") for value in values)
 
     def locate(self, header: Sequence[str]) -> dict[str, int]:
         """Find the position of each of our columns in the header of a file.
@@ -281,13 +281,17 @@ class Records:
         """Say where the publisher withholds a small count."""
         return self.frame[column].str.lower().isin(SUPPRESSED)
 
+    def withheld(self, column: str) -> pd.Series[bool]:
+        """Say where the publisher does not show a result of its own."""
+        return self.frame[column].isin(WITHHELD_RESULTS)
+
     def official(self, columns: Sequence[str]) -> dict[str, pd.Series[float]]:
         """Read the publisher's own results, as `official_…`; a note says how many are missing."""
-        withheld = {column: self.frame[column].isin(WITHHELD_RESULTS) for column in columns if column in self}
-        shown = self.with_columns(
-            **{column: self.frame[column].mask(where, "") for column, where in withheld.items()}
-        )
-        read = {f"official_{column}": shown.numbers(column, blank=np.nan) for column in withheld}
+        read = {}
+        for column in columns:
+            if column in self:
+                shown = self.with_columns(**{column: self.frame[column].mask(self.withheld(column), "")})
+                read[f"official_{column}"] = shown.numbers(column, blank=np.nan)
         lower, upper = (read.get(f"official_{end}") for end in ("lower", "upper"))
         if lower is not None and upper is not None:
             self.refuse(

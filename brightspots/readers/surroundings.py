@@ -101,28 +101,29 @@ def cut_out(text: str, layouts: Sequence[Layout], notes: list[str]) -> tuple[Lay
     -----
     A value must not go on over several lines in such a file.
     """
-    ends = [line.end() for line, _ in zip(re.finditer("\n", text), range(_MOST_AROUND), strict=False)]
-    head = list(enumerate(map(values_of, text[: ends[-1] if ends else None].splitlines()), start=1))
+    lines = text.split("\n", _MOST_AROUND)
+    del lines[_MOST_AROUND:]
+    head = [(number, values_of(line)) for number, line in enumerate(lines, start=1)]
     if not any(is_filled(values) for _, values in head):
         raise DataError("the file is empty", expected=layouts[0].file)
     layout, at = find_header(head, layouts, notes)
-    header = head[at][1]
-    start = ends[at] if at < len(ends) else len(text)
-    body = text[start:]
-    # The last lines of the table, with their lines in the file.
-    cut = len(body)
-    for _ in range(_MOST_AROUND):
-        cut = max(body.rfind("\n", 0, max(cut - 1, 0)) + 1, 0)
-        if not cut:
-            break
-    skipped = body.count("\n", 0, cut)
-    tail_lines = body[cut:].splitlines(keepends=True)
-    tail = list(enumerate(map(values_of, tail_lines), start=at + 2 + skipped))
+    header, first_line = head[at][1], at + 2
+    body = text[sum(len(line) + 1 for line in lines[: at + 1]) :]
+    tail_lines = body.rsplit("\n", _MOST_AROUND)
+    if len(tail_lines) > _MOST_AROUND:
+        del tail_lines[0]
+    last_line = first_line + body.count("\n")
+    tail = [
+        (number, values_of(line))
+        for number, line in enumerate(tail_lines, start=last_line + 1 - len(tail_lines))
+    ]
     end = find_footer(tail, len(header))
+    note_footer(tail[end:], notes)
+    while end and not is_filled(tail[end - 1][1]):
+        end -= 1
     if end < len(tail):
-        note_footer(tail[end:], notes)
-        body = body[: cut + sum(map(len, tail_lines[:end]))]
-    return layout, header, at + 2, body
+        body = body[: len(body) - sum(len(line) + 1 for line in tail_lines[end:]) + 1]
+    return layout, header, first_line, body
 
 
 def find_header(rows: Sequence[Numbered], layouts: Sequence[Layout], notes: list[str]) -> tuple[Layout, int]:
@@ -133,26 +134,41 @@ def find_header(rows: Sequence[Numbered], layouts: Sequence[Layout], notes: list
     DataError
         Where a heading of the table stands above the row that has the others: the header is broken, or not the header.
     """
-    first = next(number for number, (_, values) in enumerate(rows) if is_filled(values))
-    for number, (line, values) in enumerate(rows[:_MOST_AROUND]):
-        for layout in layouts:
-            if not layout.is_header(values):
-                continue
-            above = [(its, row) for its, row in rows[:number] if is_filled(row)]
-            headings = [its for its, row in above if layout.has_heading(row)]
-            if headings:
-                raise DataError(
-                    f"a heading of the table stands above its header, which is on line {line}",
-                    rows=[f"line {its}" for its in headings],
-                    expected=f"the headings of {layout.file} on one line",
-                    action="the file may be damaged; fetch it again",
-                )
-            if above:
-                notes.append(
-                    f"{counted_lines([its for its, _ in above])} above the header of the table, and left out."
-                )
-            return layout, number
-    return layouts[0], first
+    complete = [
+        (number, layout)
+        for number, (_, values) in enumerate(rows[:_MOST_AROUND])
+        for layout in layouts
+        if layout.is_header(values)
+    ]
+    if not complete:
+        return _most_like_a_header(rows, layouts)
+    at, layout = complete[0]
+    above = [(line, values) for line, values in rows[:at] if is_filled(values)]
+    headings = [line for line, values in above if layout.headings_in(values)]
+    if headings:
+        raise DataError(
+            f"a heading of the table stands above its header, which is on line {rows[at][0]}",
+            rows=[f"line {line}" for line in headings],
+            expected=f"the headings of {layout.file} on one line",
+            action="the file may be damaged; fetch it again",
+        )
+    if above:
+        notes.append(
+            f"{counted_lines([line for line, _ in above])} above the header of the table, and left out."
+        )
+    return layout, at
+
+
+def _most_like_a_header(rows: Sequence[Numbered], layouts: Sequence[Layout]) -> tuple[Layout, int]:
+    """Where no row has all headings, the row that has most of them, so that the message is about what is missing."""
+    filled = [number for number, (_, values) in enumerate(rows[:_MOST_AROUND]) if is_filled(values)]
+    likeness = {
+        (number, choice): layout.headings_in(rows[number][1])
+        for number in filled
+        for choice, layout in enumerate(layouts)
+    }
+    number, choice = max(likeness, key=lambda which: (likeness[which], -which[0], -which[1]))
+    return layouts[choice], number
 
 
 def find_footer(rows: Sequence[Numbered], width: int) -> int:
