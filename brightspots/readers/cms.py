@@ -11,8 +11,9 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.errors import DataError, DataWarning
+from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile
-from brightspots.readers.published import Layout, Records, counted, finish, read_records
+from brightspots.readers.published import Records, counted, finish, read_records
 
 # Counts below 11 are withheld.
 _LARGEST_WITHHELD: Final = 10

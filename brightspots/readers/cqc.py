@@ -9,8 +9,9 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.errors import DataError
+from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile
-from brightspots.readers.published import Layout, Records, counted, finish, read_records
+from brightspots.readers.published import Records, counted, finish, read_records
 
 _SCORES: Final = MappingProxyType({str(score): rating for score, rating in enumerate(names.CQC_RATINGS)})
 

@@ -12,13 +12,11 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from brightspots.errors import DataError
+from brightspots.readers.layout import Layout
 from brightspots.readers.opening import counted_lines
-
-if TYPE_CHECKING:
-    from brightspots.readers.published import Layout
 
 # A row of a file with the line it ends on.
 Numbered = tuple[int, list[str]]
