@@ -41,14 +41,14 @@ class Layout:
             any(_plain(spelling) in found for spelling in spellings) for spellings in self.required.values()
         )
 
-    def headings_in(self, values: Sequence[str]) -> int:
-        """Count the headings of the layout in a row; what ends in a colon ("Period:") is none."""
+    def headings_in(self, values: Sequence[str]) -> set[str]:
+        """Give the headings of the layout in a row, in plain words; what ends in a colon ("Period:") is none."""
         known = {
             _plain(one)
             for spellings in (*self.required.values(), *self.optional.values())
             for one in spellings
         }
-        return sum(_plain(value) in known and not value.strip().endswith(":") for value in values)
+        return known.intersection(_plain(value) for value in values if not value.strip().endswith(":"))
 
     def locate(self, header: Sequence[str]) -> dict[str, int]:
         """Find the position of each of our columns in the header of a file.

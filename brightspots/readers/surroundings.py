@@ -130,7 +130,7 @@ def find_header(rows: Sequence[Numbered], layouts: Sequence[Layout], notes: list
     Raises
     ------
     DataError
-        Where a heading of the table stands above the row that has the others: the header is broken, or not the header.
+        Where a heading stands above the row that has the others, and not in it: the header is broken.
     """
     complete = [
         (number, layout)
@@ -142,7 +142,8 @@ def find_header(rows: Sequence[Numbered], layouts: Sequence[Layout], notes: list
         return _most_like_a_header(rows, layouts)
     at, layout = complete[0]
     above = [(line, values) for line, values in rows[:at] if is_filled(values)]
-    headings = [line for line, values in above if layout.headings_in(values)]
+    found = layout.headings_in(rows[at][1])
+    headings = [line for line, values in above if layout.headings_in(values) - found]
     if headings:
         raise DataError(
             f"a heading of the table stands above its header, which is on line {rows[at][0]}",
@@ -161,7 +162,7 @@ def _most_like_a_header(rows: Sequence[Numbered], layouts: Sequence[Layout]) -> 
     """Where no row has all headings, the row that has most of them, so that the message is about what is missing."""
     filled = [number for number, (_, values) in enumerate(rows[:_MOST_AROUND]) if is_filled(values)]
     likeness = {
-        (number, choice): layout.headings_in(rows[number][1])
+        (number, choice): len(layout.headings_in(rows[number][1]))
         for number in filled
         for choice, layout in enumerate(layouts)
     }
