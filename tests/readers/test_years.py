@@ -17,6 +17,7 @@ from brightspots.readers import (
 )
 from tests.readers import files, test_cms, test_nhs_england
 from tests.readers.files import HRRP_COLUMNS, SHMI_COLUMNS, STAR_COLUMNS, hrrp, shmi, write
+from tests.readers.publications import older_waits
 
 
 def hrrp_text(rows, columns=HRRP_COLUMNS, **spellings):
@@ -224,31 +225,6 @@ def test_england_is_no_trust():
     cells = read_nhs_shmi(io.StringIO(write(SHMI_COLUMNS, rows)))
     assert cells["trust"].tolist() == ["RA1", "RA2"]
     assert "Dropped 1 row of England as a whole." in cells.attrs["notes"]
-
-
-def older_waits(
-    rows, code="Treatment Function Code", name="Treatment Function Name", month="JANUARY", year="2025-26"
-):
-    """The waiting times as they were published until September 2017: cover rows, a year and a month, capitals."""
-    renamed = {
-        "RTT Part Type": "RTT Part Name",
-        "Treatment Function Code": code,
-        "Treatment Function Name": name,
-    }
-    columns = [
-        "Year",
-        "Period Name",
-        *(renamed.get(one, one) for one in files.RTT_COLUMNS if one != "Period"),
-    ]
-    older = [
-        {
-            renamed.get(key, key): value.upper() if key == "RTT Part Type" else value
-            for key, value in row.items()
-        }
-        | {"Year": year, "Period Name": month}
-        for row in rows
-    ]
-    return "SHA & Self Trusts - Provider,\r\n\r\n" + write(columns, older)
 
 
 @pytest.mark.parametrize(
