@@ -1,9 +1,9 @@
 """What publishers put around a table: cover rows above its header, blank rows, footers and blank columns.
 
 Only what cannot be data is set aside, and all of it is noted. Above the header stands what lies above the first row
-that has every heading of the layout. Below the table stand lines that fill nothing but their first cell, where a blank
-row parts them from the table or they begin as such lines do ("Source:", "Copyright …"). Anything else is a row of the
-table, and refused there if it makes none.
+that has every heading of the layout. Below the table stand lines that fill one cell only, where they begin as such lines
+do ("Source:", "Copyright …") or stand in the first column, of several words, below a blank row. Anything else is a row of
+the table, and refused there if it makes none.
 """
 
 from __future__ import annotations
@@ -186,10 +186,11 @@ def find_footer(rows: Sequence[Numbered], width: int) -> int:
         values = rows[number][1]
         if not is_filled(values):
             continue
-        if not _is_remark(values, width):
+        remark = _remark(values, width)
+        if not remark:
             break
-        apart = number > 0 and not is_filled(rows[number - 1][1])
-        if _REMARK.match(values[0].strip()) or (apart and " " in values[0].strip()):
+        apart = number > 0 and not is_filled(rows[number - 1][1]) and " " in values[0].strip()
+        if apart or _REMARK.match(remark):
             start = number
     return start
 
@@ -214,13 +215,12 @@ def values_of(line: str) -> list[str]:
         return [line]
 
 
-def _is_remark(values: Sequence[str], width: int) -> bool:
-    """Say whether a row fills its first cell only, or is a remark whose commas cut it into cells."""
-    if not values[0].strip():
-        return False
-    if not is_filled(values[1:]):
-        return True
-    return len(values) != width and _REMARK.match(values[0].strip()) is not None
+def _remark(values: Sequence[str], width: int) -> str:
+    """Return the text of a row that may be a remark: its only one, or one that commas cut; blank where it is none."""
+    filled = [value.strip() for value in values if value.strip()]
+    if len(filled) == 1 or (len(values) != width and _REMARK.match(values[0].strip())):
+        return filled[0]
+    return ""
 
 
 def _without_blank_columns(

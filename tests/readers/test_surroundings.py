@@ -35,6 +35,7 @@ def read_codes_and_beds(content):
         "Note\nNotes: 1. Beds at midnight,,",
         "\n\nPublished 12 May 2020\n\nContact us\n",
         "Crown copyright\n",
+        ",,Source: the publisher\n",  # the columns were put into another order
     ],
 )
 def test_lines_below_a_table_are_left_out_and_said(below):
