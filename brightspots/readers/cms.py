@@ -72,8 +72,8 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     Expected readmissions are discharges × Expected Readmission Rate / 100. The predicted rate and the published
     ratio are never used: they are already shrunken towards the national mean.
 
-    Counts below 11 are withheld. Where the discharges are given all the same (older releases), the cell is kept as an
-    interval, 0 to 10 readmissions. Where they are withheld too (the release of 2026), the number of expected events
+    Counts below 11 are withheld. Where the discharges are given all the same, the cell is kept as an interval, 0 to 10
+    readmissions. Where they are withheld too (fiscal years 2016 to 2026, as far as seen), the number of expected events
     is unknown and the cell is left out, with a `DataWarning`: which small cells are in the file then depends
     on their outcome, so that the small ones that are in it look worse than they are. The column `counted_from` (11)
     says so of the counts that are left, and `fit_hierarchy` takes them as counts of at least 11.
@@ -81,7 +81,7 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     Parameters
     ----------
     path : path, URL or open file
-        CSV, also inside a zip or gzip.
+        CSV, also inside a zip or gzip. The headings, spellings and dates of fiscal years 2016 to 2026 are known.
 
     Returns
     -------

@@ -36,7 +36,8 @@ def read_cqc_ratings(path: PublishedFile, scores: PublishedFile | None = None) -
     Parameters
     ----------
     path : path, URL or open file
-        Ratings by provider × service group × key question; CSV, also inside a zip or gzip. Ratings are words or scores.
+        Ratings by provider × service group × key question (of the monthly workbook, the sheet Providers); CSV, also
+        inside a zip or gzip. Ratings are words or scores.
     scores : path, URL or open file, optional
         The publisher's table of what a score stands for. By default 0 Inadequate, 1 Requires improvement,
         2 Good, 3 Outstanding.

@@ -69,7 +69,8 @@ def read_nhs_rtt(path: PublishedFile, *, providers: Literal["nhs", "all"] = "nhs
     Parameters
     ----------
     path : path, URL or open file
-        The "full CSV data file", also inside its zip, where it is read without being unpacked on disk.
+        The "full CSV data file", also inside its zip, where it is read without being unpacked on disk; in the present
+        layout, and in those of before October 2017 (cover rows, a financial year and a month).
     providers : {"nhs", "all"}, default "nhs"
         `nhs` keeps the providers whose code has three characters and starts with R: NHS trusts and foundation trusts.
 

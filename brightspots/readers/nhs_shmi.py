@@ -61,7 +61,8 @@ def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
     Parameters
     ----------
     path : path, URL or open file
-        SHMI at trust level; CSV, also inside a zip or gzip.
+        SHMI at trust level: the quarterly files, the later ones with codes for headings, the historical one with
+        windows of twelve months, or the sheet of the workbook saved as CSV; also inside a zip or gzip.
 
     Returns
     -------

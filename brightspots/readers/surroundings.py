@@ -1,9 +1,9 @@
 """What publishers put around a table: cover rows above its header, blank rows, footers and blank columns.
 
 Only what cannot be data is set aside, and all of it is noted. Above the header stands what lies above the first row
-that has every heading of the layout. Below the table stand lines that fill one cell only, where they begin as such lines
-do ("Source:", "Copyright …") or stand in the first column, of several words, below a blank row. Anything else is a row of
-the table, and refused there if it makes none.
+that has every heading of the layout. Below the table stand lines that fill one cell only, where they begin as such
+lines do ("Source:", "Copyright …") or stand in the first column, of several words, below a blank row. Anything else is
+a row of the table, and refused there if it makes none.
 """
 
 from __future__ import annotations
