@@ -74,7 +74,7 @@ def draw_caterpillar(
         statuses = np.full(len(known), _PLAIN, dtype=object)
     height = np.arange(len(known), dtype=float)
     short = len(known) <= _NAMED_ROWS
-    with canvas.style():
+    with canvas.style(names, statuses, title, xlabel, caption):
         ax = canvas.open_axes(ax, (8.0, 1.8 + 0.23 * len(known)) if short else (8.0, 9.0))
         for kind, mark in (*STATUS_MARKS.items(), (_PLAIN, Mark(INK, "o", 5.5, True, 4))):
             here = statuses == kind

@@ -82,7 +82,7 @@ def draw_mosaic(
         raise DataError("a trust has the same department twice", expected="one row per trust and department")
 
     status = spots_table["status"].to_numpy(dtype=object)
-    with canvas.style():
+    with canvas.style(names, columns_of, order, title, caption):
         tall = len(rows) > _TALL
         width = _MARGIN[0] + _COLUMN * max(len(departments), 10)
         ax = canvas.open_axes(ax, (width, _MARGIN[1] + _ROW * len(rows) + (_NAMES_ON_TOP if tall else 0.0)))

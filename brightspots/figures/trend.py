@@ -75,7 +75,7 @@ def draw_trend(
     low = known[lower].to_numpy(dtype=float) if lower in known else y
     high = known[upper].to_numpy(dtype=float) if upper in known else y
     x = np.arange(len(known), dtype=float)
-    with canvas.style():
+    with canvas.style(known[period], title, ylabel, caption):
         ax = canvas.open_axes(ax, (8.0, 4.6))
         if level_lower is not None and level_upper is not None:
             ax.axhspan(level_lower, level_upper, color=PALE, alpha=0.6, linewidth=0.0, zorder=0)

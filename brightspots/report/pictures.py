@@ -81,7 +81,9 @@ def funnels(figure: Funnels, panels: Sequence[Funnel], size: tuple[float, float]
     font : float
         Size of the text in points.
     """
-    with _drawing(font):
+    texts = [(panel.heading, panel.x_label, panel.y_label, panel.centre_label) for panel in panels]
+    named = [point.label for panel in panels for point in panel.points if point.named]
+    with _drawing(font, texts, named, figure.legend):
         sheet = _sheet(size)
         axes = np.atleast_1d(sheet.subplots(1, len(panels), sharey=True))
         found = {point.kind for panel in panels for point in panel.points}
@@ -98,7 +100,7 @@ def funnels(figure: Funnels, panels: Sequence[Funnel], size: tuple[float, float]
 
 def bars(figure: Bars, size: tuple[float, float], font: float) -> Picture:
     """Shares with their intervals."""
-    with _drawing(font):
+    with _drawing(font, [bar.label for bar in figure.bars]):
         sheet = _sheet(size)
         ax = sheet.subplots()
         shares = [bar.share for bar in figure.bars]
@@ -130,7 +132,7 @@ def mosaic(
     figure: Mosaic, rows: range, size: tuple[float, float], font: float, *, name_rows: bool
 ) -> Picture:
     """Some rows of the grid, a mark for each department; departments are named where there is room for it."""
-    with _drawing(font):
+    with _drawing(font, figure.rows, figure.columns, figure.legend):
         sheet = _sheet(size)
         ax = sheet.subplots()
         n, columns = len(rows), len(figure.columns)
@@ -180,10 +182,10 @@ def _row_height(size: tuple[float, float], rows: int, named: bool) -> float:
 
 
 @contextmanager
-def _drawing(font: float) -> Iterator[None]:
-    """The library's style, with all text of one size."""
+def _drawing(font: float, *shown: object) -> Iterator[None]:
+    """The library's style, with all text of one size, and fonts for what is shown."""
     sizes: Any = dict.fromkeys(_TEXTS, font) | {"axes.titlesize": font * 1.1}
-    with canvas.style(), rc_context(sizes):
+    with canvas.style(*shown), rc_context(sizes):
         yield
 
 
