@@ -173,7 +173,7 @@ def test_nothing_that_is_shown_speaks_of_ratios(days):
     assert {"own_difference", "partner_peer_difference"} <= set(pairs.columns)
 
 
-def test_figures_and_packs_that_speak_of_ratios_are_refused(days, tmp_path):
+def test_figures_that_speak_of_ratios_are_refused(days):
     spots = days.find_spots(SpotRule(difference=0.3))
     for draw in (
         lambda: days.plot_mosaic(spots=spots),
@@ -182,7 +182,6 @@ def test_figures_and_packs_that_speak_of_ratios_are_refused(days, tmp_path):
         lambda: days.plot_funnel(trust="T001"),
         lambda: days.plot_two_stage("T001"),
         lambda: days.plot_trend("T001", "D01"),
-        lambda: bs.write_board_pack(days, spots, tmp_path / "board.html"),
     ):
         with pytest.raises(
             SettingsError, match="is not available for a fit with estimate_scale='difference'"

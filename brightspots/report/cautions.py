@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from brightspots.report.measure import RATIOS, Measure
 from brightspots.report.sentences import compared_with
 from brightspots.report.words import counted, listed
 from brightspots.settings import Reference
@@ -28,18 +29,20 @@ def what_a_flag_is() -> str:
 # ---- how far to trust it ---------------------------------------------------------------------------------------
 
 
-def rule(margin: float, fdr: float, reference: Reference) -> str:
+def rule(margin: float, fdr: float, reference: Reference, measure: Measure = RATIOS) -> str:
     """What makes a department a bright or dark spot."""
     return (
         f"Departments are flagged by the probability that they differ from {compared_with(reference)} by more than "
-        f"a factor of {margin:g}, the most probable first, for as long as the expected share of false flags "
+        f"{measure.margin(margin)}, the most probable first, for as long as the expected share of false flags "
         f"stays at or below {100 * fdr:g}%."
     )
 
 
-def direction(higher_is: HigherIs, events: str) -> str:
+def direction(higher_is: HigherIs, events: str, measure: Measure = RATIOS) -> str:
     """Which side is dark."""
     more, fewer = ("dark", "bright") if higher_is == "worse" else ("bright", "dark")
+    if not measure.is_ratio:
+        return f"Estimates above those elsewhere count as {more}, estimates below as {fewer}."
     return f"More {events} than elsewhere count as {more}, fewer as {fewer}."
 
 

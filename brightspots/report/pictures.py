@@ -31,7 +31,7 @@ from brightspots.figures.palette import (
     Mark,
 )
 from brightspots.report.document import Bars, Funnel, Funnels, Kind, Mosaic, Point
-from brightspots.report.svg import UNMARKED, decades, shared_top
+from brightspots.report.svg import UNMARKED, decades, shared_range, tick_text, ticks
 from brightspots.vocabulary import BRIGHT, CANNOT_TELL, DARK, IN_LINE
 from brightspots.wording import percent_interval
 
@@ -90,7 +90,7 @@ def funnels(figure: Funnels, panels: Sequence[Funnel], size: tuple[float, float]
         entries = [(MARKS[kind], words) for kind, words in figure.legend if kind in found]
         _legend(sheet, entries, columns=3 if size[0] < 9 else 6)
         for ax, panel in zip(axes, panels, strict=True):
-            _panel(ax, panel, shared_top(figure), font)
+            _panel(ax, panel, *shared_range(figure), font)
             if len(panels) > 1:
                 ax.set_title(canvas.wrap(canvas.shorten(panel.heading, 90), ax, font * 1.1))
         for ax, panel in zip(axes, panels, strict=True):
@@ -219,16 +219,17 @@ def _legend(sheet: Figure, entries: Sequence[tuple[Mark, str]], columns: int) ->
         )
 
 
-def _panel(ax: Axes, panel: Funnel, top: float, font: float) -> None:
+def _panel(ax: Axes, panel: Funnel, bottom: float, top: float, font: float) -> None:
     """Axes, limits, centre and points of one panel."""
     sizes = [x for limit in panel.limits for x in limit.x] or [1.0, 10.0]
     ax.set_xscale("log")
     ax.set_xlim(min(sizes), max(sizes))
-    ax.set_ylim(0.0, top)
+    ax.set_ylim(bottom, top)
+    ax.yaxis.set_major_locator(FixedLocator(ticks(bottom, top)))
     ax.xaxis.set_major_locator(FixedLocator(list(decades(min(sizes), max(sizes)))))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
     ax.grid(axis="y", color=FILL)
     ax.set_xlabel(panel.x_label)
     ax.set_ylabel(panel.y_label)
@@ -236,8 +237,8 @@ def _panel(ax: Axes, panel: Funnel, top: float, font: float) -> None:
     for limit in panel.limits:
         x = np.array(limit.x)
         for values in (np.array(limit.lower), np.array(limit.upper)):
-            # Above the figure the curve leaves it: flattened against its edge it would look like a limit.
-            inside = values <= top
+            # Beyond the figure the curve leaves it: flattened against its edge it would look like a limit.
+            inside = (values >= bottom) & (values <= top)
             dashes = "-" if limit.level == outer else "--"
             ax.plot(
                 x[inside], values[inside], color=NEUTRAL, linewidth=0.11 * font, linestyle=dashes, zorder=2
@@ -259,16 +260,16 @@ def _panel(ax: Axes, panel: Funnel, top: float, font: float) -> None:
             small = crowd and kind in UNMARKED
             size = mark.size * font / 10.0 * (0.7 if small else 1.0)
             scaled = Mark(mark.colour, mark.marker, size, mark.filled, mark.order)
-            canvas.draw_marks(ax, [p.x for p in here], [min(p.y, top) for p in here], scaled)
+            canvas.draw_marks(ax, [p.x for p in here], [min(max(p.y, bottom), top) for p in here], scaled)
 
 
 def _names(ax: Axes, panel: Funnel, font: float) -> None:
     """Names of the points that ask for one, the furthest out first."""
-    top = ax.get_ylim()[1]
+    bottom, top = ax.get_ylim()
     named = sorted((p for p in panel.points if p.named), key=lambda p: -abs(p.y - panel.centre))
 
     def places(points: Sequence[Point]) -> FloatArray:
-        return np.array([(p.x, min(p.y, top)) for p in points], dtype=np.float64).reshape(-1, 2)
+        return np.array([(p.x, min(max(p.y, bottom), top)) for p in points], dtype=np.float64).reshape(-1, 2)
 
     marked = places([p for p in panel.points if p.kind not in UNMARKED])
     others = places([p for p in panel.points if p.kind in UNMARKED])

@@ -17,6 +17,7 @@ from brightspots.cells import Cells, FloatArray, IntArray, LabelArray
 from brightspots.errors import SettingsError
 from brightspots.fits import HierarchyFit
 from brightspots.posterior import Posterior, StoredPosterior
+from brightspots.report.measure import RATIOS, Measure, difference_measure
 from brightspots.report.words import Estimate
 from brightspots.spots import Spots
 
@@ -37,31 +38,43 @@ class Subject:
         Of this fit.
     events : str
         What is counted, in the plural.
+    measure : Measure
+        How effects are said.
     """
 
     fit: HierarchyFit
     spots: Spots
     events: str
+    measure: Measure = RATIOS
 
     @classmethod
-    def of(cls, fit: HierarchyFit, spots: Spots, events: str = "events") -> Subject:
+    def of(
+        cls, fit: HierarchyFit, spots: Spots, events: str = "events", *, unit: str | None = None
+    ) -> Subject:
         """Put a fit and its spots together, their draws held in memory where there is room.
 
         Raises
         ------
         SettingsError
-            Where the spots come from another fit, or effects are not ratios, which is what its words speak of.
+            Where the spots come from another fit, or a unit is given for ratios.
         """
         if spots.effects is not fit.effects:
             raise SettingsError("the spots come from another fit: pass fit.find_spots() of the same fit")
-        if not fit.table.cells.is_ratio:
+        ratios = fit.table.cells.is_ratio
+        if ratios and unit is not None:
             raise SettingsError(
-                "a board pack speaks of ratios, and is not available for a fit with estimate_scale='difference': "
-                "use spots.table and fit.departments(difference=…)"
+                f"the fit is of ratios, which have no unit: unit={unit!r} is for estimates with "
+                "estimate_scale='difference'"
             )
         held = replace(fit, effects=_hold(fit.effects))
         held._cache.update(fit._cache)  # the same numbers, computed already
-        return cls(held, replace(spots, fit=held), events)
+        subject = cls(held, replace(spots, fit=held), events)
+        if ratios:
+            return subject
+        sizes = np.abs(subject.table[["own_difference", "peer_difference"]].to_numpy(dtype=np.float64))
+        known = sizes[np.isfinite(sizes)]
+        typical = max(spots.margin, float(np.quantile(known, 0.9)) if len(known) else 0.0)
+        return replace(subject, measure=difference_measure(unit, typical))
 
     @property
     def cells(self) -> Cells:
@@ -139,7 +152,7 @@ class Subject:
     @cached_property
     def trusts(self) -> pd.DataFrame:
         """Every trust at the margin of the rule, (T rows)."""
-        return self.fit.trusts(margin=self.spots.rule.margin)
+        return self.fit.trusts(margin=self.spots.rule.margin, difference=self.spots.rule.difference)
 
     @cached_property
     def partition(self) -> pd.DataFrame:
@@ -157,9 +170,27 @@ class Subject:
         return self.spots.learning_pairs(PARTNERS)
 
     @property
-    def ratio(self) -> str:
-        """Which ratio the rule speaks of first."""
-        return "peer_ratio" if self.spots.rule.reference == "peers" else "own_ratio"
+    def first(self) -> str:
+        """Which comparison the rule speaks of first: with the own trust (`own`) or elsewhere (`peer`)."""
+        return "peer" if self.spots.rule.reference == "peers" else "own"
+
+    def effect(self, cell: int, of: str) -> Estimate:
+        """A department's ratio or difference with its interval, against its own trust (`own`) or elsewhere (`peer`)."""
+        return self.estimate(cell, self.measure.column(of))
+
+    @cached_property
+    def reach(self) -> FloatArray:
+        """What would be flagged as dark of every department with a probability of 0.8, (C,)."""
+        return self.numbers(self.measure.column("detectable"))
+
+    @cached_property
+    def span(self) -> float:
+        """Half the width of the scale on which tables draw differences: nineteen in twenty intervals end within it."""
+        column = self.measure.column(self.first)
+        ends = np.abs(self.table[[f"{column}_lower", f"{column}_upper"]].to_numpy(dtype=np.float64))
+        known = ends[np.isfinite(ends)]
+        widest = float(np.quantile(known, 0.95)) if len(known) else 0.0
+        return max(widest, 2.0 * self.spots.margin) or 1.0
 
     @property
     def counts_events(self) -> bool:
