@@ -26,6 +26,7 @@ ROOMS = (
         "parallel",
         "period_order",
         "wording",
+        "shortening",
     ),
     (
         "cells",

@@ -21,6 +21,8 @@ from brightspots.errors import DataError, SettingsError
 from brightspots.exports import legible
 from brightspots.figures.fonts import families_for
 from brightspots.figures.palette import NEUTRAL, Mark
+from brightspots.shortening import shorten as shorten
+from brightspots.shortening import shorten_apart as shorten_apart
 
 _STYLE = Path(__file__).with_name("brightspots.mplstyle")
 _RATIO_TICKS = (
@@ -70,17 +72,6 @@ def _lend_fonts(ax: Axes) -> None:
         for text in ax.findobj(Text):
             own = text.get_fontfamily()
             text.set_fontfamily([*own, *(family for family in families if family not in own)])
-
-
-def shorten(text: object, width: int) -> str:
-    """Put a name on one line of at most `width` characters, cut at a word with an ellipsis."""
-    line = " ".join(legible(str(text)).split())
-    if len(line) <= width:
-        return line
-    cut = line[: width - 1]
-    if " " in cut[width // 2 :]:
-        cut = cut[: cut.rindex(" ")]
-    return cut.rstrip(" ,;:-–&(") + "…"
 
 
 def settle(ax: Axes) -> None:

@@ -103,7 +103,7 @@ def draw_caterpillar(
         ax.set_xlabel(xlabel or "Ratio (logarithmic axis), with interval")
         canvas.settle(ax)
         rows = _named_rows(ax, statuses, short)
-        ax.set_yticks(height[rows], [canvas.shorten(name, 44) for name in names[rows]])
+        ax.set_yticks(height[rows], canvas.shorten_apart(names[rows], 44))
         ax.tick_params(axis="y", length=0, labelsize=8.5 if short else 7.5)
         canvas.print_ticks_literally(ax)
         canvas.settle(ax)

@@ -98,7 +98,7 @@ def draw_trend(
         ax.set_ylim(min(float(values.min()), 0.9) / 1.06, max(float(values.max()), 1.1) * 1.06)
         ax.set_xlim(-0.4, len(x) - 0.6)
         canvas.ratio_axis(ax, "y")
-        labels = [canvas.shorten(name, 16) for name in period_texts(known[period].array)]
+        labels = canvas.shorten_apart(period_texts(known[period].array), 16)
         every = max(1, -(-len(labels) // 12))
         ax.set_xticks(x[::every], labels[::every])
         canvas.print_ticks_literally(ax)

@@ -129,6 +129,14 @@ def abridged(shown: int, total: int, kinds: Sequence[str] = (), *, printed: bool
     return f"{shown:,} of {total:,} rows {verb} shown here, in their order{of_each}; {rest} more."
 
 
+def shortened(n: int) -> str:
+    """How many names are too long to be written whole."""
+    whose = "1 name of a trust or department is" if n == 1 else f"{n:,} names of trusts or departments are"
+    return (
+        f"{whose} too long to be written whole, and cut where … stands; the exported tables hold them whole."
+    )
+
+
 def columns_without_names(types: int) -> str:
     """Said of a grid with too many types of department to name."""
     return (

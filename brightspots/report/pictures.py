@@ -146,10 +146,10 @@ def mosaic(
         for spine in ax.spines.values():
             spine.set_visible(False)
         named = columns <= MOST_NAMED_COLUMNS
-        names = [canvas.shorten(name, 30) for name in figure.columns] if named else []
+        names = canvas.shorten_apart(figure.columns, 30) if named else []
         ax.set_xticks(range(len(names)), names, rotation=90.0, fontsize=font)
         ax.xaxis.set_ticks_position("top")
-        texts = [canvas.shorten(figure.rows[row], 36) for row in rows] if name_rows else []
+        texts = canvas.shorten_apart([figure.rows[row] for row in rows], 36) if name_rows else []
         ax.set_yticks(range(len(texts)), texts, fontsize=min(font, 0.72 * _row_height(size, n, named)))
         canvas.settle(ax)
         room = min(canvas.height_in_points(ax) / max(n, 1), canvas.width_in_points(ax) / max(columns, 1))

@@ -346,6 +346,8 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
         )
     if subject.spots.ratings is None and subject.spots.rating_note:
         notes = [*notes, subject.spots.rating_note]
+    if subject.shortened:
+        notes = [*notes, cautions.shortened(subject.shortened)]
     said = dict.fromkeys(
         [*notes, *subject.fit.table.notes]
     )  # the author may have passed on what the data say already

@@ -19,8 +19,11 @@ from brightspots.fits import HierarchyFit
 from brightspots.posterior import Posterior, StoredPosterior
 from brightspots.report.measure import RATIOS, Measure, difference_measure
 from brightspots.report.words import Estimate
+from brightspots.shortening import shorten, shorten_apart
 from brightspots.spots import Spots
 
+# Longer names of trusts and departments are cut in the middle: nobody reads them, and slides have no room.
+LONGEST_NAME = 200
 # Bright spots offered to each dark spot in a trust's own pack.
 PARTNERS = 3
 # Draws of effects held at once: 400 MB of them.
@@ -95,17 +98,17 @@ class Subject:
     @cached_property
     def trust_labels(self) -> tuple[str, ...]:
         """What each trust is called, (T,): its name with its code, or its code."""
-        return self._labels(self.cells.trusts, self.cells.cell_trust, names.TRUST_NAME)
+        return _short(self._trusts_called)
 
     @property
     def ordered_by(self) -> str:
         """What trusts are sorted by: codes where they have names beside them, else names."""
-        return "names" if self.trust_labels == tuple(map(str, self.cells.trusts)) else "codes"
+        return "names" if self._trusts_called == tuple(map(str, self.cells.trusts)) else "codes"
 
     @cached_property
     def department_labels(self) -> tuple[str, ...]:
         """What each department type is called, (D,)."""
-        return self._labels(self.cells.departments, self.cells.cell_department, names.DEPARTMENT_NAME)
+        return _short(self._departments_called)
 
     def trust_index(self, trust: object) -> int:
         """Find a trust by its label (or by the label's text).
@@ -119,7 +122,10 @@ class Subject:
         if str(trust) in texts:
             return texts.index(str(trust))
         near = difflib.get_close_matches(str(trust), texts, n=3) or texts[:3]
-        raise SettingsError(f"there is no trust {str(trust)!r} in the data; there are {', '.join(near)}, …")
+        some = ", ".join(shorten(label, LONGEST_NAME) for label in near)
+        raise SettingsError(
+            f"there is no trust {shorten(trust, LONGEST_NAME)!r} in the data; there are {some}, …"
+        )
 
     def of_trust(self, trust: int) -> IntArray:
         """Cells of a trust."""
@@ -197,10 +203,24 @@ class Subject:
         """Whether an excess is a number of events."""
         return self.cells.family != "normal"
 
+    @property
+    def shortened(self) -> int:
+        """How many names of trusts and departments are not written whole."""
+        called = (*self._trusts_called, *self._departments_called)
+        return sum(len(label) > LONGEST_NAME for label in called)
+
     def count(self, status: str, cells: IntArray | None = None) -> int:
         """How many departments (of some cells) have a status."""
         chosen = self.status if cells is None else self.status[cells]
         return int(np.sum(chosen == status))
+
+    @cached_property
+    def _trusts_called(self) -> tuple[str, ...]:
+        return self._labels(self.cells.trusts, self.cells.cell_trust, names.TRUST_NAME)
+
+    @cached_property
+    def _departments_called(self) -> tuple[str, ...]:
+        return self._labels(self.cells.departments, self.cells.cell_department, names.DEPARTMENT_NAME)
 
     def _labels(self, codes: LabelArray, code_of_cell: IntArray, column: str) -> tuple[str, ...]:
         plain = tuple(str(code) for code in codes)
@@ -209,6 +229,12 @@ class Subject:
         first = np.unique(code_of_cell, return_index=True)[1]
         called = self.table[column].iloc[first]
         return tuple(_named(name, code) for name, code in zip(called, plain, strict=True))
+
+
+def _short(labels: tuple[str, ...]) -> tuple[str, ...]:
+    long = [label for label in labels if len(label) > LONGEST_NAME]
+    cut = dict(zip(long, shorten_apart(long, LONGEST_NAME), strict=True))
+    return tuple(cut.get(label, label) for label in labels)
 
 
 def _hold(effects: Posterior) -> Posterior:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from brightspots.report.document import Bars, Funnel, Funnels, Kind, Limit, Point, Table
 from brightspots.report.words import Estimate, percent
+from brightspots.shortening import shorten_apart
 
 WIDTH, HEIGHT = 520.0, 400.0
 LEFT, RIGHT, TOP, BOTTOM = 50.0, 12.0, 14.0, 48.0
@@ -234,10 +235,9 @@ def _labels(placed: Sequence[tuple[Point, float, float]]) -> Markup:
     """
     taken = [(x - 5, y - 5, x + 5, y + 5) for point, x, y in placed if point.kind not in UNMARKED]
     written = []
-    for point, x, y in placed:
-        if not point.named:
-            continue
-        text = shorten(point.label, LABEL_LENGTH)
+    named = [(point, x, y) for point, x, y in placed if point.named]
+    texts = shorten_apart([point.label for point, _, _ in named], LABEL_LENGTH)
+    for (_, x, y), text in zip(named, texts, strict=True):
         width = LABEL_WIDTH * len(text)
         for anchor, at, middle in (
             ("start", x + 8, y), ("end", x - 8, y), ("middle", x, y - 14), ("middle", x, y + 14),
@@ -255,11 +255,6 @@ def _labels(placed: Sequence[tuple[Point, float, float]]) -> Markup:
                 )
                 break
     return Markup("").join(written)
-
-
-def shorten(text: str, length: int) -> str:
-    """Cut long text, saying so with an ellipsis."""
-    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 
 def _overlap(a: _Box, b: _Box) -> bool:

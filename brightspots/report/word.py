@@ -37,7 +37,7 @@ from brightspots.report.document import (
     manifest_rows,
 )
 from brightspots.report.pictures import Picture
-from brightspots.report.svg import shorten
+from brightspots.shortening import shorten
 
 LANGUAGE: Final = "en-GB"
 # Rows of a long table that a paper holds, and of the grid that a page holds.

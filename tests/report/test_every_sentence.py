@@ -372,6 +372,11 @@ def test_columns_that_are_not_named():
     assert "the 142 department types" in cautions.columns_without_names(142)
 
 
+def test_names_that_are_not_written_whole():
+    assert cautions.shortened(1).startswith("1 name of a trust or department is too long")
+    assert cautions.shortened(3).startswith("3 names of trusts or departments are too long")
+
+
 def test_no_caveat_overclaims():
     for text in (cautions.what_a_flag_is(), cautions.closing()):
         assert re.search(r"\bnot a\b", text)
