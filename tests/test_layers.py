@@ -27,6 +27,7 @@ ROOMS = (
         "period_order",
         "wording",
         "labels",
+        "shortening",
     ),
     (
         "cells",

@@ -155,8 +155,10 @@ def save_figure(axes: Axes, path: Path, manifest: Manifest) -> None:
     }
     description, comment = keys[path.suffix.lower()]
     metadata = {description: describe(axes), comment: manifest.as_json()}
-    # Without a salt of ours the marks of an SVG are called otherwise in every file.
-    with atomic_path(path) as temporary, plt.rc_context({"svg.hashsalt": "brightspots"}):
+    # Without a salt of ours the marks of an SVG are called otherwise in every file; a PDF holds its fonts as fonts, so
+    # that names in it can be searched and copied.
+    drawn: Any = {"svg.hashsalt": "brightspots", "pdf.fonttype": 42}
+    with atomic_path(path) as temporary, plt.rc_context(drawn):
         figure.savefig(temporary, dpi=_DOTS_PER_INCH, metadata=metadata)  # type: ignore[union-attr]
     plt.close(figure)  # type: ignore[arg-type]
 

@@ -27,8 +27,14 @@ if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
     from brightspots.manifest import InputFile, Manifest
     from brightspots.spots import Spots
+    from brightspots.vocabulary import EstimateScale
 
 _DEMO_SEED = 1
+_SCALES: dict[str | None, EstimateScale | None] = {
+    None: None,
+    "log-ratio": "log ratio",
+    "difference": "difference",
+}
 _DEMO_TITLE = "Bright and dark spots inside hospitals: a simulated nation"
 
 
@@ -67,9 +73,11 @@ def fit(
     summary = summarise(fitted, spots, manifest, paths) | ({"disclosure": list(notes)} if notes else {})
 
     out.mkdir(parents=True, exist_ok=True)
-    exports.write_table(fitted.departments(margin=rule.margin), paths["departments"])
+    exports.write_table(
+        fitted.departments(margin=rule.margin, difference=rule.difference), paths["departments"]
+    )
     exports.write_table(fitted.variance_partition(), paths["partition"], index=True)
-    exports.write_table(fitted.trusts(margin=rule.margin), paths["trusts"])
+    exports.write_table(fitted.trusts(margin=rule.margin, difference=rule.difference), paths["trusts"])
     exports.write_table(spots.table, paths["spots"])
     with exports.atomic_path(paths["fit"]) as temporary:
         fitted.save(temporary)
@@ -104,6 +112,12 @@ def report(
     events: Annotated[
         str, typer.Option(help="What is counted, in the plural: deaths, readmissions, …")
     ] = "events",
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            help="What differences are measured in, with --estimate-scale difference: days, points, …"
+        ),
+    ] = None,
     note: Annotated[
         list[str] | None,
         typer.Option(help="A sentence about the data that readers must know; may be repeated."),
@@ -130,7 +144,7 @@ def report(
         fitted, read = _fit(source, table, model, rule, json=output.json)
     fitted, spots, said = _published(fitted, rule, disclosure)
     note = [*(note or ()), *said]
-    subject = Subject.of(fitted, spots, events)
+    subject = Subject.of(fitted, spots, events, unit=unit)
     manifest = _manifest(fitted, read, table, model, rule, disclosure)
     wanted: dict[str | None, Path] = {trust: out}
     if each_trust:
@@ -196,13 +210,18 @@ def find_spots(fitted: HierarchyFit, rule: RuleOptions) -> Spots:
 
     order = None if rule.rating_order is None else [part.strip() for part in rule.rating_order.split(",")]
     rating: Any = rule.rating
+    if rule.difference is None and not fitted.table.cells.is_ratio:
+        raise SettingsError(
+            "the estimates are in units of their own, for which no margin can be assumed: say with --difference how "
+            "large a difference matters"
+        )
     if rule.ratings_file is not None:
         if rule.rating is not None:
             raise SettingsError("give --rating (a column) or --ratings-file (a table), not both")
         rating = _ratings(rule.ratings_file)
     try:
         return fitted.find_spots(
-            SpotRule(margin=rule.margin, fdr=rule.fdr, reference=rule.reference),
+            SpotRule(rule.margin, rule.fdr, rule.reference, difference=rule.difference),
             rating,
             rating_order=order,
             strong_from=rule.strong_from,
@@ -270,6 +289,7 @@ def _fit(
         counted_from=table.counted_from,
         estimate=table.estimate,
         standard_error=table.standard_error,
+        estimate_scale=_SCALES[model.estimate_scale],
         period=False if table.pool_periods else table.period,
         tidy_labels=table.tidy_labels,
         covariates=model.covariates,

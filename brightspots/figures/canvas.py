@@ -14,11 +14,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from brightspots.errors import DataError, SettingsError
 from brightspots.exports import legible
+from brightspots.figures.fonts import families_for
 from brightspots.figures.palette import NEUTRAL, Mark
+from brightspots.shortening import shorten as shorten
+from brightspots.shortening import shorten_apart as shorten_apart
 
 _STYLE = Path(__file__).with_name("brightspots.mplstyle")
 _RATIO_TICKS = (
@@ -30,15 +34,19 @@ _BOLD_CHARACTER_WIDTH = 0.62
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """Use the library's style inside the block only.
+def style(*shown: object) -> Iterator[None]:
+    """Use the library's style inside the block only, with fonts that have the characters of what is shown there.
+
+    Fonts are the user's own (``rcParams["font.family"]``); others are called on for characters that these lack.
 
     The first figure of a session loads the backend, and Jupyter's turns interactive mode on as it loads. That is no
     part of a style: leaving the block must not turn it off again, or no later figure would be shown.
     """
     interactive = matplotlib.is_interactive()
     try:
-        with matplotlib.style.context(_STYLE):
+        families = families_for(shown)
+        fonts: dict[Any, Any] = {} if families is None else {"font.family": list(families)}
+        with matplotlib.style.context([_STYLE, fonts]):
             try:
                 yield
             finally:
@@ -53,18 +61,17 @@ def open_axes(ax: Axes | None, size: tuple[float, float] | None = None) -> Axes:
         return plt.subplots(figsize=size)[1]
     if not isinstance(ax, Axes):
         raise SettingsError(f"ax must be a matplotlib Axes or None; received {type(ax).__name__}")
+    _lend_fonts(ax)
     return ax
 
 
-def shorten(text: object, width: int) -> str:
-    """Put a name on one line of at most `width` characters, cut at a word with an ellipsis."""
-    line = " ".join(legible(str(text)).split())
-    if len(line) <= width:
-        return line
-    cut = line[: width - 1]
-    if " " in cut[width // 2 :]:
-        cut = cut[: cut.rindex(" ")]
-    return cut.rstrip(" ,;:-–&(") + "…"
+def _lend_fonts(ax: Axes) -> None:
+    """Let the texts of axes that were there before fall back on the fonts of the style, after their own."""
+    families = list(matplotlib.rcParams["font.family"])
+    if len(families) > 1:
+        for text in ax.findobj(Text):
+            own = text.get_fontfamily()
+            text.set_fontfamily([*own, *(family for family in families if family not in own)])
 
 
 def settle(ax: Axes) -> None:
