@@ -51,7 +51,9 @@ def suppressed_fit(fit: HierarchyFit, rules: Rules) -> tuple[HierarchyFit, tuple
         progress=False,
         stacklevel=4,
     )
-    return replace(fit, table=table, effects=effects, certificate=certificate, rules=rules), notes
+    kept = None if fit.decision is None else fit.decision.carried_over(fit.table.cells, table.cells)
+    shown = replace(fit, table=table, effects=effects, certificate=certificate, rules=rules, decision=kept)
+    return shown, notes
 
 
 def suppressed_spots(fit: HierarchyFit, spots: Spots) -> Spots:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from brightspots.cli import terminal
+from brightspots.cli.deciding import decided_by, said_of_saved
 from brightspots.cli.files import read_frame
 from brightspots.cli.options import (
     DisclosureOptions,
@@ -62,18 +63,18 @@ def fit(
     exports.refuse_to_overwrite(paths.values(), force=output.force)
     fitted, source = _fit(cells, table, model, rule, json=output.json)
     fitted, spots, notes = _published(fitted, rule, disclosure)
-    manifest = _manifest(fitted, source, table, model, rule, disclosure)
-    summary = summarise(fitted, spots, manifest, paths) | ({"disclosure": list(notes)} if notes else {})
+    manifest = _manifest(spots, source, table, model, rule, disclosure)
+    summary = summarise(spots, manifest, paths, decided_by(fitted, spots, rule))
+    summary |= {"disclosure": list(notes)} if notes else {}
 
     out.mkdir(parents=True, exist_ok=True)
-    exports.write_table(fitted.departments(margin=rule.margin), paths["departments"])
+    exports.write_table(fitted.departments(margin=spots.rule.margin), paths["departments"])
     exports.write_table(fitted.variance_partition(), paths["partition"], index=True)
-    exports.write_table(fitted.trusts(margin=rule.margin), paths["trusts"])
+    exports.write_table(fitted.trusts(margin=spots.rule.margin), paths["trusts"])
     exports.write_table(spots.table, paths["spots"])
-    with exports.atomic_path(paths["fit"]) as temporary:
-        fitted.save(temporary)
+    fitted.save(paths["fit"], spots)
     exports.write_json(paths["manifest"], summary)  # last: where it stands, the others are whole
-    _finish(fitted, spots, summary, json=output.json)
+    _finish(spots, summary, json=output.json)
 
 
 @terminal.guarded
@@ -125,12 +126,15 @@ def report(
         exports.check_folder(out)
     if source.endswith(".nc"):
         fitted, read = _load(source, table, model)
+        for line in said_of_saved(source, fitted, rule):
+            terminal.complain(line)
     else:
         fitted, read = _fit(source, table, model, rule, json=output.json)
+    loaded = fitted
     fitted, spots, said = _published(fitted, rule, disclosure)
     note = [*(note or ()), *said]
     subject = Subject.of(fitted, spots, events)
-    manifest = _manifest(fitted, read, table, model, rule, disclosure)
+    manifest = _manifest(spots, read, table, model, rule, disclosure)
     wanted: dict[str | None, Path] = {trust: out}
     if each_trust:
         labels = [str(label) for label in fitted.table.cells.trusts]
@@ -145,7 +149,8 @@ def report(
     for label, path in terminal.progress(wanted.items(), "packs", json=output.json):
         write_document(compose(subject, trust=label, title=title, notes=note or (), manifest=manifest), path)
     written = {"pack" if label is None else label: path for label, path in wanted.items()}
-    _finish(fitted, spots, summarise(fitted, spots, manifest, written), json=output.json)
+    decided = decided_by(loaded, spots, rule)
+    _finish(spots, summarise(spots, manifest, written, decided), json=output.json)
 
 
 @terminal.guarded
@@ -186,13 +191,19 @@ def demo(
     write_document(compose(subject, trust=trust, notes=notes, manifest=manifest), paths["board_of_one_trust"])
     save_figure(fitted.plot_funnel(), paths["funnel"], manifest)
     save_figure(fitted.plot_funnel(trust), paths["funnel_of_one_trust"], manifest)
-    _finish(fitted, spots, summarise(fitted, spots, manifest, paths), json=output.json)
+    decided = decided_by(fitted, spots, RuleOptions())
+    _finish(spots, summarise(spots, manifest, paths, decided), json=output.json)
 
 
 def find_spots(fitted: HierarchyFit, rule: RuleOptions) -> Spots:
-    """Apply the rule and the ratings that the options name."""
+    """Apply the rule and the ratings that the options name; of what they leave open, what the fit remembers."""
     from brightspots.settings import SpotRule
 
+    if rule.margin is not None and not fitted.table.cells.is_ratio:
+        raise SettingsError(
+            "--margin is of ratios, and the fit is of differences in the units of its estimates"
+        )
+    base = SpotRule() if fitted.decision is None else fitted.decision.rule
     order = None if rule.rating_order is None else [part.strip() for part in rule.rating_order.split(",")]
     rating: Any = rule.rating
     if rule.ratings_file is not None:
@@ -201,7 +212,7 @@ def find_spots(fitted: HierarchyFit, rule: RuleOptions) -> Spots:
         rating = _ratings(rule.ratings_file)
     try:
         return fitted.find_spots(
-            SpotRule(margin=rule.margin, fdr=rule.fdr, reference=rule.reference),
+            replace(base, **rule.given()),
             rating,
             rating_order=order,
             strong_from=rule.strong_from,
@@ -218,9 +229,10 @@ def _in_options(said: str) -> str:
 
 
 def summarise(
-    fitted: HierarchyFit, spots: Spots, manifest: Manifest, paths: dict[str, Path]
+    spots: Spots, manifest: Manifest, paths: dict[str, Path], decided: dict[str, Any]
 ) -> dict[str, Any]:
-    """What happened, for people's scripts: counts, certificate, partition, files and provenance."""
+    """What happened, for people's scripts: counts, certificate, partition, rule, files and provenance."""
+    fitted = spots.fit
     cells = fitted.table.cells
     partition = fitted.variance_partition()
     return {
@@ -239,6 +251,7 @@ def summarise(
         "p_department_exceeds_trust": partition.attrs["p_department_exceeds_trust"],
         "spots": {str(status): int(n) for status, n in spots.summary()["departments"].items()},
         "expected_false_flags": spots.expected_false_flags,
+        **decided,
         **({"rating_note": spots.rating_note} if spots.rating_note else {}),
         "files": {name: str(path) for name, path in paths.items()},
         "manifest": manifest.as_dict(),
@@ -323,7 +336,7 @@ def _published(
 
 
 def _manifest(
-    fitted: HierarchyFit,
+    spots: Spots,
     read: InputFile,
     table: TableOptions,
     model: ModelOptions,
@@ -332,15 +345,17 @@ def _manifest(
 ) -> Manifest:
     from brightspots.manifest import make_manifest, without_digests
 
-    arguments = asdict(table) | asdict(model) | asdict(rule) | asdict(disclosure)
+    fitted = spots.fit
+    arguments = asdict(table) | asdict(model) | asdict(rule) | asdict(spots.rule) | asdict(disclosure)
     manifest = make_manifest(fitted, input_file=read, arguments=arguments)
     return manifest if disclosure.rules is None else without_digests(manifest, fitted)
 
 
-def _finish(fitted: HierarchyFit, spots: Spots, summary: dict[str, Any], *, json: bool) -> None:
+def _finish(spots: Spots, summary: dict[str, Any], *, json: bool) -> None:
     """Say what happened, and end with status 3 where the certificate does not hold."""
     from brightspots import display
 
+    fitted = spots.fit
     if json:
         terminal.answer(summary)
     else:

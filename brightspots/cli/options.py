@@ -100,17 +100,26 @@ class ModelOptions:
 class RuleOptions:
     """What counts as a bright or dark spot, and the ratings to compare with."""
 
-    margin: Annotated[float, typer.Option(help="Smallest ratio that matters.", rich_help_panel=_RULE)] = 1.1
+    # None is an option that was not given: what it then means, a saved fit may remember.
+    margin: Annotated[
+        float | None,
+        typer.Option(help="Smallest ratio that matters [dim](default 1.1)[/].", rich_help_panel=_RULE),
+    ] = None
     fdr: Annotated[
-        float, typer.Option(help="Share of flags that may be expected to be false.", rich_help_panel=_RULE)
-    ] = 0.05
-    reference: Annotated[
-        Literal["organisation", "peers", "both"],
+        float | None,
         typer.Option(
-            help="Compare with the own trust, with the same department elsewhere, or both.",
+            help="Share of flags that may be expected to be false [dim](default 0.05)[/].",
             rich_help_panel=_RULE,
         ),
-    ] = "organisation"
+    ] = None
+    reference: Annotated[
+        Literal["organisation", "peers", "both"] | None,
+        typer.Option(
+            help="Compare with the own trust, with the same department elsewhere, or both "
+            "[dim](default organisation)[/].",
+            rich_help_panel=_RULE,
+        ),
+    ] = None
     rating: Annotated[
         str | None,
         typer.Option(
@@ -144,6 +153,11 @@ class RuleOptions:
             rich_help_panel=_RULE,
         ),
     ] = False
+
+    def given(self) -> dict[str, Any]:
+        """Fields of the rule that were given, by name."""
+        said = {"margin": self.margin, "fdr": self.fdr, "reference": self.reference}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from brightspots.release import suppressed_fit, suppressed_spots
 from brightspots.report.compose import nation_document, trust_document
 from brightspots.report.document import Document, legible_document
 from brightspots.report.subject import Subject
+from brightspots.spots import OTHER_FIT
 
 if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
@@ -88,8 +89,8 @@ def write_board_pack(
     """
     target = Path(path)
     check_suffix(target)
-    if spots.effects is not fit.effects:
-        raise SettingsError("the spots come from another fit: pass fit.find_spots() of the same fit")
+    if not spots.is_of(fit):
+        raise SettingsError(OTHER_FIT)
     if suppress_below is not None or round_to is not None:
         fit, spots, said = publishable(fit, spots, Rules(suppress_below, round_to))
         notes = (*notes, *said)

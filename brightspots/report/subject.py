@@ -18,7 +18,7 @@ from brightspots.errors import SettingsError
 from brightspots.fits import HierarchyFit
 from brightspots.posterior import Posterior, StoredPosterior
 from brightspots.report.words import Estimate
-from brightspots.spots import Spots
+from brightspots.spots import OTHER_FIT, Spots
 
 # Bright spots offered to each dark spot in a trust's own pack.
 PARTNERS = 3
@@ -52,8 +52,8 @@ class Subject:
         SettingsError
             Where the spots come from another fit, or effects are not ratios, which is what its words speak of.
         """
-        if spots.effects is not fit.effects:
-            raise SettingsError("the spots come from another fit: pass fit.find_spots() of the same fit")
+        if not spots.is_of(fit):
+            raise SettingsError(OTHER_FIT)
         if not fit.table.cells.is_ratio:
             raise SettingsError(
                 "a board pack speaks of ratios, and is not available for a fit with estimate_scale='difference': "
