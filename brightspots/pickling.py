@@ -23,7 +23,7 @@ class PickledByFields:
 
 
 def made_alike(one: Any, other: Any) -> bool:
-    """Whether two values are the same, or dataclasses and arrays made of the same: what a copy is to its original."""
+    """Whether two values are the same, or dataclasses, arrays and frames made of the same, as copies are."""
     if one is other:
         return True
     if type(one) is not type(other):
@@ -32,6 +32,7 @@ def made_alike(one: Any, other: Any) -> bool:
         made_of = [item.name for item in fields(one) if item.init]
         return all(made_alike(getattr(one, name), getattr(other, name)) for name in made_of)
     if isinstance(one, np.ndarray):
-        numbers = one.dtype.kind == "f"
-        return np.array_equal(one, other, equal_nan=numbers)
-    return bool(one == other)
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    if hasattr(one, "equals"):  # frames of pandas, which are not imported for this alone
+        return bool(one.equals(other))
+    return bool(one == other) or bool(one != one and other != other)  # NaN, which is not itself

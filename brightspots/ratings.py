@@ -239,7 +239,7 @@ def stated(ratings: Ratings, cells: Cells) -> pd.Series:
     """Ratings as they could be given: an ordered categorical by trust, or by (trust, department)."""
     band = ratings.cell_band if ratings.trust_band is None else ratings.trust_band
     rated = band >= 0
-    bands = pd.Categorical.from_codes(band[rated], categories=list(ratings.levels), ordered=True)
+    bands = pd.Categorical.from_codes(band[rated], categories=pd.Index(list(ratings.levels)), ordered=True)
     return pd.Series(bands, index=_unit_labels(cells, ratings.by_department)[rated])
 
 

@@ -79,7 +79,7 @@ class Spots(PickledByFields):
 
     def is_of(self, fit: HierarchyFit) -> bool:
         """Whether these are spots of this fit, or of a copy of it."""
-        return made_alike(self.effects, fit.effects)
+        return fit.higher_is == self.higher_is and made_alike(self.effects, fit.effects)
 
     @property
     def effects(self) -> Posterior:

@@ -52,21 +52,20 @@ def said_of_saved(path: str, fitted: HierarchyFit, options: RuleOptions) -> list
     kept = fitted.decision
     if kept is None:
         return [
-            f"{path} was saved without a rule and ratings: what no option says is by default "
-            f"(and by the column '{names.RATING}', where there is one)"
+            f"{path} was saved without its rule and ratings: the default rule is used where no option says another"
         ]
     saved = asdict(kept.rule)
     said = [
-        f"--{name} {value} is used; {path} was saved with {saved[name]}"
+        f"--{name} {value} is used, and {path} was saved with {saved[name]}"
         for name, value in options.given().items()
         if value != saved[name]
     ]
     if options.rating is not None or options.ratings_file is not None:
-        before = "without ratings" if kept.ratings is None else "with ratings of its own"
-        said.append(f"ratings are those of {_origin(fitted, options)}; {path} was saved {before}")
+        before = "without ratings" if kept.ratings is None else "with others"
+        said.append(f"ratings are those of {_origin(fitted, options)}, and {path} was saved {before}")
     elif options.rating_order is not None or options.strong_from is not None:
         said.append(f"the ratings of {path} are read anew by --rating-order and --strong-from as given")
-    return said
+    return said or [f"decided by the rule and ratings with which {path} was saved"]
 
 
 def _origin(fitted: HierarchyFit, options: RuleOptions) -> str:

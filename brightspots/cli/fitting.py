@@ -126,10 +126,10 @@ def report(
         exports.check_folder(out)
     if source.endswith(".nc"):
         fitted, read = _load(source, table, model)
-        for line in said_of_saved(source, fitted, rule):
-            terminal.complain(line)
+        remembered = said_of_saved(source, fitted, rule)
     else:
         fitted, read = _fit(source, table, model, rule, json=output.json)
+        remembered = []
     loaded = fitted
     fitted, spots, said = _published(fitted, rule, disclosure)
     note = [*(note or ()), *said]
@@ -149,6 +149,8 @@ def report(
     for label, path in terminal.progress(wanted.items(), "packs", json=output.json):
         write_document(compose(subject, trust=label, title=title, notes=note or (), manifest=manifest), path)
     written = {"pack" if label is None else label: path for label, path in wanted.items()}
+    for line in remembered:
+        terminal.say(f"{line}\n", unless=output.json)
     decided = decided_by(loaded, spots, rule)
     _finish(spots, summarise(spots, manifest, written, decided), json=output.json)
 
