@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ class PickledByFields:
 
 
 def made_alike(one: Any, other: Any) -> bool:
-    """Whether two values are the same, or dataclasses, arrays and frames made of the same, as copies are."""
+    """Whether two values are the same or made of the same, as copies are: dataclasses, collections, arrays, frames."""
     if one is other:
         return True
     if type(one) is not type(other):
@@ -31,6 +32,10 @@ def made_alike(one: Any, other: Any) -> bool:
     if is_dataclass(one):
         made_of = [item.name for item in fields(one) if item.init]
         return all(made_alike(getattr(one, name), getattr(other, name)) for name in made_of)
+    if isinstance(one, tuple | list):
+        return len(one) == len(other) and all(map(made_alike, one, other))
+    if isinstance(one, Mapping):
+        return list(one) == list(other) and all(made_alike(one[key], other[key]) for key in one)
     if isinstance(one, np.ndarray):
         return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
     if hasattr(one, "equals"):  # frames of pandas, which are not imported for this alone

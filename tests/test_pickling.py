@@ -6,9 +6,8 @@ import copy
 import inspect
 import multiprocessing
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
 
@@ -31,7 +30,7 @@ WAYS: dict[str, Callable[[Any], Any]] = {
 
 @cache
 def fit() -> bs.HierarchyFit:
-    frame = simulate_frame(12, 5)
+    frame = simulate_frame(8, 4)
     years = pd.concat([frame.assign(period=2023), frame.assign(period=2024)], ignore_index=True)
     return bs.fit_hierarchy(years, seed=1, draws=400)
 
@@ -102,6 +101,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "is_of": {},
     "curve": {"x": [10.0, 100.0]},
     "get": {"key": "deaths"},
+    "scaled": {"factor": 2.0},
+    "add_note": {"note": "seen"},
 }
 # Calls to sampling or to packages that take seconds to import, which keep nothing in the object.
 HEAVY = {("HierarchyFit", "pymc_model"), ("HierarchyFit", "suppressed"), ("OutcomeFits", "suppressed")}
@@ -116,7 +117,7 @@ def ask_everything(name: str, thing: Any) -> None:
         value = getattr(thing, member)
         if callable(value) and inspect.isroutine(value):
             given = {"fit": thing.fit} if member == "is_of" else ARGUMENTS.get(member, {})
-            value(*given.values()) if member == "get" else value(**given)
+            value(*given.values()) if member in ("get", "add_note") else value(**given)
             plt.close("all")
 
 
@@ -131,18 +132,8 @@ def results(thing: Any) -> Any:
     if isinstance(thing, bs.FunnelLimits):
         return [thing.table, thing.curve([10.0, 100.0])]
     if isinstance(thing, Exception):
-        return [str(thing), vars(thing)]
+        return [str(thing), {**vars(thing)}]
     return thing
-
-
-def alike(one: Any, other: Any) -> bool:
-    if isinstance(one, list):
-        return all(map(alike, one, other))
-    if isinstance(one, Mapping) and not is_dataclass(one):
-        return list(one) == list(other) and all(alike(one[key], other[key]) for key in one)
-    if is_dataclass(one):
-        return all(alike(getattr(one, f.name), getattr(other, f.name)) for f in fields(one) if f.init)
-    return made_alike(one, other)
 
 
 def test_every_public_class_is_tried():
@@ -157,17 +148,18 @@ def test_copies_are_the_same_before_and_after_everything_was_asked(name, tmp_pat
     size = len(pickle.dumps(thing))
     fresh = [way(thing) for way in WAYS.values()]
     ask_everything(name, thing)
-    used = [way(thing) for way in WAYS.values()]
+    copies = [*fresh, *(way(thing) for way in WAYS.values())]
     # What was computed does not travel, and goes on being there.
     assert len(pickle.dumps(thing)) == pytest.approx(size, rel=0.02)
-    expected = results(thing)
-    assert all(alike(results(each), expected) for each in (*fresh, *used))
+    if not isinstance(thing, Exception):
+        assert all(made_alike(each, thing) for each in copies)
+    assert made_alike(results(copies[-1]), results(thing))
 
 
 @pytest.mark.parametrize("kind", ["poisson", "spiegelhalter", "cqc", "phs"])
 def test_limits_of_every_method_can_be_pickled(kind):
     made = limits(kind)
-    assert alike(results(WAYS["pickle"](made)), results(made))
+    assert made_alike(results(WAYS["pickle"](made)), results(made))
 
 
 @pytest.mark.parametrize("where", [None, "T003"])
@@ -181,7 +173,7 @@ def test_limits_of_a_fit_can_be_pickled(where):
         if where is None
         else fit_limits.department_limits(fitted, where, *asked)
     )
-    assert alike(results(WAYS["pickle"](made)), results(made))
+    assert made_alike(results(WAYS["pickle"](made)), results(made))
 
 
 def _elsewhere(fitted: bs.HierarchyFit, spots: bs.Spots) -> tuple[bs.Spots, pd.DataFrame]:
