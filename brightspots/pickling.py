@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ def made_alike(one: Any, other: Any) -> bool:
     if is_dataclass(one):
         made_of = [item.name for item in fields(one) if item.init]
         return all(made_alike(getattr(one, name), getattr(other, name)) for name in made_of)
+    if isinstance(one, partial):
+        one, other = ((each.func, each.args, each.keywords) for each in (one, other))
     if isinstance(one, tuple | list):
         return len(one) == len(other) and all(map(made_alike, one, other))
     if isinstance(one, Mapping):

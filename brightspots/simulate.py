@@ -92,15 +92,15 @@ class Nation:
     parameters: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
-
-    def __reduce__(self) -> tuple[type[Nation], tuple[Any, ...]]:
-        # Views that cannot be written to cannot be pickled either.
-        parameters = {
+        plain = {
             name: dict(value) if isinstance(value, Mapping) else value
             for name, value in self.parameters.items()
         }
-        return Nation, (self.cells, self.truth, self.row_truth, self.trusts, parameters)
+        object.__setattr__(self, "parameters", MappingProxyType(plain))
+
+    def __reduce__(self) -> tuple[type[Nation], tuple[Any, ...]]:
+        # A view that cannot be written to cannot be pickled either.
+        return Nation, (self.cells, self.truth, self.row_truth, self.trusts, dict(self.parameters))
 
 
 def simulate_nation(

@@ -102,7 +102,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "curve": {"x": [10.0, 100.0]},
     "get": {"key": "deaths"},
     "scaled": {"factor": 2.0},
-    "add_note": {"note": "seen"},
 }
 # Calls to sampling or to packages that take seconds to import, which keep nothing in the object.
 HEAVY = {("HierarchyFit", "pymc_model"), ("HierarchyFit", "suppressed"), ("OutcomeFits", "suppressed")}
@@ -112,12 +111,13 @@ def ask_everything(name: str, thing: Any) -> None:
     """Use every public property and call every public method."""
     repr(thing)
     for member in dir(type(thing)):
-        if (member.startswith("_") and member != "_repr_html_") or (name, member) in HEAVY:
+        private = member.startswith("_") and member != "_repr_html_"
+        if private or (name, member) in HEAVY or hasattr(BaseException, member):
             continue
         value = getattr(thing, member)
         if callable(value) and inspect.isroutine(value):
             given = {"fit": thing.fit} if member == "is_of" else ARGUMENTS.get(member, {})
-            value(*given.values()) if member in ("get", "add_note") else value(**given)
+            value(*given.values()) if member == "get" else value(**given)
             plt.close("all")
 
 

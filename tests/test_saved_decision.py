@@ -218,8 +218,9 @@ def test_a_report_of_a_saved_fit_is_decided_as_the_fit_was(folder):
 
 
 @pytest.mark.parametrize("disclosure", [(), ("--suppress-below", 6)])
-def test_the_pack_is_the_one_of_the_table_with_the_same_options(folder, disclosure):
-    """But for what says from which file it came and when."""
+def test_the_pack_is_the_one_of_the_table_with_the_same_options(folder, disclosure, monkeypatch):
+    """But for what says from which file it came."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     options = (*OPTIONS, "--ratings-file", folder / "ratings.csv", "--draws", 1000, *disclosure)
     out = folder / f"out{len(disclosure)}"
     run("fit", folder / "cells.csv", "-o", out, "--force", *options)

@@ -288,7 +288,7 @@ def _fit(
         period=False if table.pool_periods else table.period,
         covariates=model.covariates,
         family=model.family,
-        higher_is=model.higher_is,
+        higher_is=model.higher_is or "worse",
         method=model.method,
         draws=model.draws,
         seed=model.seed,
@@ -349,6 +349,7 @@ def _manifest(
 
     fitted = spots.fit
     arguments = asdict(table) | asdict(model) | asdict(rule) | asdict(spots.rule) | asdict(disclosure)
+    arguments["higher_is"] = fitted.higher_is
     manifest = make_manifest(fitted, input_file=read, arguments=arguments)
     return manifest if disclosure.rules is None else without_digests(manifest, fitted)
 

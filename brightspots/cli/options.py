@@ -81,9 +81,11 @@ class ModelOptions:
         typer.Option(help="Inferred from the columns where not given.", rich_help_panel=_MODEL),
     ] = None
     higher_is: Annotated[
-        Literal["worse", "better"],
-        typer.Option(help="Whether more events are bad news.", rich_help_panel=_MODEL),
-    ] = "worse"
+        Literal["worse", "better"] | None,
+        typer.Option(
+            help="Whether more events are bad news [dim](default worse)[/].", rich_help_panel=_MODEL
+        ),
+    ] = None
     covariates: Annotated[
         str | None, typer.Option(help="Formula such as 'beds + teaching'.", rich_help_panel=_MODEL)
     ] = None
