@@ -58,6 +58,8 @@ class HierarchyFit(PickledByFields):
     decision : Decision or None
         The rule and the ratings that a saved fit remembers, by which `find_spots` decides where none are given; None
         where it was saved without.
+    disclosed : tuple of str
+        What `suppressed` did to the data, in sentences that readers of its results must see.
     """
 
     table: Table
@@ -70,6 +72,7 @@ class HierarchyFit(PickledByFields):
     request: Request = field(default_factory=Request)
     rules: Rules | None = None
     decision: Decision | None = None
+    disclosed: tuple[str, ...] = ()
     _cache: dict[object, Any] = field(default_factory=dict, init=False)
 
     def variance_partition(self, probability: float = 0.95) -> pd.DataFrame:

@@ -61,6 +61,7 @@ def save(fit: HierarchyFit, path: str | os.PathLike[str], decision: Decision | N
         "request": asdict(fit.request),
         "notes": list(fit.table.notes),
         "rules": None if fit.rules is None else asdict(fit.rules),
+        "disclosed": list(fit.disclosed),
         "decision": None if decision is None else _decision_to_json(decision),
     }
     groups = {
@@ -176,6 +177,7 @@ def _fit_from(tree: xr.DataTree, header: Mapping[str, Any]) -> HierarchyFit:
         Request(**header.get("request", {})),
         None if header.get("rules") is None else Rules(**header["rules"]),
         None if header.get("decision") is None else _decision_from(tree, header["decision"], cells),
+        tuple(header.get("disclosed", ())),
     )
 
 

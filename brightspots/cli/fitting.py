@@ -331,7 +331,7 @@ def _published(
     spots = find_spots(fitted, rule)
     rules = disclosure.rules
     if rules is None:
-        return fitted, spots, ()
+        return fitted, spots, fitted.disclosed
     from brightspots.report.pack import publishable
 
     return publishable(fitted, spots, rules)

@@ -95,6 +95,8 @@ def write_board_pack(
         fit, spots, said = publishable(fit, spots, Rules(suppress_below, round_to))
         notes = (*notes, *said)
         manifest = None if manifest is None else without_digests(manifest, fit)
+    else:
+        notes = (*notes, *(said for said in fit.disclosed if said not in notes))
     subject = Subject.of(fit, spots, events)
     write_document(compose(subject, trust=trust, title=title, notes=notes, manifest=manifest), target)
     return target
