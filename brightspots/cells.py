@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from brightspots.pickling import PickledByFields
 from brightspots.vocabulary import EstimateScale, Family, PeriodOrder
 
 FloatArray = npt.NDArray[np.float64]
@@ -23,7 +24,7 @@ LabelArray = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class Cells(PickledByFields):
     """Checked outcomes by trust × department (× period), sorted, as arrays.
 
     Sizes: T trusts, D department types, C cells, N leaves, A department-type effects (D, or D × periods),

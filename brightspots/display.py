@@ -52,8 +52,8 @@ def fit_html(fit: HierarchyFit) -> str:
 
 
 def _flags_line(fit: HierarchyFit) -> str:
-    """Flags under the default rule, which only ratios have."""
-    if not fit.table.cells.is_ratio:
+    """Flags under the rule that a saved fit remembers, else under the default one, which only ratios have."""
+    if not fit.table.cells.is_ratio and (fit.decision is None or fit.decision.rule.difference is None):
         return (
             "Bright and dark spots: say how large a difference matters, in the units of the estimates: "
             "fit.find_spots(SpotRule(difference=…))"

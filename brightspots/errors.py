@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 
 class BrightspotsError(Exception):
@@ -80,9 +82,14 @@ class MissingExtraError(BrightspotsError, ImportError):
     """
 
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        self._made_of = (package, extra, purpose)
         super().__init__(
             f"{purpose} needs {package}, which is not installed; run: pip install 'brightspots[{extra}]'"
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        package, extra, purpose = self._made_of
+        return partial(type(self), extra=extra, purpose=purpose), (package,)
 
 
 class CertificateWarning(UserWarning):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from brightspots import display, frames, stacks, storage, summaries
+from brightspots import display, draw_tree, frames, stacks, storage, summaries
 from brightspots import vocabulary as names
 from brightspots.cautions import Caution
 from brightspots.checks import EffectShape, effect_shapes
@@ -21,9 +21,11 @@ from brightspots.disclosure import Rules, Totals, Zeros
 from brightspots.disclosure.intake import vouch_for
 from brightspots.engine.run import Request
 from brightspots.errors import SettingsError
+from brightspots.kept_decision import Decision
+from brightspots.pickling import PickledByFields
 from brightspots.posterior import Certificate, Posterior
 from brightspots.settings import Priors, SpotRule, check_probability, margin_in_use
-from brightspots.spots import Spots, find_spots
+from brightspots.spots import OTHER_FIT, Spots, find_spots
 from brightspots.tables import Table
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class HierarchyFit:
+class HierarchyFit(PickledByFields):
     """A fitted hierarchy: what the data say of trusts, of departments within them, and how surely.
 
     Made by `fit_hierarchy` or `load_fit`; not meant to be constructed by hand.
@@ -53,6 +55,11 @@ class HierarchyFit:
         What was asked of the engine.
     rules : Rules or None
         The rules of disclosure control by which the data were suppressed before they were fitted.
+    decision : Decision or None
+        The rule and the ratings that a saved fit remembers, by which `find_spots` decides where none are given; None
+        where it was saved without.
+    disclosed : tuple of str
+        What `suppressed` did to the data, in sentences that readers of its results must see.
     """
 
     table: Table
@@ -64,6 +71,8 @@ class HierarchyFit:
     effects: Posterior
     request: Request = field(default_factory=Request)
     rules: Rules | None = None
+    decision: Decision | None = None
+    disclosed: tuple[str, ...] = ()
     _cache: dict[object, Any] = field(default_factory=dict, init=False)
 
     def variance_partition(self, probability: float = 0.95) -> pd.DataFrame:
@@ -204,7 +213,7 @@ class HierarchyFit:
         Parameters
         ----------
         rule : SpotRule, optional
-            Under which departments are flagged; default ``SpotRule()``.
+            Under which departments are flagged; by default the one that a saved fit remembers, else ``SpotRule()``.
 
         Raises
         ------
@@ -213,7 +222,7 @@ class HierarchyFit:
         """
         from brightspots.sensitivity import sensitivity
 
-        return sensitivity(self, _checked(rule))
+        return sensitivity(self, self._rule(rule))
 
     def find_spots(
         self,
@@ -229,22 +238,24 @@ class HierarchyFit:
         Parameters
         ----------
         rule : SpotRule, optional
-            Margin, false discovery rate, reference; default ``SpotRule()``.
+            Margin, false discovery rate, reference. By default the rule that a saved fit remembers
+            (`decision`), else ``SpotRule()``.
         rating : str, mapping, Series or DataFrame, optional
             The trusts' overall ratings: a column of the data (by default `rating` where there is one), or
             trust → rating. Departments' own ratings: a column that differs within trusts, keys (trust, department),
             or a frame with the columns `trust, department, rating`. Trusts or departments may lack one; a rating that
-            rates nobody (``{}``, a blank column) is none.
+            rates nobody (``{}``, a blank column) is none. By default a saved fit uses the ratings that it remembers.
         rating_order : sequence, optional
             The bands, worst first, where neither numbers, an ordered categorical nor a known scale tells.
         strong_from : optional
             The lowest band that counts as strong. The Care Quality Commission's words (Good) and one to five stars (4)
             know theirs; of another scale the upper half of the bands of `rating_order`, or of the categories of an
             ordered categorical, counts as strong, those that do not occur included. Where none of these says it, no
-            flag is set against the rating.
+            flag is set against the rating. Without `rating`, the remembered ratings are read anew by what is given of
+            these two.
         rating_uses_outcome : bool, default False
             State that the rating was built partly from this outcome; the output then says that the two are not
-            independent.
+            independent. Of remembered ratings it is remembered too.
 
         Returns
         -------
@@ -260,10 +271,9 @@ class HierarchyFit:
         >>> int(spots.summary()["departments"].sum()) == len(spots.table)
         True
         """
-        rule = _checked(rule)
         return find_spots(
             self,
-            rule,
+            self._rule(rule),
             rating,
             rating_order=rating_order,
             strong_from=strong_from,
@@ -286,7 +296,7 @@ class HierarchyFit:
     def posterior(self) -> xr.DataTree:
         """All draws as a DataTree: group `posterior`, dims (chain, draw, trust | department | cell)."""
         if "tree" not in self._cache:
-            self._cache["tree"] = storage.posterior_tree(self.effects)
+            self._cache["tree"] = draw_tree.posterior_tree(self.effects)
         tree: xr.DataTree = self._cache["tree"]
         return tree
 
@@ -301,7 +311,7 @@ class HierarchyFit:
         held = self.effects.shared.n_draws
         if not 1 <= n <= held:
             raise SettingsError(f"draws(n) takes 1 to {held:,} (refit with draws=… for more); received {n!r}")
-        return storage.posterior_tree(self.effects, np.linspace(0, held - 1, n).astype(np.int64))
+        return draw_tree.posterior_tree(self.effects, np.linspace(0, held - 1, n).astype(np.int64))
 
     def to_arviz(self) -> Any:
         """The posterior as whatever the installed ArviZ takes: InferenceData on 0.x, DataTree on 1.x."""
@@ -313,13 +323,28 @@ class HierarchyFit:
 
         return build_model(self.table.cells, self.priors)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], spots: Spots | None = None) -> None:
         """Write the fit to a netCDF file, whole or not at all; `load_fit` reads it under either ArviZ generation.
 
         The file holds the data: every count, and the columns that the model did not use. To give it away, save
         ``fit.suppressed(below=…)``.
+
+        Parameters
+        ----------
+        path : str or path
+        spots : Spots, optional
+            Of this fit. The rule and the ratings by which they were found go into the file, and the loaded fit finds
+            the same spots by itself: ``load_fit(path).find_spots()``. Without it the file keeps what this fit
+            remembers, if it was loaded from a file that says it.
+
+        Raises
+        ------
+        SettingsError
+            Where the spots come from another fit.
         """
-        storage.save(self, path)
+        if spots is not None and not spots.is_of(self):
+            raise SettingsError(OTHER_FIT)
+        storage.save(self, path, self.decision if spots is None else spots.decision)
 
     def suppressed(
         self,
@@ -480,6 +505,12 @@ class HierarchyFit:
 
         return plots.rating(self, spots, caption=caption, ax=ax)
 
+    def _rule(self, rule: SpotRule | None) -> SpotRule:
+        """The rule given, else the one remembered, else the default."""
+        if rule is not None and not isinstance(rule, SpotRule):
+            raise SettingsError(f"rule must be a SpotRule; received {rule!r}")
+        return rule or (SpotRule() if self.decision is None else self.decision.rule)
+
     def _margin(self, rule: SpotRule) -> float:
         return margin_in_use(rule.margin, rule.difference, ratios=self.table.cells.is_ratio)
 
@@ -513,9 +544,3 @@ class HierarchyFit:
 
     def _repr_html_(self) -> str:
         return display.fit_html(self)
-
-
-def _checked(rule: SpotRule | None) -> SpotRule:
-    if rule is not None and not isinstance(rule, SpotRule):
-        raise SettingsError(f"rule must be a SpotRule; received {rule!r}")
-    return SpotRule() if rule is None else rule

@@ -256,6 +256,14 @@ def carried_over(ratings: Ratings, cells: Cells, to: Cells) -> Ratings | None:
     )
 
 
+def stated(ratings: Ratings, cells: Cells) -> pd.Series:
+    """Ratings as they could be given: an ordered categorical by trust, or by (trust, department)."""
+    band = ratings.cell_band if ratings.trust_band is None else ratings.trust_band
+    rated = band >= 0
+    bands = pd.Categorical.from_codes(band[rated], categories=pd.Index(list(ratings.levels)), ordered=True)
+    return pd.Series(bands, index=_unit_labels(cells, ratings.by_department)[rated])
+
+
 def _frequencies(band: IntArray, levels: int) -> FloatArray:
     counts = np.bincount(band[band >= 0], minlength=levels)
     return np.asarray(counts / counts.sum(), dtype=np.float64)

@@ -38,7 +38,7 @@ def suppressed_fit(fit: HierarchyFit, rules: Rules) -> tuple[HierarchyFit, tuple
             fit.table.extras.columns
         ):  # a table that came suppressed brings all it had
             fit = replace(fit, table=replace(fit.table, extras=harmless))
-        return fit, (rules.text, ONE_RELEASE)
+        return fit, fit.disclosed or (rules.text, ONE_RELEASE)
     cells, keep, notes = suppress_cells(fit.table.cells, rules, people_of(fit.table))
     table = _table_of(fit.table, cells, keep)
     # As was asked for, not as came about: how many draws a fit took, or whether it was sampled, tells of its data.
@@ -51,7 +51,17 @@ def suppressed_fit(fit: HierarchyFit, rules: Rules) -> tuple[HierarchyFit, tuple
         progress=False,
         stacklevel=4,
     )
-    return replace(fit, table=table, effects=effects, certificate=certificate, rules=rules), notes
+    kept = None if fit.decision is None else fit.decision.carried_over(fit.table.cells, table.cells)
+    shown = replace(
+        fit,
+        table=table,
+        effects=effects,
+        certificate=certificate,
+        rules=rules,
+        decision=kept,
+        disclosed=notes,
+    )
+    return shown, notes
 
 
 def suppressed_spots(fit: HierarchyFit, spots: Spots) -> Spots:

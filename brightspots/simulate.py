@@ -91,6 +91,17 @@ class Nation:
     trusts: pd.DataFrame
     parameters: Mapping[str, Any]
 
+    def __post_init__(self) -> None:
+        plain = {
+            name: dict(value) if isinstance(value, Mapping) else value
+            for name, value in self.parameters.items()
+        }
+        object.__setattr__(self, "parameters", MappingProxyType(plain))
+
+    def __reduce__(self) -> tuple[type[Nation], tuple[Any, ...]]:
+        # A view that cannot be written to cannot be pickled either.
+        return Nation, (self.cells, self.truth, self.row_truth, self.trusts, dict(self.parameters))
+
 
 def simulate_nation(
     trusts: int = 120,
@@ -240,7 +251,7 @@ def simulate_nation(
     estimands = cell_estimands(trust_effect, department_effect, type_effect, row[:2], weight)
     cell_keys = keys[[names.TRUST, names.DEPARTMENT]].drop_duplicates(ignore_index=True)
     truth = pd.concat([cell_keys, estimands], axis=1)
-    return Nation(cells, truth, row_truth, trust_frame, MappingProxyType(parameters))
+    return Nation(cells, truth, row_truth, trust_frame, parameters)
 
 
 def sample_nation() -> Nation:

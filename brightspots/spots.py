@@ -16,17 +16,20 @@ from brightspots.cells import Cells, FloatArray
 from brightspots.decisions import Decisions, decide
 from brightspots.disclosure.intake import vouch_for
 from brightspots.errors import DataError, SettingsError
+from brightspots.kept_decision import Decision
 from brightspots.persistence import count_same_side, period_sides
+from brightspots.pickling import PickledByFields, made_alike
 from brightspots.posterior import Posterior
 from brightspots.rating_model import fit_with_ratings
 from brightspots.rating_statistics import RatingStatistics, rating_statistics
-from brightspots.ratings import Ratings, column_ratings, rating_status, read_ratings
+from brightspots.ratings import Ratings, column_ratings, rating_status, read_ratings, stated
 from brightspots.settings import SpotRule, check_probability
 from brightspots.tables import Table
 
 if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
 
+OTHER_FIT: Final = "the spots come from another fit: pass fit.find_spots() of the same fit"
 RATED_NOBODY: Final = (
     "Nobody in the data has a rating: it is blank throughout, and that is as if there were none."
 )
@@ -36,7 +39,7 @@ STRENGTH_UNKNOWN: Final = (
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Spots:
+class Spots(PickledByFields):
     """Bright and dark spots of a fit under a rule.
 
     Attributes
@@ -68,6 +71,15 @@ class Spots:
         if self.ratings.strong is None:
             return STRENGTH_UNKNOWN.format(", ".join(map(str, self.ratings.levels)))
         return ""
+
+    @property
+    def decision(self) -> Decision:
+        """The rule and the ratings: with the fit they determine all else."""
+        return Decision(self.rule, self.ratings, self.rating_uses_outcome, self.rating_asked)
+
+    def is_of(self, fit: HierarchyFit) -> bool:
+        """Whether these are spots of this fit, or of a copy of it."""
+        return fit.higher_is == self.higher_is and made_alike(self.effects, fit.effects)
 
     @property
     def effects(self) -> Posterior:
@@ -312,6 +324,13 @@ def find_spots(
     rating_uses_outcome: bool,
 ) -> Spots:
     """Apply a rule to a fit; see `HierarchyFit.find_spots`."""
+    kept = fit.decision
+    if rating is None and kept is not None:
+        rated, cells = kept.ratings, fit.table.cells
+        if rated is not None and (rating_order is not None or strong_from is not None):
+            rated = read_ratings(cells, stated(rated, cells), rating_order, strong_from)
+        uses_outcome = rating_uses_outcome or kept.rating_uses_outcome
+        return rated_spots(fit, rule, rated, uses_outcome, rating_asked=kept.rating_asked)
     if rating is None and names.RATING in fit.table.extras:
         rating = names.RATING
     rated = None if rating is None else _resolve_ratings(fit.table, rating, rating_order, strong_from)

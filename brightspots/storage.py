@@ -1,4 +1,4 @@
-"""The posterior as a labelled tree, and fits as netCDF files that either ArviZ generation's xarray reads."""
+"""Fits as netCDF files that either ArviZ generation's xarray reads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import asdict, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+import h5netcdf
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -16,98 +17,34 @@ import xarray as xr
 from brightspots import settings
 from brightspots import vocabulary as names
 from brightspots._version import __version__
-from brightspots.cells import Cells, FloatArray, IntArray, LabelArray
+from brightspots.cells import Cells, IntArray, LabelArray
 from brightspots.counts import ColumnNames
 from brightspots.disclosure.rules import Rules
 from brightspots.engine.conditional import ConditionalPosterior
 from brightspots.engine.run import Request
 from brightspots.errors import DataError
 from brightspots.exports import atomic_path
+from brightspots.kept_decision import Decision
 from brightspots.period_order import order_periods
 from brightspots.posterior import Certificate, Posterior, SharedDraws, StoredPosterior
+from brightspots.ratings import Ratings
+from brightspots.saved_checks import check_cells, check_ratings, check_rows, check_shared, check_stored
+from brightspots.sealing import check_seal, damaged, not_ours, seal
 from brightspots.tables import Table
 
 if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
 
 FORMAT = 1
-_SHARED_SCALARS = (
-    names.INTERCEPT,
-    names.SD_TRUST,
-    names.SD_DEPARTMENT,
-    names.SD_PERIOD,
-    names.SD_DEPARTMENT_TYPE,
-    names.DEGREES_OF_FREEDOM,
-)
 
 
-def posterior_tree(effects: Posterior, keep: IntArray | None = None) -> xr.DataTree:
-    """Draws as a DataTree with one group, `posterior`, dims (chain, draw, trust | department | cell).
-
-    Parameters
-    ----------
-    effects : Posterior
-    keep : int array, optional
-        Which draws; with a subset all are one chain.
-    """
-    cells, shared = effects.cells, effects.shared
-    chains = effects.chains if keep is None else 1
-    picked: Any = slice(None) if keep is None else keep
-
-    def by_chain(values: FloatArray) -> FloatArray:
-        """From (S, ...) to (chain, draw, ...)."""
-        chosen = values[picked]
-        return chosen.reshape(chains, -1, *values.shape[1:])
-
-    variables: dict[str, Any] = {}
-    for name in _SHARED_SCALARS:
-        values = getattr(shared, name)
-        if values is not None:
-            variables[name] = (("chain", "draw"), by_chain(values))
-    if cells.covariates:
-        variables[names.COEFFICIENT] = (("chain", "draw", names.COVARIATE), by_chain(shared.coefficients))
-    if shared.sd_department_by_type is not None:
-        dims_of_type = ("chain", "draw", names.DEPARTMENT)
-        variables[names.SD_DEPARTMENT_BY_TYPE] = (dims_of_type, by_chain(shared.sd_department_by_type))
-    types = by_chain(shared.type_effect)
-    dims = (names.DEPARTMENT,)
-    if cells.periods is not None:
-        dims = (names.DEPARTMENT, names.PERIOD)  # type: ignore[assignment]
-        types = types.reshape(*types.shape[:2], cells.n_departments, len(cells.periods))
-    variables[names.DEPARTMENT_TYPE_EFFECT] = (("chain", "draw", *dims), types)
-    blocks = [
-        (block.trust_effect[:, picked], block.department_effect[:, picked]) for block in effects.blocks()
-    ]
-    trust_effect = np.concatenate([trust for trust, _ in blocks]).T
-    department_effect = np.concatenate([department for _, department in blocks]).T
-    for name, dim, values in (
-        (names.TRUST_EFFECT, names.TRUST, trust_effect),
-        (names.DEPARTMENT_EFFECT, names.CELL, department_effect),
-    ):
-        variables[name] = (("chain", "draw", dim), values.reshape(chains, -1, values.shape[1]))
-    coords: dict[str, Any] = {
-        "chain": np.arange(chains),
-        "draw": np.arange(variables[names.INTERCEPT][1].shape[1]),
-        names.TRUST: cells.trusts,
-        names.DEPARTMENT: cells.departments,
-        names.CELL: np.arange(cells.n_cells),
-        "cell_trust": (names.CELL, cells.trusts[cells.cell_trust]),
-        "cell_department": (names.CELL, cells.departments[cells.cell_department]),
-    }
-    if cells.periods is not None:
-        coords[names.PERIOD] = cells.periods
-    if cells.covariates:
-        coords[names.COVARIATE] = list(cells.covariates)
-    dataset = xr.Dataset(variables, coords=coords, attrs={"library": f"brightspots {__version__}"})
-    return xr.DataTree.from_dict({"/posterior": dataset})
-
-
-def save(fit: HierarchyFit, path: str | os.PathLike[str]) -> None:
+def save(fit: HierarchyFit, path: str | os.PathLike[str], decision: Decision | None) -> None:
     """Write a fit to netCDF: first beside the target, then moved into place, so that no half file is ever seen."""
     cells, effects = fit.table.cells, fit.effects
     header = {
         "format": FORMAT,
         "version": __version__,
+        "sealed": True,
         "seed": fit.seed,
         "higher_is": fit.higher_is,
         "family": cells.family,
@@ -125,6 +62,8 @@ def save(fit: HierarchyFit, path: str | os.PathLike[str]) -> None:
         "notes": list(fit.table.notes),
         "tidy_labels": fit.table.tidy_labels,
         "rules": None if fit.rules is None else asdict(fit.rules),
+        "disclosed": list(fit.disclosed),
+        "decision": None if decision is None else _decision_to_json(decision),
     }
     groups = {
         "/": xr.Dataset(attrs={"brightspots": json.dumps(header)}),
@@ -136,32 +75,78 @@ def save(fit: HierarchyFit, path: str | os.PathLike[str]) -> None:
         groups["/effects"] = _arrays_dataset(
             {"trust_effect": effects.trust_effect, "department_effect": effects.department_effect}
         )
+    if decision is not None and decision.ratings is not None:
+        groups["/ratings"] = _arrays_dataset(
+            {name: getattr(decision.ratings, name) for name in ("cell_band", "trust_band")}
+        )
     with atomic_path(path) as temporary:
         xr.DataTree.from_dict(groups).to_netcdf(temporary, engine="h5netcdf")
+        seal(temporary)
 
 
 def load_fit(path: str | os.PathLike[str]) -> HierarchyFit:
     """Read a fit that `HierarchyFit.save` wrote.
 
+    The bytes of the file are checked against the digest that it carries before anything of it is read. Files of the
+    first release carry none: of them is checked that arrays fit one another and hold what they can hold.
+
     Raises
     ------
     DataError
-        Where the file is not one of ours, or of a later format.
+        Where the file is not one of ours, of a later format, or damaged.
+    OSError
+        Where there is no such file, or it may not be read.
     """
-    from brightspots.fits import HierarchyFit
-
-    with xr.open_datatree(path, engine="h5netcdf") as opened:
-        tree = opened.load()
-    if "brightspots" not in tree.attrs:
-        raise DataError(f"{os.fspath(path)} is not a fit saved by brightspots")
-    header = json.loads(tree.attrs["brightspots"])
+    sealed = check_seal(path)
+    header = _header(path)
     if header["format"] > FORMAT:
         raise DataError(
             f"{os.fspath(path)} was saved by brightspots {header['version']}, a later format",
             action="install that version or a newer one",
         )
+    if header.get("sealed") and not sealed:
+        raise damaged(path, "its digest is not behind its end")
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as opened:
+            return _fit_from(opened.load(), header)
+    except DataError as error:
+        raise damaged(path, str(error)) from error
+    except (
+        Exception
+    ) as error:  # HDF5, xarray and NumPy fail in many ways where groups or arrays are not whole
+        raise damaged(path, "what it holds is not a whole fit") from error
+
+
+def _header(path: str | os.PathLike[str]) -> dict[str, Any]:
+    try:
+        with h5netcdf.File(path, "r") as file:
+            text = file.attrs.get("brightspots")
+    except Exception as error:  # whatever HDF5 objects to
+        raise damaged(path, "HDF5 cannot read it") from error
+    if text is None:
+        raise not_ours(path)
+    try:
+        header: dict[str, Any] = json.loads(text)
+        _ = header["format"] > FORMAT, header["version"]
+    except Exception as error:  # no JSON, or JSON of something else
+        raise damaged(path, "its header cannot be read") from error
+    return header
+
+
+def _fit_from(tree: xr.DataTree, header: Mapping[str, Any]) -> HierarchyFit:
+    """A fit from the groups of a file.
+
+    Raises
+    ------
+    DataError
+        Where arrays do not fit one another; anything else where groups or entries are missing.
+    """
+    from brightspots.fits import HierarchyFit
+
     cells = _cells_from(tree["cells"].to_dataset(), header)
+    check_cells(cells)
     shared = SharedDraws(**_arrays_from(tree["shared"].to_dataset(), fields(SharedDraws)))
+    check_shared(cells, shared)
     effects: Posterior
     if header["effects_seed"] is None:
         stored = tree["effects"].to_dataset()
@@ -172,9 +157,11 @@ def load_fit(path: str | os.PathLike[str]) -> HierarchyFit:
             stored["department_effect"].to_numpy(),
             header["chains"],
         )
+        check_stored(effects)
     else:
         effects = ConditionalPosterior(cells, shared, header["effects_seed"])
     extras, row_cell = _extras_from(tree["extras"].to_dataset())
+    check_rows(cells, row_cell)
     certificate: dict[str, Any] = {
         key: float("nan") if value is None and key in ("pareto_k", "r_hat") else value
         for key, value in header["certificate"].items()
@@ -187,9 +174,44 @@ def load_fit(path: str | os.PathLike[str]) -> HierarchyFit:
         header["seed"],
         Certificate(**certificate),
         effects,
-        # Files of the first release say neither.
+        # Files of the first release say none of these.
         Request(**header.get("request", {})),
         None if header.get("rules") is None else Rules(**header["rules"]),
+        None if header.get("decision") is None else _decision_from(tree, header["decision"], cells),
+        tuple(header.get("disclosed", ())),
+    )
+
+
+def _decision_to_json(decision: Decision) -> dict[str, Any]:
+    """All of a decision but the bands of trusts and cells, which are arrays."""
+    rated = decision.ratings
+    ratings = None if rated is None else {
+        "levels": [_json_value(level) for level in rated.levels],
+        "strong": None if rated.strong is None else rated.strong.tolist(),
+        "strong_rule": rated.strong_rule,
+    }  # fmt: skip
+    return {
+        "rule": asdict(decision.rule),
+        "ratings": ratings,
+        "rating_uses_outcome": decision.rating_uses_outcome,
+        "rating_asked": decision.rating_asked,
+    }
+
+
+def _decision_from(tree: xr.DataTree, data: Mapping[str, Any], cells: Cells) -> Decision:
+    ratings = None
+    if data["ratings"] is not None:
+        bands, said = tree["ratings"].to_dataset(), data["ratings"]
+        ratings = Ratings(
+            levels=tuple(said["levels"]),
+            cell_band=bands["cell_band"].to_numpy(),
+            trust_band=bands["trust_band"].to_numpy() if "trust_band" in bands else None,
+            strong=None if said["strong"] is None else np.array(said["strong"], dtype=bool),
+            strong_rule=said["strong_rule"],
+        )
+        check_ratings(cells, ratings)
+    return Decision(
+        settings.SpotRule(**data["rule"]), ratings, data["rating_uses_outcome"], data["rating_asked"]
     )
 
 

@@ -40,7 +40,7 @@ SIGNATURES = {
     "HierarchyFit.find_spots": "self, rule=None, rating=None, *, rating_order=None, strong_from=None, "
     "rating_uses_outcome=False",
     "HierarchyFit.draws": "self, n",
-    "HierarchyFit.save": "self, path",
+    "HierarchyFit.save": "self, path, spots=None",
     "Spots.learning_pairs": "self, k=3",
     "load_fit": "path",
     "standardise": (

@@ -88,6 +88,14 @@ def funnel(
     if table.endswith(".nc"):
         if limits_table is not None:
             raise SettingsError("--table writes the limits of a table of trusts, not of a fit")
+        of_tables = {
+            "--method": method != "shmi", "--trust-column": trust_column != "trust",
+            "--observed": observed != "observed", "--expected": expected, "--denominator": denominator,
+            "--sum": sum_rows, "--higher-is": higher_is != "worse", "--title": title, "--sheet": sheet,
+        }  # fmt: skip
+        ignored = [name for name, is_given in of_tables.items() if is_given]
+        if ignored:
+            raise SettingsError(f"{table} is fitted already: {', '.join(ignored)} would change nothing")
         _draw_fit(table, out, trust, chosen, highlight, disclosure, output, arguments | asdict(disclosure))
         return
     if trust is not None:

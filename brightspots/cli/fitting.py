@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,6 +12,7 @@ import typer
 
 from brightspots.cli import terminal
 from brightspots.cli.checking import read_tidied
+from brightspots.cli.deciding import decided_by, said_of_saved
 from brightspots.cli.files import read_frame
 from brightspots.cli.options import (
     DisclosureOptions,
@@ -69,20 +70,19 @@ def fit(
     exports.refuse_to_overwrite(paths.values(), force=output.force)
     fitted, source = _fit(cells, table, model, rule, json=output.json)
     fitted, spots, notes = _published(fitted, rule, disclosure)
-    manifest = _manifest(fitted, source, table, model, rule, disclosure)
-    summary = summarise(fitted, spots, manifest, paths) | ({"disclosure": list(notes)} if notes else {})
+    manifest = _manifest(spots, source, table, model, rule, disclosure)
+    summary = summarise(spots, manifest, paths, decided_by(fitted, spots, rule))
+    summary |= {"disclosure": list(notes)} if notes else {}
 
     out.mkdir(parents=True, exist_ok=True)
-    exports.write_table(
-        fitted.departments(margin=rule.margin, difference=rule.difference), paths["departments"]
-    )
+    reach: dict[str, Any] = {"margin": spots.rule.margin, "difference": spots.rule.difference}
+    exports.write_table(fitted.departments(**reach), paths["departments"])
     exports.write_table(fitted.variance_partition(), paths["partition"], index=True)
-    exports.write_table(fitted.trusts(margin=rule.margin, difference=rule.difference), paths["trusts"])
+    exports.write_table(fitted.trusts(**reach), paths["trusts"])
     exports.write_table(spots.table, paths["spots"])
-    with exports.atomic_path(paths["fit"]) as temporary:
-        fitted.save(temporary)
+    fitted.save(paths["fit"], spots)
     exports.write_json(paths["manifest"], summary)  # last: where it stands, the others are whole
-    _finish(fitted, spots, summary, json=output.json)
+    _finish(spots, summary, json=output.json)
 
 
 @terminal.guarded
@@ -140,12 +140,15 @@ def report(
         exports.check_folder(out)
     if source.endswith(".nc"):
         fitted, read = _load(source, table, model)
+        remembered = said_of_saved(source, fitted, rule)
     else:
         fitted, read = _fit(source, table, model, rule, json=output.json)
+        remembered = []
+    loaded = fitted
     fitted, spots, said = _published(fitted, rule, disclosure)
     note = [*(note or ()), *said]
     subject = Subject.of(fitted, spots, events, unit=unit)
-    manifest = _manifest(fitted, read, table, model, rule, disclosure)
+    manifest = _manifest(spots, read, table, model, rule, disclosure)
     wanted: dict[str | None, Path] = {trust: out}
     if each_trust:
         labels = [str(label) for label in fitted.table.cells.trusts]
@@ -160,7 +163,10 @@ def report(
     for label, path in terminal.progress(wanted.items(), "packs", json=output.json):
         write_document(compose(subject, trust=label, title=title, notes=note or (), manifest=manifest), path)
     written = {"pack" if label is None else label: path for label, path in wanted.items()}
-    _finish(fitted, spots, summarise(fitted, spots, manifest, written), json=output.json)
+    for line in remembered:
+        terminal.say(f"{line}\n", unless=output.json)
+    decided = decided_by(loaded, spots, rule)
+    _finish(spots, summarise(spots, manifest, written, decided), json=output.json)
 
 
 @terminal.guarded
@@ -201,16 +207,22 @@ def demo(
     write_document(compose(subject, trust=trust, notes=notes, manifest=manifest), paths["board_of_one_trust"])
     save_figure(fitted.plot_funnel(), paths["funnel"], manifest)
     save_figure(fitted.plot_funnel(trust), paths["funnel_of_one_trust"], manifest)
-    _finish(fitted, spots, summarise(fitted, spots, manifest, paths), json=output.json)
+    decided = decided_by(fitted, spots, RuleOptions())
+    _finish(spots, summarise(spots, manifest, paths, decided), json=output.json)
 
 
 def find_spots(fitted: HierarchyFit, rule: RuleOptions) -> Spots:
-    """Apply the rule and the ratings that the options name."""
+    """Apply the rule and the ratings that the options name; of what they leave open, what the fit remembers."""
     from brightspots.settings import SpotRule
 
+    if rule.margin is not None and not fitted.table.cells.is_ratio:
+        raise SettingsError(
+            "--margin is of ratios, and the fit is of differences in the units of its estimates"
+        )
+    base = SpotRule() if fitted.decision is None else fitted.decision.rule
     order = None if rule.rating_order is None else [part.strip() for part in rule.rating_order.split(",")]
     rating: Any = rule.rating
-    if rule.difference is None and not fitted.table.cells.is_ratio:
+    if rule.difference is None and base.difference is None and not fitted.table.cells.is_ratio:
         raise SettingsError(
             "the estimates are in units of their own, for which no margin can be assumed: say with --difference how "
             "large a difference matters"
@@ -221,7 +233,7 @@ def find_spots(fitted: HierarchyFit, rule: RuleOptions) -> Spots:
         rating = _ratings(rule.ratings_file)
     try:
         return fitted.find_spots(
-            SpotRule(rule.margin, rule.fdr, rule.reference, difference=rule.difference),
+            replace(base, **rule.given()),
             rating,
             rating_order=order,
             strong_from=rule.strong_from,
@@ -238,9 +250,10 @@ def _in_options(said: str) -> str:
 
 
 def summarise(
-    fitted: HierarchyFit, spots: Spots, manifest: Manifest, paths: dict[str, Path]
+    spots: Spots, manifest: Manifest, paths: dict[str, Path], decided: dict[str, Any]
 ) -> dict[str, Any]:
-    """What happened, for people's scripts: counts, certificate, partition, files and provenance."""
+    """What happened, for people's scripts: counts, certificate, partition, rule, files and provenance."""
+    fitted = spots.fit
     cells = fitted.table.cells
     partition = fitted.variance_partition()
     return {
@@ -259,6 +272,7 @@ def summarise(
         "p_department_exceeds_trust": partition.attrs["p_department_exceeds_trust"],
         "spots": {str(status): int(n) for status, n in spots.summary()["departments"].items()},
         "expected_false_flags": spots.expected_false_flags,
+        **decided,
         **({"rating_note": spots.rating_note} if spots.rating_note else {}),
         "files": {name: str(path) for name, path in paths.items()},
         "manifest": manifest.as_dict(),
@@ -294,7 +308,7 @@ def _fit(
         tidy_labels=table.tidy_labels,
         covariates=model.covariates,
         family=model.family,
-        higher_is=model.higher_is,
+        higher_is=model.higher_is or "worse",
         method=model.method,
         draws=model.draws,
         seed=model.seed,
@@ -337,14 +351,14 @@ def _published(
     spots = find_spots(fitted, rule)
     rules = disclosure.rules
     if rules is None:
-        return fitted, spots, ()
+        return fitted, spots, fitted.disclosed
     from brightspots.report.pack import publishable
 
     return publishable(fitted, spots, rules)
 
 
 def _manifest(
-    fitted: HierarchyFit,
+    spots: Spots,
     read: InputFile,
     table: TableOptions,
     model: ModelOptions,
@@ -353,15 +367,18 @@ def _manifest(
 ) -> Manifest:
     from brightspots.manifest import make_manifest, without_digests
 
-    arguments = asdict(table) | asdict(model) | asdict(rule) | asdict(disclosure)
+    fitted = spots.fit
+    arguments = asdict(table) | asdict(model) | asdict(rule) | asdict(spots.rule) | asdict(disclosure)
+    arguments["higher_is"] = fitted.higher_is
     manifest = make_manifest(fitted, input_file=read, arguments=arguments)
     return manifest if disclosure.rules is None else without_digests(manifest, fitted)
 
 
-def _finish(fitted: HierarchyFit, spots: Spots, summary: dict[str, Any], *, json: bool) -> None:
+def _finish(spots: Spots, summary: dict[str, Any], *, json: bool) -> None:
     """Say what happened, and end with status 3 where the certificate does not hold."""
     from brightspots import display
 
+    fitted = spots.fit
     if json:
         terminal.answer(summary)
     else:

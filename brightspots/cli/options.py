@@ -97,9 +97,11 @@ class ModelOptions:
         typer.Option(help="Inferred from the columns where not given.", rich_help_panel=_MODEL),
     ] = None
     higher_is: Annotated[
-        Literal["worse", "better"],
-        typer.Option(help="Whether more events are bad news.", rich_help_panel=_MODEL),
-    ] = "worse"
+        Literal["worse", "better"] | None,
+        typer.Option(
+            help="Whether more events are bad news [dim](default worse)[/].", rich_help_panel=_MODEL
+        ),
+    ] = None
     estimate_scale: Annotated[
         Literal["log-ratio", "difference"] | None,
         typer.Option(
@@ -124,7 +126,11 @@ class ModelOptions:
 class RuleOptions:
     """What counts as a bright or dark spot, and the ratings to compare with."""
 
-    margin: Annotated[float, typer.Option(help="Smallest ratio that matters.", rich_help_panel=_RULE)] = 1.1
+    # None is an option that was not given: what it then means, a saved fit may remember.
+    margin: Annotated[
+        float | None,
+        typer.Option(help="Smallest ratio that matters [dim](default 1.1)[/].", rich_help_panel=_RULE),
+    ] = None
     difference: Annotated[
         float | None,
         typer.Option(
@@ -134,15 +140,20 @@ class RuleOptions:
         ),
     ] = None
     fdr: Annotated[
-        float, typer.Option(help="Share of flags that may be expected to be false.", rich_help_panel=_RULE)
-    ] = 0.05
-    reference: Annotated[
-        Literal["organisation", "peers", "both"],
+        float | None,
         typer.Option(
-            help="Compare with the own trust, with the same department elsewhere, or both.",
+            help="Share of flags that may be expected to be false [dim](default 0.05)[/].",
             rich_help_panel=_RULE,
         ),
-    ] = "organisation"
+    ] = None
+    reference: Annotated[
+        Literal["organisation", "peers", "both"] | None,
+        typer.Option(
+            help="Compare with the own trust, with the same department elsewhere, or both "
+            "[dim](default organisation)[/].",
+            rich_help_panel=_RULE,
+        ),
+    ] = None
     rating: Annotated[
         str | None,
         typer.Option(
@@ -176,6 +187,11 @@ class RuleOptions:
             rich_help_panel=_RULE,
         ),
     ] = False
+
+    def given(self) -> dict[str, Any]:
+        """Fields of the rule that were given, by name."""
+        said = {"margin": self.margin, "difference": self.difference, "fdr": self.fdr, "reference": self.reference}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 @dataclass(frozen=True)

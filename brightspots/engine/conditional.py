@@ -23,6 +23,7 @@ from brightspots.engine.polynomials import (
 from brightspots.engine.terms import Terms
 from brightspots.engine.tree import MIDDLE_NODES, Tree
 from brightspots.parallel import map_in_order
+from brightspots.pickling import PickledByFields
 from brightspots.posterior import Conditional, EffectBlock, SharedDraws
 from brightspots.settings import Flat
 
@@ -49,7 +50,7 @@ def terms_of(shared: SharedDraws) -> Terms:
 
 
 @dataclass(frozen=True)
-class ConditionalPosterior:
+class ConditionalPosterior(PickledByFields):
     """Shared draws of the σ's and the border, from which the effects follow by exact conditional distributions.
 
     Given a draw of the shared parameters a trust's effect has a known one-dimensional distribution, and given

@@ -16,6 +16,7 @@ from brightspots.release import suppressed_fit, suppressed_spots
 from brightspots.report.compose import nation_document, trust_document
 from brightspots.report.document import Document, legible_document
 from brightspots.report.subject import Subject
+from brightspots.spots import OTHER_FIT
 
 if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
@@ -92,12 +93,14 @@ def write_board_pack(
     """
     target = Path(path)
     check_suffix(target)
-    if spots.effects is not fit.effects:
-        raise SettingsError("the spots come from another fit: pass fit.find_spots() of the same fit")
+    if not spots.is_of(fit):
+        raise SettingsError(OTHER_FIT)
     if suppress_below is not None or round_to is not None:
         fit, spots, said = publishable(fit, spots, Rules(suppress_below, round_to))
         notes = (*notes, *said)
         manifest = None if manifest is None else without_digests(manifest, fit)
+    else:
+        notes = (*notes, *(said for said in fit.disclosed if said not in notes))
     subject = Subject.of(fit, spots, events, unit=unit)
     write_document(compose(subject, trust=trust, title=title, notes=notes, manifest=manifest), target)
     return target

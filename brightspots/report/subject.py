@@ -20,7 +20,7 @@ from brightspots.posterior import Posterior, StoredPosterior
 from brightspots.report.measure import RATIOS, Measure, difference_measure
 from brightspots.report.words import Estimate
 from brightspots.shortening import shorten, shorten_apart
-from brightspots.spots import Spots
+from brightspots.spots import OTHER_FIT, Spots
 
 # Longer names of trusts and departments are cut in the middle: nobody reads them, and slides have no room.
 LONGEST_NAME = 200
@@ -61,8 +61,8 @@ class Subject:
         SettingsError
             Where the spots come from another fit, or a unit is given for ratios.
         """
-        if spots.effects is not fit.effects:
-            raise SettingsError("the spots come from another fit: pass fit.find_spots() of the same fit")
+        if not spots.is_of(fit):
+            raise SettingsError(OTHER_FIT)
         ratios = fit.table.cells.is_ratio
         if ratios and unit is not None:
             raise SettingsError(

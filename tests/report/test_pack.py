@@ -430,9 +430,18 @@ def test_an_unknown_trust_is_refused_with_the_nearest(fit, path):
         write_board_pack(fit, fit.find_spots(), path, trust="T03")
 
 
-def test_spots_of_another_fit_are_refused(fit, path):
+@pytest.mark.parametrize("other", [{"higher_is": "better"}, {"sd": 0.3}, {"draws": 300}])
+def test_spots_of_another_fit_are_refused(fit, path, other):
     with pytest.raises(SettingsError, match="another fit"):
-        write_board_pack(fit, make_fit(simulate_frame(12, 6)).find_spots(), path)
+        write_board_pack(fit, make_fit(simulate_frame(12, 6), **other).find_spots(), path)
+    with pytest.raises(SettingsError, match="another fit"):
+        write_board_pack(fit, make_fit(simulate_frame(12, 6, seed=2)).find_spots(), path)
+
+
+def test_spots_of_a_copy_of_the_fit_are_its_own(fit, path):
+    """As they come back from another process, or of the same fit that was made anew."""
+    write_board_pack(fit, make_fit(simulate_frame(12, 6)).find_spots(), path)
+    assert path.exists()
 
 
 def test_a_missing_folder_is_said(fit, tmp_path):
