@@ -127,12 +127,15 @@ def style_evidence(column: TextColumn) -> set[Style]:
     return evidence
 
 
-def style_of(column: TextColumn, file_style: Style | None, *, dots_may_group: bool) -> Style | None:
+def style_of(
+    column: TextColumn, file_style: Style | None, *, dots_may_group: bool, semicolons: bool
+) -> Style | None:
     """How a column of numbers writes fractions; None where that is not certain.
 
     1,234 is a thousand or a little over one. It is certain where another value of the column reads in one way only, or
     the other columns do, or where the column has several whole numbers below a thousand and none above: with three
-    decimals, whole numbers would be rare.
+    decimals, whole numbers would be rare. Else, in a file separated by semicolons, a comma marks fractions: that is why
+    it does not separate values.
     """
     numbers = [value for value in column.values if value.is_number]
     own = style_evidence(column)
@@ -152,7 +155,7 @@ def style_of(column: TextColumn, file_style: Style | None, *, dots_may_group: bo
     below = np.unique(wholes[wholes > 1])
     if len(marks) == 1 and len(below) >= (2 if marks == {","} else 5) and below[-1] < 1000:
         return "point" if marks == {","} else "comma"
-    return None
+    return "comma" if semicolons and marks == {","} else None
 
 
 def read_numbers(

@@ -49,6 +49,8 @@ class RawTable:
         How fractions are written where nothing in the table contradicts it.
     dots_may_group : bool
         Whether 1.234 could be a thousand: in text files whose separator leaves the comma free.
+    semicolons : bool
+        Semicolons separate the values, as programs write that take the comma for fractions.
     said : str
         Text of cover rows and footers, where thresholds of suppression may be stated.
     typed : mapping of str to bool array (R,)
@@ -59,6 +61,7 @@ class RawTable:
     readings: tuple[Reading, ...]
     style: Style | None = None
     dots_may_group: bool = False
+    semicolons: bool = False
     said: str = ""
     typed: dict[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
 

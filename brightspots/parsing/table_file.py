@@ -210,7 +210,7 @@ def _with_numbers(raw: RawTable, keys: Collection[str]) -> tuple[pd.DataFrame, t
             out[name], said = _words(texts[name], column, place)
             readings += said
             continue
-        own = style_of(numeric[name], style, dots_may_group=raw.dots_may_group)
+        own = style_of(numeric[name], style, dots_may_group=raw.dots_may_group, semicolons=raw.semicolons)
         if own is None:
             readings.append(_ambiguous(str(name)))
             continue
@@ -222,6 +222,8 @@ def _with_numbers(raw: RawTable, keys: Collection[str]) -> tuple[pd.DataFrame, t
             readings += said
             continue
         readings += numbers.readings
+        if raw.semicolons and style is None and own == "comma" and not style_evidence(numeric[name]):
+            readings.append(_by_semicolons(str(name)))
         readings += _typed_as_text(raw, name, numeric[name])
         out[name] = numbers.values
         if numbers.lower is not None:
@@ -305,6 +307,15 @@ def _ambiguous(name: str) -> Reading:
         "ambiguous numbers",
         f"Column {name!r} is kept as text: its marks could set thousands apart or fractions, and nothing else in the "
         "table tells which. Write it without marks for thousands.",
+        name,
+    )
+
+
+def _by_semicolons(name: str) -> Reading:
+    return Reading(
+        "decimal comma",
+        f"Column {name!r}: its commas could set thousands apart too; they were taken for decimal commas, because "
+        "semicolons separate the values.",
         name,
     )
 

@@ -96,6 +96,7 @@ def read_text(content: bytes, keys: Collection[str], *, tabs: bool = False) -> R
         tuple(readings),
         style=style,
         dots_may_group=records.separator != ",",
+        semicolons=records.separator == ";",
         said="\n".join(texts),
     )
 

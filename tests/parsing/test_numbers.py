@@ -78,6 +78,13 @@ def test_points_in_a_semicolon_file_could_set_thousands_apart():
     assert read("trust,n\nA,1.234\nB,5.678\n").frame["n"].tolist() == [1.234, 5.678]
 
 
+def test_commas_of_a_semicolon_file_mark_fractions_unless_the_column_says_otherwise():
+    table = read("trust;n;e\nA;12;13,423\nB;8;9,284\n")
+    assert table.frame["e"].tolist() == [13.423, 9.284]
+    assert "because semicolons separate the values" in table.readings[-1].text
+    assert read("trust;n\nA;1,234\nB;56\nC;789\n").frame["n"].tolist() == [1234, 56, 789]
+
+
 def test_a_style_contradicted_far_below_the_first_rows_is_found():
     rows = "".join(f"T{n};{n}.5;\n" for n in range(500))
     table = read(f"trust;n;m\n{rows}X;7.5;1.234\nY;8.5;3,5\n")
