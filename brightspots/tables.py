@@ -285,7 +285,9 @@ def resolve_names(source: Source, columns: ColumnNames, family: names.Family | N
 
     def adopt(part: str) -> None:
         # Bounds stand beside the count that they are of: deaths_lower beside deaths.
-        beside = f"{columns.observed}{part.removeprefix('observed')}" if part.startswith("observed_") else part
+        beside = (
+            f"{columns.observed}{part.removeprefix('observed')}" if part.startswith("observed_") else part
+        )
         for name in (part, beside):
             if resolved[part] is None and name in have:
                 resolved[part] = name

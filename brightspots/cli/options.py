@@ -190,7 +190,12 @@ class RuleOptions:
 
     def given(self) -> dict[str, Any]:
         """Fields of the rule that were given, by name."""
-        said = {"margin": self.margin, "difference": self.difference, "fdr": self.fdr, "reference": self.reference}
+        said = {
+            "margin": self.margin,
+            "difference": self.difference,
+            "fdr": self.fdr,
+            "reference": self.reference,
+        }
         return {name: value for name, value in said.items() if value is not None}
 
 

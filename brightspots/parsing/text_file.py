@@ -21,7 +21,7 @@ from brightspots.parsing.numbers import could_be_numbers, is_text, style_evidenc
 from brightspots.parsing.readings import RawTable, Reading, Style, counted, places
 from brightspots.parsing.records import Records, records_of, split
 from brightspots.parsing.values import is_identifier, value_of
-from brightspots.readers.opening import encoding_of
+from brightspots.readers.opening import decode
 
 _SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 # Excel's own way to say it, in a line above the table.
@@ -104,19 +104,15 @@ def read_text(content: bytes, keys: Collection[str], *, tabs: bool = False) -> R
 def _utf8(content: bytes) -> tuple[bytes, list[Reading]]:
     """The file in UTF-8, with line feeds; what is not that is said."""
     notes: list[str] = []
-    encoding = encoding_of(content, notes)
+    try:
+        data = decode(content, notes).encode("utf-8")
+    except UnicodeError as damage:
+        raise DataError(
+            f"cannot be read: its text is not in the encoding that it shows ({damage})"
+        ) from damage
     readings = [Reading("encoding", note) for note in notes]
-    if encoding == "utf-8-sig":
-        data = content.removeprefix(codecs.BOM_UTF8)
-    else:
-        try:
-            data = content.decode(encoding).encode("utf-8")
-        except UnicodeError as damage:
-            raise DataError(
-                f"cannot be read: it says that it is {encoding.upper()} and is not ({damage})"
-            ) from damage
-        if not notes:
-            readings.append(Reading("encoding", f"The file is encoded in {encoding.upper()}."))
+    if not notes and not content.removeprefix(codecs.BOM_UTF8) == data:
+        readings.append(Reading("encoding", "The file is encoded in UTF-16 or UTF-32."))
     if (at := data.find(b"\0")) >= 0:
         line = 1 + data.count(b"\n", 0, at)
         raise DataError(
