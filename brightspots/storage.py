@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -9,9 +10,11 @@ from dataclasses import asdict, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+import h5netcdf
 import numpy as np
 import pandas as pd
 import xarray as xr
+from xarray.backends import H5NetCDFStore
 
 from brightspots import settings
 from brightspots import vocabulary as names
@@ -22,7 +25,7 @@ from brightspots.disclosure.rules import Rules
 from brightspots.engine.conditional import ConditionalPosterior
 from brightspots.engine.run import Request
 from brightspots.errors import DataError
-from brightspots.exports import atomic_path
+from brightspots.exports import write_bytes
 from brightspots.period_order import order_periods
 from brightspots.posterior import Certificate, Posterior, SharedDraws, StoredPosterior
 from brightspots.tables import Table
@@ -135,8 +138,17 @@ def save(fit: HierarchyFit, path: str | os.PathLike[str]) -> None:
         groups["/effects"] = _arrays_dataset(
             {"trust_effect": effects.trust_effect, "department_effect": effects.department_effect}
         )
-    with atomic_path(path) as temporary:
-        xr.DataTree.from_dict(groups).to_netcdf(temporary, engine="h5netcdf")
+    write_bytes(path, _netcdf(groups))
+
+
+def _netcdf(groups: Mapping[str, xr.Dataset]) -> bytes:
+    """A netCDF file in memory: HDF5 ends the process where the disk is full as it writes."""
+    held = io.BytesIO()
+    with h5netcdf.File(held, "w") as file:
+        for name, group in groups.items():
+            # xarray writes a whole tree to memory too, but only from 2025 on.
+            group.dump_to_store(H5NetCDFStore(file, group=name, mode="a", autoclose=False))
+    return held.getvalue()
 
 
 def load_fit(path: str | os.PathLike[str]) -> HierarchyFit:

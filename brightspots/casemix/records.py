@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import importlib
 import importlib.util
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ import pandas as pd
 
 from brightspots.errors import DataError, MissingExtraError
 from brightspots.parallel import spans
+from brightspots.placing import scratch_folder
 
 PARQUET: Final = (".parquet", ".pq")
 TEXT: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt")
@@ -159,8 +160,8 @@ def _opened_files(paths: Any, keys: Sequence[str], others: Sequence[str]) -> Ite
     # A database in a folder that only its owner may read and that is deleted at the end: it holds the columns of CSV
     # files, so that they are parsed once, and what does not fit into memory.
     with (
-        tempfile.TemporaryDirectory() as folder,
-        duckdb.connect(str(Path(folder) / "records.duckdb")) as connection,
+        scratch_folder() as folder,
+        duckdb.connect(str(folder / "records.duckdb")) as connection,
     ):
         connection.execute("SET preserve_insertion_order = false")
         try:
@@ -172,10 +173,15 @@ def _opened_files(paths: Any, keys: Sequence[str], others: Sequence[str]) -> Ite
             frame: nw.LazyFrame[Any] = nw.from_native(relation)
             count = "a" if len(files) == 1 else f"{len(files):,}"
             yield Records(frame, (frame,), f"{count} {kind} file{'s' * (len(files) > 1)}, read by DuckDB")
-        except duckdb.OutOfMemoryException:
-            raise
+        except duckdb.OutOfMemoryException as error:
+            first = str(error).strip().splitlines()[0]
+            raise OSError(
+                errno.ENOMEM, f"neither memory nor this folder has room: {first}", str(folder)
+            ) from error
         except duckdb.Error as error:
             first = str(error).strip().splitlines()[0]
+            if os.strerror(errno.ENOSPC) in str(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
             raise DataError(f"{named} cannot be read: {first}") from error
 
 

@@ -5,6 +5,7 @@ Nothing here imports the numerical libraries until a command runs, so that ``bri
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from typer.exceptions import TyperException
 
 from brightspots._version import __version__
 from brightspots.cli import about, counting, drawing, fitting, terminal
+from brightspots.cli.stopping import Stopped
 
 app = typer.Typer(
     name="brightspots",
@@ -60,4 +62,7 @@ def main() -> None:
     except TyperException as error:
         terminal.complain(f"error: {' '.join(error.format_message().split())} (--help lists what there is)")
         sys.exit(terminal.WRONG_INPUT)
+    except (KeyboardInterrupt, typer.Abort):  # before or after the work of a command
+        terminal.complain(str(Stopped(signal.SIGINT)))
+        sys.exit(Stopped(signal.SIGINT).status)
     sys.exit(status)

@@ -11,6 +11,7 @@ from typing import Any, TextIO, TypeVar
 
 import typer
 
+from brightspots.cli.stopping import Stopped, stoppable
 from brightspots.errors import BrightspotsError, CertificateWarning, DataWarning
 
 Item = TypeVar("Item")
@@ -25,8 +26,11 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(**given: Any) -> None:
         try:
-            with spoken_warnings():
+            with stoppable(), spoken_warnings():
                 command(**given)
+        except Stopped as stopped:
+            complain(f"{stopped}: nothing half written is left")
+            raise typer.Exit(stopped.status) from None
         except BrokenPipeError:
             raise  # nobody reads on, as in "brightspots readers | head -1": no fault of the input
         except (BrightspotsError, OSError) as error:
