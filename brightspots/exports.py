@@ -119,13 +119,10 @@ def _replaced(frame: pd.DataFrame, characters: re.Pattern[str]) -> pd.DataFrame:
     out = frame.rename(columns=without)
     for position, name in enumerate(out.columns):
         column = out.iloc[:, position]
-        if column.dtype.kind in "OSU" or isinstance(column.dtype, pd.StringDtype):
-            found = [isinstance(value, str) and characters.search(value) is not None for value in column]
-            if any(found):
-                out[name] = column.map(without)
-        elif isinstance(column.dtype, pd.CategoricalDtype):
-            if any(isinstance(value, str) and characters.search(value) for value in column.cat.categories):
-                out[name] = column.astype(object).map(without)
+        if column.dtype.kind in "ifubM":
+            continue
+        if any(isinstance(value, str) and characters.search(value) for value in column.unique()):
+            out[name] = column.astype(object).map(without)
     return out
 
 

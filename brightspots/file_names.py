@@ -36,7 +36,9 @@ def file_names(labels: Sequence[str]) -> list[str]:
     for digits in (8, 16, 64):
         shared = _shared([_key(name) for name in plain])
         named = [
-            name if name == label and _key(name) not in shared else f"{name}-{_digest(label)[:digits]}"
+            name
+            if name and name == label and _key(name) not in shared
+            else f"{name}-{_digest(label)[:digits]}"
             for name, label in zip(plain, labels, strict=True)
         ]
         if not _shared([_key(name) for name in named]):

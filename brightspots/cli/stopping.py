@@ -1,4 +1,4 @@
-"""How a command ends that is told to stop: what it was writing is taken away, one line says so, and the status tells."""
+"""How a command ends that is told to stop: what it was writing is taken away, and one line and the status say so."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Stopped(BaseException):
 def stoppable() -> Iterator[None]:
     """Raise `Stopped` in the block where a signal to end arrives; a second one ends the process at once.
 
-    What libraries make of the interruption (DuckDB turns it into an error of its own) is `Stopped` again outside. Signals
-    that the caller ignores, as `nohup` does, stay ignored.
+    What libraries make of the interruption (DuckDB turns it into an error of its own) is `Stopped` again outside.
+    Signals that the caller ignores, as `nohup` does, stay ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import sys
 import warnings
@@ -97,4 +98,6 @@ def progress(items: Collection[Item], what: str, *, json: bool) -> Iterable[Item
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, BrightspotsError) and error.filename:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # files are named by who writes them
+        return f"standard output: {error.strerror}"
     return " ".join(str(error).split())
