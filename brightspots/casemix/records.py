@@ -159,29 +159,26 @@ def _opened_files(paths: Any, keys: Sequence[str], others: Sequence[str]) -> Ite
     named = str(files[0]) if len(files) == 1 else f"{len(files)} files from {files[0]} to {files[-1]}"
     # A database in a folder that only its owner may read and that is deleted at the end: it holds the columns of CSV
     # files, so that they are parsed once, and what does not fit into memory.
-    with (
-        scratch_folder() as folder,
-        duckdb.connect(str(folder / "records.duckdb")) as connection,
-    ):
-        connection.execute("SET preserve_insertion_order = false")
+    with scratch_folder() as folder:
         try:
-            names = [str(path) for path in files]
-            if kind == "Parquet":
-                relation = connection.read_parquet(names, union_by_name=len(files) > 1)
-            else:
-                relation = _read_text(connection, names, keys, others)
-            frame: nw.LazyFrame[Any] = nw.from_native(relation)
-            count = "a" if len(files) == 1 else f"{len(files):,}"
-            yield Records(frame, (frame,), f"{count} {kind} file{'s' * (len(files) > 1)}, read by DuckDB")
-        except duckdb.OutOfMemoryException as error:
-            first = str(error).strip().splitlines()[0]
-            raise OSError(
-                errno.ENOMEM, f"neither memory nor this folder has room: {first}", str(folder)
-            ) from error
+            with duckdb.connect(str(folder / "records.duckdb")) as connection:
+                connection.execute("SET preserve_insertion_order = false")
+                names = [str(path) for path in files]
+                if kind == "Parquet":
+                    relation = connection.read_parquet(names, union_by_name=len(files) > 1)
+                else:
+                    relation = _read_text(connection, names, keys, others)
+                frame: nw.LazyFrame[Any] = nw.from_native(relation)
+                count = "a" if len(files) == 1 else f"{len(files):,}"
+                yield Records(frame, (frame,), f"{count} {kind} file{'s' * (len(files) > 1)}, read by DuckDB")
         except duckdb.Error as error:
             first = str(error).strip().splitlines()[0]
-            if os.strerror(errno.ENOSPC) in str(error):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
+            if isinstance(error, duckdb.OutOfMemoryException):
+                raise OSError(
+                    errno.ENOMEM, f"neither memory nor this folder has room ({first})", str(folder)
+                ) from error
+            if str(folder) in first or os.strerror(errno.ENOSPC) in first:  # ours, and not the data's
+                raise OSError(errno.ENOSPC, first.rpartition(": ")[2], str(folder)) from error
             raise DataError(f"{named} cannot be read: {first}") from error
 
 
