@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 import brightspots as bs
+from brightspots import cli
 from brightspots.cli import app
 from brightspots.report.pack import write_document
 from tests.conftest import ROOT, simulate_frame
@@ -529,6 +531,19 @@ def test_a_command_that_is_told_to_stop_takes_away_what_it_was_writing(saved, tm
     assert result.stderr == f"stopped by {name}: nothing half written is left\n"
     assert list(tmp_path.iterdir()) == []
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, typer.Abort])
+def test_an_interruption_outside_a_command_is_one_line_too(monkeypatch, capsys, interruption):
+    def interrupted(**_options):
+        raise interruption
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    monkeypatch.setattr(sys, "argv", ["brightspots", "version"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "stopped by SIGINT\n"
 
 
 def test_force_keeps_the_rights_of_what_it_replaces(saved, tmp_path):
