@@ -12,8 +12,10 @@ READY := $(VENV)/.ready
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 WORKERS ?= 2
+# A file's tests stay on one worker, which makes what they share once.
+SPREAD := -n $(WORKERS) --dist loadfile
 
-.PHONY: demo test lint calibrate attack benchmark notebooks outputs docs clean
+.PHONY: demo test test-lowest test-lowest-short test-again wheel lint calibrate attack benchmark notebooks outputs docs clean
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -28,8 +30,40 @@ demo: $(INSTALLED)
 	$(BIN)/brightspots demo --force
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'not calibration and not attack'
+	$(BIN)/python -m pytest $(SPREAD) -m 'not calibration and not attack'
 	$(BIN)/python -m pytest --nbmake notebooks
+
+# What a newer interpreter may change: not the pages, the notebooks, or what a browser shows of them.
+test-again: $(READY)
+	$(BIN)/python -m pytest $(SPREAD) -m 'not calibration and not attack' --ignore tests/docs \
+		--ignore tests/report/test_browser.py --ignore tests/test_layers.py --ignore tests/test_readme.py
+
+# The suite with the oldest versions that pyproject.toml allows, together; on Python 3.11, which has wheels of them.
+LOWEST := $(VENV)-lowest
+# Old versions use what newer ones beside them announce to drop, as users of either know: no error here.
+LOWEST_PYTEST := $(LOWEST)/bin/python -m pytest $(SPREAD) -m 'not calibration and not attack' \
+	-W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning
+$(LOWEST)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[test]'
+	touch $@
+
+LOWEST_SHORT := tests/test_tables.py tests/test_exports.py tests/test_storage.py tests/test_spots.py tests/test_limits.py \
+	tests/test_ratings.py tests/test_disclosure.py tests/test_cli.py tests/figures tests/readers tests/report/test_pack.py \
+	tests/report/test_word.py tests/report/test_slides.py \
+	tests/test_nuts.py::test_a_short_run_does_not_earn_its_certificate_and_says_so
+
+test-lowest: $(LOWEST)/.ready
+	$(LOWEST_PYTEST)
+
+# Of every way in and out a part, for each change: tables, fits, files, figures, packs, disclosure, the sampler.
+test-lowest-short: $(LOWEST)/.ready
+	$(LOWEST_PYTEST) $(LOWEST_SHORT)
+
+# The source distribution and the wheel, and the wheel used where the checkout is not.
+wheel: $(READY)
+	.ci/wheel $(BIN)/python
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from brightspots._version import __version__
 
 if TYPE_CHECKING:
     from brightspots.casemix import ModelCard, Standardised, standardise
+    from brightspots.column_names import Columns
     from brightspots.disclosure import suppress
     from brightspots.errors import (
         BrightspotsError,
@@ -43,10 +44,13 @@ if TYPE_CHECKING:
     from brightspots.simulate import Nation, simulate_nation
     from brightspots.spots import Spots
     from brightspots.storage import load_fit
+    from brightspots.tidying.check import check_table, tidy
+    from brightspots.tidying.report import Finding, TableReport
 
 # Where each public name lives; it is imported when first used.
 _HOMES = {
     "brightspots.casemix": ("ModelCard", "Standardised", "standardise"),
+    "brightspots.column_names": ("Columns",),
     "brightspots.errors": (
         "BrightspotsError",
         "CertificateWarning",
@@ -77,14 +81,18 @@ _HOMES = {
     "brightspots.simulate": ("Nation", "simulate_nation"),
     "brightspots.spots": ("Spots",),
     "brightspots.storage": ("load_fit",),
+    "brightspots.tidying.check": ("check_table", "tidy"),
+    "brightspots.tidying.report": ("Finding", "TableReport"),
 }
 _HOME_OF = {name: home for home, public in _HOMES.items() for name in public}
 
 __all__ = [
     "BrightspotsError",
     "CertificateWarning",
+    "Columns",
     "DataError",
     "DataWarning",
+    "Finding",
     "Flat",
     "FunnelLimits",
     "HalfNormal",
@@ -100,7 +108,9 @@ __all__ = [
     "SpotRule",
     "Spots",
     "Standardised",
+    "TableReport",
     "__version__",
+    "check_table",
     "describe",
     "fit_hierarchy",
     "funnel_limits",
@@ -118,6 +128,7 @@ __all__ = [
     "simulate_nation",
     "standardise",
     "suppress",
+    "tidy",
     "write_board_pack",
 ]
 

@@ -1,9 +1,8 @@
-"""Single columns of a table: keys with their labels, numbers with their checks."""
+"""A table seen through narwhals, with names for its rows, and its columns of numbers with their checks."""
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals as nw
@@ -11,10 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.cells import FloatArray, IntArray, LabelArray
-from brightspots.errors import DataError, DataWarning
-from brightspots.period_order import OrderedPeriods, declared_order, order_periods
+from brightspots.cells import FloatArray, LabelArray
+from brightspots.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +25,14 @@ class Source:
         Index labels where the dataframe has an index, else positions from 0.
     notes : tuple of str
         What is known of the table's way here, a sentence each: its ``.attrs["notes"]``.
+    row_word : str
+        What `labels` number, in the singular: "line" or "sheet row" of a file, else "row".
     """
 
     frame: nw.DataFrame[Any]
     labels: LabelArray
     notes: tuple[str, ...] = ()
+    row_word: str = "row"
 
     @property
     def columns(self) -> list[str]:
@@ -45,29 +45,22 @@ class Source:
     def values(self, column: str) -> Any:
         """One column as something pandas takes, its kind (dates, categories, text) kept where pandas has it."""
         native = self.frame[column].to_native()
-        return native.array if isinstance(native, pd.Series) else self.frame[column].to_numpy()
+        if isinstance(native, pd.Series):
+            return native.array
+        values = self.frame[column].to_numpy()
+        if values.ndim == 1:
+            return values
+        whole = np.empty(len(self), dtype=object)  # records and lists, each one value
+        whole[:] = self.frame[column].to_list()
+        return whole
 
     def rows(self, keep: npt.NDArray[np.bool_]) -> Source:
         """Keep the rows where `keep` is true."""
-        return Source(self.frame.filter(keep.tolist()), self.labels[keep], self.notes)
+        return replace(self, frame=self.frame.filter(keep.tolist()), labels=self.labels[keep])
 
-
-@dataclass(frozen=True, eq=False)
-class KeyColumn:
-    """Labels of a key column in order, and the code of each row.
-
-    Parameters
-    ----------
-    labels : array (L,)
-        Sorted; periods in the order of time where it is known.
-    codes : int array (R,)
-    period_order : PeriodOrder
-        From what the order of periods is known.
-    """
-
-    labels: LabelArray
-    codes: IntArray
-    period_order: names.PeriodOrder = "unknown"
+    def noting(self, *notes: str) -> Source:
+        """The same with further notes."""
+        return replace(self, notes=(*self.notes, *(note for note in notes if note not in self.notes)))
 
 
 def check_rows(
@@ -82,101 +75,19 @@ def check_rows(
     """Raise `DataError` naming the rows where `bad` is true, if there are any."""
     if bad.any():
         raise DataError(
-            problem, column=column, rows=source.labels[bad].tolist(), expected=expected, action=action
-        )
-
-
-def refuse_repeated_names(frame: pd.DataFrame) -> None:
-    """Raise `DataError` naming the columns that a frame has more than once."""
-    if not frame.columns.is_unique:
-        repeated = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
-        raise DataError(
-            f"column names appear more than once: {', '.join(repeated)}", action="rename or drop them"
-        )
-
-
-def key_column(source: Source, column: str, part: str) -> KeyColumn:
-    """Read the labels of trusts, departments or periods.
-
-    Raises
-    ------
-    DataError
-        Where a label is missing or blank, or where text and numbers are mixed.
-    """
-    values = np.asarray(source.values(column))
-    if values.dtype.kind in "OU":
-        values = values.astype(object)
-    # Labels are few and rows may be millions: look at each label once.
-    codes, labels = pd.factorize(values)
-    is_text = np.array([isinstance(label, str) for label in labels], dtype=bool)
-    blank = np.array([isinstance(label, str) and not label.strip() for label in labels], dtype=bool)
-    missing = (codes < 0) | np.append(blank, False)[codes]
-    check_rows(
-        source,
-        column,
-        missing,
-        f"a {part} is missing or blank",
-        expected=f"a {part} in every row",
-        action="name it or drop the row",
-    )
-    if is_text.any() and not is_text.all():
-        text_rows = is_text[codes]
-        check_rows(
-            source,
-            column,
-            text_rows if 2 * text_rows.sum() <= len(codes) else ~text_rows,
-            "text and numbers are mixed",
-            expected="labels of one kind",
-            action=f"convert the column to text, so that 1 and '1' cannot be two different {part}s",
-        )
-    try:
-        ordered = (
-            order_periods(labels, declared_order(source.frame[column].to_native()))
-            if part == "period"
-            else OrderedPeriods(np.argsort(labels, kind="stable"), "unknown")
-        )
-    except TypeError:
-        kinds = ", ".join(sorted({type(label).__name__ for label in labels}))
-        raise DataError(
-            f"labels of kinds that cannot be ordered together: {kinds}",
+            problem,
             column=column,
-            expected="labels of one kind",
-            action="convert the column to text",
-        ) from None
-    rank = np.argsort(ordered.order)
-    labels = np.asarray(labels)[ordered.order]
-    _warn_of_lookalikes(labels, column)
-    if part == "department":
-        _warn_of_totals(labels, column)
-    return KeyColumn(labels, rank[codes], ordered.known_by)
-
-
-def _warn_of_lookalikes(labels: LabelArray, column: str) -> None:
-    """Say so where two labels differ only by case or white space: usually one unit written two ways."""
-    if labels.dtype.kind != "O":
-        return
-    seen: dict[str, str] = {}
-    for label in map(str, labels):
-        twin = seen.setdefault(" ".join(label.split()).casefold(), label)
-        if twin is not label:
-            warnings.warn(
-                f"column {column!r}: {twin!r} and {label!r} differ only by case or white space and are kept as two",
-                DataWarning,
-                stacklevel=2,
-            )
-            return
-
-
-def _warn_of_totals(labels: LabelArray, column: str) -> None:
-    """Say so where a department is called a total: beside its parts, it would count every event twice."""
-    totals = [label for label in map(str, labels) if " ".join(label.split()).casefold() in names.TOTAL_WORDS]
-    if totals and len(labels) > len(totals):
-        warnings.warn(
-            f"column {column!r}: {totals[0]!r} reads like the sum of the others and is taken for a department; if it "
-            "is a total, drop its rows, or every event counts twice",
-            DataWarning,
-            stacklevel=2,
+            rows=source.labels[bad].tolist(),
+            expected=expected,
+            action=action,
+            row_word=source.row_word,
         )
+
+
+def row_word_of(index: Any) -> str:
+    """What the labels of an index number: lines or sheet rows of the file that a table was read from, else rows."""
+    name = getattr(index, "name", None)
+    return name if isinstance(name, str) and name in ("line", "sheet row") else "row"
 
 
 def number_column(
@@ -236,21 +147,33 @@ def number_column(
             action="fill the value in or drop the row; a suppressed count is an interval",
         )
     if not allow_infinite:
-        check_rows(source, column, np.isinf(values), f"{what} are infinite", expected="finite numbers")
+        check_rows(
+            source, column, np.isinf(values), f"{what} are infinite or too large", expected="finite numbers"
+        )
     return values
 
 
 def _examples(values: npt.NDArray[Any]) -> str:
-    """Quote up to three different values."""
-    different = list(dict.fromkeys(map(repr, values)))
+    """Quote up to three different values, the long ones cut."""
+    different = list(dict.fromkeys(map(_quoted, values)))
     return ", ".join([*different[:3], "…"] if len(different) > 3 else different)
 
 
-def _reads_as_number(value: object) -> bool:
-    """Whether a value, or the text of it, is a number."""
+def _quoted(value: object) -> str:
     try:
-        float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        text = repr(value)
+    except ValueError:  # a whole number of more digits than Python writes
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _reads_as_number(value: object) -> bool:
+    """Whether a value is the text of a number."""
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 
@@ -258,14 +181,25 @@ def _reads_as_number(value: object) -> bool:
 def _numbers_among_objects(
     objects: npt.NDArray[Any], missing: npt.NDArray[np.bool_]
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Numbers of an object column, and where it holds something else (text, dates, booleans)."""
+    """Numbers of an object column, and where it holds something else (text, dates, lists, booleans)."""
     values = np.full(len(objects), np.nan)
     wrong = np.zeros(len(objects), dtype=bool)
     for row, value in enumerate(objects):
         if missing[row]:
             continue
-        if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
+        try:
+            values[row] = _number(value)
+        except OverflowError:
+            values[row] = np.inf
+        except (TypeError, ValueError):
             wrong[row] = True
-        else:
-            values[row] = float(value)
     return values, wrong
+
+
+def _number(value: Any) -> float:
+    """A single real number as it is; text, truth values and everything else is none."""
+    if isinstance(value, bool | np.bool_ | str | bytes | complex | np.complexfloating | np.ndarray):
+        raise TypeError
+    if not hasattr(value, "__float__") or isinstance(value, np.datetime64 | np.timedelta64):
+        raise TypeError
+    return float(value)

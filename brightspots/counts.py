@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from brightspots import vocabulary as names
 from brightspots.cells import FloatArray, IntArray
+from brightspots.column_names import Columns
 from brightspots.columns import Source, check_rows, number_column
 from brightspots.intervals import interval_of, most_claimed, read_bounds
 
+# What columns are called in files of fits and in tests; the public name is `brightspots.Columns`.
+ColumnNames = Columns
 
-@dataclass(frozen=True)
-class ColumnNames:
-    """Which column of the data plays which part; None where it is not named by the caller."""
 
-    trust: str = names.TRUST
-    department: str = names.DEPARTMENT
-    observed: str | None = names.OBSERVED
-    expected: str | None = names.EXPECTED
-    denominator: str | None = None
-    observed_lower: str | None = None
-    observed_upper: str | None = None
-    estimate: str | None = None
-    standard_error: str | None = None
-    period: str | bool | None = None
-    counted_from: str | None = None
+# Whole numbers up to here have a float of their own.
+_MOST_COUNTED: Final = 2.0**53
+# Powers of ten, up and down, within which expected events and standard errors are taken, and estimates up.
+_MOST_DIGITS: Final = 15
 
 
 @dataclass(frozen=True)
@@ -46,6 +40,8 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
     if family == "normal":
         estimate = number_column(source, str(columns.estimate), "estimate")
         error = number_column(source, str(columns.standard_error), "standard error")
+        _check_reach(source, str(columns.estimate), estimate, "estimates are", small=False)
+        _check_reach(source, str(columns.standard_error), error, "standard errors are")
         check_rows(
             source,
             str(columns.standard_error),
@@ -64,6 +60,7 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
     expected = None
     if columns.expected is not None:
         expected = number_column(source, columns.expected, "expected events")
+        _check_reach(source, columns.expected, expected, "expected events are")
         check_rows(
             source,
             columns.expected,
@@ -76,6 +73,7 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
         assert expected is not None  # required by _resolve_names
         return Counts(lower, upper, expected, expected, counted_from)
     column = str(columns.denominator)
+    _refuse_withheld(source, column)
     denominator = number_column(source, column, "denominator")
     _check_whole(source, column, denominator, "denominator")
     check_rows(
@@ -105,6 +103,19 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
             action="check the case-mix model, or use family='poisson'",
         )
     return Counts(lower, upper, denominator, expected, counted_from)
+
+
+def _refuse_withheld(source: Source, column: str) -> None:
+    """Say of denominators that `suppress` took away what can be done about it."""
+    if names.DENOMINATOR_LOWER in source.columns:
+        check_rows(
+            source,
+            column,
+            np.asarray(source.frame[column].is_null().to_numpy(), dtype=bool),
+            "denominators are withheld",
+            expected="a number of people in every row",
+            action="fit the exact table and publish fit.suppressed(…), fit against expected events, or drop the rows",
+        )
 
 
 def _counted_from(source: Source, columns: ColumnNames, upper: FloatArray) -> FloatArray | None:
@@ -151,7 +162,30 @@ def _observed_interval(source: Source, columns: ColumnNames) -> tuple[FloatArray
     return observed, lower, upper
 
 
+def _check_reach(source: Source, column: str, values: FloatArray, what: str, *, small: bool = True) -> None:
+    """Refuse sizes whose squares or inverses are no numbers any more."""
+    with np.errstate(divide="ignore"):
+        digits = np.log10(np.abs(values))
+    beyond = (values != 0.0) & ((digits > _MOST_DIGITS) | (small & (digits < -_MOST_DIGITS)))
+    check_rows(
+        source,
+        column,
+        beyond,
+        f"{what} beyond what can be computed with",
+        expected=f"{f'sizes between 1e-{_MOST_DIGITS} and' if small else 'at most'} 1e{_MOST_DIGITS}",
+        action="correct the data, or give them in another unit",
+    )
+
+
 def _check_whole(source: Source, column: str, values: FloatArray, what: str) -> None:
+    check_rows(
+        source,
+        column,
+        np.isfinite(values) & (values > _MOST_COUNTED),
+        f"a {what} is beyond 2**53, from where whole numbers cannot be told apart",
+        expected="numbers of people and of events",
+        action="correct the data",
+    )
     check_rows(
         source,
         column,

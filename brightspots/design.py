@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from brightspots.cells import FloatArray, IntArray
-from brightspots.columns import Source, check_rows
+from brightspots.columns import Source, check_rows, number_column
 from brightspots.errors import DataError, SettingsError
 
 
@@ -62,6 +63,37 @@ class Design:
             )
 
 
+def _covariate(source: Source, name: str) -> Any:
+    """A covariate as numbers, or as text or categories, which become indicator columns.
+
+    Raises
+    ------
+    DataError
+        Where it holds something else, or several kinds of values.
+    """
+    values = source.values(name)
+    if isinstance(values, pd.Categorical):
+        return values.remove_unused_categories()
+    held = np.asarray(values)
+    if held.dtype.kind in "iufb":
+        return held
+    if source.frame[name].dtype.is_numeric():
+        return number_column(source, name, "covariates")
+    whole = held.astype(object)
+    is_text = np.array([isinstance(value, str) for value in whole], dtype=bool)
+    if is_text.all():
+        return whole
+    if all(isinstance(value, bool | np.bool_) for value in whole):
+        return whole.astype(bool)
+    if is_text.any():
+        fewer = is_text if 2 * is_text.sum() <= len(is_text) else ~is_text
+        check_rows(
+            source, name, fewer, "text and other values are mixed in a covariate",
+            expected="values of one kind", action="convert the column to numbers or to text",
+        )  # fmt: skip
+    return number_column(source, name, "covariates")
+
+
 def covariate_design(source: Source, formula: str | None) -> Design:
     """Evaluate a right-hand-side formula such as ``"beds + teaching"`` on the data.
 
@@ -81,12 +113,12 @@ def covariate_design(source: Source, formula: str | None) -> Design:
             f"covariates must be a right-hand-side formula such as 'beds + teaching'; received {formula!r}"
         )
     import formulaic
-    import formulaic.errors
 
     try:
         parsed = formulaic.Formula(f"1 + {formula}")
-    except formulaic.errors.FormulaicError as error:
-        raise SettingsError(f"covariates={formula!r} cannot be read as a formula: {error}") from error
+    except Exception as error:  # also what Python's own reader of expressions raises
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SettingsError(f"covariates={formula!r} cannot be read as a formula: {said}") from error
     needed = [str(name) for name in parsed.required_variables]
     for name in needed:
         if name not in source.columns:
@@ -104,8 +136,14 @@ def covariate_design(source: Source, formula: str | None) -> Design:
             expected="a value in every row",
             action="fill the value in, drop the row, or leave the covariate out",
         )
-    frame = pd.DataFrame({name: source.values(name) for name in needed}, index=range(len(source)))
-    matrix = formulaic.model_matrix(parsed, frame, na_action="ignore")
+    frame = pd.DataFrame({name: _covariate(source, name) for name in needed}, index=range(len(source)))
+    try:
+        with np.errstate(all="ignore"):
+            matrix = formulaic.model_matrix(parsed, frame, na_action="ignore")
+    except Exception as error:  # whatever the functions of a formula raise
+        raise SettingsError(
+            f"covariates={formula!r} cannot be worked out from the data: {' '.join(str(error).split())}"
+        ) from error
     columns = [column for column in matrix.columns if column != "Intercept"]
     values = np.asarray(matrix[columns], dtype=np.float64)
     check_rows(

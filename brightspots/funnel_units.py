@@ -13,9 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots.cells import FloatArray
-from brightspots.columns import Source, number_column
+from brightspots.columns import Source, number_column, row_word_of
+from brightspots.empty_rows import listed
 from brightspots.errors import DataError, SettingsError
 from brightspots.intervals import interval_of, most_claimed, read_bounds
+from brightspots.keys import twins_problem
+from brightspots.labels import twins
 from brightspots.settings import check_probability
 from brightspots.vocabulary import DENOMINATOR, EXPECTED, OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
 
@@ -137,7 +140,7 @@ def read_units(
             given[name] = _series(bound, name)
     index = _common_index(given, [each for each in (values, sizes, *bounds) if isinstance(each, pd.Series)])
     frame = pd.DataFrame({name: series.array for name, series in given.items()})
-    source = Source(nw.from_native(frame, eager_only=True), index.to_numpy())
+    source = Source(nw.from_native(frame, eager_only=True), index.to_numpy(), row_word=row_word_of(index))
     size = number_column(source, size_name, size_name.replace("_", " "))
     value = number_column(source, value_name, value_name.replace("_", " "), allow_missing=bounded)
     if not bounded:
@@ -152,6 +155,37 @@ def read_units(
             "a count, or both of its bounds", "give the interval that a suppressed count lies in",
         )  # fmt: skip
     return Units(index, value, lower, upper, size)
+
+
+def without_empty_units(units: Units) -> tuple[Units, str | None]:
+    """Units that are not 0 of 0, which have no ratio and no place; and a sentence on those that are, naming them.
+
+    Raises
+    ------
+    DataError
+        Where nothing is left.
+    """
+    empty = (units.size == 0.0) & np.where(np.isnan(units.value), units.lower == 0.0, units.value == 0.0)
+    if not empty.any():
+        return units, None
+    if empty.all():
+        raise DataError(
+            "every unit is 0 of 0",
+            expected="units with a size",
+            action="check that the size is the right column",
+        )
+    kept = ~empty
+    left = Units(*(array[kept] for array in (units.index, units.value, units.lower, units.upper, units.size)))
+    return left, f"left out {listed(units.index[empty].to_numpy())}: 0 of 0, which carries no information"
+
+
+def refuse_twin_units(index: pd.Index[Any]) -> None:
+    """Raise `DataError` listing units whose labels are spellings of one."""
+    groups = [] if isinstance(index, pd.MultiIndex) or index.dtype.kind in "iufbmM" else twins(index)
+    if groups:
+        rows = {label: int(np.sum(index == label)) for group in groups for label in group}
+        said = twins_problem(groups, rows, "unit", counted="unit")
+        raise DataError(**(said | {"action": "add up what belongs together, under one label"}))
 
 
 def _common_index(given: dict[str, pd.Series[Any]], labelled: list[pd.Series[Any]]) -> pd.Index[Any]:

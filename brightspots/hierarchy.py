@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -9,15 +10,15 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cautions import warn_of
-from brightspots.cells import FloatArray
-from brightspots.columns import key_column
-from brightspots.counts import ColumnNames
+from brightspots.cells import Cells, FloatArray
+from brightspots.column_names import Columns, columns_given
 from brightspots.data_checks import data_cautions
 from brightspots.disclosure.intake import rules_of
 from brightspots.engine.run import Method, Request, run
-from brightspots.errors import DataError, SettingsError
+from brightspots.errors import DataError, DataWarning, SettingsError
 from brightspots.estimates import check_estimate_scale, on_scale, priors_in_units
 from brightspots.fits import HierarchyFit
+from brightspots.keys import key_column
 from brightspots.outcomes import OutcomeFits
 from brightspots.settings import Priors, check_seed
 from brightspots.stacks import SAMPLERS
@@ -42,6 +43,8 @@ def fit_hierarchy(
     estimate_scale: names.EstimateScale | None = None,
     period: str | bool | None = None,
     outcome: str | None = None,
+    columns: Columns | None = None,
+    tidy_labels: bool = False,
     covariates: str | None = None,
     family: names.Family | None = None,
     higher_is: names.HigherIs = "worse",
@@ -91,6 +94,12 @@ def fit_hierarchy(
         text too, January first); a `DataWarning` says where the order cannot be told. The model knows of no order.
     outcome : str, optional
         Column that tells outcomes apart: one hierarchy is fitted to each.
+    columns : Columns, optional
+        All of these names in one object, in place of the keyword arguments, which are its shorthand.
+    tidy_labels : bool, default False
+        Join labels that differ only by capitals, white space (no-break blanks too), Unicode form or invisible
+        characters, under the spelling that most rows have: with a `DataWarning`, and counted in the notes of the fit.
+        Not given, such labels are an error that lists them. Ratings are then matched in the same way.
     covariates : str, optional
         Formula such as ``"beds + teaching"``, at any level.
     family : {"poisson", "binomial", "normal"}, optional
@@ -129,8 +138,9 @@ def fit_hierarchy(
     DataWarning
         Where estimates do not look like log ratios and `estimate_scale` is not given; where observed over expected
         events lies outside 0.5 to 2 in all, so that expected is probably something else; where estimates look as if a
-        model had shrunken them already, or their standard errors are far too large. `HierarchyFit.cautions` has what
-        was found in the data.
+        model had shrunken them already, or their standard errors are far too large; where a label reads like the total
+        of the others, rows of 0 of 0 (no events, nobody at risk) are left out, or labels were joined.
+        `HierarchyFit.cautions` has what was found in the data.
 
     Examples
     --------
@@ -167,40 +177,51 @@ def fit_hierarchy(
     priors = Priors() if priors is None else priors
     if not isinstance(priors, Priors):
         raise SettingsError(f"priors must be a Priors object; received {priors!r}")
-    columns = ColumnNames(
-        trust,
-        department,
-        observed,
-        expected,
-        denominator,
-        observed_lower,
-        observed_upper,
-        estimate,
-        standard_error,
-        period,
-        counted_from,
+    if not isinstance(tidy_labels, bool):
+        raise SettingsError(f"tidy_labels must be True or False; received {tidy_labels!r}")
+    roles = columns_given(
+        columns,
+        Columns(),
+        trust=trust,
+        department=department,
+        observed=observed,
+        expected=expected,
+        denominator=denominator,
+        observed_lower=observed_lower,
+        observed_upper=observed_upper,
+        counted_from=counted_from,
+        estimate=estimate,
+        standard_error=standard_error,
+        period=period,
+        outcome=outcome,
     )
+    outcome = roles.outcome
     source = open_source(data)
-    given = _counts_in(data, observed)
+    given = _counts_in(data, roles.observed)
 
     def fit(part: object, about: str = "") -> HierarchyFit:
-        table = read_table(part, columns, family=family, covariates=covariates, priors=priors)
+        table = read_table(
+            part, roles, family=family, covariates=covariates, priors=priors, tidy_labels=tidy_labels
+        )
         table = replace(table, cells=on_scale(table.cells, estimate_scale))
         warn_of(data_cautions(table.cells), stacklevel=3, about=about)
         in_units = priors_in_units(table.cells, priors)
-        effects, certificate = run(
-            table.cells,
-            in_units,
-            method,
-            sampler=sampler,
-            draws=draws,
-            seed=seed,
-            progress=progress,
-            stacklevel=4,
-        )
+        try:
+            effects, certificate = run(
+                table.cells,
+                in_units,
+                method,
+                sampler=sampler,
+                draws=draws,
+                seed=seed,
+                progress=progress,
+                stacklevel=4,
+            )
+        except (np.linalg.LinAlgError, ArithmeticError) as error:
+            raise _too_far_apart(table.cells) from error
         asked = Request(method, draws)
         rules = None if table.cells.family == "normal" else rules_of(data, table.cells.exact, given)
-        return HierarchyFit(table, columns, in_units, higher_is, seed, certificate, effects, asked, rules)
+        return HierarchyFit(table, roles, in_units, higher_is, seed, certificate, effects, asked, rules)
 
     if outcome is None:
         return fit(source)
@@ -211,7 +232,10 @@ def fit_hierarchy(
             expected="a column that tells outcomes apart",
             action=f"pass outcome=… with one of: {', '.join(map(repr, source.columns))}",
         )
-    key = key_column(source, outcome, "outcome")
+    key = key_column(source, outcome, "outcome", tidy=tidy_labels)
+    source = source.noting(*key.notes)
+    for said in key.warnings:
+        warnings.warn(said, DataWarning, stacklevel=2)
     fits = {}
     # Not a comprehension, which would be a frame of its own between a warning and the line it points at.
     for code, label in enumerate(key.labels):
@@ -219,8 +243,30 @@ def fit_hierarchy(
     return OutcomeFits(fits)
 
 
-def _counts_in(data: object, observed: str) -> FloatArray:
+def _too_far_apart(cells: Cells) -> DataError:
+    """What to say of numbers with which no engine can compute: which leaf is furthest from the others."""
+    middle = np.where(np.isfinite(cells.upper), 0.5 * (cells.lower + cells.upper), cells.lower)
+    against = cells.size if cells.expected is None else cells.expected
+    with np.errstate(over="ignore"):
+        place = middle / against if cells.family == "normal" else np.log((middle + 0.5) / (against + 0.5))
+    furthest = int(np.argmax(np.abs(place - np.median(place))))
+    trust = cells.trusts[cells.leaf_trust[furthest]]
+    department = cells.departments[cells.cell_department[cells.leaf_cell[furthest]]]
+    estimates = cells.family == "normal"
+    what, size = ("estimate", "standard error") if estimates else ("observed", "expected or at risk")
+    return DataError(
+        "the numbers are too large, or lie too far apart, to be computed with; furthest from the others is "
+        f"{trust} × {department}: {what} {middle[furthest]:g}, {size} {against[furthest]:g}",
+        expected="numbers of one measure, in one unit",
+        action="correct that row, or check that each column holds what it is taken for",
+    )
+
+
+def _counts_in(data: object, observed: str | None) -> FloatArray:
     """The counts that a frame holds, also those that enter the fit as intervals; none of other data."""
     if not isinstance(data, pd.DataFrame) or observed not in data:
         return np.empty(0)
-    return pd.to_numeric(data[observed], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        return pd.to_numeric(data[observed], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError, OverflowError):  # lists and the like, which `read_table` names
+        return np.empty(0)

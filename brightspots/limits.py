@@ -7,6 +7,7 @@ all come from the same `FunnelLimits`.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,7 +29,8 @@ from brightspots.boundaries import (
 )
 from brightspots.cautions import Caution, warn_of
 from brightspots.cells import FloatArray
-from brightspots.errors import SettingsError
+from brightspots.empty_rows import left_out_note
+from brightspots.errors import DataWarning, SettingsError
 from brightspots.funnel_checks import funnel_cautions, hierarchical_cautions
 from brightspots.funnel_units import (
     FunnelMethod,
@@ -44,9 +46,20 @@ from brightspots.funnel_units import (
     choose_size,
     read_offsets,
     read_units,
+    refuse_twin_units,
+    without_empty_units,
 )
 from brightspots.overdispersion import Dispersion, method_dispersion
-from brightspots.vocabulary import DENOMINATOR, ESTIMATE, EXPECTED, FAMILIES, OBSERVED, STANDARD_ERROR, Family
+from brightspots.vocabulary import (
+    DENOMINATOR,
+    ESTIMATE,
+    EXPECTED,
+    FAMILIES,
+    OBSERVED,
+    STANDARD_ERROR,
+    WAY_IN,
+    Family,
+)
 
 Statistic = Literal["ratio", "proportion", "estimate"]
 
@@ -237,8 +250,9 @@ def funnel_limits(
     ------
     DataError
         Missing, infinite, negative or fractional counts, bounds that contradict them or each other, an expected or
-        denominator that is not positive, events above the denominator, too few units for the method; the offending
-        rows are named.
+        denominator that is not positive (but for units of 0 of 0), events above the denominator, labels that differ
+        only by capitals, white space or invisible characters, too few units for the method; the offending rows are
+        named.
     SettingsError
         An unknown method, levels outside (0, 1), an argument that the method does not use.
 
@@ -246,6 +260,7 @@ def funnel_limits(
     -----
     DataWarning
         Where observed over expected events lies outside 0.5 to 2 in all, so that expected is probably something else;
+        where units of 0 of 0 are left out;
         where `phs` has fewer than 31 units or makes limits of less than half the width of chance. `cautions` of the
         result has the same, and says where few units make other limits too wide (fewer than 10), and where most units
         lie beyond the limits of chance alone.
@@ -278,6 +293,13 @@ def funnel_limits(
         raise SettingsError("give observed, or the bounds observed_lower and observed_upper")
     sizes_given = expected if size_name == EXPECTED else denominator
     units = read_units(observed, sizes_given, OBSERVED, size_name, (observed_lower, observed_upper))
+    refuse_twin_units(units.index)
+    given = len(units.size)
+    units, left_out = without_empty_units(units)
+    noted: tuple[Caution, ...] = ()
+    if left_out is not None:
+        warnings.warn(left_out, DataWarning, stacklevel=2)
+        noted = (Caution(WAY_IN, left_out_note(given - len(units.size))),)
     units = checked_counts(units, size_name)
     share = 0.1 if trim is None else float(trim)
     limits = method_limits(
@@ -286,7 +308,7 @@ def funnel_limits(
     dispersion = Dispersion(limits.phi, limits.tau2, limits.kept)
     cautions = funnel_cautions(method, units, size_name, limits.target, dispersion, share)
     warn_of(cautions, stacklevel=2)
-    return replace(limits, cautions=cautions)
+    return replace(limits, cautions=(*cautions, *noted))
 
 
 def method_limits(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import takewhile
 from numbers import Real
@@ -157,7 +157,7 @@ def _kind_of_values(values: Sequence[Any]) -> PeriodOrder:
     """What values that are not text are, having an order of their own; true and false are not earlier and later."""
     if all(isinstance(value, date | np.datetime64 | pd.Period) for value in values):
         return "date"
-    numbers = (Real, Decimal, np.number, pd.Timedelta)
+    numbers = (Real, Decimal, np.number, timedelta)
     if all(isinstance(value, numbers) and not isinstance(value, bool) for value in values):
         return "number"
     return "unknown"

@@ -19,6 +19,7 @@ from brightspots.fit_limits import (
     trust_limits,
     trust_position,
 )
+from brightspots.frames import effect_name
 from brightspots.limits import FunnelLimits
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def _check_ratios(fit: HierarchyFit, what: str) -> None:
     """Raise `SettingsError` for a figure of ratios where effects are not ratios: never a wrong label."""
     if not fit.table.cells.is_ratio:
         raise SettingsError(
-            f"{what} draws ratios, and is not available for a fit with estimate_scale='difference'; "
-            "plot_partition() and plot_funnel() of all trusts are"
+            f"{what} draws ratios, and is not available for a fit with estimate_scale='difference'; plot_partition(), "
+            "plot_funnel(), plot_two_stage(), plot_mosaic(spots=…) and plot_caterpillar(spots=…) are"
         )
 
 
@@ -74,17 +75,23 @@ def funnel(
     if trust is None:
         drawn = trust_limits(fit, limits, levels)
         return draw_funnel(drawn, title="Trusts against the national level", caption=caption, **shared)
-    _check_ratios(fit, "plot_funnel(trust=…)")
     drawn = department_limits(fit, trust, limits, levels)
     return draw_funnel(
         drawn,
         title=f"Departments of {trust} against its own level",
-        statuses=department_statuses(fit.find_spots(rating={}), trust, drawn),
+        statuses=_statuses(fit, trust, drawn),
         caption=caption,
         reference=(1.0 if drawn.statistic == "ratio" else 0.0, "national"),
         centre_name="own level",
         **shared,
     )
+
+
+def _statuses(fit: HierarchyFit, trust: object, limits: FunnelLimits) -> list[str] | None:
+    """Statuses by the usual rule; none for differences, of which no usual rule knows how large a one matters."""
+    if not fit.table.cells.is_ratio:
+        return None
+    return department_statuses(fit.find_spots(rating={}), trust, limits)
 
 
 def department_statuses(spots: Spots, trust: object, limits: FunnelLimits) -> list[str]:
@@ -108,14 +115,13 @@ def two_stage(
     """See `HierarchyFit.plot_two_stage`."""
     from brightspots.figures.funnel import draw_two_stage
 
-    _check_ratios(fit, "plot_two_stage()")
     national = trust_limits(fit, limits, levels)
     own = department_limits(fit, trust, limits, levels)
     return draw_two_stage(
         national,
         own,
         trust=trust,
-        department_statuses=department_statuses(fit.find_spots(rating={}), trust, own),
+        department_statuses=_statuses(fit, trust, own),
         ylabel=_value_words(fit),
         caption=caption,
         higher_is=fit.higher_is,
@@ -141,7 +147,6 @@ def mosaic(
     """See `HierarchyFit.plot_mosaic`."""
     from brightspots.figures.mosaic import draw_mosaic
 
-    _check_ratios(fit, "plot_mosaic()")
     table = (spots or fit.find_spots(rating={})).table
     if trusts is not None:
         for trust in trusts:
@@ -210,20 +215,21 @@ def caterpillar(
     """See `HierarchyFit.plot_caterpillar`."""
     from brightspots.figures.caterpillar import draw_caterpillar
 
-    _check_ratios(fit, "plot_caterpillar()")
-    spots = spots or fit.find_spots(rating={})
+    spots, cells = spots or fit.find_spots(rating={}), fit.table.cells
+    scale: dict[str, Any] = {"margin": spots.margin, "of_ratios": cells.is_ratio}
     if trust is None:
+        table = fit.trusts(margin=spots.rule.margin, difference=spots.rule.difference)
         return draw_caterpillar(
-            fit.trusts(), ratio="trust_ratio", label=names.TRUST, status=None, margin=spots.rule.margin,
-            title="Trusts against the national level", caption=caption, ax=ax,
+            table, ratio=effect_name(cells, "trust"), label=names.TRUST, status=None,
+            title="Trusts against the national level", caption=caption, ax=ax, **scale,
         )  # fmt: skip
     trust_position(fit.table.cells, trust)
     table = spots.table[spots.table[names.TRUST] == trust]
     peers = spots.rule.reference == "peers"
     against = "the same departments nationally" if peers else "the other departments of the trust"
     return draw_caterpillar(
-        table, ratio="peer_ratio" if peers else "own_ratio", margin=spots.rule.margin,
-        title=f"Departments of {trust} against {against}", caption=caption, ax=ax,
+        table, ratio=effect_name(cells, "peer" if peers else "own"),
+        title=f"Departments of {trust} against {against}", caption=caption, ax=ax, **scale,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,9 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cells import Cells, FloatArray, IntArray
-from brightspots.errors import DataError, SettingsError
+from brightspots.column_names import with_text_names
+from brightspots.errors import DataError, DataWarning, SettingsError
+from brightspots.labels import canonical_label
 from brightspots.rating_scales import read_scale, words_of
 
 # A scale with more bands is a score: bands cut as often as its values occur would say nothing.
@@ -73,6 +76,8 @@ def read_ratings(
     values: Mapping[Any, Any] | pd.DataFrame | pd.Series,
     order: Sequence[Any] | None = None,
     strong_from: Any = None,
+    *,
+    tidy_labels: bool = False,
 ) -> Ratings | None:
     """Match ratings to trusts or departments and put the bands in order.
 
@@ -87,11 +92,18 @@ def read_ratings(
         The bands, worst first. Needed for text that is neither an ordered categorical nor a known scale.
     strong_from : optional
         The lowest band that counts as strong; known scales know theirs.
+    tidy_labels : bool, default False
+        Match labels that differ only by capitals, white space or invisible characters.
 
     Returns
     -------
     Ratings or None
         None where nobody in the data is rated.
+
+    Warns
+    -----
+    DataWarning
+        Where something is rated under another spelling than that of the data, and spellings are not matched.
 
     Raises
     ------
@@ -104,8 +116,15 @@ def read_ratings(
     words = words_of(stated, order)
     by_department = stated.index.nlevels == 2
     units = _unit_labels(cells, by_department)
+    spelt = _in_spelling_of(units, stated.index)
+    if tidy_labels:
+        stated, words = stated.set_axis(spelt), words.set_axis(spelt)
+        again = _repeats(spelt, words)
+        stated, words = stated[~again], words[~again]
     known = words.notna()
     nobody = not known.any() or (not known[stated.index.isin(units)].any() and stated.index.isin(units).any())
+    differ = known.to_numpy() & ~stated.index.isin(units) & spelt.isin(units) if not tidy_labels else None
+    hint = "" if differ is None or not differ.any() else _spelling_hint(stated.index[differ], spelt[differ])
     stated, words = stated[known], words[known]
     _check_one_each(stated.index)
     if nobody:
@@ -117,8 +136,10 @@ def read_ratings(
             f"none of the rated {whose} is in the data",
             rows=[_shown(label) for label in stated.index[:3]],
             expected=f"labels such as {_shown(units[0])}",
-            action="check that both use the same codes (text and numbers differ)",
+            action=hint or "check that both use the same codes (text and numbers differ)",
         )
+    if hint:
+        warnings.warn(hint, DataWarning, stacklevel=5)
     matched = np.unique(position[position >= 0])
     scale = read_scale(stated.iloc[matched], words.iloc[matched], order, strong_from)
     levels = scale.levels
@@ -260,6 +281,7 @@ def _as_series(values: Mapping[Any, Any] | pd.DataFrame | pd.Series) -> pd.Serie
 
 
 def _frame_as_series(frame: pd.DataFrame) -> pd.Series:
+    frame = with_text_names(frame)
     if names.TRUST in frame.columns and names.RATING in frame.columns:
         keys = [name for name in (names.TRUST, names.DEPARTMENT) if name in frame.columns]
         return frame.set_index(keys)[names.RATING]
@@ -278,6 +300,43 @@ def _unit_labels(cells: Cells, by_department: bool) -> pd.Index:
         return pd.Index(cells.trusts, dtype=object)
     return pd.MultiIndex.from_arrays(
         [cells.trusts[cells.cell_trust], cells.departments[cells.cell_department]]
+    )
+
+
+def _in_spelling_of(units: pd.Index, stated: pd.Index) -> pd.Index:
+    """Labels of ratings as the data spell them, where the data have them under any spelling."""
+    if isinstance(units, pd.MultiIndex):
+        levels = [
+            _in_spelling_of(units.get_level_values(level).unique(), stated.get_level_values(level))
+            for level in range(units.nlevels)
+        ]
+        return pd.MultiIndex.from_arrays(levels)
+    own = set(units)
+    spelling = {canonical_label(label): label for label in own if isinstance(label, str)}
+    return pd.Index(
+        [
+            spelling.get(canonical_label(label), label)
+            if isinstance(label, str) and label not in own
+            else label
+            for label in stated
+        ],
+        dtype=object,
+    )
+
+
+def _repeats(index: pd.Index, words: pd.Series) -> npt.NDArray[np.bool_]:
+    """Which ratings say again, under another spelling, what one before them says."""
+    position = pd.factorize(index)[0]
+    return pd.DataFrame({"unit": position, "word": words.to_numpy()}).duplicated().to_numpy()
+
+
+def _spelling_hint(stated: pd.Index, spelt: pd.Index) -> str:
+    """Say that ratings are not matched because the data spell their labels differently."""
+    n = len(stated)
+    pair = f"{_shown(stated[0])!r} for {_shown(spelt[0])!r}"
+    return (
+        f"{n:,} rating{'s are' if n > 1 else ' is'} of labels that the data spell differently ({pair}) and not "
+        "matched: correct the spelling, or fit with tidy_labels=True"
     )
 
 

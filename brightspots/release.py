@@ -208,7 +208,7 @@ def _table_of(table: Table, cells: Cells, keep: npt.NDArray[np.bool_]) -> Table:
         order = np.argsort(row_cell, kind="stable")
         extras, row_cell = extras.iloc[order], row_cell[order]
         cells = replace(cells, row=np.arange(cells.n_leaves))
-    return Table(cells, extras.reset_index(drop=True), row_cell, table.notes)
+    return Table(cells, extras.reset_index(drop=True), row_cell, table.notes, table.tidy_labels)
 
 
 def _came_sorted(cells: Cells) -> bool:

@@ -342,7 +342,7 @@ def _resolve_ratings(
 ) -> Ratings | None:
     """Ratings from a column of the data, or as given; None where nobody is rated."""
     if not isinstance(rating, str):
-        return read_ratings(table.cells, rating, order, strong_from)
+        return read_ratings(table.cells, rating, order, strong_from, tidy_labels=table.tidy_labels)
     if rating not in table.extras:
         raise DataError(
             "is not in the data",

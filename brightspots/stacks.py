@@ -1,4 +1,4 @@
-"""The one place that knows two generations of PyMC and ArviZ (5.28 with 0.23, and 6 with 1.x)."""
+"""The one place that knows two generations of PyMC and ArviZ (5.21 and later with 0.20 and later, and 6 with 1.x)."""
 
 from __future__ import annotations
 

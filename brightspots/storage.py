@@ -126,6 +126,7 @@ def save(fit: HierarchyFit, path: str | os.PathLike[str]) -> None:
         "certificate": asdict(fit.certificate),
         "request": asdict(fit.request),
         "notes": list(fit.table.notes),
+        "tidy_labels": fit.table.tidy_labels,
         "rules": None if fit.rules is None else asdict(fit.rules),
     }
     groups = {
@@ -191,7 +192,7 @@ def load_fit(path: str | os.PathLike[str]) -> HierarchyFit:
         for key, value in header["certificate"].items()
     }
     return HierarchyFit(
-        Table(cells, extras, row_cell, tuple(header.get("notes", ()))),
+        Table(cells, extras, row_cell, tuple(header.get("notes", ())), header.get("tidy_labels", False)),
         ColumnNames(**header["columns"]),
         _priors_from_json(header["priors"]),
         header["higher_is"],
@@ -303,7 +304,7 @@ def _extras_dataset(table: Table) -> xr.Dataset:
             variables[f"column_{position:04d}"] = ("row", column.to_numpy(), attrs)
             continue
         attrs["json"] = 1
-        encoded = [None if pd.isna(value) else _json_value(value) for value in column]
+        encoded = [None if np.ndim(value) == 0 and pd.isna(value) else _json_value(value) for value in column]
         text = np.array([json.dumps(value) for value in encoded], dtype=object)
         variables[f"column_{position:04d}"] = ("row", text, attrs)
     return xr.Dataset(variables)
@@ -312,6 +313,8 @@ def _extras_dataset(table: Table) -> xr.Dataset:
 def _json_value(value: Any) -> Any:
     """A value that JSON can hold: numbers and text as they are, anything else as its text."""
     plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, str):
+        return plain.encode("utf-8", "replace").decode("utf-8")  # half a character is none in any file
     return plain if isinstance(plain, str | int | float | bool) else str(plain)
 
 

@@ -15,12 +15,16 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cells import Cells, IntArray
-from brightspots.columns import KeyColumn, Source, check_rows, key_column, refuse_repeated_names
+from brightspots.column_names import text_names, with_text_names
+from brightspots.columns import Source, check_rows, row_word_of
 from brightspots.counts import ColumnNames, Counts, offset, pool, read_counts, take
 from brightspots.design import covariate_design
+from brightspots.empty_rows import empty_rows, without_empty
 from brightspots.errors import DataError, DataWarning, SettingsError
+from brightspots.keys import KeyColumn, key_column
 from brightspots.period_order import period_order_caution
 from brightspots.settings import Priors
+from brightspots.total_rows import total_rows
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,12 +41,15 @@ class Table:
     notes : tuple of str
         What was done, or noticed, on the way from a file to these cells, a sentence each. They count rows and name
         columns; they name no unit together with what it holds, for they stay with a table whose counts are suppressed.
+    tidy_labels : bool
+        Whether spellings of one label were joined, so that ratings are matched in the same way.
     """
 
     cells: Cells
     extras: pd.DataFrame
     row_cell: IntArray
     notes: tuple[str, ...] = ()
+    tidy_labels: bool = False
 
     def __repr__(self) -> str:
         cells = self.cells
@@ -68,13 +75,10 @@ def open_source(data: Any) -> Source:
     """
     if isinstance(data, CellTable):
         data = data.table
-    if isinstance(data, pd.DataFrame):
-        refuse_repeated_names(data)
     if isinstance(data, Mapping):
-        lengths = {str(name): np.size(np.asarray(column, dtype=object)) for name, column in data.items()}
-        if len(set(lengths.values())) > 1:
-            raise DataError(f"the columns of the mapping differ in length: {lengths}")
-        data = pd.DataFrame({str(name): column for name, column in data.items()})
+        data = frame_of(data)
+    if isinstance(data, pd.DataFrame):
+        data = with_text_names(data)
     try:
         frame = nw.from_native(data, eager_only=True)
     except TypeError:
@@ -92,7 +96,33 @@ def open_source(data: Any) -> Source:
     if len(frame) == 0:
         raise DataError("the data have no rows", expected="one row per trust and department")
     index = nw.maybe_get_index(frame)
-    return Source(frame, np.arange(len(frame)) if index is None else np.asarray(index), notes_of(data))
+    labels = np.arange(len(frame)) if index is None else np.asarray(index)
+    return Source(frame, labels, notes_of(data), row_word_of(index))
+
+
+def frame_of(columns: Mapping[Any, Any]) -> pd.DataFrame:
+    """A mapping of columns as a frame; names that are no text become text, and lists stay the values that they are."""
+    named = dict(zip(text_names(columns), columns.values(), strict=True))
+    for name, column in named.items():
+        if (
+            isinstance(column, str | bytes)
+            or not hasattr(column, "__len__")
+            or not hasattr(column, "__iter__")
+        ):
+            raise DataError(
+                f"a {type(column).__name__} stands in place of values", column=name,
+                expected="one value per row", action="pass a list, an array or a Series for each column",
+            )  # fmt: skip
+    lengths = {name: len(column) for name, column in named.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"the columns of the mapping differ in length: {lengths}")
+    try:
+        return pd.DataFrame(named)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"the mapping cannot be read as a table: {' '.join(str(error).split())}",
+            expected="one-dimensional columns of one length",
+        ) from error
 
 
 def notes_of(data: object) -> tuple[str, ...]:
@@ -108,6 +138,7 @@ def read_table(
     family: names.Family | None,
     covariates: str | None,
     priors: Priors,
+    tidy_labels: bool = False,
 ) -> Table:
     """Check the data and put them into canonical order.
 
@@ -121,11 +152,14 @@ def read_table(
         Formula of cell- or trust-level covariates.
     priors : Priors
         Says which levels are in the model, and so what the data must be able to tell apart.
+    tidy_labels : bool, default False
+        Join labels that differ only by capitals, white space or invisible characters, which are refused otherwise.
 
     Warns
     -----
     DataWarning
-        Where the order of the periods in time cannot be told.
+        Where the order of the periods in time cannot be told, a label reads like the total of the others, rows of
+        0 of 0 are left out, or labels were joined.
 
     Raises
     ------
@@ -133,14 +167,16 @@ def read_table(
         With the column, the first offending rows, what was expected and what to do.
     """
     source = data if isinstance(data, Source) else open_source(data)
-    columns = _resolve_names(source, columns, family)
+    columns = resolve_names(source, columns, family)
     family = family or _infer_family(columns)
-    trust = key_column(source, columns.trust, "trust")
-    department = key_column(source, columns.department, "department")
-    period = None if not isinstance(columns.period, str) else key_column(source, columns.period, "period")
+    source, keys, said = _read_keys(source, columns, family, tidy_labels)
+    trust, department, period = keys["trust"], keys["department"], keys.get("period")
     if period is not None and len(period.labels) == 1:
         period = None  # one period cannot tell what is particular to it from what is not
     counts = read_counts(source, columns, family)
+    source, doubts = _point_out_totals(source, columns, trust, department, period, counts, family)
+    for text in (*said, *doubts):
+        warnings.warn(text, DataWarning, stacklevel=4)
     design = covariate_design(source, covariates)
 
     order, leaf_of_row = _canonical_leaves(source, trust, department, period, counts, columns)
@@ -186,7 +222,50 @@ def read_table(
     if caution is not None:
         warnings.warn(f"column {columns.period!r}: {caution}", DataWarning, stacklevel=4)
     used = {value for value in vars(columns).values() if isinstance(value, str)}
-    return Table(cells, _extras(source, used), leaf_cell[leaf_of_row].astype(np.int64), source.notes)
+    return Table(
+        cells, _extras(source, used), leaf_cell[leaf_of_row].astype(np.int64), source.notes, tidy_labels
+    )
+
+
+def _read_keys(
+    source: Source, columns: ColumnNames, family: names.Family, tidy: bool
+) -> tuple[Source, dict[str, KeyColumn], tuple[str, ...]]:
+    """The rows that carry information, their labels, and what to warn of."""
+    named = {"trust": columns.trust, "department": columns.department, "period": columns.period}
+    keys = {
+        part: key_column(source, column, part, tidy=tidy)
+        for part, column in named.items()
+        if isinstance(column, str)
+    }
+    source = source.noting(*(note for key in keys.values() for note in key.notes))
+    said = [text for key in keys.values() for text in key.warnings]
+    source, keys, left_out = without_empty(source, empty_rows(source, columns, family), keys)
+    return source, keys, (*said, *([] if left_out is None else [left_out]))
+
+
+def _point_out_totals(
+    source: Source,
+    columns: ColumnNames,
+    trust: KeyColumn,
+    department: KeyColumn,
+    period: KeyColumn | None,
+    counts: Counts,
+    family: names.Family,
+) -> tuple[Source, list[str]]:
+    """Note and warn of labels that add the others up: beside its parts a total counts every event twice."""
+    time = 0 if period is None else period.codes
+    times = 1 if period is None else len(period.labels)
+    said = []
+    for key, other, part, column, words in (
+        (trust, department, "trust", columns.trust, names.TRUST_TOTAL_WORDS),
+        (department, trust, "department", columns.department, names.TOTAL_WORDS),
+    ):
+        place = other.codes * times + time
+        found = total_rows(key.labels, key.codes, place, None if family == "normal" else counts, words)
+        source = source.noting(*found.notes(part, column))
+        warning = found.warning(part, column)
+        said += [] if warning is None else [warning]
+    return source, said
 
 
 def _refuse_to_pool_truncated(source: Source, columns: ColumnNames, counts: Counts) -> None:
@@ -199,14 +278,19 @@ def _refuse_to_pool_truncated(source: Source, columns: ColumnNames, counts: Coun
         )  # fmt: skip
 
 
-def _resolve_names(source: Source, columns: ColumnNames, family: names.Family | None) -> ColumnNames:
+def resolve_names(source: Source, columns: ColumnNames, family: names.Family | None) -> ColumnNames:
     """Fill in the standard names that the data have, and check that the named ones exist."""
     have = set(source.columns)
     resolved: dict[str, Any] = dict(vars(columns))
 
     def adopt(part: str) -> None:
-        if resolved[part] is None and part in have:
-            resolved[part] = part
+        # Bounds stand beside the count that they are of: deaths_lower beside deaths.
+        beside = (
+            f"{columns.observed}{part.removeprefix('observed')}" if part.startswith("observed_") else part
+        )
+        for name in (part, beside):
+            if resolved[part] is None and name in have:
+                resolved[part] = name
 
     if family == "normal" or (family is None and columns.observed not in have):
         adopt("estimate")
@@ -224,8 +308,6 @@ def _resolve_names(source: Source, columns: ColumnNames, family: names.Family | 
             resolved["observed"] = None  # bounds alone say what was counted
     if resolved["period"] is None:
         adopt("period")
-    if resolved["period"] is True:
-        raise SettingsError("period must be a column name, None, or False to pool periods; received True")
 
     if family == "normal" or resolved["estimate"] is not None:
         for part in ("expected", "denominator", "observed_lower", "observed_upper", "counted_from"):
@@ -296,6 +378,7 @@ def _canonical_leaves(
                 rows=source.labels[repeated].tolist(),
                 expected="one row per " + " × ".join(map(str, described)),
                 action=action,
+                row_word=source.row_word,
             )
     return order, leaf_of_row.astype(np.int64)
 
@@ -344,4 +427,8 @@ def _check_identifiable(cells: Cells, columns: ColumnNames, priors: Priors) -> N
 def _extras(source: Source, used: set[str]) -> pd.DataFrame:
     """Copy the columns that the model did not use, as pandas, in the order of the data."""
     columns = {name: source.values(name) for name in source.columns if name not in used}
-    return pd.DataFrame(columns, index=range(len(source)))
+    try:
+        return pd.DataFrame(columns, index=range(len(source)))
+    except (UnicodeError, ValueError, TypeError):  # values that pandas would make text, and cannot
+        held = {name: pd.Series(list(values), dtype=object) for name, values in columns.items()}
+        return pd.DataFrame(held, index=range(len(source)))

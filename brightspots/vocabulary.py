@@ -29,6 +29,8 @@ DENOMINATOR: Final = "denominator"
 OBSERVED_LOWER: Final = "observed_lower"
 OBSERVED_UPPER: Final = "observed_upper"
 COUNTED_FROM: Final = "counted_from"
+DENOMINATOR_LOWER: Final = "denominator_lower"
+DENOMINATOR_UPPER: Final = "denominator_upper"
 ESTIMATE: Final = "estimate"
 STANDARD_ERROR: Final = "standard_error"
 RATING: Final = "rating"
@@ -94,10 +96,58 @@ CQC_STRONG_FROM: Final = "Good"
 STAR_RATINGS: Final = ("1", "2", "3", "4", "5")
 STARS_STRONG_FROM: Final = "4"
 
-# What a row is called that adds the departments up, in lower case.
-TOTAL_WORDS: Final = frozenset(
-    {"all", "all departments", "all services", "all specialties", "grand total", "overall", "total", "totals"}
+# What a label is called that adds the others up, in lower case: any of them, those of departments, those of trusts.
+_TOTALS: Final = frozenset(
+    {"all", "grand total", "overall", "overall total", "sub-total", "subtotal", "sum", "total", "totals"}
 )
+TOTAL_WORDS: Final = _TOTALS | {
+    "all departments",
+    "all services",
+    "all specialities",
+    "all specialties",
+    "all wards",
+    "hospital total",
+    "total departments",
+    "total services",
+    "total specialties",
+    "trust total",
+    "whole hospital",
+    "whole trust",
+}
+TRUST_TOTAL_WORDS: Final = _TOTALS | {
+    "all england",
+    "all hospitals",
+    "all organisations",
+    "all providers",
+    "all sites",
+    "all states",
+    "all trusts",
+    "england",
+    "england total",
+    "great britain",
+    "nation",
+    "national",
+    "national total",
+    "nationwide",
+    "nhs england",
+    "northern ireland",
+    "provider total",
+    "scotland",
+    "scotland total",
+    "state total",
+    "statewide",
+    "total england",
+    "total hospitals",
+    "total providers",
+    "total sites",
+    "total trusts",
+    "uk",
+    "united kingdom",
+    "united states",
+    "usa",
+    "wales",
+    "wales total",
+}
 
 # What publishers write where there is no rating, in lower case.
 UNRATED_WORDS: Final = frozenset(

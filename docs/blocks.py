@@ -3,7 +3,8 @@
 ``python docs/blocks.py [PAGE …]`` runs the Python of the pages (all of them unless some are named) and rewrites the
 output that each shows, and the README's figure. ``tests/docs`` runs the same blocks and compares.
 
-A page is a list of fenced blocks that share one namespace and one temporary folder. A ``text`` block right after a
+A page is a list of fenced blocks that share one namespace and one temporary folder, in which the messy files of
+``data_samples/messy`` lie. A ``text`` block right after a
 ``python`` block is its output. A comment above a block may mark it:
 
 ``<!-- needs: ny_iqi_2009_2014.csv -->``
@@ -114,9 +115,11 @@ def read_blocks(page: Path) -> list[Block]:
 
 @contextlib.contextmanager
 def folder_for(blocks: list[Block], *, with_files: bool = True) -> Iterator[Path]:
-    """Work in an empty temporary folder, in which the published files that the blocks need can be seen."""
+    """Work in a temporary folder with the messy samples, in which published files that the blocks need can be seen."""
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
+        for messy in (ROOT / "data_samples" / "messy").iterdir():
+            (Path(folder) / messy.name).symlink_to(messy)
         if with_files:
             for name in {name for block in blocks for name in block.needs if (PUBLISHED / name).is_file()}:
                 (Path(folder) / name).symlink_to(PUBLISHED / name)

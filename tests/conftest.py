@@ -64,10 +64,17 @@ def frame() -> pd.DataFrame:
     return simulate_frame()
 
 
-def table_of(data: object, *, family=None, covariates=None, priors: Priors | None = None, **columns) -> Table:
+def table_of(
+    data: object, *, family=None, covariates=None, priors: Priors | None = None, tidy_labels=False, **columns
+) -> Table:
     """Read a table as `fit_hierarchy` would."""
     return read_table(
-        data, ColumnNames(**columns), family=family, covariates=covariates, priors=priors or Priors()
+        data,
+        ColumnNames(**columns),
+        family=family,
+        covariates=covariates,
+        priors=priors or Priors(),
+        tidy_labels=tidy_labels,
     )
 
 

@@ -12,8 +12,19 @@ SIGNATURES = {
     "fit_hierarchy": (
         "data, *, trust='trust', department='department', observed='observed', expected='expected', denominator=None, "
         "observed_lower=None, observed_upper=None, counted_from=None, estimate=None, standard_error=None, "
-        "estimate_scale=None, period=None, outcome=None, covariates=None, family=None, higher_is='worse', priors=None, "
+        "estimate_scale=None, period=None, outcome=None, columns=None, tidy_labels=False, covariates=None, "
+        "family=None, higher_is='worse', priors=None, "
         "method='auto', sampler='auto', draws=None, seed=None, progress=None"
+    ),
+    "Columns": (
+        "trust='trust', department='department', observed='observed', expected='expected', denominator=None, "
+        "observed_lower=None, observed_upper=None, estimate=None, standard_error=None, period=None, counted_from=None, "
+        "outcome=None"
+    ),
+    "suppress": (
+        "frame, *, below=None, round_to=None, zeros='shown', totals=('trust', 'department'), mark=None, keep=(), "
+        "trust='trust', department='department', period='period', observed='observed', expected='expected', "
+        "denominator='denominator', columns=None, tidy_labels=False"
     ),
     "SpotRule": (
         "margin=1.1, fdr=0.05, reference='organisation', in_line=0.8, min_reliability=0.0, min_expected=0.0, "
@@ -33,8 +44,8 @@ SIGNATURES = {
     "Spots.learning_pairs": "self, k=3",
     "load_fit": "path",
     "standardise": (
-        "records, *, outcome, trust='trust', department='department', casemix=None, period=None, bins=None, "
-        "missing='level', missing_outcome='error', min_events=None, model=None"
+        "records, *, outcome=None, trust='trust', department='department', casemix=None, period=None, columns=None, "
+        "tidy_labels=False, bins=None, missing='level', missing_outcome='error', min_events=None, model=None"
     ),
     "Standardised.plot_calibration": "self, *, ax=None",
     "ModelCard.plot_calibration": "self, *, ax=None",

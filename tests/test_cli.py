@@ -109,13 +109,13 @@ def test_fit_writes_what_the_library_returns(fitted, cells):
     assert sorted(path.name for path in fitted.iterdir()) == sorted(FITTED)
     again = bs.load_fit(fitted / "fit.nc")
     text = {"trust": str}
-    departments = pd.read_csv(fitted / "departments.csv", dtype=text)
+    departments = pd.read_csv(fitted / "departments.csv", dtype=text, float_precision="round_trip")
     expected = again.departments()
     assert list(departments.columns) == list(expected.columns)
     np.testing.assert_array_equal(departments["own_ratio"], expected["own_ratio"])
     spots = pd.read_csv(fitted / "spots.csv", dtype=text)
     assert list(spots["status"]) == list(again.find_spots().table["status"])
-    partition = pd.read_csv(fitted / "partition.csv", index_col="level")
+    partition = pd.read_csv(fitted / "partition.csv", index_col="level", float_precision="round_trip")
     pd.testing.assert_frame_equal(partition, again.variance_partition(), check_exact=True)
     assert len(pd.read_csv(fitted / "trusts.csv")) == 12
 
@@ -164,7 +164,8 @@ def test_every_kind_of_file_gives_the_same_fit(cells, fitted, tmp_path):
     frame.to_csv(tmp_path / "cells.tsv", sep="\t", index=False)
     (tmp_path / "cells.csv.gz").write_bytes(gzip.compress(cells.read_bytes()))
     (tmp_path / "bom.csv").write_bytes(b"\xef\xbb\xbf" + cells.read_bytes())
-    for name in ("cells.parquet", "cells.tsv", "cells.csv.gz", "bom.csv"):
+    frame.to_csv(tmp_path / "semicolons.csv", sep=";", decimal=",", index=False, encoding="utf-16")
+    for name in ("cells.parquet", "cells.tsv", "cells.csv.gz", "bom.csv", "semicolons.csv"):
         assert run("fit", tmp_path / name, "-o", tmp_path / "out", "--draws", 1000, "--force").exit_code == 0
         assert (tmp_path / "out" / "spots.csv").read_bytes() == (fitted / "spots.csv").read_bytes(), name
 
@@ -294,9 +295,9 @@ def test_bad_tables_end_with_one_clear_line(cells, tmp_path, change, said):
         ("cells.csv", None, "there is no file"),
         ("cells.docx", b"x", "files of this kind are not read"),
         ("cells.csv", b"", "cannot be read as a table"),
-        ("cells.csv", b"trust;department;observed\nA;x;3\n", "separated by semicolons"),
         (".", None, "is a folder"),
-        ("cells.csv", "trust\nYsbyty Gŵyr\n".encode("utf-16"), "not UTF-8"),
+        ("cells.csv", b"trust,observed\nA,\x003\n", "line 2 holds a NUL byte"),
+        ("cells.csv", b"trust,trust,observed\nA,B,3\n", "'trust' is the name of columns 1 and 2"),
         ("cells.parquet", b"not parquet", "cannot be read as Parquet"),
         ("cells.csv.gz", b"not gzip", "cannot be read"),
     ],
@@ -446,6 +447,16 @@ def test_an_index_says_which_trust_is_in_which_file_where_names_are_not_the_labe
     assert "would be overwritten" in complaint(
         run("report", tmp_path / "fit.nc", "--each-trust", "-o", packs)
     )
+
+
+def test_names_that_differ_in_capitals_alone_are_refused(tmp_path):
+    frame = simulate_frame(12, 5)
+    frame["trust"] = frame["trust"].replace({"T000": "abc", "T001": "ABC"})
+    frame.to_csv(tmp_path / "cells.csv", index=False)
+    out = tmp_path / "packs"
+    said = complaint(run("report", tmp_path / "cells.csv", "--each-trust", "-o", out))
+    assert "'ABC' (5 rows) and 'abc' (5 rows) differ only by capitals" in said
+    assert not out.exists()
 
 
 def test_trusts_that_would_share_a_file_have_packs_of_their_own(tmp_path):
@@ -608,9 +619,9 @@ def test_funnels_are_drawn_with_their_provenance_inside(trusts, tmp_path, suffix
 def test_the_limits_of_the_table_are_those_of_the_library(trusts, tmp_path):
     result = run("funnel", trusts, "-o", tmp_path / "f.png", "--table", tmp_path / "limits.csv", "--json")
     assert result.exit_code == 0, result.output
-    frame = pd.read_csv(trusts, dtype={"trust": str})
+    frame = pd.read_csv(trusts, dtype={"trust": str}, float_precision="round_trip")
     limits = bs.funnel_limits(frame["observed"], frame["expected"])
-    written = pd.read_csv(tmp_path / "limits.csv", dtype={"trust": str})
+    written = pd.read_csv(tmp_path / "limits.csv", dtype={"trust": str}, float_precision="round_trip")
     assert list(written["trust"]) == list(frame["trust"])
     np.testing.assert_array_equal(written["upper_99.8"], limits.table["upper_99.8"])
     assert sum(json.loads(result.stdout)["zones"].values()) == 40

@@ -31,6 +31,21 @@ def two_tables(tmp_path_factory) -> list[Path]:
     return paths
 
 
+@pytest.fixture(scope="module")
+def written(two_tables, tmp_path_factory) -> list[Path]:
+    """What ``brightspots fit`` writes of each table, with disclosure control."""
+    folders = [tmp_path_factory.mktemp("written") / name for name in "ab"]
+    for path, out in zip(two_tables, folders, strict=True):
+        assert run("fit", path, "-o", out, *OPTIONS).exit_code == 0
+    return folders
+
+
+@pytest.fixture(scope="module")
+def exact(two_tables) -> bs.HierarchyFit:
+    """A fit of one table, of which nothing is withheld."""
+    return bs.fit_hierarchy(pd.read_csv(two_tables[0]), seed=1, draws=600)
+
+
 def without_times(content: dict) -> dict:
     """A summary without what differs between any two runs."""
     content["manifest"].pop("created")
@@ -38,11 +53,9 @@ def without_times(content: dict) -> dict:
     return content
 
 
-def test_fit_writes_the_same_files_whatever_is_withheld(two_tables, tmp_path):
-    written = []
-    for name, path in zip("ab", two_tables, strict=True):
-        out = tmp_path / name
-        assert run("fit", path, "-o", out, *OPTIONS).exit_code == 0
+def test_fit_writes_the_same_files_whatever_is_withheld(written):
+    contents = []
+    for out in written:
         tables = {
             each: (out / f"{each}.csv").read_bytes()
             for each in ("departments", "partition", "trusts", "spots")
@@ -50,21 +63,20 @@ def test_fit_writes_the_same_files_whatever_is_withheld(two_tables, tmp_path):
         fit = bs.load_fit(out / "fit.nc")
         assert "deaths" not in fit.table.extras
         arrays = [fit.table.cells.lower, fit.table.cells.upper, fit.effects.shared.sd_trust]
-        written.append(
+        contents.append(
             (
                 tables,
                 [array.tolist() for array in arrays],
                 without_times(json.loads((out / "fit.json").read_text())),
             )
         )
-    assert written[0] == written[1]
-    assert written[0][2]["manifest"]["input"] is None
-    assert any("counts were rounded to multiples of 5" in said for said in written[0][2]["disclosure"])
+    assert contents[0] == contents[1]
+    assert contents[0][2]["manifest"]["input"] is None
+    assert any("counts were rounded to multiples of 5" in said for said in contents[0][2]["disclosure"])
 
 
-def test_departments_are_withheld_and_rounded(two_tables, tmp_path):
-    assert run("fit", two_tables[0], "-o", tmp_path / "out", *OPTIONS).exit_code == 0
-    table, raw = pd.read_csv(tmp_path / "out" / "departments.csv"), pd.read_csv(two_tables[0])
+def test_departments_are_withheld_and_rounded(two_tables, written):
+    table, raw = pd.read_csv(written[0] / "departments.csv"), pd.read_csv(two_tables[0])
     small = raw["observed"].between(1, 7)
     assert table["observed"][small].isna().all()
     assert table["raw_ratio"][small].isna().all()
@@ -91,9 +103,8 @@ def test_a_report_is_the_same_whatever_is_withheld(two_tables, tmp_path, monkeyp
     assert "keep totals from giving them back" in texts[0]
 
 
-def test_a_saved_fit_is_refitted_to_what_may_be_shown(two_tables, tmp_path):
-    fit = bs.fit_hierarchy(pd.read_csv(two_tables[0]), seed=1, draws=600)
-    fit.save(tmp_path / "fit.nc")
+def test_a_saved_fit_is_refitted_to_what_may_be_shown(exact, tmp_path):
+    exact.save(tmp_path / "fit.nc")
     out = tmp_path / "board.html"
     assert run("report", tmp_path / "fit.nc", "-o", out, "--suppress-below", 8).exit_code == 0
     assert "a suppressed count, " in out.read_text(encoding="utf-8")
@@ -102,17 +113,16 @@ def test_a_saved_fit_is_refitted_to_what_may_be_shown(two_tables, tmp_path):
     assert "suppressed count" in figure.read_text(encoding="utf-8")
 
 
-def test_the_board_pack_takes_the_same_options(two_tables, tmp_path):
-    fit = bs.fit_hierarchy(pd.read_csv(two_tables[0]), seed=1, draws=600)
-    spots = fit.find_spots(bs.SpotRule(margin=1.2))
-    path = bs.write_board_pack(fit, spots, tmp_path / "board.html", suppress_below=8, round_to=5)
+def test_the_board_pack_takes_the_same_options(exact, tmp_path):
+    spots = exact.find_spots(bs.SpotRule(margin=1.2))
+    path = bs.write_board_pack(exact, spots, tmp_path / "board.html", suppress_below=8, round_to=5)
     text = path.read_text(encoding="utf-8")
     assert "a suppressed count, " in text
     shown = [int(count.replace(",", "")) for count in re.findall(r": ([\d,]+) observed", text)]
     assert shown
     assert all(count % 5 == 0 for count in shown)
-    exact = bs.write_board_pack(fit, spots, tmp_path / "exact.html").read_text(encoding="utf-8")
-    assert any(int(count.replace(",", "")) % 5 for count in re.findall(r": ([\d,]+) observed", exact))
+    text = bs.write_board_pack(exact, spots, tmp_path / "exact.html").read_text(encoding="utf-8")
+    assert any(int(count.replace(",", "")) % 5 for count in re.findall(r": ([\d,]+) observed", text))
 
 
 def test_a_funnel_of_trusts_rounds_and_withholds(tmp_path):

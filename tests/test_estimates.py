@@ -173,22 +173,37 @@ def test_nothing_that_is_shown_speaks_of_ratios(days):
     assert {"own_difference", "partner_peer_difference"} <= set(pairs.columns)
 
 
-def test_figures_and_packs_that_speak_of_ratios_are_refused(days, tmp_path):
+def test_figures_that_speak_of_ratios_are_refused(days):
     spots = days.find_spots(SpotRule(difference=0.3))
-    for draw in (
-        lambda: days.plot_mosaic(spots=spots),
-        lambda: days.plot_caterpillar(spots=spots),
-        lambda: days.plot_rating(spots=spots),
-        lambda: days.plot_funnel(trust="T001"),
-        lambda: days.plot_two_stage("T001"),
-        lambda: days.plot_trend("T001", "D01"),
-        lambda: bs.write_board_pack(days, spots, tmp_path / "board.html"),
-    ):
+    for draw in (lambda: days.plot_rating(spots=spots), lambda: days.plot_trend("T001", "D01")):
         with pytest.raises(
             SettingsError, match="is not available for a fit with estimate_scale='difference'"
         ):
             draw()
-    assert "ratio" not in days.plot_partition().get_title().lower()
+    for draw in (days.plot_mosaic, days.plot_caterpillar):
+        with pytest.raises(SettingsError, match="say how large a difference matters"):
+            draw()
+
+
+def test_figures_of_differences_are_drawn_about_zero(days):
+    spots = days.find_spots(SpotRule(difference=0.3))
+    trust = days.trusts(difference=0.3)["trust"].iloc[0]
+    all_trusts, departments = days.plot_caterpillar(spots=spots), days.plot_caterpillar(trust, spots=spots)
+    for drawn in (all_trusts, departments):
+        assert drawn.get_xscale() == "linear"
+        assert {0.0, 0.3, -0.3} <= {line.get_xdata()[0] for line in drawn.lines}
+        assert drawn.get_xlabel() == "Difference, in the units of the estimates, with interval"
+        assert "Dashed: differences of ±0.3." in bs.describe(drawn)
+    points = np.sort(days.trusts(difference=0.3)["trust_difference"].to_numpy())
+    units = [line for line in all_trusts.lines if line.get_gid() == "units"]
+    assert np.concatenate([line.get_xdata() for line in units]) == pytest.approx(points)
+    figures = (
+        all_trusts, departments, days.plot_mosaic(spots=spots), days.plot_partition(), days.plot_funnel(),
+        days.plot_funnel(trust=trust), *days.plot_two_stage(trust),
+    )  # fmt: skip
+    for drawn in figures:
+        said = f"{bs.describe(drawn)} {drawn.get_title(loc='left')} {drawn.get_xlabel()} {drawn.get_ylabel()}"
+        assert "ratio" not in said.lower()
     assert days.plot_funnel().get_ylabel() == "Estimate above the national level"
 
 

@@ -100,22 +100,27 @@ def test_ticks_on_grouse_chicks_have_lme4s_variances(method):
     np.testing.assert_array_less(np.abs(slopes - [1.180, -0.979, -0.02376]), 0.5 * spread)
 
 
-def test_the_same_seed_gives_the_same_numbers_in_any_row_order():
-    frame = simulate_frame(8, 4)
-    settings = {"method": "nuts", "draws": 200, "seed": 5}
+SHORT = {"method": "nuts", "draws": 80, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def short():
+    """A run too short for its certificate."""
+    with pytest.warns(CertificateWarning, match="effective draws"):
+        return bs.fit_hierarchy(simulate_frame(8, 4), **SHORT)
+
+
+def test_the_same_seed_gives_the_same_numbers_in_any_row_order(short):
+    first = short
     with pytest.warns(CertificateWarning):
-        first = bs.fit_hierarchy(frame, **settings)
-    with pytest.warns(CertificateWarning):
-        again = bs.fit_hierarchy(frame.sample(frac=1, random_state=0), **settings)
+        again = bs.fit_hierarchy(simulate_frame(8, 4).sample(frac=1, random_state=0), **SHORT)
     np.testing.assert_array_equal(first.effects.department_effect, again.effects.department_effect)
     np.testing.assert_array_equal(first.effects.shared.sd_trust, again.effects.shared.sd_trust)
 
 
-def test_a_short_run_does_not_earn_its_certificate_and_says_so():
-    with pytest.warns(CertificateWarning, match="effective draws"):
-        fit = bs.fit_hierarchy(simulate_frame(8, 4), method="nuts", draws=80, seed=1)
-    assert not fit.certificate.ok
-    assert "CERTIFICATE DOES NOT HOLD" in repr(fit)
+def test_a_short_run_does_not_earn_its_certificate_and_says_so(short):
+    assert not short.certificate.ok
+    assert "CERTIFICATE DOES NOT HOLD" in repr(short)
 
 
 def test_chains_that_disagree_are_found_out():

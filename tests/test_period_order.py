@@ -22,6 +22,7 @@ from brightspots.figures.trend import draw_trend
 from brightspots.period_order import declared_order, order_periods, period_order_caution, period_texts
 from brightspots.report.pack import compose
 from brightspots.report.subject import Subject
+from tests.conftest import table_of
 
 MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
           "November", "December"]  # fmt: skip
@@ -188,6 +189,20 @@ def retyped(nation, labels, kind=None):
     return table
 
 
+@pytest.fixture(scope="module")
+def fitted(nation):
+    """The fit of the nation with other labels of its periods, made once for each."""
+    made = {}
+
+    def fit(labels, kind=None):
+        key = (tuple(labels), kind)
+        if key not in made:
+            made[key] = bs.fit_hierarchy(retyped(nation, labels, kind), seed=4)
+        return made[key]
+
+    return fit
+
+
 TYPED = {
     "ordered categorical": (["spring", "summer", "autumn", "winter"], "ordered", "category"),
     "polars Enum": (["spring", "summer", "autumn", "winter"], "enum", "category"),
@@ -202,9 +217,9 @@ TYPED = {
 
 @pytest.mark.parametrize(("labels", "kind", "known_by"), TYPED.values(), ids=TYPED)
 def test_a_fit_has_its_periods_in_the_order_of_time_and_keeps_it(
-    nation, numbered, labels, kind, known_by, tmp_path
+    fitted, numbered, labels, kind, known_by, tmp_path
 ):
-    fit = bs.fit_hierarchy(retyped(nation, labels, kind), seed=4)
+    fit = fitted(labels, kind)
 
     def check(one):
         assert one.table.cells.periods.tolist() == list(labels)
@@ -222,8 +237,8 @@ def test_a_fit_has_its_periods_in_the_order_of_time_and_keeps_it(
     assert (some.periods.tolist(), some.period_order) == (list(labels), known_by)
 
 
-def test_a_suppressed_fit_keeps_the_order(nation):
-    fit = bs.fit_hierarchy(retyped(nation, SEASONS, "ordered"), seed=4).suppressed(below=5)
+def test_a_suppressed_fit_keeps_the_order(fitted):
+    fit = fitted(SEASONS, "ordered").suppressed(below=5)
     assert (fit.table.cells.periods.tolist(), fit.table.cells.period_order) == (SEASONS, "category")
 
 
@@ -243,25 +258,22 @@ def test_a_fit_of_periods_in_no_known_order_says_so_and_so_does_its_figure(natio
         fit.plot_trend(table["trust"][0], table["department"][0])
 
 
-def test_a_file_from_before_the_order_was_kept_tells_it_where_its_labels_do(nation, tmp_path):
+def test_a_file_from_before_the_order_was_kept_tells_it_where_its_labels_do(nation):
     from brightspots.storage import _cells_dataset, _cells_from
 
-    fit = bs.fit_hierarchy(retyped(nation, ["2019", "2020", "2021", "2022"]), seed=4)
-    cells = fit.table.cells
+    cells = table_of(retyped(nation, ["2019", "2020", "2021", "2022"]), period="period").cells
     header = {"family": cells.family, "covariates": list(cells.covariates)}
     assert _cells_from(_cells_dataset(cells), header).period_order == "number"
     # Alphabetical as they were, months are in no order of time, and are not put into another behind the draws' back.
-    cells = bs.fit_hierarchy(retyped(nation, ["Apr", "Feb", "Jan", "Jun"], "ordered"), seed=4).table.cells
+    cells = table_of(retyped(nation, ["Apr", "Feb", "Jan", "Jun"], "ordered"), period="period").cells
     old = _cells_from(_cells_dataset(cells), header)
     assert (old.periods.tolist(), old.period_order) == (["Apr", "Feb", "Jan", "Jun"], "unknown")
 
 
-def test_the_trend_of_a_fit_joins_the_periods_in_time(nation):
-    fit = bs.fit_hierarchy(retyped(nation, ["Jan", "Feb", "Apr", "Jun"]), seed=4)
-    ax = fit.plot_trend(nation["trust"][0], nation["department"][0])
+def test_the_trend_of_a_fit_joins_the_periods_in_time(nation, fitted):
+    ax = fitted(["Jan", "Feb", "Apr", "Jun"]).plot_trend(nation["trust"][0], nation["department"][0])
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["Jan", "Feb", "Apr", "Jun"]
-    ordered = bs.fit_hierarchy(retyped(nation, SEASONS, "enum"), seed=4)
-    ax = ordered.plot_trend(nation["trust"][0], nation["department"][0])
+    ax = fitted(SEASONS, "enum").plot_trend(nation["trust"][0], nation["department"][0])
     assert [tick.get_text() for tick in ax.get_xticklabels()] == SEASONS
 
 
@@ -319,9 +331,9 @@ def test_one_period_has_no_order_to_tell(nation):
     assert period_order_caution(fit.table.cells) is None
 
 
-def test_a_pack_says_from_which_period_to_which_only_where_that_is_known(nation):
+def test_a_pack_says_from_which_period_to_which_only_where_that_is_known(fitted):
     def subtitle(labels):
-        fit = bs.fit_hierarchy(retyped(nation, labels), seed=4)
+        fit = fitted(labels)
         return compose(Subject.of(fit, fit.find_spots())).subtitle
 
     assert "over 4 periods (Jan to Jun)." in subtitle(["Jan", "Feb", "Apr", "Jun"])

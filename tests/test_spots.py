@@ -40,7 +40,8 @@ def test_expected_false_flags_are_the_sum_over_the_list_and_keep_the_rate(spots)
 
 def test_a_stricter_rule_flags_no_more(fit):
     def flags(**options) -> int:
-        return len(fit.find_spots(SpotRule(**options)).bright) + len(fit.find_spots(SpotRule(**options)).dark)
+        spots = fit.find_spots(SpotRule(**options))
+        return len(spots.bright) + len(spots.dark)
 
     assert flags(margin=1.5) <= flags(margin=1.2) <= flags(margin=1.0)
     assert flags(fdr=0.025) <= flags(fdr=0.05) <= flags(fdr=0.1)

@@ -210,9 +210,11 @@ def test_events_everywhere_is_refused(small):
 
 
 def test_labels_that_have_no_order_are_refused(small):
-    dates = [dt.date(2024, 1, 1), 3, *range(4, 14)]
-    with pytest.raises(DataError, match="cannot be ordered together: date, int"):
-        table_of(small.assign(trust=np.array(dates, dtype=object)))
+    dates = np.array([dt.date(2024, 1, 1), 3, *range(4, 14)], dtype=object)
+    with pytest.raises(DataError, match=r"a trust cannot be a value of this kind \(date\); row 0"):
+        table_of(small.assign(trust=dates))
+    with pytest.raises(DataError, match="dates and numbers are mixed; row 0; expected labels of one kind"):
+        table_of(small.assign(period=dates))
 
 
 def test_a_lazy_frame_is_refused_with_the_way_out(small):
@@ -246,10 +248,14 @@ def test_only_one_bound_is_refused(small):
         table_of(small.assign(low=1), observed_lower="low")
 
 
-def test_labels_that_differ_by_case_are_kept_apart_and_said(small):
+def test_labels_that_differ_by_case_are_refused_and_listed(small):
     spelt = small.assign(department=small["department"].replace("D01", "d00"))
-    with pytest.warns(DataWarning, match="differ only by case"):
-        assert table_of(spelt).cells.n_departments == 3
+    with pytest.raises(
+        DataError, match=r"'D00' \(4 rows\) and 'd00' \(4 rows\) differ only by capitals"
+    ) as error:
+        table_of(spelt)
+    assert error.value.rows == (1, 4, 7, 10)
+    assert "tidy_labels=True" in str(error.value)
 
 
 @pytest.mark.parametrize("formula", ["", "observed ~ beds", "beds +", 3])

@@ -124,6 +124,7 @@ def test_the_probability_that_departments_vary_more_reads_alike_everywhere(
     assert f"Probability that departments vary more than trusts: {said}." in bs.describe(ax)
     written = " ".join(" ".join(text.get_text() for text in ax.texts).split())
     assert f"vary more than trusts: {said}." in written
+    monkeypatch.setattr("brightspots.hierarchy.fit_hierarchy", lambda *_, **__: fit)  # of these very cells
     bs.simulate_nation(12, 5, sd_department=0.5, seed=2).cells.to_csv(tmp_path / "cells.csv", index=False)
     told = CliRunner().invoke(
         app, ["fit", str(tmp_path / "cells.csv"), "-o", str(tmp_path / "out"), "--seed", "2"]

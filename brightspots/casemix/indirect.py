@@ -16,6 +16,7 @@ from brightspots.casemix.factors import Bins, Factor, Kind, check_bins, meet, re
 from brightspots.casemix.intake import Roles, audit, prepare
 from brightspots.casemix.models import CaseMixModel, fit_models
 from brightspots.casemix.records import Records, opened
+from brightspots.casemix.spelling import with_one_spelling
 from brightspots.casemix.strata import (
     Patterns,
     Types,
@@ -25,6 +26,7 @@ from brightspots.casemix.strata import (
     in_time,
     missing_by_factor,
 )
+from brightspots.column_names import Columns, columns_given
 from brightspots.errors import DataError, DataWarning, SettingsError
 from brightspots.tables import CellTable
 
@@ -78,11 +80,13 @@ class Standardised(CellTable):
 def standardise(
     records: Any,
     *,
-    outcome: str,
+    outcome: str | None = None,
     trust: str = names.TRUST,
     department: str = names.DEPARTMENT,
     casemix: Sequence[str] | None = None,
     period: str | None = None,
+    columns: Columns | None = None,
+    tidy_labels: bool = False,
     bins: Bins | None = None,
     missing: Missing = "level",
     missing_outcome: MissingOutcome = "error",
@@ -102,7 +106,7 @@ def standardise(
         polars LazyFrame, PySpark DataFrame, Ibis table, Dask dataframe), or Parquet or CSV files, which an embedded
         DuckDB reads. Never modified, never fetched row by row.
     outcome : str
-        Column of 0 and 1, or of booleans.
+        Column of 0 and 1, or of booleans; must be named, here or in `columns`.
     trust, department : str
         Columns of labels. From CSV they are read as text.
     casemix : sequence of str
@@ -112,6 +116,11 @@ def standardise(
     period : str, optional
         Column of periods: cells are then trust × department × period. Models are fitted over all periods, so that
         change over time stays in the ratios, unless `casemix` names the column too.
+    columns : Columns, optional
+        `outcome`, `trust`, `department` and `period` in one object, in place of these keyword arguments.
+    tidy_labels : bool, default False
+        Join labels that differ only by capitals, white space, Unicode form or invisible characters, as `fit_hierarchy`
+        does; else they are an error that lists them.
     bins : mapping of str to sequence of float or "levels", optional
         Cut points of a continuous column: ``{"age": [40, 60, 75]}`` makes the levels under 40, 40 to under 60, 60 to
         under 75, 75 and over. "levels" makes each of many numbers a level (codes, not measurements).
@@ -156,7 +165,13 @@ def standardise(
     Stat Med 34:3133), and the card says so. Levels that other columns determine get no coefficient. A case-mix
     stratum without events is nothing special: it is expected to have what its levels say.
     """
-    roles = _check_roles(outcome, trust, department, period, casemix, model)
+    named = columns_given(
+        columns, Columns(), outcome=outcome, trust=trust, department=department, period=period
+    )
+    period = named.period if isinstance(named.period, str) else None
+    roles = _check_roles(named.outcome, named.trust, named.department, period, casemix, model)
+    if not isinstance(tidy_labels, bool):
+        raise SettingsError(f"tidy_labels must be True or False; received {tidy_labels!r}")
     if missing not in get_args(Missing):
         raise SettingsError(f"missing must be one of {', '.join(get_args(Missing))}; received {missing!r}")
     if missing_outcome not in get_args(MissingOutcome):
@@ -174,6 +189,7 @@ def standardise(
     with opened(records, roles.keys, (roles.outcome, *roles.casemix)) as given:
         prepared, kinds = prepare(given, roles)
         counted, unanswered = audit(prepared, roles, drop_missing_outcomes=missing_outcome == "drop")
+        counted, notes, said = with_one_spelling(counted, roles, tidy=tidy_labels)
         types = count_types(counted, roles)
         strangers: list[str] = []
         if model is None:
@@ -206,13 +222,15 @@ def standardise(
         dropped=dropped,
         strangers=strangers,
     )
-    for note in loud:
+    for note in (*said, *loud):
         warnings.warn(note, DataWarning, stacklevel=2)
+    if notes:
+        table.attrs["notes"] = notes
     return Standardised(table, card, fitted)
 
 
 def _check_roles(
-    outcome: str,
+    outcome: str | None,
     trust: str,
     department: str,
     period: str | None,
@@ -234,6 +252,8 @@ def _check_roles(
         raise SettingsError(f"casemix must be a list of columns; received {casemix!r}")
     if isinstance(casemix, str):
         raise SettingsError(f"casemix must be a list of columns; received {casemix!r}, perhaps [{casemix!r}]")
+    if outcome is None:
+        raise SettingsError("outcome must be the name of a column, the one of 0 and 1; received None")
     columns = tuple(casemix)
     named = {"outcome": outcome, "trust": trust, "department": department}
     if period is not None:

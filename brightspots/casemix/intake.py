@@ -11,6 +11,7 @@ import narwhals as nw
 from brightspots.casemix.factors import Kind
 from brightspots.casemix.records import Records, collect
 from brightspots.errors import DataError
+from brightspots.labels import tidy_label
 
 # How the columns are called inside queries, so that the caller's names never matter there.
 TRUST: Final = "k_trust"
@@ -218,7 +219,7 @@ def audit(records: Records, roles: Roles, *, drop_missing_outcomes: bool) -> tup
 
 def check_labels(labels: Sequence[Any], column: str) -> None:
     """Refuse blank labels, of which a null would have been refused already."""
-    if any(isinstance(label, str) and not label.strip() for label in labels):
+    if any(isinstance(label, str) and not tidy_label(label) for label in labels):
         raise DataError(
             "a label is blank",
             column=column,

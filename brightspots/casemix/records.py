@@ -16,9 +16,11 @@ from typing import Any, Final
 import narwhals as nw
 import pandas as pd
 
+from brightspots.column_names import with_text_names
 from brightspots.errors import DataError, MissingExtraError
 from brightspots.parallel import spans
 from brightspots.placing import scratch_folder
+from brightspots.tables import frame_of
 
 PARQUET: Final = (".parquet", ".pq")
 TEXT: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt")
@@ -76,7 +78,9 @@ def opened(records: Any, keys: Sequence[str], others: Sequence[str] = ()) -> Ite
 def _held(records: Any) -> Records:
     """Wrap a frame or a lazy table, without copying it."""
     if isinstance(records, Mapping):
-        records = pd.DataFrame({str(name): column for name, column in records.items()})
+        records = frame_of(records)
+    if isinstance(records, pd.DataFrame):
+        records = with_text_names(records)
     try:
         frame = nw.from_native(records)
     except TypeError:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from typer.exceptions import TyperException
 
 from brightspots._version import __version__
-from brightspots.cli import about, counting, drawing, fitting, terminal
+from brightspots.cli import about, checking, counting, drawing, fitting, terminal
 from brightspots.cli.stopping import Stopped
+
+# What stands for all that can be typed wrongly: Click's own up to Typer 0.2x, Typer's since; by no name that both have.
+_TypedWrongly: type[Any] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="brightspots",
@@ -45,6 +47,7 @@ def _root(
 
 
 app.command("demo")(fitting.demo)
+app.command("check")(checking.check)
 app.command("fit")(fitting.fit)
 app.command("report")(fitting.report)
 app.command("funnel")(drawing.funnel)
@@ -59,7 +62,7 @@ def main() -> None:
         app()  # says what there is
     try:
         status = app(standalone_mode=False)
-    except TyperException as error:
+    except _TypedWrongly as error:
         terminal.complain(f"error: {' '.join(error.format_message().split())} (--help lists what there is)")
         sys.exit(terminal.WRONG_INPUT)
     except (KeyboardInterrupt, typer.Abort):  # before or after the work of a command

@@ -36,6 +36,13 @@ def standardise(
     trust: Annotated[str, typer.Option(help="Column of trusts.")] = "trust",
     department: Annotated[str, typer.Option(help="Column of departments.")] = "department",
     period: Annotated[str | None, typer.Option(help="Column of periods.")] = None,
+    tidy_labels: Annotated[
+        bool,
+        typer.Option(
+            "--tidy-labels",
+            help="Join labels that differ only by capitals, white space or invisible characters.",
+        ),
+    ] = False,
     bins: Annotated[
         list[str] | None,
         typer.Option(
@@ -89,7 +96,8 @@ def standardise(
     adjusted = [column.strip() for group in casemix for column in group.split(",") if column.strip()]
     cuts = dict(_cut(text) for text in bins or ())
     cells = count(
-        files, outcome=outcome, trust=trust, department=department, casemix=adjusted, period=period, bins=cuts,
+        files, outcome=outcome, trust=trust, department=department, casemix=adjusted, period=period,
+        tidy_labels=tidy_labels, bins=cuts,
         missing=missing, missing_outcome=missing_outcome, min_events=min_events,
     )  # fmt: skip
     if rules is None:
@@ -102,7 +110,7 @@ def standardise(
     arguments = {
         "outcome": outcome, "trust": trust, "department": department, "casemix": adjusted, "period": period,
         "bins": cuts, "missing": missing, "missing_outcome": missing_outcome, "min_events": min_events,
-        "suppress_below": disclosure.suppress_below, "round_to": disclosure.round_to,
+        "tidy_labels": tidy_labels, "suppress_below": disclosure.suppress_below, "round_to": disclosure.round_to,
         "withhold_zeros": disclosure.withhold_zeros,
     }  # fmt: skip
     counted = cells.card.records + int(cells.card.left_out["records"].sum())

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from brightspots.cli import terminal
-from brightspots.cli.files import read_frame
-from brightspots.cli.options import DisclosureOptions, OutputOptions, grouped
+from brightspots.cli.checking import read_tidied
+from brightspots.cli.options import DisclosureOptions, OutputOptions, TableOptions, grouped
 from brightspots.errors import DataError, SettingsError
-from brightspots.vocabulary import OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
+from brightspots.vocabulary import DENOMINATOR, EXPECTED, OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +48,13 @@ def funnel(
     ] = None,
     denominator: Annotated[str | None, typer.Option(help="People at risk, for proportions.")] = None,
     sum_rows: Annotated[bool, typer.Option("--sum", help="Add up the rows of each trust.")] = False,
+    tidy_labels: Annotated[
+        bool,
+        typer.Option(
+            "--tidy-labels",
+            help="Join labels that differ only by capitals, white space or invisible characters.",
+        ),
+    ] = False,
     higher_is: Annotated[
         Literal["worse", "better"], typer.Option(help="Whether more events are bad news.")
     ] = "worse",
@@ -60,6 +67,9 @@ def funnel(
         Path | None, typer.Option("--table", help="Also write the limits of every trust (.csv or .parquet).")
     ] = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet of an Excel file.")] = None,
+    remedy: Annotated[
+        list[str] | None, typer.Option(help="Settle what 'brightspots check' found; may be repeated.")
+    ] = None,
 ) -> None:
     """Draw a funnel plot with the limits of a published method, or of a saved fit."""
     from brightspots import exports
@@ -86,9 +96,17 @@ def funnel(
             "--trust draws the departments of one trust from a fit.nc; to name a trust use --highlight"
         )
     exports.refuse_own_input(written, [Path(table)])
-    frame, read = read_frame(table, (trust_column,), sheet)
+    parts = TableOptions(
+        trust_column,
+        observed=observed,
+        expected=expected or "expected",
+        denominator=denominator,
+        sheet=sheet,
+        remedy=remedy,
+    )
+    frame, read = read_tidied(table, parts)
     size = denominator or expected or "expected"
-    frame = _units(frame, trust_column, observed, size, sum_rows=sum_rows)
+    frame = _units(frame, trust_column, observed, size, sum_rows=sum_rows, tidy=tidy_labels)
     rules = disclosure.rules
     if rules is not None:
         frame = _suppressed(frame, trust_column, observed, size, rules, proportion=denominator is not None)
@@ -99,6 +117,7 @@ def funnel(
 
     from brightspots.figures.funnel import plot_funnel
 
+    frame = frame.loc[limits.table.index]  # without units of 0 of 0
     labels = [str(label) for label in frame[trust_column]]
     axes = plot_funnel(limits, labels, highlight, title=title, higher_is=higher_is)
     files = {"figure": str(out)}
@@ -138,9 +157,11 @@ def save_figure(axes: Axes, path: Path, manifest: Manifest) -> None:
     }
     description, comment = keys[path.suffix.lower()]
     metadata = {description: describe(axes), comment: manifest.as_json()}
-    # Without a salt of ours the marks of an SVG are called otherwise in every file.
+    # Without a salt of ours the marks of an SVG are called otherwise in every file; a PDF holds its fonts as fonts, so
+    # that names in it can be searched and copied.
+    drawn: Any = {"svg.hashsalt": "brightspots", "pdf.fonttype": 42}
     held, kind = io.BytesIO(), path.suffix[1:].lower()
-    with plt.rc_context({"svg.hashsalt": "brightspots"}):
+    with plt.rc_context(drawn):
         figure.savefig(held, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)  # type: ignore[union-attr]
     plt.close(figure)  # type: ignore[arg-type]
     write_bytes(path, held.getvalue())
@@ -169,8 +190,12 @@ def _draw_fit(
     _finish(said, {"files": {"figure": str(out)}, "manifest": manifest.as_dict()}, output)
 
 
-def _units(frame: pd.DataFrame, trust: str, observed: str, size: str, *, sum_rows: bool) -> pd.DataFrame:
+def _units(
+    frame: pd.DataFrame, trust: str, observed: str, size: str, *, sum_rows: bool, tidy: bool
+) -> pd.DataFrame:
     """One row a trust; rows of the same trust are added up only where that was asked for."""
+    from brightspots.disclosure.intake import with_one_spelling
+
     parts = [(trust, "--trust-column"), (observed, "--observed"), (size, "--expected or --denominator")]
     if observed not in frame and set(_BOUNDS) <= set(frame.columns):
         del parts[1]  # bounds alone say what was counted
@@ -180,6 +205,9 @@ def _units(frame: pd.DataFrame, trust: str, observed: str, size: str, *, sum_row
                 "is not in the table", column=column, expected=f"a column named by {part}",
                 action=f"the table has {', '.join(map(str, frame.columns))}",
             )  # fmt: skip
+    frame, _, joined = with_one_spelling(frame, {"trust": trust}, tidy)
+    for said in joined:
+        terminal.complain(said)
     repeated = frame[trust].duplicated(keep=False)
     if not repeated.any():
         return frame
@@ -203,7 +231,12 @@ def _added(frame: pd.DataFrame, trust: str, observed: str, size: str) -> pd.Data
         count = units.lower.copy()
         count[~units.known] = math.nan
         frame = frame.assign(**{observed: count, given[0]: units.lower, given[1]: units.upper})
-    return frame.groupby(trust, as_index=False)[[observed, size, *given]].sum(skipna=False)
+    return frame.groupby(trust, as_index=False)[[observed, size, *given]].agg(_sum_of_all)
+
+
+def _sum_of_all(parts: Any) -> Any:
+    """Missing where a part is; pandas learnt to say so of groups in its third generation."""
+    return parts.sum(skipna=False)
 
 
 def _suppressed(
@@ -212,11 +245,11 @@ def _suppressed(
     """The trusts as they may be shown; without those whose number of patients is withheld."""
     from brightspots.disclosure import suppress
 
-    sizes = {"denominator": size} if proportion else {"expected": size}
+    expected, denominator = (EXPECTED, size) if proportion else (size, DENOMINATOR)
     bare = frame[[name for name in (trust, observed, size, *_BOUNDS) if name in frame]]
     shown = suppress(
         bare, below=rules.below, round_to=rules.round_to, zeros=rules.zeros, totals=rules.totals, trust=trust,
-        observed=observed, **sizes,
+        observed=observed, expected=expected, denominator=denominator,
     )  # fmt: skip
     for note in shown.attrs["notes"]:
         terminal.complain(note)

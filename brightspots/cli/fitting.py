@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from brightspots.cli import terminal
+from brightspots.cli.checking import read_tidied
 from brightspots.cli.files import read_frame
 from brightspots.cli.options import (
     DisclosureOptions,
@@ -26,10 +27,16 @@ if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
     from brightspots.manifest import InputFile, Manifest
     from brightspots.spots import Spots
+    from brightspots.vocabulary import EstimateScale
 
 # Beside the packs of --each-trust whose names are not the labels of the trusts: which trust is in which file.
 INDEX = "index.csv"
 _DEMO_SEED = 1
+_SCALES: dict[str | None, EstimateScale | None] = {
+    None: None,
+    "log-ratio": "log ratio",
+    "difference": "difference",
+}
 _DEMO_TITLE = "Bright and dark spots inside hospitals: a simulated nation"
 
 
@@ -68,9 +75,11 @@ def fit(
     summary = summarise(fitted, spots, manifest, paths) | ({"disclosure": list(notes)} if notes else {})
 
     with exports.together(out):
-        exports.write_table(fitted.departments(margin=rule.margin), paths["departments"])
+        exports.write_table(
+            fitted.departments(margin=rule.margin, difference=rule.difference), paths["departments"]
+        )
         exports.write_table(fitted.variance_partition(), paths["partition"], index=True)
-        exports.write_table(fitted.trusts(margin=rule.margin), paths["trusts"])
+        exports.write_table(fitted.trusts(margin=rule.margin, difference=rule.difference), paths["trusts"])
         exports.write_table(spots.table, paths["spots"])
         fitted.save(paths["fit"])
         exports.write_json(paths["manifest"], summary)  # last: where it stands, the others are whole
@@ -104,6 +113,12 @@ def report(
     events: Annotated[
         str, typer.Option(help="What is counted, in the plural: deaths, readmissions, …")
     ] = "events",
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            help="What differences are measured in, with --estimate-scale difference: days, points, …"
+        ),
+    ] = None,
     note: Annotated[
         list[str] | None,
         typer.Option(help="A sentence about the data that readers must know; may be repeated."),
@@ -130,7 +145,7 @@ def report(
         fitted, read = _fit(source, table, model, rule, json=output.json)
     fitted, spots, said = _published(fitted, rule, disclosure)
     note = [*(note or ()), *said]
-    subject = Subject.of(fitted, spots, events)
+    subject = Subject.of(fitted, spots, events, unit=unit)
     manifest = _manifest(fitted, read, table, model, rule, disclosure)
     wanted: dict[str | None, Path] = {trust: out}
     index = None
@@ -202,13 +217,18 @@ def find_spots(fitted: HierarchyFit, rule: RuleOptions) -> Spots:
 
     order = None if rule.rating_order is None else [part.strip() for part in rule.rating_order.split(",")]
     rating: Any = rule.rating
+    if rule.difference is None and not fitted.table.cells.is_ratio:
+        raise SettingsError(
+            "the estimates are in units of their own, for which no margin can be assumed: say with --difference how "
+            "large a difference matters"
+        )
     if rule.ratings_file is not None:
         if rule.rating is not None:
             raise SettingsError("give --rating (a column) or --ratings-file (a table), not both")
         rating = _ratings(rule.ratings_file)
     try:
         return fitted.find_spots(
-            SpotRule(margin=rule.margin, fdr=rule.fdr, reference=rule.reference),
+            SpotRule(rule.margin, rule.fdr, rule.reference, difference=rule.difference),
             rating,
             rating_order=order,
             strong_from=rule.strong_from,
@@ -255,8 +275,7 @@ def summarise(
 def _fit(
     path: str, table: TableOptions, model: ModelOptions, rule: RuleOptions, *, json: bool
 ) -> tuple[HierarchyFit, InputFile]:
-    keys = (table.trust_column, table.department_column)
-    frame, read = read_frame(path, keys, table.sheet)
+    frame, read = read_tidied(path, table, rule.rating)
     if rule.rating is not None and rule.rating not in frame.columns:
         raise SettingsError(
             f"--rating {rule.rating}: the table has no such column; it has {', '.join(frame.columns)}"
@@ -277,7 +296,9 @@ def _fit(
         counted_from=table.counted_from,
         estimate=table.estimate,
         standard_error=table.standard_error,
+        estimate_scale=_SCALES[model.estimate_scale],
         period=False if table.pool_periods else table.period,
+        tidy_labels=table.tidy_labels,
         covariates=model.covariates,
         family=model.family,
         higher_is=model.higher_is,

@@ -66,6 +66,22 @@ class TableOptions:
     pool_periods: Annotated[
         bool, typer.Option("--pool-periods", help="Sum over periods.", rich_help_panel=_COLUMNS)
     ] = False
+    tidy_labels: Annotated[
+        bool,
+        typer.Option(
+            "--tidy-labels",
+            help="Join labels that differ only by capitals, white space or invisible characters.",
+            rich_help_panel=_COLUMNS,
+        ),
+    ] = False
+    remedy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Settle what 'brightspots check' found: totals, twins, months-across, suppressed=1-4, …; may be "
+            "repeated.",
+            rich_help_panel=_COLUMNS,
+        ),
+    ] = None
     sheet: Annotated[
         str | None,
         typer.Option(help="Sheet of an Excel file [dim](by default the first)[/].", rich_help_panel=_COLUMNS),
@@ -84,6 +100,14 @@ class ModelOptions:
         Literal["worse", "better"],
         typer.Option(help="Whether more events are bad news.", rich_help_panel=_MODEL),
     ] = "worse"
+    estimate_scale: Annotated[
+        Literal["log-ratio", "difference"] | None,
+        typer.Option(
+            help="What estimates are: logarithms of ratios, or numbers in units of their own (days, points), which are "
+            "compared by their differences.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
     covariates: Annotated[
         str | None, typer.Option(help="Formula such as 'beds + teaching'.", rich_help_panel=_MODEL)
     ] = None
@@ -101,6 +125,14 @@ class RuleOptions:
     """What counts as a bright or dark spot, and the ratings to compare with."""
 
     margin: Annotated[float, typer.Option(help="Smallest ratio that matters.", rich_help_panel=_RULE)] = 1.1
+    difference: Annotated[
+        float | None,
+        typer.Option(
+            help="Smallest difference that matters, in the units of the estimates: in place of --margin with "
+            "--estimate-scale difference.",
+            rich_help_panel=_RULE,
+        ),
+    ] = None
     fdr: Annotated[
         float, typer.Option(help="Share of flags that may be expected to be false.", rich_help_panel=_RULE)
     ] = 0.05

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -13,12 +13,16 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cells import FloatArray
-from brightspots.columns import Source, check_rows, number_column, refuse_repeated_names
+from brightspots.column_names import Columns, columns_given, with_text_names
+from brightspots.columns import Source, check_rows, number_column, row_word_of
 from brightspots.disclosure.counts import TwoWay, rounded
 from brightspots.disclosure.rules import Rules, Totals
+from brightspots.empty_rows import left_out_note, listed
 from brightspots.errors import DataError, SettingsError
 from brightspots.intervals import interval_of, most_claimed, read_bounds
+from brightspots.keys import one_spelling
 from brightspots.period_order import declared_order, order_periods
+from brightspots.tables import frame_of
 
 # Where a frame says, among its attributes, by which rules its counts were suppressed, and which of its columns hold
 # nothing of what they withhold.
@@ -65,6 +69,7 @@ def places(table: pd.DataFrame, trust: str, department: str, period: str) -> Two
         raise DataError(
             "the same cell appears more than once", column=", ".join(keys), rows=table.index[twice].tolist(),
             expected=f"one row per {' × '.join(keys)}", action="suppress one outcome or part at a time",
+            row_word=row_word_of(table.index),
         )  # fmt: skip
     return TwoWay(tables, rows, columns)
 
@@ -77,11 +82,16 @@ def rules_of_one_line(rules: Rules, by_trust: bool) -> Rules:
 
 def as_pandas(frame: Any) -> pd.DataFrame:
     """A pandas frame without anything in its index: names of it become columns, and an order is not kept in it."""
+    if isinstance(frame, Mapping):
+        frame = frame_of(frame)
     if not isinstance(frame, pd.DataFrame):
         try:
             return nw.from_native(frame, eager_only=True).to_pandas()
         except TypeError:
             raise DataError(f"the data are a {type(frame).__name__}", expected="an eager dataframe") from None
+    frame = with_text_names(frame)
+    if row_word_of(frame.index) != "row":
+        return frame  # numbered by the lines of a file, which errors are to name
     if any(name is not None for name in frame.index.names):
         told = [name for name in frame.index.names if name is not None and name not in frame]
         levels = frame.index.to_frame(index=False)[told]
@@ -90,8 +100,7 @@ def as_pandas(frame: Any) -> pd.DataFrame:
         frame.attrs = attrs
     elif not _only_numbers_rows(frame):
         frame = frame.reset_index(drop=True)
-    refuse_repeated_names(frame)
-    return frame
+    return with_text_names(frame)
 
 
 def _only_numbers_rows(frame: pd.DataFrame) -> bool:
@@ -105,11 +114,27 @@ def _only_numbers_rows(frame: pd.DataFrame) -> bool:
     return not (numbers == index.to_numpy()[:, None]).all(axis=0).any()
 
 
-def check_column_options(**options: object) -> None:
-    """Raise `SettingsError` for an option that should name a column and is no text."""
-    for option, value in options.items():
-        if not isinstance(value, str):
-            raise SettingsError(f"{option} must be the name of a column; received {value!r}")
+def column_options(columns: Columns | None, **shorthand: str) -> tuple[str, ...]:
+    """Names of the columns, in the order of the keyword arguments; parts left open have their standard names.
+
+    Raises
+    ------
+    SettingsError
+        Where a name is no text, a part is named twice, or bounds are named, which have their standard names here.
+    """
+    standard = Columns(denominator=names.DENOMINATOR, period=names.PERIOD)
+    named = columns_given(columns, standard, **shorthand)
+    for part in (names.OBSERVED_LOWER, names.OBSERVED_UPPER, names.COUNTED_FROM):
+        if getattr(named, part) not in (None, part):
+            raise SettingsError(
+                f"suppress reads {part} from the column of this name: rename {getattr(named, part)!r}"
+            )
+    found = {part: getattr(named, part) or getattr(standard, part) for part in shorthand}
+    if columns is None:
+        for part, given in shorthand.items():
+            if not isinstance(given, str):
+                raise SettingsError(f"{part} must be the name of a column; received {given!r}")
+    return tuple(map(str, found.values()))
 
 
 def check_mark(mark: object) -> None:
@@ -167,7 +192,63 @@ def kept_columns(table: pd.DataFrame, keep: Any, counts: Sequence[str]) -> tuple
 
 
 def _source(table: pd.DataFrame) -> Source:
-    return Source(nw.from_native(table, eager_only=True), table.index.to_numpy())
+    return Source(
+        nw.from_native(table, eager_only=True), table.index.to_numpy(), row_word=row_word_of(table.index)
+    )
+
+
+def with_one_spelling(
+    table: pd.DataFrame, keys: Mapping[str, str], tidy: bool
+) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
+    """The table with one spelling of each label; what was joined, for its notes; and the same with labels, to be said.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    keys : mapping of str to str
+        Column of each part: trust, department, period.
+    tidy : bool
+        Join spellings of one label instead of refusing them.
+
+    Raises
+    ------
+    DataError
+        Where labels are spellings of one or hold control characters, and are not to be tidied.
+    """
+    source = _source(table)
+    notes: list[str] = []
+    said: list[str] = []
+    for part, column in keys.items():
+        if column not in table:
+            continue
+        spelt = one_spelling(source, column, part, tidy=tidy)
+        notes += spelt.notes
+        said += spelt.warnings
+        if spelt.kept is not None:
+            table = table.assign(**{column: spelt.of(table[column])})
+    return table, tuple(notes), tuple(said)
+
+
+def without_empty_rows(
+    table: pd.DataFrame, observed: str, sizes: Sequence[str], rules: Rules
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The table without rows of 0 of 0 where zeros are withheld; a sentence that names them, and a note that does not.
+
+    Shown, they are zeros that withhold nothing and protect nothing. Withheld, each would be a small count beside which
+    others are withheld, and a fit, which has no use for them, would withhold others: two releases that tell together
+    what neither tells alone.
+    """
+    given = [size for size in sizes if size in table]
+    if rules.zeros == "shown" or not given or observed not in table:
+        return table, ()
+    empty = np.nan_to_num(count_column(table, observed)) == 0.0
+    for size in given:
+        empty &= expected_column(table, size) == 0.0
+    if not empty.any() or empty.all():
+        return table, ()
+    n = int(empty.sum())
+    said = f"left out {n:,} row{'s' if n > 1 else ''} ({listed(table.index[empty].to_numpy())}): 0 of 0"
+    return table[~empty].copy(), (said, left_out_note(n))
 
 
 def count_column(table: pd.DataFrame, column: str) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Any, Final
@@ -12,13 +13,14 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.cells import FloatArray
+from brightspots.column_names import Columns
 from brightspots.disclosure.counts import BoolArray, Shown, disclose, rounded
 from brightspots.disclosure.expected import publishable_expected
 from brightspots.disclosure.intake import (
     VOUCHED,
     as_pandas,
-    check_column_options,
     check_mark,
+    column_options,
     counted_from_column,
     expected_column,
     kept_columns,
@@ -28,15 +30,17 @@ from brightspots.disclosure.intake import (
     rules_of,
     rules_of_one_line,
     vouch_for,
+    with_one_spelling,
+    without_empty_rows,
 )
 from brightspots.disclosure.rules import ONE_RELEASE, Rules, Totals, Zeros
 from brightspots.disclosure.words import changed_text, results_text, still_small_text, withheld_text
-from brightspots.errors import DataError
+from brightspots.errors import DataError, DataWarning, SettingsError
 from brightspots.tables import notes_of
 
 WITHHELD: Final = "withheld"
-DENOMINATOR_LOWER: Final = "denominator_lower"
-DENOMINATOR_UPPER: Final = "denominator_upper"
+DENOMINATOR_LOWER: Final = names.DENOMINATOR_LOWER
+DENOMINATOR_UPPER: Final = names.DENOMINATOR_UPPER
 _BOUNDS: Final = (names.OBSERVED_LOWER, names.OBSERVED_UPPER, DENOMINATOR_LOWER, DENOMINATOR_UPPER)
 # What says which row it is, or what was said of its organisation: no count follows from it.
 _LABELS: Final = (names.OUTCOME, names.TRUST_NAME, names.DEPARTMENT_NAME, names.RATING, names.COUNTED_FROM)
@@ -63,6 +67,8 @@ def suppress(
     observed: str = names.OBSERVED,
     expected: str = names.EXPECTED,
     denominator: str = names.DENOMINATOR,
+    columns: Columns | None = None,
+    tidy_labels: bool = False,
 ) -> pd.DataFrame:
     """Withhold small counts, and round the others, so that a table may be published.
 
@@ -81,7 +87,8 @@ def suppress(
         `raw_ratio` is worked out again from what is shown.
     zeros : {"shown", "withheld"}, default "shown"
         A zero says of nobody that something happened to them, and both publishers above show it. "withheld" treats it
-        as a small count: intervals then begin at 0.
+        as a small count: intervals then begin at 0. Rows of 0 of 0 stay where zeros are shown, and are left out where
+        they are withheld, as `fit_hierarchy` leaves them out: otherwise the two would withhold different counts.
     totals : sequence of {"trust", "department"}, default both
         Totals that others know or can find. Further counts are withheld so that these do not give a small one back
         (see `brightspots.disclosure.counts`); ``()`` where there are none. Periods are tables of their own.
@@ -93,6 +100,12 @@ def suppress(
         to two decimals elsewhere. Text that is the same throughout each trust or each department type stays.
     trust, department, period, observed, expected, denominator : str
         Names of the columns.
+    columns : Columns, optional
+        The same in one object, in place of these keyword arguments, which are its shorthand. Parts that it leaves open
+        have their standard names. Bounds are always in `observed_lower` and `observed_upper`.
+    tidy_labels : bool, default False
+        Join labels that differ only by capitals, white space, Unicode form or invisible characters, as `fit_hierarchy`
+        does; else they are an error that lists them.
 
     Returns
     -------
@@ -118,7 +131,10 @@ def suppress(
     """
     rules = Rules(below, round_to, zeros, totals)  # type: ignore[arg-type]
     check_mark(mark)
-    check_column_options(
+    if not isinstance(tidy_labels, bool):
+        raise SettingsError(f"tidy_labels must be True or False; received {tidy_labels!r}")
+    trust, department, period, observed, expected, denominator = column_options(
+        columns,
         trust=trust,
         department=department,
         period=period,
@@ -126,7 +142,12 @@ def suppress(
         expected=expected,
         denominator=denominator,
     )
-    table = as_pandas(frame)
+    table, joined, said = with_one_spelling(
+        as_pandas(frame), {"trust": trust, "department": department, "period": period}, tidy_labels
+    )
+    table, left_out = without_empty_rows(table, observed, (expected, denominator), rules)
+    for text in (*said, *left_out[:1]):
+        warnings.warn(text, DataWarning, stacklevel=2)
     counts = [name for name in (observed, denominator) if name in table]
     counted = any(name in table for name in (observed, names.OBSERVED_LOWER, names.OBSERVED_UPPER))
     if not counts and not counted:
@@ -153,7 +174,7 @@ def suppress(
     shown = disclose(at, used, events=events, people=people)
 
     result = table.drop(columns=[name for name in _BOUNDS if name in table])
-    notes = [*notes_of(table), rules.text, ONE_RELEASE]
+    notes = [*notes_of(table), *joined, *left_out[1:], rules.text, ONE_RELEASE]
     if shown.people is not None:
         notes += withheld_text(table, shown.people, at, denominator, trust, department)
         _write(result, denominator, shown.people, bounds, mark)

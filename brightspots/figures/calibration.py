@@ -49,7 +49,7 @@ def draw_calibration(
         )
     expected, observed, lower, upper = (100.0 * table[column].to_numpy(dtype=float) for column in _NEEDED)
     logarithmic = bool(observed.min() > 0 and expected.max() > _WIDE * expected.min())
-    with canvas.style():
+    with canvas.style(title, caption):
         ax = canvas.open_axes(ax, (6.4, 6.0))
         low, high = min(expected.min(), lower.min()), max(expected.max(), upper.max())
         if logarithmic:

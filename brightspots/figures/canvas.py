@@ -14,11 +14,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from brightspots.errors import DataError, SettingsError
 from brightspots.exports import legible
+from brightspots.figures.fonts import families_for
 from brightspots.figures.palette import NEUTRAL, Mark
+from brightspots.shortening import shorten as shorten
+from brightspots.shortening import shorten_apart as shorten_apart
 
 _STYLE = Path(__file__).with_name("brightspots.mplstyle")
 _RATIO_TICKS = (
@@ -30,15 +34,19 @@ _BOLD_CHARACTER_WIDTH = 0.62
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """Use the library's style inside the block only.
+def style(*shown: object) -> Iterator[None]:
+    """Use the library's style inside the block only, with fonts that have the characters of what is shown there.
+
+    Fonts are the user's own (``rcParams["font.family"]``); others are called on for characters that these lack.
 
     The first figure of a session loads the backend, and Jupyter's turns interactive mode on as it loads. That is no
     part of a style: leaving the block must not turn it off again, or no later figure would be shown.
     """
     interactive = matplotlib.is_interactive()
     try:
-        with matplotlib.style.context(_STYLE):
+        families = families_for(shown)
+        fonts: dict[Any, Any] = {} if families is None else {"font.family": list(families)}
+        with matplotlib.style.context([_STYLE, fonts]):
             try:
                 yield
             finally:
@@ -53,23 +61,22 @@ def open_axes(ax: Axes | None, size: tuple[float, float] | None = None) -> Axes:
         return plt.subplots(figsize=size)[1]
     if not isinstance(ax, Axes):
         raise SettingsError(f"ax must be a matplotlib Axes or None; received {type(ax).__name__}")
+    _lend_fonts(ax)
     return ax
 
 
-def shorten(text: object, width: int) -> str:
-    """Put a name on one line of at most `width` characters, cut at a word with an ellipsis."""
-    line = " ".join(legible(str(text)).split())
-    if len(line) <= width:
-        return line
-    cut = line[: width - 1]
-    if " " in cut[width // 2 :]:
-        cut = cut[: cut.rindex(" ")]
-    return cut.rstrip(" ,;:-–&(") + "…"
+def _lend_fonts(ax: Axes) -> None:
+    """Let the texts of axes that were there before fall back on the fonts of the style, after their own."""
+    families = list(matplotlib.rcParams["font.family"])
+    if len(families) > 1:
+        for text in ax.findobj(Text):
+            own = text.get_fontfamily()
+            text.set_fontfamily([*own, *(family for family in families if family not in own)])
 
 
 def settle(ax: Axes) -> None:
     """Let the figure's layout engine give the axes the size that they will have."""
-    figure = figure_of(ax).get_figure(root=True)
+    figure = figure_of(ax).figure
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
@@ -77,12 +84,12 @@ def settle(ax: Axes) -> None:
 
 def width_in_points(ax: Axes) -> float:
     """Width of the axes as they stand."""
-    return float(ax.bbox.width) * 72.0 / figure_of(ax).get_figure(root=True).dpi
+    return float(ax.bbox.width) * 72.0 / figure_of(ax).figure.dpi
 
 
 def height_in_points(ax: Axes) -> float:
     """Height of the axes as they stand."""
-    return float(ax.bbox.height) * 72.0 / figure_of(ax).get_figure(root=True).dpi
+    return float(ax.bbox.height) * 72.0 / figure_of(ax).figure.dpi
 
 
 def wrap(text: str, ax: Axes, font_size: float, character_width: float = _CHARACTER_WIDTH) -> str:
@@ -92,7 +99,7 @@ def wrap(text: str, ax: Axes, font_size: float, character_width: float = _CHARAC
 
 
 def figure_of(ax: Axes) -> Figure | SubFigure:
-    """Return the figure of some axes, or raise where they have been removed."""
+    """Return the figure of some axes, or raise where they have been removed; its `.figure` is the whole one."""
     figure = ax.get_figure()
     if figure is None:
         raise SettingsError("ax belongs to no figure: it was removed from its own")
@@ -199,7 +206,7 @@ def legend_room(ax: Axes) -> float:
     if legend is None:
         return 0.0
     above = legend.get_window_extent().y1 - ax.bbox.y1
-    return max(0.0, float(above) * 72.0 / figure_of(ax).get_figure(root=True).dpi)
+    return max(0.0, float(above) * 72.0 / figure_of(ax).figure.dpi)
 
 
 def set_title(ax: Axes, title: str | None, above: float = 0.0) -> None:

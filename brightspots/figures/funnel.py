@@ -149,7 +149,7 @@ def draw_funnel(
     """
     points = read_points(limits, labels, highlight, statuses, multiplier)
     marks = STATUS_MARKS if statuses is not None else zone_marks(limits.levels, higher_is)
-    with canvas.style():
+    with canvas.style(points.names, title, xlabel, ylabel, caption, reference, centre_name):
         ax = canvas.open_axes(ax)
         set_scales(ax, limits, points, multiplier, xscale)
         curves = draw_limits(ax, limits, multiplier, reference, centre_name)
@@ -242,7 +242,7 @@ def draw_two_stage(
             "both stages must plot the same statistic; received "
             f"{trust_limits.statistic!r} and {department_limits.statistic!r}"
         )
-    with canvas.style():
+    with canvas.style(trust):
         left, right = _two_axes() if axes is None else axes
         if not left.get_shared_y_axes().joined(left, right):
             right.sharey(left)
@@ -257,7 +257,7 @@ def draw_two_stage(
         multiplier=multiplier, caption=caption, higher_is=higher_is, xscale=xscale, max_labels=max_labels,
         reference=(trust_limits.target, "national"), centre_name="own level", ax=right,
     )  # fmt: skip
-    with canvas.style():
+    with canvas.style(trust):
         # One legend may need more rows than the other: the titles stand on one line all the same.
         room = max(canvas.legend_room(left), canvas.legend_room(right))
         for ax in (left, right):

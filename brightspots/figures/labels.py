@@ -19,7 +19,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
 from brightspots.cells import FloatArray
-from brightspots.figures.canvas import figure_of, settle, shorten
+from brightspots.figures.canvas import figure_of, settle, shorten_apart
 from brightspots.figures.palette import INK, NEUTRAL
 
 _FONT_SIZE = 8.0
@@ -67,7 +67,7 @@ def place_labels(
     """
     if not len(names):
         return 0
-    figure = figure_of(ax).get_figure(root=True)
+    figure = figure_of(ax).figure
     for text in list(ax.texts):
         if text.get_gid() == "label":
             text.remove()
@@ -82,8 +82,8 @@ def place_labels(
     # Words already written, such as the names of lines, are taken places.
     taken = [text.get_window_extent() for text in ax.texts if text.get_gid() != "caption"]
     missed = 0
-    for position, (anchor, name) in enumerate(zip(anchors, names, strict=True)):
-        ruler = ax.text(0.0, 0.0, shorten(name, _LONGEST), fontsize=font_size)
+    for position, (anchor, name) in enumerate(zip(anchors, shorten_apart(names, _LONGEST), strict=True)):
+        ruler = ax.text(0.0, 0.0, name, fontsize=font_size)
         box = ruler.get_window_extent()
         ruler.remove()
         gaps = _GAPS[1:] if ringed is not None and ringed[position] else _GAPS
@@ -108,7 +108,7 @@ def place_labels(
             leader = _between(anchor, place.box)
             strict, everything = np.concatenate([strict, leader]), np.concatenate([everything, leader])
         ax.annotate(
-            shorten(name, _LONGEST),
+            name,
             xy=(x[position], y[position]),
             xytext=tuple((np.asarray(place.box.min) - anchor) / points_to_pixels),
             textcoords="offset points",

@@ -82,15 +82,13 @@ def draw_mosaic(
         raise DataError("a trust has the same department twice", expected="one row per trust and department")
 
     status = spots_table["status"].to_numpy(dtype=object)
-    with canvas.style():
+    with canvas.style(names, columns_of, order, title, caption):
         tall = len(rows) > _TALL
         width = _MARGIN[0] + _COLUMN * max(len(departments), 10)
         ax = canvas.open_axes(ax, (width, _MARGIN[1] + _ROW * len(rows) + (_NAMES_ON_TOP if tall else 0.0)))
         _draw_grid(ax, x, y, status, len(departments), len(rows))
-        ax.set_xticks(
-            range(len(departments)), [canvas.shorten(name, 30) for name in departments], rotation=90.0
-        )
-        ax.set_yticks(range(len(rows)), [canvas.shorten(name, 42) for name in rows["name"]])
+        ax.set_xticks(range(len(departments)), canvas.shorten_apart(departments, 30), rotation=90.0)
+        ax.set_yticks(range(len(rows)), canvas.shorten_apart(rows["name"], 42))
         ax.tick_params(axis="both", length=0, labelsize=7.5)
         # A tall sheet names its departments at both ends.
         ax.tick_params(axis="x", labeltop=tall, labelbottom=True, labelrotation=90.0)
@@ -165,7 +163,7 @@ def _draw_grid(
 def _name_height(ax: Axes) -> float:
     """Height in points of the tallest department name, with its distance from the axes."""
     tallest = max(label.get_window_extent().height for label in ax.get_xticklabels())
-    return float(tallest) * 72.0 / canvas.figure_of(ax).get_figure(root=True).dpi + 6.0
+    return float(tallest) * 72.0 / canvas.figure_of(ax).figure.dpi + 6.0
 
 
 def _draw_groups(ax: Axes, group: npt.NDArray[np.int64], names: list[str], columns: int) -> None:

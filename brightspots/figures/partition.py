@@ -50,7 +50,7 @@ def draw_partition(
     levels = [str(level) for level in partition.index]
     height = np.arange(len(levels))[::-1].astype(float)
     share, low, high = (100.0 * partition[column].to_numpy() for column in _COLUMNS[1:])
-    with canvas.style():
+    with canvas.style(levels, title, caption):
         ax = canvas.open_axes(ax, (8.0, 1.5 + 0.8 * len(levels)))
         ax.barh(
             height, share, height=0.52, color=[_COLOURS.get(level, NEUTRAL) for level in levels], zorder=2

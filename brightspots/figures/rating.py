@@ -99,7 +99,7 @@ def draw_rating(
     x = band + _spread(band, y)
     status = rated["status"].to_numpy(dtype=object)
     divergent = rated["rating_status"].isin([DARK_IN_STRONG, BRIGHT_IN_WEAK]).to_numpy()
-    with canvas.style():
+    with canvas.style(rated, words, title, ylabel, caption, strong):
         ax = canvas.open_axes(ax, (max(8.0, 1.6 * len(words) + 2.0), 6.0))
         # Many rings would be one black blot: beyond some, what diverges keeps its mark and all else recedes.
         ringed = int(divergent.sum()) <= _MOST_RINGS

@@ -75,7 +75,7 @@ def draw_trend(
     low = known[lower].to_numpy(dtype=float) if lower in known else y
     high = known[upper].to_numpy(dtype=float) if upper in known else y
     x = np.arange(len(known), dtype=float)
-    with canvas.style():
+    with canvas.style(known[period], title, ylabel, caption):
         ax = canvas.open_axes(ax, (8.0, 4.6))
         if level_lower is not None and level_upper is not None:
             ax.axhspan(level_lower, level_upper, color=PALE, alpha=0.6, linewidth=0.0, zorder=0)
@@ -98,7 +98,7 @@ def draw_trend(
         ax.set_ylim(min(float(values.min()), 0.9) / 1.06, max(float(values.max()), 1.1) * 1.06)
         ax.set_xlim(-0.4, len(x) - 0.6)
         canvas.ratio_axis(ax, "y")
-        labels = [canvas.shorten(name, 16) for name in period_texts(known[period].array)]
+        labels = canvas.shorten_apart(period_texts(known[period].array), 16)
         every = max(1, -(-len(labels) // 12))
         ax.set_xticks(x[::every], labels[::every])
         canvas.print_ticks_literally(ax)

@@ -11,8 +11,9 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.errors import DataError, DataWarning
+from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile
-from brightspots.readers.published import Layout, Records, counted, finish, read_records
+from brightspots.readers.published import Records, counted, finish, read_records
 
 # Counts below 11 are withheld.
 _LARGEST_WITHHELD: Final = 10
@@ -71,8 +72,8 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     Expected readmissions are discharges × Expected Readmission Rate / 100. The predicted rate and the published
     ratio are never used: they are already shrunken towards the national mean.
 
-    Counts below 11 are withheld. Where the discharges are given all the same (older releases), the cell is kept as an
-    interval, 0 to 10 readmissions. Where they are withheld too (the release of 2026), the number of expected events
+    Counts below 11 are withheld. Where the discharges are given all the same, the cell is kept as an interval, 0 to 10
+    readmissions. Where they are withheld too (fiscal years 2016 to 2026, as far as seen), the number of expected events
     is unknown and the cell is left out, with a `DataWarning`: which small cells are in the file then depends
     on their outcome, so that the small ones that are in it look worse than they are. The column `counted_from` (11)
     says so of the counts that are left, and `fit_hierarchy` takes them as counts of at least 11.
@@ -80,7 +81,7 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     Parameters
     ----------
     path : path, URL or open file
-        CSV, also inside a zip or gzip.
+        CSV, also inside a zip or gzip. The headings, spellings and dates of fiscal years 2016 to 2026 are known.
 
     Returns
     -------
@@ -215,7 +216,8 @@ def _counts_or_withheld(records: Records, column: str) -> pd.Series[float]:
 
 
 def _conditions(records: Records) -> pd.Series[str]:
-    measure = records.text("measure").str.upper()
+    """Give the condition of each measure, with hyphens between its words or, as in fiscal year 2019, underscores."""
+    measure = records.text("measure").str.upper().str.replace("_", "-")
     records.refuse(
         "measure", ~measure.isin(_CONDITIONS), "a measure is not one of the six of the programme",
         ", ".join(_CONDITIONS), "the publication may have changed",

@@ -9,8 +9,9 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.errors import DataError
+from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile
-from brightspots.readers.published import Layout, Records, counted, finish, read_records
+from brightspots.readers.published import Records, counted, finish, read_records
 
 _SCORES: Final = MappingProxyType({str(score): rating for score, rating in enumerate(names.CQC_RATINGS)})
 
@@ -20,9 +21,10 @@ _RATINGS: Final = Layout(
         "provider": ("ORG_CODE", "Provider ID"),
         "date": ("DATE", "Publication Date", "Report Publication Date"),
         "population": ("POPULATION", "Service / Population Group"),
-        "question": ("QUESTION", "Domain"),
+        "question": ("QUESTION", "Domain", "Key Question"),
         "rating": ("RATING_SCORE", "RATING", "Latest Rating"),
     },
+    foreign={"Location ID": "the ratings of locations (the sheet Locations)"},
 )
 
 _SCORE_TABLE: Final = Layout("the table of rating scores", {"rating": ("RATING",), "score": ("SCORE",)})
@@ -34,7 +36,8 @@ def read_cqc_ratings(path: PublishedFile, scores: PublishedFile | None = None) -
     Parameters
     ----------
     path : path, URL or open file
-        Ratings by provider × service group × key question; CSV, also inside a zip or gzip. Ratings are words or scores.
+        Ratings by provider × service group × key question (of the monthly workbook, the sheet Providers); CSV, also
+        inside a zip or gzip. Ratings are words or scores.
     scores : path, URL or open file, optional
         The publisher's table of what a score stands for. By default 0 Inadequate, 1 Requires improvement,
         2 Good, 3 Outstanding.

@@ -11,9 +11,9 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.errors import DataError, SettingsError
+from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile
 from brightspots.readers.published import (
-    Layout,
     Records,
     counted,
     finish,

@@ -10,6 +10,7 @@ import re
 import urllib.request
 import zipfile
 import zlib
+from collections.abc import Sequence
 from typing import IO, Any, Final, Protocol
 
 from brightspots.errors import DataError, MissingExtraError, SettingsError
@@ -29,6 +30,21 @@ PublishedFile = str | os.PathLike[str] | IO[str] | IO[bytes] | zipfile.Path | Re
 _MOST_BYTES: Final = 2 * 1024**3
 _SECONDS: Final = 60.0
 _CHUNK: Final = 1024**2
+# How many lines a note names one by one.
+_MOST_NAMED: Final = 5
+
+# What a file begins with that is no text, or not the text of a table.
+_OTHER_FILES: Final = (
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook of the old kind (.xls)", "save the sheet as CSV UTF-8"),
+    (b"%PDF", "a PDF document", "fetch the CSV file of the publication"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it and pass the CSV file"),
+    (b"Rar!\x1a\x07", "a RAR archive", "unpack it and pass the CSV file"),
+    (b"BZh", "a bzip2 archive", "unpack it and pass the CSV file"),
+    (b"\xfd7zXZ\x00", "an xz archive", "unpack it and pass the CSV file"),
+    (b"PAR1", "a Parquet file", "pass the CSV file of the publication"),
+)  # fmt: skip
+_WEB_PAGE: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|\?xml)", re.IGNORECASE)
+_WORKBOOKS: Final = (("xl/", "an Excel workbook"), ("content.xml", "an OpenDocument spreadsheet"))
 
 _DAMAGE: Final = (zipfile.BadZipFile, EOFError, OSError, zlib.error, NotImplementedError, RuntimeError)
 
@@ -130,10 +146,14 @@ def _read_url(url: str) -> bytes:
 
 
 def unpack(content: bytes) -> bytes:
-    """Unpack a gzip, or a zip that holds one CSV file; give anything else back as it is."""
+    """Unpack a gzip, or a zip that holds one CSV file; give other text back as it is, and refuse what is none.
+
+    A workbook is refused unread: nothing in it is parsed, so that what a hostile one asks for is not done.
+    """
     if content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _members(content, None)
     if not content.startswith(b"\x1f\x8b"):
+        _refuse_other_files(content)
         return content
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
@@ -142,14 +162,29 @@ def unpack(content: bytes) -> bytes:
         raise DataError(f"the file cannot be unpacked ({damage})", action="fetch it again") from damage
 
 
+def _refuse_other_files(content: bytes) -> None:
+    for start, what, action in _OTHER_FILES:
+        if content.startswith(start):
+            raise DataError(f"this is {what}", expected="CSV", action=action)
+    if _WEB_PAGE.match(content[:200]):
+        raise DataError(
+            "this is a web page or XML",
+            expected="CSV",
+            action="open the link in a browser: it may have moved, or lead to a page on which the file is",
+        )
+
+
 def _members(content: bytes, wanted: str | None) -> bytes:
     """Read one member of a zip: the one that is wanted, or its only CSV file."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             held = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
-            if wanted is None and "xl/workbook.xml" in held:
+            workbook = [
+                what for start, what in _WORKBOOKS if any(name.lower().startswith(start) for name in held)
+            ]
+            if wanted is None and workbook:
                 raise DataError(
-                    "this is an Excel workbook", expected="CSV", action="save the sheet as CSV UTF-8"
+                    f"this is {workbook[0]}", expected="CSV", action="save the sheet as CSV UTF-8"
                 )
             chosen = [
                 name for name in held if name == wanted or (wanted is None and name.lower().endswith(".csv"))
@@ -181,8 +216,52 @@ def _read_bounded(packed: IO[bytes] | gzip.GzipFile) -> bytes:
     return b"".join(parts)
 
 
-def encoding_of(content: bytes, notes: list[str]) -> str:
-    """Say how a file is encoded: UTF-16, UTF-32 or UTF-8 where it says or shows so, else Windows-1252, with a note."""
+def decode(content: bytes, notes: list[str]) -> str:
+    """Give the text of a file in UTF-8, UTF-16 or UTF-32, or else, with a note, Windows-1252.
+
+    A file whose lines are UTF-8 but for a few (a footer pasted from elsewhere) is read line by line, so that one
+    copyright sign does not spoil the accents of all names.
+
+    Raises
+    ------
+    DataError
+        Where it is text in none of these.
+    UnicodeDecodeError
+        Where it says that it is UTF-16 or UTF-32 and is cut in the middle of a character.
+    """
+    wide = _wide_encoding(content)
+    if wide is not None:
+        return content.decode(wide)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    lines = content.split(b"\n")
+    strange = [number for number, line in enumerate(lines, start=1) if not _is_utf8(line)]
+    read = set(range(1, len(lines) + 1))
+    try:
+        if any(not lines[number - 1].isascii() for number in read.difference(strange)):
+            notes.append(
+                f"{counted_lines(strange)} not valid UTF-8, as the others are, and read as Windows-1252: look at "
+                "accents in names."
+            )
+            others = set(strange)
+            text = "\n".join(
+                line.decode("cp1252" if number in others else "utf-8")
+                for number, line in enumerate(lines, start=1)
+            )
+            return text.removeprefix("\ufeff")
+        text = content.decode("cp1252")
+    except UnicodeDecodeError as damage:
+        raise DataError(
+            "the file is not text in UTF-8, UTF-16, UTF-32 or Windows-1252",
+            action="check that it is a CSV file",
+        ) from damage
+    notes.append("The file is not valid UTF-8 and was read as Windows-1252: look at accents in names.")
+    return text
+
+
+def _wide_encoding(content: bytes) -> str | None:
     if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -191,18 +270,21 @@ def encoding_of(content: bytes, notes: list[str]) -> str:
     zeros = tuple(byte == 0 for byte in content[:4])
     if zeros == (False, True, False, True):
         return "utf-16-le"
-    if zeros == (True, False, True, False):
-        return "utf-16-be"
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if encoding == "cp1252":
-            notes.append(
-                "The file is not valid UTF-8 and was read as Windows-1252: look at accents in names."
-            )
-        return encoding
-    raise DataError(
-        "the file is not text in UTF-8, UTF-16, UTF-32 or Windows-1252", action="check that it is a CSV file"
-    )
+    return "utf-16-be" if zeros == (True, False, True, False) else None
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def counted_lines(lines: Sequence[int]) -> str:
+    """Name lines for a note, with the verb they need: ``Line 7 is``, ``Lines 7, 8 and 9 are``, ``412 lines are``."""
+    if len(lines) > _MOST_NAMED:
+        return f"{len(lines):,} lines (the first is {lines[0]:,}) are"
+    if len(lines) == 1:
+        return f"Line {lines[0]} is"
+    return f"Lines {', '.join(map(str, lines[:-1]))} and {lines[-1]} are"

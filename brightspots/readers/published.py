@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -19,84 +19,22 @@ import pandas as pd
 
 from brightspots import vocabulary as names_of
 from brightspots.errors import DataError
-from brightspots.readers.opening import PublishedFile, encoding_of, read_content
+from brightspots.readers.dates import plain_days
+from brightspots.readers.layout import INVISIBLE, Layout
+from brightspots.readers.opening import PublishedFile, decode, read_content
+from brightspots.readers.surroundings import find_table
 
 # How publishers write that there is no value, and that a small one is withheld (compared in lower case).
 MISSING: Final = frozenset({"", ".", "-", "n/a", "na", "null", "not available", "not applicable"})
 SUPPRESSED: Final = frozenset({"*", "too few to report"})
 
-# Characters that no publisher means: controls, zero-width spaces, a byte-order mark in the middle.
-_INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028\u2029\u2060\ufeff]")
-
-_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
+# How they write that a result of their own is not shown.
+WITHHELD_RESULTS: Final = frozenset({"*", "**"})
 
 _NUMBER: Final = r"-?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]*)?|\.[0-9]+)"
 
 # No hospital statistic is larger; beyond it lie damaged files and numbers that a float cannot hold exactly.
 _LARGEST: Final = 1e12
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The columns of a published file under our names, with every spelling that releases have used.
-
-    Parameters
-    ----------
-    file : str
-        What the file is, for messages.
-    required, optional : mapping from our name to the publisher's spellings
-        Compared without regard to case, punctuation and surrounding white space.
-    """
-
-    file: str
-    required: Mapping[str, tuple[str, ...]]
-    optional: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def locate(self, header: Sequence[str]) -> dict[str, int]:
-        """Find the position of each of our columns in the header of a file.
-
-        Raises
-        ------
-        DataError
-            Where a required column is absent, or where two columns could be the same one of ours.
-        """
-        if len(header) == 1:
-            for separator, called in _SEPARATORS.items():
-                if separator in header[0]:
-                    raise DataError(
-                        f"the values are separated by {called}",
-                        expected=f"commas, as {self.file} is published",
-                        action="save it with commas and decimal points; 1,234 and 1.234 cannot be told apart here",
-                    )
-        strange = [name for name in header if _INVISIBLE.search(name.strip())]
-        if strange:
-            raise DataError(
-                "the header holds an invisible character", column=repr(strange[0]),
-                expected=f"the columns of {self.file}", action="the file may be damaged; fetch it again",
-            )  # fmt: skip
-        plain = [_plain(name) for name in header]
-        found: dict[str, int] = {}
-        for ours, spellings in {**self.required, **self.optional}.items():
-            wanted = {_plain(spelling) for spelling in spellings}
-            positions = [position for position, name in enumerate(plain) if name in wanted]
-            if len(positions) > 1:
-                raise DataError(
-                    f"two columns could be the {ours.replace('_', ' ')} of {self.file}",
-                    column=", ".join(header[position] for position in positions),
-                    action="drop or rename the one that is not meant",
-                )
-            if positions:
-                found[ours] = positions[0]
-        absent = [ours for ours in self.required if ours not in found]
-        if absent:
-            spelt = ", ".join(repr(self.required[ours][0]) for ours in absent)
-            raise DataError(
-                f"this is not {self.file} as far as can be told: it has no column {spelt}",
-                expected=", ".join(repr(spellings[0]) for spellings in self.required.values()),
-                action="check that it is this publication; where a release has renamed the column, rename it back"
-                f" (the file has: {', '.join(map(repr, header[:20]))})",
-            )
-        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +80,7 @@ class Records:
         """Refuse invisible characters in any column: two codes that look the same must be the same."""
         for column in self.frame:
             self.refuse(
-                str(column), self.frame[column].str.contains(_INVISIBLE), "a value holds an invisible character",
+                str(column), self.frame[column].str.contains(INVISIBLE), "a value holds an invisible character",
                 "text and numbers on one line", "the file may be damaged; fetch it again",
             )  # fmt: skip
 
@@ -232,12 +170,14 @@ class Records:
     def dates(self, column: str, formats: Sequence[str], expected: str) -> pd.Series[pd.Timestamp]:
         """Read a column of dates, each written in one of the formats, of which no two may read the same text.
 
+        A time of midnight behind the day, and the month in letters, are read as well (see `plain_days`).
+
         Raises
         ------
         DataError
             Where a value is not a date in any of them.
         """
-        text = self.text(column)
+        text = plain_days(self.text(column))
         dates = pd.Series(pd.NaT, index=text.index, dtype="datetime64[us]")
         for one in formats:
             dates = dates.fillna(pd.to_datetime(text, format=one, errors="coerce").astype("datetime64[us]"))
@@ -248,11 +188,17 @@ class Records:
         """Say where the publisher withholds a small count."""
         return self.frame[column].str.lower().isin(SUPPRESSED)
 
+    def withheld(self, column: str) -> pd.Series[bool]:
+        """Say where the publisher does not show a result of its own."""
+        return self.frame[column].isin(WITHHELD_RESULTS)
+
     def official(self, columns: Sequence[str]) -> dict[str, pd.Series[float]]:
         """Read the publisher's own results, as `official_…`; a note says how many are missing."""
-        read = {
-            f"official_{column}": self.numbers(column, blank=np.nan) for column in columns if column in self
-        }
+        read = {}
+        for column in columns:
+            if column in self:
+                shown = self.with_columns(**{column: self.frame[column].mask(self.withheld(column), "")})
+                read[f"official_{column}"] = shown.numbers(column, blank=np.nan)
         lower, upper = (read.get(f"official_{end}") for end in ("lower", "upper"))
         if lower is not None and upper is not None:
             self.refuse(
@@ -285,10 +231,6 @@ class Records:
         )  # fmt: skip
 
 
-def _plain(name: str) -> str:
-    return " ".join(re.sub(r"[^0-9a-z]+", " ", name.casefold()).split())
-
-
 def read_records(source: PublishedFile, layout: Layout) -> Records:
     """Read a published CSV file as text, every row complete.
 
@@ -301,17 +243,16 @@ def read_records(source: PublishedFile, layout: Layout) -> Records:
     notes: list[str] = []
     content = read_content(source)
     try:
-        text = content.decode(encoding_of(content, notes))
+        text = decode(content, notes)
         check_line_ends(text)
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        numbered = [(reader.line_num, row) for row in reader if any(value.strip() for value in row)]
+        numbered = [(reader.line_num, row) for row in reader]
     except (csv.Error, UnicodeDecodeError) as damage:
         raise DataError(
             f"this is not {layout.file}: it cannot be read as CSV ({damage})", action="fetch it again"
         ) from damage
-    if not numbered:
-        raise DataError("the file is empty", expected=layout.file)
-    header, rows = numbered[0][1], numbered[1:]
+    table = find_table(numbered, [layout], notes)
+    header, rows = table.header, table.rows
     positions = layout.locate(header)
     uneven = [f"line {line}" for line, row in rows if len(row) != len(header)]
     if uneven:
@@ -323,14 +264,15 @@ def read_records(source: PublishedFile, layout: Layout) -> Records:
         )
     if not rows:
         raise DataError("the file has a header and no rows", expected=layout.file)
-    if not rows[-1][1][-1] and not text.endswith(("\n", "\r")):
+    unended = not text.endswith(("\n", "\r")) and rows[-1][0] == numbered[-1][0]
+    if unended and not rows[-1][1][-1] and len(header) - 1 in positions.values():
         raise DataError(
             "the file ends in the middle of its last row",
             rows=[f"line {rows[-1][0]}"],
             expected="a line end, or a last value",
             action="the file may be cut short; fetch it again",
         )
-    if not text.endswith(("\n", "\r")):
+    if unended:
         notes.append(
             f"The file does not end with a line end: the last value of line {rows[-1][0]} may be cut short."
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from brightspots.report.measure import RATIOS, Measure
 from brightspots.report.sentences import compared_with
 from brightspots.report.words import counted, listed
 from brightspots.settings import Reference
@@ -28,18 +29,20 @@ def what_a_flag_is() -> str:
 # ---- how far to trust it ---------------------------------------------------------------------------------------
 
 
-def rule(margin: float, fdr: float, reference: Reference) -> str:
+def rule(margin: float, fdr: float, reference: Reference, measure: Measure = RATIOS) -> str:
     """What makes a department a bright or dark spot."""
     return (
         f"Departments are flagged by the probability that they differ from {compared_with(reference)} by more than "
-        f"a factor of {margin:g}, the most probable first, for as long as the expected share of false flags "
+        f"{measure.margin(margin)}, the most probable first, for as long as the expected share of false flags "
         f"stays at or below {100 * fdr:g}%."
     )
 
 
-def direction(higher_is: HigherIs, events: str) -> str:
+def direction(higher_is: HigherIs, events: str, measure: Measure = RATIOS) -> str:
     """Which side is dark."""
     more, fewer = ("dark", "bright") if higher_is == "worse" else ("bright", "dark")
+    if not measure.is_ratio:
+        return f"Estimates above those elsewhere count as {more}, estimates below as {fewer}."
     return f"More {events} than elsewhere count as {more}, fewer as {fewer}."
 
 
@@ -124,6 +127,14 @@ def abridged(shown: int, total: int, kinds: Sequence[str] = (), *, printed: bool
     of_each = f" (the same number of each of {quoted} where there are enough)" if len(kinds) > 1 else ""
     rest = "the page on screen holds" if printed else "the page (.html) and the exported tables hold"
     return f"{shown:,} of {total:,} rows {verb} shown here, in their order{of_each}; {rest} more."
+
+
+def shortened(n: int) -> str:
+    """How many names are too long to be written whole."""
+    whose = "1 name of a trust or department is" if n == 1 else f"{n:,} names of trusts or departments are"
+    return (
+        f"{whose} too long to be written whole, and cut where … stands; the exported tables hold them whole."
+    )
 
 
 def columns_without_names(types: int) -> str:

@@ -138,16 +138,16 @@ def _spots(subject: Subject) -> Section:
 
 
 def _level(subject: Subject, trust: int) -> str:
-    margin = subject.spots.rule.margin
-    row = subject.trusts.iloc[trust]
-    ratio = Estimate(*(float(row[f"trust_ratio{end}"]) for end in ("", "_lower", "_upper")))
+    row, column = subject.trusts.iloc[trust], subject.measure.column("trust")
+    effect = Estimate(*(float(row[f"{column}{end}"]) for end in ("", "_lower", "_upper")))
     return sentences.trust_level(
         subject.trust_labels[trust],
-        ratio,
+        effect,
         float(row["p_high"]),
         float(row["p_low"]),
-        margin,
+        subject.spots.margin,
         subject.cells.family,
+        subject.measure,
     )
 
 
@@ -166,16 +166,15 @@ def _own_spots(subject: Subject, trust: int, flagged: dict[str, IntArray]) -> Se
                 sentences.spot(
                     subject.department_of(cell),
                     status,
-                    subject.estimate(cell, subject.ratio),
+                    subject.effect(cell, subject.first),
                     float(subject.numbers("probability")[cell]),
                     reference=rule.reference,
                     family=subject.cells.family,
-                    margin=rule.margin,
-                    other=subject.estimate(
-                        cell, "own_ratio" if subject.ratio == "peer_ratio" else "peer_ratio"
-                    ),
+                    margin=subject.spots.margin,
+                    other=subject.effect(cell, "own" if subject.first == "peer" else "peer"),
                     excess=subject.estimate(cell, "excess") if tells_excess else None,
                     events=subject.events,
+                    measure=subject.measure,
                 )
             )
         if said:

@@ -65,7 +65,7 @@ class Cell:
     kind : Kind, optional
         A mark shown before the text.
     interval : Estimate, optional
-        Drawn instead of text, on the table's common logarithmic scale.
+        Drawn instead of text, on the table's common scale.
     """
 
     text: str
@@ -86,7 +86,9 @@ class Table:
     columns : tuple of Column
     rows : tuple of tuple of Cell
     margin : float, optional
-        Ratio margin shaded behind drawn intervals.
+        Ratio, or difference, that is shaded behind drawn intervals.
+    span : float, optional
+        Half the width of the scale on which differences are drawn; none where intervals are of ratios.
     filters : tuple of str
         Words offered as a filter (statuses); empty for no filter.
     print_all : bool
@@ -98,6 +100,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     margin: float = 1.0
+    span: float | None = None
     filters: tuple[str, ...] = ()
     print_all: bool = False
 
@@ -154,7 +157,10 @@ class Limit:
 
 @dataclass(frozen=True)
 class Funnel:
-    """One panel: points, limits, and the line they are drawn about; `message` says in a sentence what it shows."""
+    """One panel: points, limits, and the line they are drawn about.
+
+    `message` says in a sentence what it shows, `centre_text` is the number of the line.
+    """
 
     heading: str
     points: tuple[Point, ...]
@@ -164,17 +170,19 @@ class Funnel:
     x_label: str
     y_label: str
     message: str = ""
+    centre_text: str = ""
 
 
 @dataclass(frozen=True)
 class Funnels:
-    """A figure of one or more panels that share their vertical axis."""
+    """A figure of one or more panels that share their vertical axis: of ratios from 0, or of differences about 0."""
 
     name: str
     caption: str
     alternative: str
     panels: tuple[Funnel, ...]
     legend: tuple[tuple[Kind, str], ...]
+    of_ratios: bool = True
 
 
 @dataclass(frozen=True)

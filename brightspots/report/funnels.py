@@ -16,6 +16,7 @@ from brightspots import vocabulary as names
 from brightspots.cells import FloatArray
 from brightspots.limits import CANNOT_PLACE, FunnelLimits, limit_column
 from brightspots.report.document import Funnel, Kind, Limit, Point
+from brightspots.report.measure import Measure
 from brightspots.report.subject import Subject
 from brightspots.report.words import amount
 
@@ -106,8 +107,9 @@ def _panel(
     named: Sequence[bool],
     centre_label: str,
 ) -> Funnel:
-    # Estimates are logarithms of ratios everywhere else on the page.
-    scale: Callable[[FloatArray], FloatArray] = np.exp if limits.statistic == "estimate" else np.asarray
+    # Estimates that are logarithms of ratios are ratios everywhere else on the page.
+    measure, estimates = subject.measure, limits.statistic == "estimate"
+    scale: Callable[[FloatArray], FloatArray] = np.exp if estimates and measure.is_ratio else np.asarray
     x = limits.size
     bars = limits.suppressed
     ends = ("ratio_lower", "ratio_upper") if bars.any() else ("ratio", "ratio")
@@ -120,7 +122,7 @@ def _panel(
             float(x[i]),
             float(y[i]),
             labels[i],
-            _detail(limits, float(x[i]), float(low[i]), float(high[i])),
+            _detail(limits, measure, float(x[i]), float(low[i]), float(high[i])),
             kinds[i],
             i in furthest,
             *((float(low[i]), float(high[i])) if bars[i] else ()),
@@ -140,15 +142,22 @@ def _panel(
             )
             for level in limits.levels
         )
-    if limits.statistic == "estimate":
-        x_label, y_label = "precision (1 / standard error²)", "ratio to the national level"
+    if estimates:
+        x_label = "precision (1 / standard error²)"
+        y_label = (
+            "ratio to the national level" if measure.is_ratio else f"{measure.unit} above the national level"
+        )
     else:
         x_label = f"expected {subject.events} (logarithmic scale)"
         y_label = "observed / expected"
-    return Funnel(heading, points, lines, centre, centre_label, x_label, y_label)
+    text = measure.number(centre)
+    return Funnel(heading, points, lines, centre, centre_label, x_label, y_label, centre_text=text)
 
 
-def _detail(limits: FunnelLimits, size: float, ratio: float, most: float) -> str:
+def _detail(limits: FunnelLimits, measure: Measure, size: float, ratio: float, most: float) -> str:
+    if not measure.is_ratio:
+        error = f"standard error {measure.size(math.sqrt(1 / size))}"
+        return f"{measure.size(ratio)} {measure.unit} {'above' if ratio >= 0 else 'below'} the national level ({error})"
     if math.isinf(most):
         least = f"{ratio * size:,.0f} or more observed"
         return f"a suppressed count, {least}, {amount(size)} expected, ratio from {ratio:.2f}"

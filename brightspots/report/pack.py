@@ -34,6 +34,7 @@ def write_board_pack(
     trust: object = None,
     title: str | None = None,
     events: str = "events",
+    unit: str | None = None,
     notes: Sequence[str] = (),
     manifest: Manifest | None = None,
     suppress_below: int | None = None,
@@ -55,6 +56,9 @@ def write_board_pack(
         By default one that says what the pack is about.
     events : str, default "events"
         What was counted, in the plural: ``"deaths"``, ``"readmissions"``.
+    unit : str, optional
+        What differences are measured in, in the plural, for a fit with ``estimate_scale="difference"``: ``"days"``,
+        ``"points"``.
     notes : sequence of str, optional
         Sentences about the data that a reader must know (source, period, what was left out), such as
         the ``.attrs["notes"]`` of a reader or a sample.
@@ -94,7 +98,7 @@ def write_board_pack(
         fit, spots, said = publishable(fit, spots, Rules(suppress_below, round_to))
         notes = (*notes, *said)
         manifest = None if manifest is None else without_digests(manifest, fit)
-    subject = Subject.of(fit, spots, events)
+    subject = Subject.of(fit, spots, events, unit=unit)
     write_document(compose(subject, trust=trust, title=title, notes=notes, manifest=manifest), target)
     return target
 

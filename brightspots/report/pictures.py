@@ -31,7 +31,7 @@ from brightspots.figures.palette import (
     Mark,
 )
 from brightspots.report.document import Bars, Funnel, Funnels, Kind, Mosaic, Point
-from brightspots.report.svg import UNMARKED, decades, shared_top
+from brightspots.report.svg import UNMARKED, decades, shared_range, tick_text, ticks
 from brightspots.vocabulary import BRIGHT, CANNOT_TELL, DARK, IN_LINE
 from brightspots.wording import percent_interval
 
@@ -81,14 +81,16 @@ def funnels(figure: Funnels, panels: Sequence[Funnel], size: tuple[float, float]
     font : float
         Size of the text in points.
     """
-    with _drawing(font):
+    texts = [(panel.heading, panel.x_label, panel.y_label, panel.centre_label) for panel in panels]
+    named = [point.label for panel in panels for point in panel.points if point.named]
+    with _drawing(font, texts, named, figure.legend):
         sheet = _sheet(size)
         axes = np.atleast_1d(sheet.subplots(1, len(panels), sharey=True))
         found = {point.kind for panel in panels for point in panel.points}
         entries = [(MARKS[kind], words) for kind, words in figure.legend if kind in found]
         _legend(sheet, entries, columns=3 if size[0] < 9 else 6)
         for ax, panel in zip(axes, panels, strict=True):
-            _panel(ax, panel, shared_top(figure), font)
+            _panel(ax, panel, *shared_range(figure), font)
             if len(panels) > 1:
                 ax.set_title(canvas.wrap(canvas.shorten(panel.heading, 90), ax, font * 1.1))
         for ax, panel in zip(axes, panels, strict=True):
@@ -98,7 +100,7 @@ def funnels(figure: Funnels, panels: Sequence[Funnel], size: tuple[float, float]
 
 def bars(figure: Bars, size: tuple[float, float], font: float) -> Picture:
     """Shares with their intervals."""
-    with _drawing(font):
+    with _drawing(font, [bar.label for bar in figure.bars]):
         sheet = _sheet(size)
         ax = sheet.subplots()
         shares = [bar.share for bar in figure.bars]
@@ -130,7 +132,7 @@ def mosaic(
     figure: Mosaic, rows: range, size: tuple[float, float], font: float, *, name_rows: bool
 ) -> Picture:
     """Some rows of the grid, a mark for each department; departments are named where there is room for it."""
-    with _drawing(font):
+    with _drawing(font, figure.rows, figure.columns, figure.legend):
         sheet = _sheet(size)
         ax = sheet.subplots()
         n, columns = len(rows), len(figure.columns)
@@ -144,10 +146,10 @@ def mosaic(
         for spine in ax.spines.values():
             spine.set_visible(False)
         named = columns <= MOST_NAMED_COLUMNS
-        names = [canvas.shorten(name, 30) for name in figure.columns] if named else []
+        names = canvas.shorten_apart(figure.columns, 30) if named else []
         ax.set_xticks(range(len(names)), names, rotation=90.0, fontsize=font)
         ax.xaxis.set_ticks_position("top")
-        texts = [canvas.shorten(figure.rows[row], 36) for row in rows] if name_rows else []
+        texts = canvas.shorten_apart([figure.rows[row] for row in rows], 36) if name_rows else []
         ax.set_yticks(range(len(texts)), texts, fontsize=min(font, 0.72 * _row_height(size, n, named)))
         canvas.settle(ax)
         room = min(canvas.height_in_points(ax) / max(n, 1), canvas.width_in_points(ax) / max(columns, 1))
@@ -180,10 +182,10 @@ def _row_height(size: tuple[float, float], rows: int, named: bool) -> float:
 
 
 @contextmanager
-def _drawing(font: float) -> Iterator[None]:
-    """The library's style, with all text of one size."""
+def _drawing(font: float, *shown: object) -> Iterator[None]:
+    """The library's style, with all text of one size, and fonts for what is shown."""
     sizes: Any = dict.fromkeys(_TEXTS, font) | {"axes.titlesize": font * 1.1}
-    with canvas.style(), rc_context(sizes):
+    with canvas.style(*shown), rc_context(sizes):
         yield
 
 
@@ -217,16 +219,17 @@ def _legend(sheet: Figure, entries: Sequence[tuple[Mark, str]], columns: int) ->
         )
 
 
-def _panel(ax: Axes, panel: Funnel, top: float, font: float) -> None:
+def _panel(ax: Axes, panel: Funnel, bottom: float, top: float, font: float) -> None:
     """Axes, limits, centre and points of one panel."""
     sizes = [x for limit in panel.limits for x in limit.x] or [1.0, 10.0]
     ax.set_xscale("log")
     ax.set_xlim(min(sizes), max(sizes))
-    ax.set_ylim(0.0, top)
+    ax.set_ylim(bottom, top)
+    ax.yaxis.set_major_locator(FixedLocator(ticks(bottom, top)))
     ax.xaxis.set_major_locator(FixedLocator(list(decades(min(sizes), max(sizes)))))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
     ax.grid(axis="y", color=FILL)
     ax.set_xlabel(panel.x_label)
     ax.set_ylabel(panel.y_label)
@@ -234,8 +237,8 @@ def _panel(ax: Axes, panel: Funnel, top: float, font: float) -> None:
     for limit in panel.limits:
         x = np.array(limit.x)
         for values in (np.array(limit.lower), np.array(limit.upper)):
-            # Above the figure the curve leaves it: flattened against its edge it would look like a limit.
-            inside = values <= top
+            # Beyond the figure the curve leaves it: flattened against its edge it would look like a limit.
+            inside = (values >= bottom) & (values <= top)
             dashes = "-" if limit.level == outer else "--"
             ax.plot(
                 x[inside], values[inside], color=NEUTRAL, linewidth=0.11 * font, linestyle=dashes, zorder=2
@@ -257,16 +260,16 @@ def _panel(ax: Axes, panel: Funnel, top: float, font: float) -> None:
             small = crowd and kind in UNMARKED
             size = mark.size * font / 10.0 * (0.7 if small else 1.0)
             scaled = Mark(mark.colour, mark.marker, size, mark.filled, mark.order)
-            canvas.draw_marks(ax, [p.x for p in here], [min(p.y, top) for p in here], scaled)
+            canvas.draw_marks(ax, [p.x for p in here], [min(max(p.y, bottom), top) for p in here], scaled)
 
 
 def _names(ax: Axes, panel: Funnel, font: float) -> None:
     """Names of the points that ask for one, the furthest out first."""
-    top = ax.get_ylim()[1]
+    bottom, top = ax.get_ylim()
     named = sorted((p for p in panel.points if p.named), key=lambda p: -abs(p.y - panel.centre))
 
     def places(points: Sequence[Point]) -> FloatArray:
-        return np.array([(p.x, min(p.y, top)) for p in points], dtype=np.float64).reshape(-1, 2)
+        return np.array([(p.x, min(max(p.y, bottom), top)) for p in points], dtype=np.float64).reshape(-1, 2)
 
     marked = places([p for p in panel.points if p.kind not in UNMARKED])
     others = places([p for p in panel.points if p.kind in UNMARKED])

@@ -26,6 +26,7 @@ from brightspots.report.document import (
     Terms,
 )
 from brightspots.report.funnels import LEVELS, department_funnel, kind_of, nation_funnel
+from brightspots.report.measure import UNITS
 from brightspots.report.subject import Subject
 from brightspots.report.words import Estimate
 from brightspots.wording import stated_probability
@@ -75,14 +76,14 @@ def partition(subject: Subject) -> Section:
                 tuple(Bar(_LEVEL_LABELS[level], share) for level, share in shares.items()),
             )
         )
-        ratios = _estimates(frame, "median_ratio")
-        blocks.append(
-            Paragraph(
-                " ".join(
-                    sentences.typical_difference(level, ratios[level]) for level in ("trust", "department")
-                )
-            )
-        )
+        typical = _estimates(frame, subject.measure.column("median"))
+        said = [
+            sentences.typical_difference(level, typical[level], subject.measure)
+            for level in ("trust", "department")
+        ]
+        if not subject.measure.is_ratio:
+            said.append(sentences.spread(_estimates(frame, "sd"), subject.measure))
+        blocks.append(Paragraph(" ".join(said)))
     message = partition_sentences(subject)[0]
     return Section("variation", "Where the variation lies", tuple(blocks), message)
 
@@ -107,7 +108,14 @@ def two_stage_funnel(subject: Subject, trust: int, *, highlight: bool) -> Sectio
     panels = [replace(panel, message=message) for panel, message in zip(panels, messages, strict=True)]
     caption = _funnel_caption("" if highlight else label, subject.ordered_by)
     blocks: list[Block] = [
-        Funnels("funnel", caption, " ".join(said), tuple(panels), _funnel_legend(panels, label))
+        Funnels(
+            "funnel",
+            caption,
+            " ".join(said),
+            tuple(panels),
+            _funnel_legend(panels, label),
+            subject.measure.is_ratio,
+        )
     ]
     withheld = int(subject.cells.censored.sum())
     if withheld:
@@ -257,14 +265,20 @@ def cannot_tell(subject: Subject, cells: IntArray | None = None, table: Table | 
     if len(unknown):
         reasons, counts = np.unique(subject.spots.decisions.why[unknown], return_counts=True)
         said.append(sentences.reasons(dict(zip(reasons.tolist(), counts.tolist(), strict=True))))
-    reach = subject.numbers("detectable_ratio")[unknown]
+    reach = subject.reach[unknown]
     if not np.isnan(reach).all():
-        higher_is = subject.spots.higher_is
-        said.append(sentences.detectable(tables.middle_reach(reach, higher_is), higher_is))
+        middle = tables.middle_reach(reach, subject.spots.higher_is, subject.measure)
+        said.append(sentences.detectable(middle, subject.spots.higher_is, subject.measure))
     blocks: list[Block] = [
         Paragraph(" ".join(said)),
         Paragraph(
-            sentences.in_line(subject.count(names.IN_LINE, chosen), len(chosen), rule.margin, rule.in_line)
+            sentences.in_line(
+                subject.count(names.IN_LINE, chosen),
+                len(chosen),
+                subject.spots.margin,
+                rule.in_line,
+                subject.measure,
+            )
         ),
     ]
     if table is not None and table.rows:
@@ -298,13 +312,14 @@ def learning(subject: Subject, trust: int | None = None) -> Section:
 def method(subject: Subject, notes: Sequence[str]) -> Section:
     """How it was done, in plain words, and what the words mean."""
     rule, cells = subject.spots.rule, subject.cells
-    margin = f"{rule.margin:g}"
+    measure, limit = subject.measure, subject.measure.margin(subject.spots.margin)
     counted = {
         "poisson": f"The {subject.events} of each department are compared with the number expected from its patients.",
         "binomial": f"The {subject.events} of each department are compared with the number of its patients"
         + (", and with the number expected from their case mix." if cells.expected is not None else "."),
-        "normal": "Each department is described by an estimate with its standard error.",
+        "normal": f"Each department is described by an estimate with its standard error{_measured_in(subject)}.",
     }[cells.family]
+    made = "counted" if subject.counts_events else "measured"
     blocks: list[Block] = [
         Paragraph(
             f"{counted} A hierarchical Bayesian model then separates what is due to chance, to the type of department "
@@ -313,11 +328,11 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
             "merely because they vary more."
         ),
         Paragraph(
-            f"{cautions.rule(rule.margin, rule.fdr, rule.reference)} "
-            f"{cautions.direction(subject.spots.higher_is, subject.events)}"
+            f"{cautions.rule(subject.spots.margin, rule.fdr, rule.reference, measure)} "
+            f"{cautions.direction(subject.spots.higher_is, subject.events, measure)}"
         ),
         Paragraph(
-            f"{cautions.what_a_flag_is()} Case mix, coding and what was counted can all produce one. "
+            f"{cautions.what_a_flag_is()} Case mix, coding and what was {made} can all produce one. "
             "The absence of a flag is not a clean bill of health."
         ),
     ]
@@ -331,6 +346,8 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
         )
     if subject.spots.ratings is None and subject.spots.rating_note:
         notes = [*notes, subject.spots.rating_note]
+    if subject.shortened:
+        notes = [*notes, cautions.shortened(subject.shortened)]
     said = dict.fromkeys(
         [*notes, *subject.fit.table.notes]
     )  # the author may have passed on what the data say already
@@ -342,11 +359,11 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
             (
                 (
                     "Dark spot, bright spot",
-                    f"A department flagged on the bad or on the good side, beyond a factor of {margin}.",
+                    f"A department flagged on the bad or on the good side, by more than {limit}.",
                 ),
                 (
                     "In line",
-                    f"There is evidence, in its own data too, that the department lies within a factor of {margin} "
+                    f"There is evidence, in its own data too, that the department lies within {limit} "
                     "both of the rest of its own trust and of the same department elsewhere "
                     f"(probability at least {stated_probability(rule.in_line)}).",
                 ),
@@ -358,7 +375,7 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
                 (
                     level.capitalize(),
                     "What a department's results come to once chance and the national level of its type are "
-                    "allowed for; 1.00 is the same as the comparison.",
+                    f"allowed for; {'1.00' if measure.is_ratio else '0'} is the same as the comparison.",
                 ),
                 *(
                     (
@@ -396,6 +413,12 @@ def provenance(subject: Subject) -> Section:
         if caution.code != names.WAY_IN  # told in "About these data"
     ]
     return Section("provenance", "Certificate and provenance", tuple(blocks), said)
+
+
+def _measured_in(subject: Subject) -> str:
+    """In which unit, where one is known: ``, in days``."""
+    measure = subject.measure
+    return "" if measure.is_ratio or measure.unit == UNITS else f", in {measure.unit}"
 
 
 def _probability_words() -> str:

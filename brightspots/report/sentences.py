@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
+from brightspots.report.measure import RATIOS, Measure
 from brightspots.report.words import (
     Estimate,
     amount,
@@ -20,7 +21,6 @@ from brightspots.report.words import (
     percent,
     probability_of,
     probability_text,
-    ratio_of,
     share_of,
 )
 from brightspots.settings import Reference
@@ -46,6 +46,11 @@ _REFERENCE_WORDS: Final = {
     "both": "both the other departments of its own trust and the same department in other trusts",
 }
 
+_WHERE: Final = {
+    "trust": "between trusts",
+    "department": "between the departments of a trust",
+    "period": "between periods of the same department",
+}
 
 # Why a department cannot be told, of one and of several.
 _REASON_WORDS: Final = {
@@ -96,13 +101,8 @@ def sizes(
 
 def partition(shares: dict[str, Estimate]) -> str:
     """Where the variation lies; `shares` by level, among `trust`, `department` and `period`."""
-    where = {
-        "trust": "between trusts",
-        "department": "between the departments of a trust",
-        "period": "between periods of the same department",
-    }
     ordered = sorted(shares, key=lambda level: -shares[level].point)
-    said = listed([f"{share_of(shares[level])} lies {where[level]}" for level in ordered])
+    said = listed([f"{share_of(shares[level])} lies {_WHERE[level]}" for level in ordered])
     return f"Of the variation that chance does not explain, {said}."
 
 
@@ -118,13 +118,21 @@ def departments_vary_more(p_exceeds: float) -> str:
     return f"It is {likelihood(1.0 - p_exceeds)} that trusts differ more than the departments within them do."
 
 
-def typical_difference(level: Literal["trust", "department"], median_ratio: Estimate) -> str:
-    """The median ratio of a level in words."""
+def typical_difference(
+    level: Literal["trust", "department"], median: Estimate, measure: Measure = RATIOS
+) -> str:
+    """The median ratio, or difference, of a level in words."""
     who = {"trust": "Two trusts", "department": "Two departments of the same trust"}[level]
     return (
-        f"{who}, picked at random, typically differ by a factor of {ratio_of(median_ratio)} "
-        "once case mix and chance are allowed for."
+        f"{who}, picked at random, typically differ by {measure.apart(median)} "
+        f"once {'case mix and chance are' if measure.is_ratio else 'chance is'} allowed for."
     )
+
+
+def spread(sds: Mapping[str, Estimate], measure: Measure) -> str:
+    """The standard deviations of levels; `sds` by level, among `trust`, `department` and `period`."""
+    said = listed([f"{measure.apart(sd)} {_WHERE[level]}" for level, sd in sds.items()])
+    return f"The standard deviation is {said}."
 
 
 def flags(bright: int, dark: int, cells: int, expected_false: float) -> str:
@@ -195,11 +203,11 @@ def reasons(counts: Mapping[str, int]) -> str:
     return f"Why: {'; '.join(said)}."
 
 
-def in_line(n: int, cells: int, margin: float, least: float) -> str:
+def in_line(n: int, cells: int, margin: float, least: float, measure: Measure = RATIOS) -> str:
     """How many are shown to be unremarkable, and what that means."""
     sure = stated_probability(least)
     meaning = (
-        f"with a probability of at least {sure} their level lies within a factor of {margin:g} both of the rest of "
+        f"with a probability of at least {sure} their level lies within {measure.margin(margin)} both of the rest of "
         "their own trust and of the same department elsewhere, and their own data alone say so of their trust"
     )
     if n == 0:
@@ -210,18 +218,24 @@ def in_line(n: int, cells: int, margin: float, least: float) -> str:
     return f"{n:,} of {cells:,} departments {verb} shown to be in line: {meaning}."
 
 
-def detectable(ratio: float, higher_is: HigherIs) -> str:
+def detectable(effect: float, higher_is: HigherIs, measure: Measure = RATIOS) -> str:
     """What would have to be true of the middle one of the departments that cannot be told before it were flagged.
 
-    `ratio` is that of the dark side: below 1, and 0 where none would do, for ``higher_is="better"``.
+    `effect` is that of the dark side: a ratio below 1, and 0 where none would do, for ``higher_is="better"``.
     """
-    if not 1e-3 <= ratio <= 1e3:
+    if not (1e-3 <= effect <= 1e3 if measure.is_ratio else math.isfinite(effect)):
         return (
             "At least half of them would not have been flagged with a probability of 0.8 however far they truly lay "
             "from their comparison."
         )
-    reach = f"at least {ratio:.2f}" if higher_is == "worse" else f"at most {ratio:.2f}"
-    if not 0.1 <= ratio <= 10.0:
+    if not measure.is_ratio:
+        side = "above" if effect >= 0 else "below"
+        return (
+            "Half of them would be flagged as dark, with a probability of 0.8, only if their true level were at least "
+            f"{measure.size(effect)} {measure.unit} {side} that of their comparison."
+        )
+    reach = f"at least {effect:.2f}" if higher_is == "worse" else f"at most {effect:.2f}"
+    if not 0.1 <= effect <= 10.0:
         reach = "more than 10" if higher_is == "worse" else "less than 0.10"
     return (
         "Half of them would be flagged as dark, with a probability of 0.8, only if their true level were "
@@ -348,23 +362,29 @@ def trust_flags(trust: str, bright: Sequence[str], dark: Sequence[str], departme
 
 
 def trust_level(
-    trust: str, ratio: Estimate, p_high: float, p_low: float, margin: float, family: Family
+    trust: str,
+    effect: Estimate,
+    p_high: float,
+    p_low: float,
+    margin: float,
+    family: Family,
+    measure: Measure = RATIOS,
 ) -> str:
     """One trust against the average trust."""
     subject, that = (f"level of {trust} is", "that")
     if family == "binomial":
         subject, that = (f"odds of {trust} are", "those")
     beyond = (
-        f"It is {likelihood(p_high)} that it lies above {margin:g} times the average and {likelihood(p_low)} that it "
-        f"lies below 1/{margin:g} of it."
+        f"It is {likelihood(p_high)} that it lies {measure.beyond(margin, 1)} and {likelihood(p_low)} that it "
+        f"lies {measure.beyond(margin, -1)}."
     )
-    return f"Overall, the {subject} {ratio_of(ratio)} times {that} of the average trust. {beyond}"
+    return f"Overall, the {subject} {measure.against(effect, f'{that} of the average trust')}. {beyond}"
 
 
 def spot(
     department: str,
     status: str,
-    ratio: Estimate,
+    effect: Estimate,
     probability: float,
     *,
     reference: Reference,
@@ -373,28 +393,31 @@ def spot(
     other: Estimate | None = None,
     excess: Estimate | None = None,
     events: str = "events",
+    measure: Measure = RATIOS,
 ) -> str:
     """One flagged department: how far from what it is compared with, what that means in events, how surely.
 
-    `other` is its ratio in the comparison that the rule does not make: what is dark in a good trust may be better than
-    elsewhere. `excess` is left out for estimates, which count no events, and where the rule compares with peers.
+    `effect` and `other` are ratios or differences; `other` is that in the comparison that the rule does not make: what
+    is dark in a good trust may be better than elsewhere. `excess` is left out for estimates, which count no events, and
+    where the rule compares with peers.
     """
     subject, that = level_is(family)
     means = "" if excess is None else f", {more_or_fewer(excess, events)} than at its own trust's level"
-    # Both comparisons are required at once, but one ratio is shown: the one with the own trust.
+    # Both comparisons are required at once, but one of them is shown: the one with the own trust.
     with_whom = compared_with("organisation" if reference == "both" else reference)
     return (
-        f"{department} is a {status}: {subject} {ratio_of(ratio)} times {that} of {with_whom}{means}. "
-        f"It is {likelihood(probability)} that the difference exceeds the margin of {margin:g}."
-        f"{_besides(other, reference)}"
+        f"{department} is a {status}: {subject} {measure.against(effect, f'{that} of {with_whom}')}{means}. "
+        f"It is {likelihood(probability)} that the difference exceeds "
+        f"{f'the margin of {margin:g}' if measure.is_ratio else measure.margin(margin)}."
+        f"{_besides(other, reference, measure)}"
     )
 
 
-def _besides(other: Estimate | None, reference: Reference) -> str:
+def _besides(other: Estimate | None, reference: Reference, measure: Measure) -> str:
     if other is None or math.isnan(other.point):
         return ""
     compared = compared_with("organisation" if reference == "peers" else "peers")
-    return f" Compared with {compared}, it stands at {ratio_of(other)}."
+    return f" Compared with {compared}, it stands {measure.stands(other)}."
 
 
 def only_department(trust: str, department: str) -> str:

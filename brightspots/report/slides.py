@@ -31,7 +31,7 @@ from brightspots.report.storyboard import (
     row_height,
     table_size,
 )
-from brightspots.report.svg import shorten
+from brightspots.shortening import shorten
 
 LANGUAGE: Final = "en-GB"
 _WIDTH, _HEIGHT = 13.333, 7.5

@@ -25,7 +25,7 @@ from brightspots.report.document import (
     manifest_rows,
 )
 from brightspots.report.pictures import Picture
-from brightspots.report.svg import shorten
+from brightspots.shortening import shorten
 
 # Rows of one table over all its slides: what a board would not page through is in the other formats.
 MOST_ROWS: Final = 20

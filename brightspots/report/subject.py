@@ -17,9 +17,13 @@ from brightspots.cells import Cells, FloatArray, IntArray, LabelArray
 from brightspots.errors import SettingsError
 from brightspots.fits import HierarchyFit
 from brightspots.posterior import Posterior, StoredPosterior
+from brightspots.report.measure import RATIOS, Measure, difference_measure
 from brightspots.report.words import Estimate
+from brightspots.shortening import shorten, shorten_apart
 from brightspots.spots import Spots
 
+# Longer names of trusts and departments are cut in the middle: nobody reads them, and slides have no room.
+LONGEST_NAME = 200
 # Bright spots offered to each dark spot in a trust's own pack.
 PARTNERS = 3
 # Draws of effects held at once: 400 MB of them.
@@ -37,31 +41,43 @@ class Subject:
         Of this fit.
     events : str
         What is counted, in the plural.
+    measure : Measure
+        How effects are said.
     """
 
     fit: HierarchyFit
     spots: Spots
     events: str
+    measure: Measure = RATIOS
 
     @classmethod
-    def of(cls, fit: HierarchyFit, spots: Spots, events: str = "events") -> Subject:
+    def of(
+        cls, fit: HierarchyFit, spots: Spots, events: str = "events", *, unit: str | None = None
+    ) -> Subject:
         """Put a fit and its spots together, their draws held in memory where there is room.
 
         Raises
         ------
         SettingsError
-            Where the spots come from another fit, or effects are not ratios, which is what its words speak of.
+            Where the spots come from another fit, or a unit is given for ratios.
         """
         if spots.effects is not fit.effects:
             raise SettingsError("the spots come from another fit: pass fit.find_spots() of the same fit")
-        if not fit.table.cells.is_ratio:
+        ratios = fit.table.cells.is_ratio
+        if ratios and unit is not None:
             raise SettingsError(
-                "a board pack speaks of ratios, and is not available for a fit with estimate_scale='difference': "
-                "use spots.table and fit.departments(difference=…)"
+                f"the fit is of ratios, which have no unit: unit={unit!r} is for estimates with "
+                "estimate_scale='difference'"
             )
         held = replace(fit, effects=_hold(fit.effects))
         held._cache.update(fit._cache)  # the same numbers, computed already
-        return cls(held, replace(spots, fit=held), events)
+        subject = cls(held, replace(spots, fit=held), events)
+        if ratios:
+            return subject
+        sizes = np.abs(subject.table[["own_difference", "peer_difference"]].to_numpy(dtype=np.float64))
+        known = sizes[np.isfinite(sizes)]
+        typical = max(spots.margin, float(np.quantile(known, 0.9)) if len(known) else 0.0)
+        return replace(subject, measure=difference_measure(unit, typical))
 
     @property
     def cells(self) -> Cells:
@@ -82,17 +98,17 @@ class Subject:
     @cached_property
     def trust_labels(self) -> tuple[str, ...]:
         """What each trust is called, (T,): its name with its code, or its code."""
-        return self._labels(self.cells.trusts, self.cells.cell_trust, names.TRUST_NAME)
+        return _short(self._trusts_called)
 
     @property
     def ordered_by(self) -> str:
         """What trusts are sorted by: codes where they have names beside them, else names."""
-        return "names" if self.trust_labels == tuple(map(str, self.cells.trusts)) else "codes"
+        return "names" if self._trusts_called == tuple(map(str, self.cells.trusts)) else "codes"
 
     @cached_property
     def department_labels(self) -> tuple[str, ...]:
         """What each department type is called, (D,)."""
-        return self._labels(self.cells.departments, self.cells.cell_department, names.DEPARTMENT_NAME)
+        return _short(self._departments_called)
 
     def trust_index(self, trust: object) -> int:
         """Find a trust by its label (or by the label's text).
@@ -106,7 +122,10 @@ class Subject:
         if str(trust) in texts:
             return texts.index(str(trust))
         near = difflib.get_close_matches(str(trust), texts, n=3) or texts[:3]
-        raise SettingsError(f"there is no trust {str(trust)!r} in the data; there are {', '.join(near)}, …")
+        some = ", ".join(shorten(label, LONGEST_NAME) for label in near)
+        raise SettingsError(
+            f"there is no trust {shorten(trust, LONGEST_NAME)!r} in the data; there are {some}, …"
+        )
 
     def of_trust(self, trust: int) -> IntArray:
         """Cells of a trust."""
@@ -139,7 +158,7 @@ class Subject:
     @cached_property
     def trusts(self) -> pd.DataFrame:
         """Every trust at the margin of the rule, (T rows)."""
-        return self.fit.trusts(margin=self.spots.rule.margin)
+        return self.fit.trusts(margin=self.spots.rule.margin, difference=self.spots.rule.difference)
 
     @cached_property
     def partition(self) -> pd.DataFrame:
@@ -157,19 +176,51 @@ class Subject:
         return self.spots.learning_pairs(PARTNERS)
 
     @property
-    def ratio(self) -> str:
-        """Which ratio the rule speaks of first."""
-        return "peer_ratio" if self.spots.rule.reference == "peers" else "own_ratio"
+    def first(self) -> str:
+        """Which comparison the rule speaks of first: with the own trust (`own`) or elsewhere (`peer`)."""
+        return "peer" if self.spots.rule.reference == "peers" else "own"
+
+    def effect(self, cell: int, of: str) -> Estimate:
+        """A department's ratio or difference with its interval, against its own trust (`own`) or elsewhere (`peer`)."""
+        return self.estimate(cell, self.measure.column(of))
+
+    @cached_property
+    def reach(self) -> FloatArray:
+        """What would be flagged as dark of every department with a probability of 0.8, (C,)."""
+        return self.numbers(self.measure.column("detectable"))
+
+    @cached_property
+    def span(self) -> float:
+        """Half the width of the scale on which tables draw differences: nineteen in twenty intervals end within it."""
+        column = self.measure.column(self.first)
+        ends = np.abs(self.table[[f"{column}_lower", f"{column}_upper"]].to_numpy(dtype=np.float64))
+        known = ends[np.isfinite(ends)]
+        widest = float(np.quantile(known, 0.95)) if len(known) else 0.0
+        return max(widest, 2.0 * self.spots.margin) or 1.0
 
     @property
     def counts_events(self) -> bool:
         """Whether an excess is a number of events."""
         return self.cells.family != "normal"
 
+    @property
+    def shortened(self) -> int:
+        """How many names of trusts and departments are not written whole."""
+        called = (*self._trusts_called, *self._departments_called)
+        return sum(len(label) > LONGEST_NAME for label in called)
+
     def count(self, status: str, cells: IntArray | None = None) -> int:
         """How many departments (of some cells) have a status."""
         chosen = self.status if cells is None else self.status[cells]
         return int(np.sum(chosen == status))
+
+    @cached_property
+    def _trusts_called(self) -> tuple[str, ...]:
+        return self._labels(self.cells.trusts, self.cells.cell_trust, names.TRUST_NAME)
+
+    @cached_property
+    def _departments_called(self) -> tuple[str, ...]:
+        return self._labels(self.cells.departments, self.cells.cell_department, names.DEPARTMENT_NAME)
 
     def _labels(self, codes: LabelArray, code_of_cell: IntArray, column: str) -> tuple[str, ...]:
         plain = tuple(str(code) for code in codes)
@@ -178,6 +229,12 @@ class Subject:
         first = np.unique(code_of_cell, return_index=True)[1]
         called = self.table[column].iloc[first]
         return tuple(_named(name, code) for name, code in zip(called, plain, strict=True))
+
+
+def _short(labels: tuple[str, ...]) -> tuple[str, ...]:
+    long = [label for label in labels if len(label) > LONGEST_NAME]
+    cut = dict(zip(long, shorten_apart(long, LONGEST_NAME), strict=True))
+    return tuple(cut.get(label, label) for label in labels)
 
 
 def _hold(effects: Posterior) -> Posterior:

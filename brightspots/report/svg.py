@@ -12,8 +12,9 @@ from typing import Final
 
 from markupsafe import Markup
 
-from brightspots.report.document import Bars, Funnel, Funnels, Kind, Limit, Point
+from brightspots.report.document import Bars, Funnel, Funnels, Kind, Limit, Point, Table
 from brightspots.report.words import Estimate, percent
+from brightspots.shortening import shorten_apart
 
 WIDTH, HEIGHT = 520.0, 400.0
 LEFT, RIGHT, TOP, BOTTOM = 50.0, 12.0, 14.0, 48.0
@@ -35,7 +36,7 @@ INTERVAL_WIDTH, INTERVAL_HEIGHT = 120.0, 16.0
 
 def funnel(figure: Funnels, panel: Funnel) -> Markup:
     """One panel; all panels of a figure share the vertical axis."""
-    top = shared_top(figure)
+    bottom, top = shared_range(figure)
     sizes = [x for limit in panel.limits for x in limit.x] or [1.0, 10.0]
     low, high = math.log(min(sizes)), math.log(max(sizes))
 
@@ -43,7 +44,7 @@ def funnel(figure: Funnels, panel: Funnel) -> Markup:
         return LEFT + (math.log(x) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
     def place_y(y: float) -> float:
-        return TOP + (1.0 - min(max(y, 0.0), top) / top) * (HEIGHT - TOP - BOTTOM)
+        return TOP + (top - min(max(y, bottom), top)) / (top - bottom) * (HEIGHT - TOP - BOTTOM)
 
     parts = [
         Markup('<svg class="funnel" viewBox="0 0 {} {}" role="group" aria-label="{}">').format(
@@ -52,8 +53,11 @@ def funnel(figure: Funnels, panel: Funnel) -> Markup:
             f"{panel.heading}: {len(panel.points):,} points; arrow keys move between them",
         )
     ]
-    parts += [_y_axis(top, place_y, panel.y_label), _x_axis(min(sizes), max(sizes), place_x, panel.x_label)]
-    parts += [_limit_lines(limit, place_x, place_y, top) for limit in panel.limits]
+    parts += [
+        _y_axis(bottom, top, place_y, panel.y_label),
+        _x_axis(min(sizes), max(sizes), place_x, panel.x_label),
+    ]
+    parts += [_limit_lines(limit, place_x, place_y, bottom, top) for limit in panel.limits]
     parts.append(
         Markup('<line class="centre" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
             _n(LEFT), _n(WIDTH - RIGHT), _n(place_y(panel.centre)), _n(place_y(panel.centre))
@@ -61,7 +65,7 @@ def funnel(figure: Funnels, panel: Funnel) -> Markup:
     )
     # Plain points first: what is marked must not be hidden under them.
     ordered = sorted(panel.points, key=lambda point: (point.kind not in UNMARKED, point.x))
-    parts += [_point(point, place_x(point.x), place_y, top) for point in ordered]
+    parts += [_point(point, place_x(point.x), place_y, bottom, top) for point in ordered]
     parts.append(_labels([(p, place_x(p.x), place_y(p.y)) for p in ordered]))
     parts.append(Markup("</svg>"))
     return Markup("").join(parts)
@@ -107,11 +111,14 @@ def bars(figure: Bars) -> Markup:
     return Markup("").join(parts)
 
 
-def interval(estimate: Estimate, kind: Kind | None, margin: float) -> Markup:
-    """A ratio and its interval on the common scale of a table; hidden from screen readers, who have the numbers."""
+def interval(estimate: Estimate, kind: Kind | None, table: Table) -> Markup:
+    """An effect and its interval on the common scale of a table; hidden from screen readers, who have the numbers."""
+    margin, span = table.margin, table.span
+    inside = (1 / margin, margin) if span is None else (-margin, margin)
 
-    def place(ratio: float) -> float:
-        position = max(-1.0, min(1.0, math.log(max(ratio, 1e-6)) / INTERVAL_SPAN))
+    def place(effect: float) -> float:
+        along = math.log(max(effect, 1e-6)) / INTERVAL_SPAN if span is None else effect / span
+        position = max(-1.0, min(1.0, along))
         return INTERVAL_WIDTH / 2 * (1.0 + 0.96 * position)
 
     middle = INTERVAL_HEIGHT / 2
@@ -121,7 +128,7 @@ def interval(estimate: Estimate, kind: Kind | None, margin: float) -> Markup:
         '<path class="one" d="M{} 0V{}"/><path class="rg" d="M{} {}H{}"/>{}</svg>'
     ).format(
         kind or "plain", _n(INTERVAL_WIDTH), _n(INTERVAL_HEIGHT),
-        _n(place(1 / margin)), _n(place(margin) - place(1 / margin)), _n(INTERVAL_HEIGHT),
+        _n(place(inside[0])), _n(place(inside[1]) - place(inside[0])), _n(INTERVAL_HEIGHT),
         _n(INTERVAL_WIDTH / 2), _n(INTERVAL_HEIGHT), _n(place(estimate.lower)), _n(middle), _n(place(estimate.upper)),
         _mark(kind or "plain", place(estimate.point), middle, 4.0),
     )  # fmt: skip
@@ -134,33 +141,60 @@ def mark(kind: Kind) -> Markup:
     )
 
 
-def shared_top(figure: Funnels) -> float:
-    """Upper end of the vertical axis of all panels."""
+def shared_range(figure: Funnels) -> tuple[float, float]:
+    """Ends of the vertical axis of all panels: ratios from 0, differences as far as there are any."""
     points = [point for panel in figure.panels for point in panel.points]
     highest = [point.y if point.high is None or math.isinf(point.high) else point.high for point in points]
     # Every limit comes into view at its narrow end, where the largest units lie.
     highest += [min(limit.upper) for panel in figure.panels for limit in panel.limits]
-    wanted = 1.08 * max(highest)
-    step = 0.5 if wanted > 2.0 else 0.25
-    return min(HIGHEST, math.ceil(wanted / step) * step)
+    if figure.of_ratios:
+        wanted = 1.08 * max(highest)
+        step = 0.5 if wanted > 2.0 else 0.25
+        return 0.0, min(HIGHEST, math.ceil(wanted / step) * step)
+    # Of differences the middle line comes into view, and as much below as there is.
+    lowest = [point.y for point in points] + [
+        max(limit.lower) for panel in figure.panels for limit in panel.limits
+    ]
+    middle = [panel.centre for panel in figure.panels]
+    bottom, top = min(*lowest, *middle), max(*highest, *middle)
+    room = 0.06 * (top - bottom) or 1.0
+    step = tick_step(bottom - room, top + room)
+    return math.floor((bottom - room) / step) * step, math.ceil((top + room) / step) * step
 
 
-def _limit_lines(limit: Limit, place_x: _Place, place_y: _Place, top: float) -> Markup:
+def ticks(bottom: float, top: float) -> list[float]:
+    """Numbers along the vertical axis."""
+    step = tick_step(bottom, top)
+    first, last = math.ceil(bottom / step - 1e-9), math.floor(top / step + 1e-9)
+    return [step * number for number in range(first, last + 1)]
+
+
+def tick_step(bottom: float, top: float) -> float:
+    """Distance of ticks: halves or quarters of ratios, else 1, 2 or 5 of a decade, so that there are eight at most."""
+    if bottom == 0.0:
+        return 0.5 if top > 1.5 else 0.25
+    decade = 10.0 ** math.floor(math.log10((top - bottom) / 8.0))
+    return decade * next(step for step in (1.0, 2.0, 5.0, 10.0) if (top - bottom) / (decade * step) <= 8.0)
+
+
+def _limit_lines(limit: Limit, place_x: _Place, place_y: _Place, bottom: float, top: float) -> Markup:
     name = f"limit l{limit.level * 100:g}".replace(".", "-")
     lines = []
     for values in (limit.lower, limit.upper):
-        # Above the figure the curve leaves it: flattened against its edge it would look like a limit.
-        inside = [(x, y) for x, y in zip(limit.x, values, strict=True) if y <= top]
+        # Beyond the figure the curve leaves it: flattened against its edge it would look like a limit.
+        inside = [(x, y) for x, y in zip(limit.x, values, strict=True) if bottom <= y <= top]
         if len(inside) > 1:
             steps = "L".join(f"{_n(place_x(x))} {_n(place_y(y))}" for x, y in inside)
             lines.append(Markup('<path class="{}" d="M{}"/>').format(name, steps))
     return Markup("").join(lines)
 
 
-def _point(point: Point, x: float, place_y: _Place, top: float) -> Markup:
+def _point(point: Point, x: float, place_y: _Place, bottom: float, top: float) -> Markup:
     words = f"{point.label}: {point.detail}"
     if (point.y if point.high is None else point.high) > top:
         words += " (drawn at the upper edge)"
+    elif point.y < bottom:
+        words += " (drawn at the lower edge)"
     drawing = _mark(point.kind, x, place_y(point.y), 4.5)
     if point.low is not None and point.high is not None:
         drawing = _bar(x, place_y(point.low), place_y(point.high), closed=point.high <= top)
@@ -201,10 +235,9 @@ def _labels(placed: Sequence[tuple[Point, float, float]]) -> Markup:
     """
     taken = [(x - 5, y - 5, x + 5, y + 5) for point, x, y in placed if point.kind not in UNMARKED]
     written = []
-    for point, x, y in placed:
-        if not point.named:
-            continue
-        text = shorten(point.label, LABEL_LENGTH)
+    named = [(point, x, y) for point, x, y in placed if point.named]
+    texts = shorten_apart([point.label for point, _, _ in named], LABEL_LENGTH)
+    for (_, x, y), text in zip(named, texts, strict=True):
         width = LABEL_WIDTH * len(text)
         for anchor, at, middle in (
             ("start", x + 8, y), ("end", x - 8, y), ("middle", x, y - 14), ("middle", x, y + 14),
@@ -224,25 +257,24 @@ def _labels(placed: Sequence[tuple[Point, float, float]]) -> Markup:
     return Markup("").join(written)
 
 
-def shorten(text: str, length: int) -> str:
-    """Cut long text, saying so with an ellipsis."""
-    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
-
-
 def _overlap(a: _Box, b: _Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _y_axis(top: float, place: _Place, label: str) -> Markup:
-    step = 0.5 if top > 1.5 else 0.25
-    ticks = [step * i for i in range(int(top / step) + 1)]
+def _y_axis(bottom: float, top: float, place: _Place, label: str) -> Markup:
     parts = [
         Markup(
             '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text x="{}" y="{}" text-anchor="end">{}</text>'
         ).format(
-            _n(LEFT), _n(WIDTH - RIGHT), _n(place(t)), _n(place(t)), _n(LEFT - 6), _n(place(t) + 4), f"{t:g}"
+            _n(LEFT),
+            _n(WIDTH - RIGHT),
+            _n(place(t)),
+            _n(place(t)),
+            _n(LEFT - 6),
+            _n(place(t) + 4),
+            tick_text(t),
         )
-        for t in ticks
+        for t in ticks(bottom, top)
     ]
     middle = (TOP + HEIGHT - BOTTOM) / 2
     parts.append(
@@ -251,6 +283,11 @@ def _y_axis(top: float, place: _Place, label: str) -> Markup:
         ).format(_n(middle), label)
     )
     return Markup("").join(parts)
+
+
+def tick_text(value: float) -> str:
+    """A tick's number, with a minus sign and not a hyphen."""
+    return f"{value:g}".replace("-", "−")
 
 
 def _x_axis(low: float, high: float, place: _Place, label: str) -> Markup:

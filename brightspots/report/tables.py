@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
-from brightspots.cells import IntArray
+from brightspots.cells import FloatArray, IntArray
 from brightspots.report import words
 from brightspots.report.document import Cell, Column, Mosaic, Table
 from brightspots.report.funnels import kind_of
+from brightspots.report.measure import RATIOS, Measure
 from brightspots.report.subject import Subject
 from brightspots.report.words import Estimate
-from brightspots.wording import interval_text
 
 # A page is for reading: beyond these the rest is in the exported tables, and the page says how many.
 MOST_ROWS = 2_000
@@ -30,7 +30,7 @@ def spots_table(subject: Subject) -> Table:
     flagged = _most_certain(subject, flagged)
     flagged = flagged[np.argsort(subject.status[flagged] != names.DARK, kind="stable")]
     rated = subject.spots.ratings is not None
-    columns = [Column("Trust"), Column("Department"), Column("Status"), *_ratio_columns(subject)]
+    columns = [Column("Trust"), Column("Department"), Column("Status"), *_effect_columns(subject)]
     columns += [Column("Probability of the status", numeric=True)]
     compared = _flags_are_set_against_ratings(subject)
     if rated:
@@ -38,16 +38,14 @@ def spots_table(subject: Subject) -> Table:
     rows = []
     for cell in flagged.tolist():
         row = [Cell(subject.trust_of(cell)), Cell(subject.department_of(cell)), _status(subject, cell)]
-        row += [*_ratio_cells(subject, cell), _probability(subject, cell)]
+        row += [*_effect_cells(subject, cell), _probability(subject, cell)]
         if rated:
             row += [_rating(subject, cell), *([Cell(_against_rating(subject, cell))] if compared else [])]
         rows.append(tuple(row))
     caption = f"Bright and dark spots, in the order of their trusts' {subject.ordered_by}"
     if len(flagged) < total:
         caption += f": the {len(flagged):,} most certain of {total:,}; the others are in the exported tables"
-    return Table(
-        "spots", caption, tuple(columns), tuple(rows), subject.spots.rule.margin, (names.DARK, names.BRIGHT)
-    )
+    return Table("spots", caption, tuple(columns), tuple(rows), *_drawn(subject), (names.DARK, names.BRIGHT))
 
 
 def departments_table(subject: Subject, trust: int) -> Table:
@@ -56,13 +54,13 @@ def departments_table(subject: Subject, trust: int) -> Table:
     columns = [
         Column("Department"),
         Column("Status"),
-        *_ratio_columns(subject),
+        *_effect_columns(subject),
         Column("Probability of the status", numeric=True),
     ]
     rows = [
         (
             Cell(subject.department_of(cell)), _status(subject, cell),
-            *_ratio_cells(subject, cell), _probability(subject, cell),
+            *_effect_cells(subject, cell), _probability(subject, cell),
         )
         for cell in cells.tolist()
     ]  # fmt: skip
@@ -71,7 +69,7 @@ def departments_table(subject: Subject, trust: int) -> Table:
         f"The departments of {subject.trust_labels[trust]}, not in the order of results",
         tuple(columns),
         tuple(rows),
-        subject.spots.rule.margin,
+        *_drawn(subject),
         tuple(status for status in names.STATUSES if subject.count(status, cells)),
         print_all=True,
     )
@@ -84,7 +82,7 @@ def types_table(subject: Subject) -> Table:
         status: np.bincount(code[subject.status == status], minlength=subject.cells.n_departments)
         for status in names.STATUSES
     }
-    detectable = subject.numbers("detectable_ratio")
+    detectable = subject.reach
     rows = []
     for position, label in enumerate(subject.department_labels):
         numbers = [int(counts[status][position]) for status in names.STATUSES]
@@ -94,15 +92,15 @@ def types_table(subject: Subject) -> Table:
                 Cell(label),
                 Cell(f"{sum(numbers):,}", sum(numbers)),
                 *(Cell(f"{n:,}", n) for n in numbers),
-                _reach(unknown, subject.spots.higher_is),
+                _reach(subject, unknown),
             )
         )
     columns = [Column("Department type"), Column("Departments", numeric=True)]
     columns += [Column(status.capitalize(), numeric=True) for status in names.STATUSES]
     columns.append(Column("Would be flagged at", numeric=True))
     caption = (
-        "What can be told of each type of department. The last column gives the true ratio at which half of those that "
-        "cannot be told would have been flagged as dark, with a probability of 0.8"
+        f"What can be told of each type of department. The last column gives the true {_true(subject)} at which half "
+        "of those that cannot be told would have been flagged as dark, with a probability of 0.8"
     )
     return Table("types", caption, tuple(columns), tuple(rows))
 
@@ -110,14 +108,14 @@ def types_table(subject: Subject) -> Table:
 def unknown_table(subject: Subject, cells: IntArray) -> Table:
     """The departments of one trust that cannot be told, with what it would have taken to flag them."""
     unknown = cells[subject.status[cells] == names.CANNOT_TELL]
-    detectable = subject.numbers("detectable_ratio")
+    detectable = subject.reach
     reliability = subject.numbers("reliability")
     rows = tuple(
         (
             Cell(subject.department_of(cell)),
             Cell(str(subject.spots.decisions.why[cell])),
             Cell(words.percent(float(reliability[cell])), float(reliability[cell])),
-            _reach(detectable[[cell]], subject.spots.higher_is),
+            _reach(subject, detectable[[cell]]),
         )
         for cell in unknown.tolist()
     )
@@ -128,8 +126,8 @@ def unknown_table(subject: Subject, cells: IntArray) -> Table:
         Column("Would be flagged at", numeric=True),
     )  # fmt: skip
     caption = (
-        "Departments of which the data cannot tell. The last column gives the true ratio at which each would have been "
-        "flagged as dark, with a probability of 0.8"
+        f"Departments of which the data cannot tell. The last column gives the true {_true(subject)} at which each "
+        "would have been flagged as dark, with a probability of 0.8"
     )
     return Table("unknown", caption, columns, rows)
 
@@ -186,12 +184,12 @@ def divergent_table(subject: Subject) -> Table:
             (
                 Cell(subject.trust_of(cell)), Cell(subject.department_of(cell)),
                 Cell(str(status[cell]), kind=kind_of(str(subject.status[cell]))), _rating(subject, cell),
-                _ratio(subject.estimate(cell, subject.ratio)), *_other_bands(subject, cell),
+                _effect(subject, subject.effect(cell, subject.first)), *_other_bands(subject, cell),
             )
         )  # fmt: skip
     columns = (
         Column("Trust"), Column("Department"), Column("Against the rating"), Column(_rating_heading(subject)),
-        Column(f"{_heading(subject.ratio)} (95% interval)", numeric=True),
+        Column(f"{_heading(subject, subject.first)} (95% interval)", numeric=True),
         Column("Probability of another rating", numeric=True),
         Column("… two bands away", numeric=True),
     )  # fmt: skip
@@ -247,7 +245,7 @@ def pairs_table(subject: Subject, pairs: pd.DataFrame, trust: int | None = None)
     headings = [
         Column("Department"), Column("Bright spot to talk to"),
         Column(f"Size here ({size})", numeric=True), Column("Size there", numeric=True),
-        Column("Probability that it is truly better by the margin", numeric=True),
+        Column(f"Probability that it is truly better by {_needed(subject)}", numeric=True),
     ]  # fmt: skip
     if trust is None:
         headings.insert(0, Column("Trust with the dark spot"))
@@ -280,7 +278,8 @@ def mosaic(subject: Subject) -> Mosaic:
     kinds[at] = marks[codes] if len(shown) else ""
     details = {
         (int(place[cells.cell_trust[cell]]), int(cells.cell_department[cell])): (
-            f"{_heading(subject.ratio).lower()}: {words.ratio_of(subject.estimate(cell, subject.ratio))}"
+            f"{_AGAINST[subject.first].lower()}: "
+            f"{subject.measure.stands(subject.effect(cell, subject.first)).removeprefix('at ')}"
         )
         for cell in shown.tolist()
         if subject.status[cell] in (names.BRIGHT, names.DARK)
@@ -312,37 +311,57 @@ def _most_certain(subject: Subject, cells: IntArray) -> IntArray:
     return np.sort(cells[np.argsort(-probability, kind="stable")[:MOST_ROWS]])
 
 
-def _heading(ratio: str) -> str:
-    return {"own_ratio": "Against own trust", "peer_ratio": "Against same department elsewhere"}[ratio]
+_AGAINST = {"own": "Against own trust", "peer": "Against same department elsewhere"}
 
 
-def _ratio_columns(subject: Subject) -> list[Column]:
+def _heading(subject: Subject, of: str) -> str:
+    return f"{_AGAINST[of]}{subject.measure.in_units}"
+
+
+def _needed(subject: Subject) -> str:
+    """``the margin``, or ``more than 0.5 days``."""
+    measure = subject.measure
+    return "the margin" if measure.is_ratio else f"more than {measure.margin(subject.spots.margin)}"
+
+
+def _true(subject: Subject) -> str:
+    """``ratio``, or ``difference, in days,``."""
+    measure = subject.measure
+    return measure.noun if measure.is_ratio else f"{measure.noun}, in {measure.unit},"
+
+
+def _drawn(subject: Subject) -> tuple[float, float | None]:
+    """The margin and the span of drawn intervals."""
+    return subject.spots.margin, None if subject.measure.is_ratio else subject.span
+
+
+def _effect_columns(subject: Subject) -> list[Column]:
     columns = [
-        Column(f"{_heading('own_ratio')} (95% interval)", numeric=True),
-        Column(f"{_heading('peer_ratio')} (95% interval)", numeric=True),
+        Column(f"{_heading(subject, 'own')} (95% interval)", numeric=True),
+        Column(f"{_heading(subject, 'peer')} (95% interval)", numeric=True),
     ]
-    columns.insert(2 if subject.ratio == "peer_ratio" else 1, Column("Interval", drawn=True))
+    columns.insert(2 if subject.first == "peer" else 1, Column("Interval", drawn=True))
     if subject.counts_events:
         columns.append(Column(f"Excess {subject.events}", numeric=True))
     return columns
 
 
-def _ratio_cells(subject: Subject, cell: int) -> list[Cell]:
-    own, peer = subject.estimate(cell, "own_ratio"), subject.estimate(cell, "peer_ratio")
-    drawn = peer if subject.ratio == "peer_ratio" else own
+def _effect_cells(subject: Subject, cell: int) -> list[Cell]:
+    own, peer = subject.effect(cell, "own"), subject.effect(cell, "peer")
+    drawn = peer if subject.first == "peer" else own
     kind = kind_of(str(subject.status[cell]))
     drawing = Cell("") if math.isnan(drawn.point) else Cell("", drawn.point, kind, drawn)
-    cells = [_ratio(own), _ratio(peer)]
-    cells.insert(2 if subject.ratio == "peer_ratio" else 1, drawing)
+    cells = [_effect(subject, own), _effect(subject, peer)]
+    cells.insert(2 if subject.first == "peer" else 1, drawing)
     if subject.counts_events:
         cells.append(_excess(subject.estimate(cell, "excess")))
     return cells
 
 
-def _ratio(ratio: Estimate) -> Cell:
-    if math.isnan(ratio.point):
+def _effect(subject: Subject, effect: Estimate) -> Cell:
+    if math.isnan(effect.point):
         return Cell("no other department")
-    return Cell(interval_text(*ratio), ratio.point)
+    return Cell(subject.measure.interval(effect), effect.point)
 
 
 def _excess(excess: Estimate) -> Cell:
@@ -395,21 +414,22 @@ def _other_bands(subject: Subject, cell: int) -> list[Cell]:
     return cells
 
 
-def middle_reach(
-    ratios: np.ndarray[tuple[int, ...], np.dtype[np.float64]], higher_is: names.HigherIs
-) -> float:
-    """The middle detectable ratio, where there is one: below 1 by inverses, so that 0 is as far out as infinity."""
-    if higher_is == "worse":
-        return float(np.nanmedian(ratios))
+def middle_reach(effects: FloatArray, higher_is: names.HigherIs, measure: Measure = RATIOS) -> float:
+    """The middle detectable effect, where there is one: ratios below 1 by inverses, as 0 is as far out as infinity."""
+    if higher_is == "worse" or not measure.is_ratio:
+        return float(np.nanmedian(effects))
     with np.errstate(divide="ignore"):
-        return float(1.0 / np.nanmedian(1.0 / ratios))
+        return float(1.0 / np.nanmedian(1.0 / effects))
 
 
-def _reach(ratios: np.ndarray[tuple[int, ...], np.dtype[np.float64]], higher_is: names.HigherIs) -> Cell:
-    """The middle detectable ratio, on the dark side."""
-    if np.isnan(ratios).all():
+def _reach(subject: Subject, effects: FloatArray) -> Cell:
+    """The middle detectable ratio or difference, on the dark side."""
+    if np.isnan(effects).all():
         return Cell("–")
-    middle = middle_reach(ratios, higher_is)
+    higher_is, measure = subject.spots.higher_is, subject.measure
+    middle = middle_reach(effects, higher_is, measure)
+    if not measure.is_ratio:
+        return Cell(measure.number(middle) if math.isfinite(middle) else "no difference", middle)
     if not 1e-3 <= middle <= 1e3:
         return Cell("no ratio", math.inf if higher_is == "worse" else 0.0)
     if not 0.1 <= middle <= 10.0:

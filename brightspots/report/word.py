@@ -37,13 +37,15 @@ from brightspots.report.document import (
     manifest_rows,
 )
 from brightspots.report.pictures import Picture
-from brightspots.report.svg import shorten
+from brightspots.shortening import shorten
 
 LANGUAGE: Final = "en-GB"
 # Rows of a long table that a paper holds, and of the grid that a page holds.
 MOST_ROWS: Final = 60
 ROWS_A_SHEET: Final = 62
 _FONT: Final = "Arial"
+# For Chinese, Japanese and Korean, which Arial lacks; other scripts than these it has, or Word finds.
+_EAST_ASIAN_FONT: Final = "Microsoft YaHei"
 _INK, _SOFT, _LINE, _WASH, _WARN = "212B32", "4C6272", "C5CED3", "F0F4F5", "FFF6EE"
 _MARGIN: Final = Mm(18)
 _WIDTH: Final = Mm(210 - 36)
@@ -148,8 +150,9 @@ def _set_typeface(properties: Any) -> None:
         properties.insert(0, fonts)
     for name in list(fonts.attrib):
         del fonts.attrib[name]
-    for name in ("w:ascii", "w:hAnsi", "w:cs", "w:eastAsia"):
+    for name in ("w:ascii", "w:hAnsi", "w:cs"):
         fonts.set(qn(name), _FONT)
+    fonts.set(qn("w:eastAsia"), _EAST_ASIAN_FONT)
 
 
 # ---- sections and blocks ---------------------------------------------------------------------------------------

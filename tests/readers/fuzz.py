@@ -12,16 +12,101 @@ from __future__ import annotations
 import csv
 import io
 import re
+import warnings
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import hypothesis
 import pandas as pd
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from brightspots.errors import DataError, DataWarning
 
 MEASURED = ("observed", "observed_lower", "observed_upper", "expected", "denominator", "rating")
 KEYS = ("trust", "department", "period")
 
 Rows = list[tuple[str, ...]]
+
+
+# What may come of a damaged file, and what must not.
+REFUSED, SAID, ALIKE = "clear error", "said", "alike"
+ACCEPTABLE = (REFUSED, SAID, ALIKE)
+RAW, SILENT = "raw exception", "silent loss"
+
+Reader = Callable[[Any], pd.DataFrame]
+
+
+def run(
+    reader: Reader, content: bytes, *, trials: int, seed: int, failures: list[str] | None = None
+) -> Counter[str]:
+    """Damage a good file in many ways, and count what comes of it.
+
+    Parameters
+    ----------
+    reader : callable
+        Takes an open binary file.
+    content : bytes
+        The good file; see `tests.readers.publications.GOOD_FILES`.
+    trials, seed : int
+    failures : list of str, optional
+        Gets a description of each trial that came to `RAW` or `SILENT`.
+
+    Returns
+    -------
+    Counter
+        `REFUSED` (a `DataError`), `SAID` (notes differ), `ALIKE` (the same table, or one in which nothing can be
+        noticed); and, which must not be, `RAW` (another exception) and `SILENT` (something is lost, and no word of it).
+    """
+    good = read_or_refuse(reader, content)
+    outcomes: Counter[str] = Counter()
+
+    @hypothesis.seed(seed)
+    @settings(
+        max_examples=trials,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(damaged=damage(content))
+    def count(damaged: Damaged) -> None:
+        came, why = outcome(reader, content, good, damaged)
+        outcomes[came] += 1
+        if failures is not None and why:
+            failures.append(f"{came}:{damaged.told}: {why}")
+
+    count()
+    return outcomes
+
+
+def outcome(reader: Reader, content: bytes, good: pd.DataFrame | None, damaged: Damaged) -> tuple[str, str]:
+    """Say what comes of one damaged file, and where it must not, why."""
+    try:
+        got = read_or_refuse(reader, damaged.content)
+    except Exception as raw:  # noqa: BLE001 (any other exception is what is looked for)
+        return RAW, repr(raw)
+    if got is None:
+        return (SILENT, "refused though whole") if damaged.harmless else (REFUSED, "")
+    if good is None:
+        return SILENT, "read though the good file is not"
+    try:
+        check(good, got, content, damaged)
+    except AssertionError as loss:
+        return SILENT, str(loss)
+    return (SAID if got.attrs["notes"] != good.attrs["notes"] else ALIKE), ""
+
+
+def read_or_refuse(reader: Reader, content: bytes) -> pd.DataFrame | None:
+    """The table, or None where the file is refused; any other exception goes through."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        try:
+            return reader(io.BytesIO(content))
+        except DataError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -103,7 +188,9 @@ def _shuffle_rows(draw: st.DrawFn, file: Damaged) -> Damaged:
     if rows is None:
         return file
     body = draw(st.permutations(rows[1:]))
-    return Damaged(_write([rows[0], *body]), file.harmless, f"{file.told} rows")
+    # A line below the table that comes into it is no row of it.
+    whole = all(sum(bool(value.strip()) for value in row) > 1 for row in body)
+    return Damaged(_write([rows[0], *body]), file.harmless and whole, f"{file.told} rows")
 
 
 @st.composite
@@ -160,8 +247,14 @@ def parse(content: bytes) -> Rows | None:
             ]
         except (UnicodeError, csv.Error):
             continue
-        return rows or None
+        return _from_header(rows) or None
     return None
+
+
+def _from_header(rows: Rows) -> Rows:
+    """Leave out cover rows, which fill hardly a cell where a header fills many."""
+    header = next((at for at, row in enumerate(rows) if sum(bool(value.strip()) for value in row) > 2), 0)
+    return rows[header:]
 
 
 def _write(rows: list) -> bytes:

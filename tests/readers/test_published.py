@@ -11,8 +11,9 @@ import pytest
 
 from brightspots.errors import DataError, MissingExtraError, SettingsError
 from brightspots.readers import opening
+from brightspots.readers.layout import Layout
 from brightspots.readers.opening import read_content
-from brightspots.readers.published import Layout, read_records
+from brightspots.readers.published import read_records
 
 LAYOUT = Layout(
     "a register of beds", {"code": ("Org Code", "Provider Code"), "beds": ("Beds",)}, {"name": ("Name",)}

@@ -30,7 +30,7 @@ def public() -> list[str]:
 def test_every_sentence_has_a_test(name):
     called = {
         node.func.attr
-        for file in ("test_sentences.py", "test_every_sentence.py")
+        for file in ("test_sentences.py", "test_every_sentence.py", "test_differences.py")
         for node in ast.walk(ast.parse(Path(__file__).with_name(file).read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
@@ -370,6 +370,11 @@ def test_how_to_read_the_grid_of_a_slide(named, name_rows, said):
 
 def test_columns_that_are_not_named():
     assert "the 142 department types" in cautions.columns_without_names(142)
+
+
+def test_names_that_are_not_written_whole():
+    assert cautions.shortened(1).startswith("1 name of a trust or department is too long")
+    assert cautions.shortened(3).startswith("3 names of trusts or departments are too long")
 
 
 def test_no_caveat_overclaims():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import warnings
 from functools import cache
 
 import pandas as pd
@@ -13,6 +14,7 @@ from lxml import etree
 from PIL import Image
 
 from brightspots.cli.drawing import save_figure
+from brightspots.errors import DataWarning
 from brightspots.exports import legible, write_table
 from brightspots.figures.describe import describe
 from brightspots.manifest import make_manifest
@@ -131,6 +133,67 @@ def test_other_figures(figure):
     assert describe(axes) == legible(describe(axes))
     for text in (*axes.texts, *axes.get_xticklabels(), *axes.get_yticklabels(), axes.title):
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text.get_text())
+
+
+# ---- very long names, and every script --------------------------------------------------------------------------
+
+NORTH, SOUTH = "Ward " * 8_000 + "north", "Ward " * 8_000 + "south"
+SCRIPTS = (
+    "北京協和醫院",
+    "東京大学",
+    "서울대학교",
+    "مستشفى",
+    "בית חולים",
+    "दिल्ली",
+    "โรงพยาบาล",
+    "Ελλάδα",
+    "Больница",
+    "🏥 Ward",
+)
+
+
+@cache
+def long_fit():
+    """Two trusts and two departments whose names of 40,000 characters differ in the last five."""
+    frame = simulate_frame(8, 6)
+    for column, first in (("trust", "T00"), ("department", "D0")):
+        frame[column] = frame[column].replace({f"{first}1": NORTH, f"{first}2": SOUTH})
+    return make_fit(frame, draws=200)
+
+
+@pytest.mark.parametrize("suffix", [".html", ".docx", ".pptx"])
+@pytest.mark.parametrize("trust", [None, NORTH], ids=["nation", "trust"])
+def test_long_names_are_cut_and_stay_apart(suffix, trust, tmp_path):
+    path = write_board_pack(long_fit(), long_fit().find_spots(), tmp_path / f"b{suffix}", trust=trust)
+    text = Page(path.read_text(encoding="utf-8")).text if suffix == ".html" else office.text_of(path)
+    assert max(map(len, re.findall(r"(?:Ward )+", text))) < 250
+    for end in ("north", "south") if trust is None else ("north",):
+        assert f"Ward {end}" in text
+    assert "4 names of trusts or departments are too long to be written whole" in text
+    assert path.stat().st_size < 3_000_000
+
+
+@pytest.mark.parametrize("figure", ["plot_mosaic", "plot_caterpillar", "plot_funnel"])
+def test_long_names_in_figures(figure):
+    axes = getattr(long_fit(), figure)(**({"highlight": [NORTH, SOUTH]} if figure == "plot_funnel" else {}))
+    axes.figure.canvas.draw()
+    written = [text.get_text() for text in (*axes.texts, *axes.get_yticklabels())]
+    for end in ("north", "south"):
+        assert any(text.endswith(end) and len(text) < 60 for text in written)
+
+
+@pytest.mark.parametrize("suffix", [".html", ".docx", ".pptx"])
+def test_every_script_comes_through_to_office_files_and_pages(suffix, tmp_path):
+    """As text, with typefaces for it; which fonts pictures are drawn with is the matter of `figures/test_fonts.py`."""
+    frame = simulate_frame(10, 6)
+    frame["department"] = frame["department"].replace({f"D{n:02d}": name for n, name in enumerate(SCRIPTS)})
+    fit = make_fit(frame, draws=200)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "no installed font has characters", DataWarning)
+        path = write_board_pack(fit, fit.find_spots(), tmp_path / f"b{suffix}")
+    text = Page(path.read_text(encoding="utf-8")).text if suffix == ".html" else office.text_of(path)
+    for name in SCRIPTS[:6]:
+        assert name in text
 
 
 def test_legible_text_stays_as_it_is():

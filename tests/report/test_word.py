@@ -9,6 +9,7 @@ import pytest
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml.ns import qn
 from docx.shared import Mm
+from lxml import etree
 
 from brightspots.report import pictures, word
 from brightspots.report.document import Funnel, Funnels, Limit, Point
@@ -223,3 +224,10 @@ def test_a_suppressed_count_is_a_bar_and_not_a_point():
         return pictures.funnels(figure, (funnel,), (4.0, 3.0), 8.0).png
 
     assert drawn(panel()) != drawn(panel(low=0.0, high=1.0)) != drawn(panel(low=0.4, high=0.6))
+
+
+def test_text_has_a_typeface_for_latin_and_one_for_east_asian_scripts(packs):
+    styles = etree.fromstring(office.parts(packs["nation"])["word/styles.xml"])
+    fonts = styles.find(f".//{office.WORD}docDefaults//{office.WORD}rFonts")
+    named = {name.rpartition("}")[2]: face for name, face in fonts.attrib.items()}
+    assert named == {"ascii": "Arial", "hAnsi": "Arial", "cs": "Arial", "eastAsia": "Microsoft YaHei"}

@@ -1,4 +1,4 @@
-"""NHS England: waiting times (RTT) and the Summary Hospital-level Mortality Indicator (SHMI)."""
+"""NHS England: referral-to-treatment waiting times (RTT)."""
 
 from __future__ import annotations
 
@@ -14,70 +14,49 @@ import pandas as pd
 
 from brightspots import vocabulary as names
 from brightspots.errors import DataError, SettingsError
-from brightspots.readers.opening import PublishedFile, encoding_of, read_content
-from brightspots.readers.published import (
-    Layout,
-    Records,
-    check_line_ends,
-    counted,
-    finish,
-    latest_spelling,
-    read_records,
-)
+from brightspots.readers.dates import month_label, month_of_financial_year
+from brightspots.readers.layout import Layout
+from brightspots.readers.opening import PublishedFile, decode, read_content
+from brightspots.readers.published import Records, check_line_ends, counted, finish, latest_spelling
+from brightspots.readers.surroundings import cut_out
 
 # The standard is that patients start treatment within this many weeks.
 _STANDARD_WEEKS: Final = 18
 
-_PARTS: Final = frozenset({"Part_1A", "Part_1B", "Part_2", "Part_2A", "Part_3"})
+# Until September 2017 in capitals (PART_2).
+_PARTS: Final = MappingProxyType(
+    {part.upper(): part for part in ("Part_1A", "Part_1B", "Part_2", "Part_2A", "Part_3")}
+)
 _WAITING: Final = "Part_2"
 _ALL_FUNCTIONS: Final = "C_999"
-_MONTHS: Final = (
-    "january", "february", "march", "april", "may", "june",
-    "july", "august", "september", "october", "november", "december",
-)  # fmt: skip
 _PROVIDER: Final = "[0-9A-Z]{3,}"
 _NHS_TRUST: Final = r"R[0-9A-Z]{2}"
 
-_RTT: Final = Layout(
-    "NHS England's RTT waiting times full extract",
+_RTT_FILE: Final = "NHS England's RTT waiting times full extract"
+_RTT_SAME: Final = MappingProxyType(
     {
-        "period": ("Period",),
         "provider": ("Provider Org Code",),
         "commissioner": ("Commissioner Org Code",),
         "name": ("Provider Org Name",),
-        "part": ("RTT Part Type",),
-        "function": ("Treatment Function Code",),
-        "function_name": ("Treatment Function Name",),
+        "part": ("RTT Part Type", "RTT Part Name"),
         "total": ("Total All",),
-    },
+    }
 )
-
-_SHMI: Final = Layout(
-    "the Summary Hospital-level Mortality Indicator",
-    {
-        "provider": ("PROVIDER", "PROVIDER_CODE", "Provider code"),
-        "observed": ("OBSERVED", "Observed deaths"),
-        "expected": ("EXPECTED", "Expected deaths"),
-        "value": ("VALUE", "SHMI_VALUE"),
-    },
-    {
-        "period": ("DATE", "Reporting period"),
-        "name": ("PROVIDER NAME", "PROVIDER_NAME"),
-        "spells": ("DENOMINATOR", "SPELLS", "Provider spells"),
-        "poisson_lower": ("PO_LL",),
-        "poisson_upper": ("PO_UL",),
-        "lower": ("OD_LL",),
-        "upper": ("OD_UL",),
-        "banding": ("OD_BANDING", "SHMI_BANDING"),
-    },
+_FUNCTION: Final = MappingProxyType(
+    {"function": ("Treatment Function Code",), "function_name": ("Treatment Function Name",)}
 )
-
-_BANDINGS: Final = MappingProxyType(
-    {"1": "higher than expected", "2": "as expected", "3": "lower than expected"}
+# In July 2016 the code stood under "Name", and the name under "Description".
+_FUNCTION_2016_07: Final = MappingProxyType(
+    {"function": ("Treatment Function Name",), "function_name": ("Treatment Function Description",)}
 )
+# Until September 2017 a financial year and the name of a month.
+_YEAR_AND_MONTH: Final = MappingProxyType({"year": ("Year",), "month": ("Period Name",)})
 
-# NHS disclosure control writes * for a count of 1 to 7.
-_SUPPRESSED_COUNT: Final = (1.0, 7.0)
+_RTT: Final = tuple(
+    Layout(_RTT_FILE, {**when, **_RTT_SAME, **function})
+    for when in ({"period": ("Period",)}, _YEAR_AND_MONTH)
+    for function in (_FUNCTION, _FUNCTION_2016_07)
+)
 
 
 def read_nhs_rtt(path: PublishedFile, *, providers: Literal["nhs", "all"] = "nhs") -> pd.DataFrame:
@@ -90,7 +69,8 @@ def read_nhs_rtt(path: PublishedFile, *, providers: Literal["nhs", "all"] = "nhs
     Parameters
     ----------
     path : path, URL or open file
-        The "full CSV data file", also inside its zip, where it is read without being unpacked on disk.
+        The "full CSV data file", also inside its zip, where it is read without being unpacked on disk; in the present
+        layout, and in those of before October 2017 (cover rows, a financial year and a month).
     providers : {"nhs", "all"}, default "nhs"
         `nhs` keeps the providers whose code has three characters and starts with R: NHS trusts and foundation trusts.
 
@@ -117,7 +97,7 @@ def read_nhs_rtt(path: PublishedFile, *, providers: Literal["nhs", "all"] = "nhs
     )
     records = records.keep(waiting)
     if records.frame.empty:
-        raise DataError(f"no row is about patients who are waiting ({_WAITING})", expected=_RTT.file)
+        raise DataError(f"no row is about patients who are waiting ({_WAITING})", expected=_RTT_FILE)
     records = records.with_columns(
         denominator=records.frame["total"], observed=records.frame["total"] - within[records.frame.index]
     )
@@ -148,7 +128,7 @@ def read_nhs_rtt(path: PublishedFile, *, providers: Literal["nhs", "all"] = "nhs
             names.TRUST: frame["provider"],
             names.TRUST_NAME: frame["provider"].map(latest_spelling(records.frame, "provider", "name")),
             names.DEPARTMENT: frame["function"].map(_function_names(records)),
-            names.PERIOD: _months(frame["period"]),
+            names.PERIOD: frame["period"],
             names.OBSERVED: frame["observed"],
             names.DENOMINATOR: frame["denominator"],
         }
@@ -160,111 +140,25 @@ def read_nhs_rtt(path: PublishedFile, *, providers: Literal["nhs", "all"] = "nhs
     return finish(frame, [names.TRUST, names.DEPARTMENT, names.PERIOD], records.notes)
 
 
-def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
-    """Read observed and expected deaths by trust in England, with the official limits and banding.
-
-    Parameters
-    ----------
-    path : path, URL or open file
-        SHMI at trust level; CSV, also inside a zip or gzip.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `trust`, `trust_name` (latest spelling, missing where never given), `period` where the file has it, `observed`,
-        `expected`, `denominator` (spells) where the file has it, and the publisher's own: `official_value`,
-        `official_poisson_lower`, `official_poisson_upper`, `official_lower`, `official_upper` (over-dispersed),
-        `official_banding` ("higher than expected", "as expected", "lower than expected"). A withheld
-        count (``*``) is kept as the interval 1 to 7 in `observed_lower, observed_upper`.
-
-    Raises
-    ------
-    DataError
-        Where the file is not this publication, is damaged, or writes something whose meaning is not certain.
-    """
-    records = read_records(path, _SHMI)
-    records = records.with_columns(provider=records.identifiers("provider", 0, _PROVIDER))
-    if "period" in records:
-        records = records.with_columns(period=_days(records))
-    keys = ["provider", *(["period"] if "period" in records else [])]
-    records.check_unique(*keys)
-    withheld = records.suppressed("observed")
-    shown = records.with_columns(observed=records.frame["observed"].mask(withheld, "0"))
-    observed = shown.counts("observed").mask(withheld)
-    expected = records.numbers("expected")
-    records.refuse(
-        "expected", expected <= 0, "expected deaths are not positive", "deaths", "the columns may have moved"
-    )
-    records.check_identity("value", observed / expected, 0.02, "observed / expected deaths")
-    frame = pd.DataFrame({names.TRUST: records.frame["provider"]})
-    if "name" in records:
-        frame[names.TRUST_NAME] = records.frame["provider"].map(
-            latest_spelling(records.frame, "provider", "name", keys[-1])
-        )
-    if "period" in records:
-        frame[names.PERIOD] = records.frame["period"]
-    frame[names.OBSERVED], frame[names.EXPECTED] = observed, expected
-    if "spells" in records:
-        frame[names.DENOMINATOR] = records.counts("spells")
-    if withheld.any():
-        for column, bound in zip(
-            (names.OBSERVED_LOWER, names.OBSERVED_UPPER), _SUPPRESSED_COUNT, strict=True
-        ):
-            frame[column] = observed.mask(withheld, bound)
-        records.notes.append(
-            f"Kept {counted(withheld.sum(), 'withheld count')} (*) as intervals from 1 to 7."
-        )
-    official = records.official(("value", "poisson_lower", "poisson_upper", "lower", "upper"))
-    frame = frame.assign(**official)
-    if "banding" in records:
-        banding = records.frame["banding"]
-        records.refuse(
-            "banding", ~banding.isin(["", *_BANDINGS]), "a banding is not known", "1, 2 or 3",
-            "the columns may have moved",
-        )  # fmt: skip
-        frame["official_banding"] = banding.map(_BANDINGS)
-        if (banding == "").any():
-            records.notes.append(f"{counted((banding == '').sum(), 'official banding')} missing in the file.")
-    if len(frame) > 1 and (observed.dropna() % 5 == 0).all():
-        records.notes.append("Counts are rounded to 5 by the publisher: limits can only be met roughly.")
-    records.notes.append(
-        f"Kept {counted(len(frame), 'row')}, {frame[names.TRUST].nunique()} trusts, no departments."
-    )
-    return finish(frame, [key for key in (names.TRUST, names.PERIOD) if key in frame], records.notes)
-
-
-def _days(records: Records) -> pd.Series[str]:
-    """Periods as they are written, but dates year first, so that they sort: day first, as in England, or year first."""
-    text = records.text("period")
-    if not text.str.fullmatch(r"[0-9/.-]+").any():
-        return text
-    dates = records.dates(
-        "period", ("%d/%m/%Y", "%Y-%m-%d"), "day/month/year, or year-month-day, in every row"
-    )
-    days: pd.Series[str] = dates.dt.strftime("%Y-%m-%d")
-    return days
-
-
 def _read_waits(path: PublishedFile) -> tuple[Records, pd.Series[float]]:
     """Read the few columns that are needed of a very wide file, and how many wait up to 18 weeks, row by row."""
     notes: list[str] = []
     content = read_content(path)
-    encoding = encoding_of(content, notes)
     try:
-        text = content.decode(encoding)
+        text = decode(content, notes)
         check_line_ends(text)
-        header = next(csv.reader(io.StringIO(text, newline="")), [])
-        positions = _RTT.locate(header)
+        layout, header, first_line, body = cut_out(text, _RTT, notes)
+        positions = layout.locate(header)
         weeks = _week_columns(header)
-        rows = _check_even(text, len(header))
+        rows = _check_even(body, len(header), first_line)
+        if not rows:
+            raise DataError("the file has a header and no rows", expected=_RTT_FILE)
         with warnings.catch_warnings():
             # Text among the numbers is looked for below, row by row.
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)
             table = pd.read_csv(
-                io.BytesIO(content),
-                encoding=encoding,
+                io.StringIO(body),
                 header=None,
-                skiprows=1,
                 names=list(range(len(header))),
                 usecols=[*positions.values(), *weeks],
                 dtype={at: str for ours, at in positions.items() if ours != "total"},
@@ -274,26 +168,29 @@ def _read_waits(path: PublishedFile) -> tuple[Records, pd.Series[float]]:
             )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error, UnicodeError) as damage:
         raise DataError(
-            f"this is not {_RTT.file}: it cannot be read as CSV ({damage})", action="fetch it again"
+            f"this is not {_RTT_FILE}: it cannot be read as CSV ({damage})", action="fetch it again"
         ) from damage
     if len(table) != rows:
         raise DataError(
             f"{rows:,} lines read as {len(table):,} rows: quotation marks do not match",
-            expected=_RTT.file,
+            expected=_RTT_FILE,
             action="the file may be damaged; fetch it again",
         )
-    table.index += 2
+    table.index += first_line
     frame = table[list(positions.values())].set_axis(list(positions), axis=1)
     for column in positions:
         if column != "total":
             frame[column] = frame[column].fillna("").str.strip()
-    records = Records(frame.drop(columns="total"), _RTT, notes)
+    records = Records(frame.drop(columns="total"), layout, notes)
     records.check_visible()
-    records = records.with_columns(provider=records.identifiers("provider", 0, _PROVIDER))
+    records = records.with_columns(
+        provider=records.identifiers("provider", 0, _PROVIDER), period=_months(records)
+    )
     records.check_unique("provider", "commissioner", "part", "function", "period")
+    part = frame["part"].str.upper()
     records.refuse(
-        "part", ~frame["part"].isin(_PARTS), "a row is not about any known part of a pathway",
-        ", ".join(sorted(_PARTS)), "the file may be cut short, or its rows may have moved",
+        "part", ~part.isin(list(_PARTS)), "a row is not about any known part of a pathway",
+        ", ".join(sorted(_PARTS.values())), "the file may be cut short, or its rows may have moved",
     )  # fmt: skip
     total = _whole_numbers(table[positions["total"]])
     records.refuse(
@@ -306,16 +203,16 @@ def _read_waits(path: PublishedFile) -> tuple[Records, pd.Series[float]]:
         "total", damaged, "a number of patients is not a whole number", "whole numbers, or blank for none",
         "the file may be cut short",
     )  # fmt: skip
-    return records.with_columns(total=total), by_week.sum(axis=1)
+    return records.with_columns(total=total, part=part.map(_PARTS)), by_week.sum(axis=1)
 
 
-def _check_even(text: str, wanted: int) -> int:
+def _check_even(body: str, wanted: int, first_line: int) -> int:
     """Count the rows below the header, and refuse those with too few or too many values.
 
     pandas would fill the first up and cut the second short, without a word.
     """
-    uneven, rows = [], -1
-    for number, line in enumerate(text.split("\n"), start=1):
+    uneven, rows = [], 0
+    for number, line in enumerate(body.split("\n"), start=first_line):
         if not line.strip():
             continue
         rows += 1
@@ -326,7 +223,7 @@ def _check_even(text: str, wanted: int) -> int:
         raise DataError(
             f"rows do not have the {wanted} values that the header announces",
             rows=uneven,
-            expected=_RTT.file,
+            expected=_RTT_FILE,
             action="the file may be cut short; fetch it again",
         )
     return rows
@@ -341,14 +238,21 @@ def _whole_numbers(column: pd.Series[Any], blank: float = np.nan) -> pd.Series[f
 
 def _week_columns(header: list[str]) -> list[int]:
     """Positions of the columns that count patients who wait up to 18 weeks, whatever their order."""
-    found = {}
+    found: dict[tuple[int, int], int] = {}
     for position, name in enumerate(header):
-        match = re.match(r"\s*Gt\s*(\d+)\s*To\s*(\d+)\s*Weeks", name, flags=re.IGNORECASE)
+        match = re.match(r"\s*Gt[\s._]*(\d+)[\s._]*To[\s._]*(\d+)[\s._]*Weeks", name, flags=re.IGNORECASE)
         if match and int(match[2]) <= _STANDARD_WEEKS:
-            found[int(match[1]), int(match[2])] = position
+            week = (int(match[1]), int(match[2]))
+            if week in found:
+                raise DataError(
+                    "two columns count the patients of one week",
+                    column=f"{header[found[week]]}, {name}",
+                    action="drop the one that is not meant; the file may be damaged",
+                )
+            found[week] = position
     if set(found) != {(week, week + 1) for week in range(_STANDARD_WEEKS)}:
         raise DataError(
-            f"this is not {_RTT.file} as far as can be told: the columns of the first 18 weeks are not complete",
+            f"this is not {_RTT_FILE} as far as can be told: the columns of the first 18 weeks are not complete",
             expected="'Gt 00 To 01 Weeks …' to 'Gt 17 To 18 Weeks …'",
         )
     return sorted(found.values())
@@ -417,11 +321,18 @@ def _function_names(records: Records) -> pd.Series[str]:
     return labels
 
 
-def _months(period: pd.Series[str]) -> pd.Series[str]:
-    """Turn ``RTT-January-2026`` into ``2026-01``; anything else stays as it is."""
-    months = {}
-    for label in period.unique():
-        match = re.fullmatch(r"RTT-([A-Za-z]+)-(\d{4})", label)
-        known = match is not None and match[1].lower() in _MONTHS
-        months[label] = f"{match[2]}-{_MONTHS.index(match[1].lower()) + 1:02d}" if match and known else label
-    return period.map(months)
+def _months(records: Records) -> pd.Series[str]:
+    """Turn ``RTT-January-2026``, or the year ``2016-17`` and the month ``MAY``, into ``2016-05``.
+
+    A period written in another way stays as it is.
+    """
+    if "year" not in records:
+        period: pd.Series[str] = records.frame["period"]
+        return period.map({label: month_label(label) or label for label in period.unique()})
+    labels = records.frame["year"] + " " + records.frame["month"]
+    months = {label: month_of_financial_year(*label.split(" ", 1)) for label in labels.unique()}
+    records.refuse(
+        "month", labels.map(months).isna(), "a month is not a month of a financial year", "2016-17 and MAY",
+        "the columns may have moved",
+    )  # fmt: skip
+    return labels.map(months)

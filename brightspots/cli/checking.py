@@ -1,0 +1,122 @@
+"""The command that looks at a table before it is fitted: `check`; and how the others apply remedies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from brightspots.cli import terminal
+from brightspots.cli.files import read_frame
+from brightspots.cli.options import OutputOptions, TableOptions, grouped
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from brightspots.manifest import InputFile
+    from brightspots.tidying.roles import Roles
+
+
+@terminal.guarded
+@grouped
+def check(
+    source: Annotated[str, typer.Argument(metavar="TABLE", help="Table of outcomes: CSV, Parquet or Excel.")],
+    table: TableOptions,
+    output: OutputOptions,
+    rating: Annotated[str | None, typer.Option(help="Column of ratings.")] = None,
+    ratings_file: Annotated[str | None, typer.Option(help="Table of trust and rating.")] = None,
+    rating_order: Annotated[
+        str | None, typer.Option(help="Ratings in order, worst first, separated by commas.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Also write the table, after --remedy, as .csv or .parquet."),
+    ] = None,
+) -> None:
+    """Say everything about a table at once: how it was read, what is wrong with it and what to do.
+
+    Ends with status 2 where it cannot be fitted as it is, or with the remedies given.
+    """
+    from brightspots import exports
+    from brightspots.errors import SettingsError
+    from brightspots.tidying.check import as_read, check_table
+    from brightspots.tidying.remedies import settle
+
+    if rating is not None and ratings_file is not None:
+        raise SettingsError("give --rating (a column) or --ratings-file (a table), not both")
+    if out is not None:
+        if out.suffix not in exports.TABLE_SUFFIXES:
+            raise SettingsError(
+                f"tables are written as {', '.join(exports.TABLE_SUFFIXES)}; received {str(out)!r}"
+            )
+        exports.refuse_to_overwrite([out], force=output.force)
+        exports.check_folder(out)
+    order = None if rating_order is None else [part.strip() for part in rating_order.split(",")]
+    beside = None if ratings_file is None else read_frame(ratings_file, ("trust", "department"))[0]
+    roles = roles_of(table, rating)
+    asked = remedies(table)
+    data: Any = source
+    if asked:
+        data = settle(as_read(source, roles, table.sheet)[1], roles, asked)
+    report = check_table(
+        data,
+        columns=roles.columns,
+        rating=rating if beside is None else beside,
+        rating_order=order,
+        sheet=table.sheet,
+    )
+    notes = list(data.attrs["notes"]) if asked else []
+    files = {}
+    if out is not None:
+        tidied = data if asked else as_read(source, roles, table.sheet)[1]
+        exports.write_table(tidied.reset_index(drop=True), out)
+        files = {"table": str(out)}
+    if output.json:
+        terminal.answer(report.as_dict() | {"notes": notes, "files": files})
+    else:
+        for note in notes:
+            typer.echo(note)
+        typer.echo(report.text(shell=True))
+        for path in files.values():
+            typer.echo(f"wrote {path}")
+    if not report.ok:
+        raise typer.Exit(terminal.WRONG_INPUT)
+
+
+def roles_of(table: TableOptions, rating: str | None = None) -> Roles:
+    """Which column is what, from the options of a command."""
+    from brightspots import vocabulary as names
+    from brightspots.column_names import Columns
+    from brightspots.tidying.roles import Roles
+
+    columns = Columns(
+        trust=table.trust_column,
+        department=table.department_column,
+        observed=table.observed,
+        expected=table.expected,
+        denominator=table.denominator,
+        observed_lower=table.observed_lower,
+        observed_upper=table.observed_upper,
+        counted_from=table.counted_from,
+        estimate=table.estimate,
+        standard_error=table.standard_error,
+        period=False if table.pool_periods else table.period,
+    )
+    return Roles(columns, rating=names.RATING if rating is None else rating)
+
+
+def read_tidied(path: str, table: TableOptions, rating: str | None = None) -> tuple[pd.DataFrame, InputFile]:
+    """A table as a command reads it, with the remedies that were asked for."""
+    keys = [table.trust_column, table.department_column, *([table.period] if table.period else [])]
+    frame, read = read_frame(path, keys, table.sheet)
+    if table.remedy:
+        from brightspots.tidying.remedies import settle
+
+        frame = settle(frame, roles_of(table, rating), table.remedy)
+    return frame, read
+
+
+def remedies(table: TableOptions) -> list[str]:
+    """What was asked for, --tidy-labels too."""
+    return [*(table.remedy or ()), *(["twins"] if table.tidy_labels else [])]

@@ -1,0 +1,273 @@
+"""`check_table()` and `tidy()`: all that can be said of a table before a fit, and what is done when it is asked for."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from brightspots import vocabulary as names
+from brightspots.column_names import Columns, columns_given
+from brightspots.errors import DataError, DataWarning, SettingsError
+from brightspots.estimates import check_estimate_scale, on_scale
+from brightspots.parsing import Reading, parse_frame, read_table_file
+from brightspots.settings import Priors
+from brightspots.tables import Table, open_source, read_table
+from brightspots.tidying.number_checks import missing_columns, number_findings
+from brightspots.tidying.rating_checks import rating_findings
+from brightspots.tidying.remedies import STEPS, settle
+from brightspots.tidying.report import Finding, TableReport
+from brightspots.tidying.roles import Roles, row_word
+from brightspots.tidying.unit_checks import unit_findings
+
+_WEIGHTS: Final = ("error", "doubt", "note")
+
+
+def check_table(
+    data: object,
+    *,
+    trust: str = names.TRUST,
+    department: str = names.DEPARTMENT,
+    observed: str = names.OBSERVED,
+    expected: str | None = names.EXPECTED,
+    denominator: str | None = None,
+    observed_lower: str | None = None,
+    observed_upper: str | None = None,
+    counted_from: str | None = None,
+    estimate: str | None = None,
+    standard_error: str | None = None,
+    estimate_scale: names.EstimateScale | None = None,
+    period: str | bool | None = None,
+    outcome: str | None = None,
+    columns: Columns | None = None,
+    family: names.Family | None = None,
+    rating: Any = None,
+    rating_order: Sequence[Any] | None = None,
+    sheet: str | None = None,
+) -> TableReport:
+    """Say everything about a table at once, before it is fitted: what was read how, what is wrong, what to do.
+
+    Nothing is changed. How a file was read (encoding, separator, decimal commas, rows above the header, marks of
+    suppression) is decided where it is certain, and noted; what would change the meaning of the table is proposed, and
+    done by `tidy` when it is asked for.
+
+    Parameters
+    ----------
+    data : path, eager dataframe or mapping of columns
+        A path to ``.csv``, ``.tsv``, ``.txt``, ``.xlsx`` or ``.parquet``, also compressed.
+    trust, department, observed, expected, denominator, observed_lower, observed_upper, counted_from, estimate, \
+standard_error, estimate_scale, period, outcome, columns, family
+        Which column is what, as in `fit_hierarchy`.
+    rating : str, mapping, Series or DataFrame, optional
+        A column of ratings (``"rating"`` where there is one), or ratings as `HierarchyFit.find_spots` takes them.
+    rating_order : sequence, optional
+        The ratings, worst first.
+    sheet : str, optional
+        Of an Excel file.
+
+    Returns
+    -------
+    TableReport
+        Its `findings` have a `code` each, rows, and a remedy in Python and on the command line.
+
+    Raises
+    ------
+    DataError
+        Where the file cannot be read as a table at all.
+    SettingsError
+        Where an argument has a value that cannot be used.
+
+    Examples
+    --------
+    >>> import brightspots as bs
+    >>> table = {
+    ...     "trust": ["North", "North", "South", "South ", "Total", "Total"],
+    ...     "department": ["Stroke", "Renal", "Stroke", "Renal", "Stroke", "Renal"],
+    ...     "observed": ["41", "12", "1,030", "19", "1,071", "31"],
+    ...     "expected": [33.5, 14.1, 1031.0, 15.5, 1064.5, 29.6],
+    ... }
+    >>> report = bs.check_table(table)
+    >>> report.ok, report.remedies
+    (False, ('twins', 'totals'))
+    """
+    named = columns_given(
+        columns,
+        Columns(),
+        trust=trust,
+        department=department,
+        observed=observed,
+        expected=expected,
+        denominator=denominator,
+        observed_lower=observed_lower,
+        observed_upper=observed_upper,
+        counted_from=counted_from,
+        estimate=estimate,
+        standard_error=standard_error,
+        period=period,
+        outcome=outcome,
+    )
+    roles = Roles(named, rating if isinstance(rating, str) else names.RATING)
+    check_estimate_scale(estimate_scale)
+    if family is not None and family not in names.FAMILIES:
+        raise SettingsError(f"family must be one of {', '.join(names.FAMILIES)}; received {family!r}")
+    name, frame, readings = as_read(data, roles, sheet)
+    findings = [
+        _of_reading(reading, row_word(frame), file=isinstance(data, str | os.PathLike))
+        for reading in readings
+    ]
+    settled, open_errors = frame, False
+    for step in STEPS:
+        found = step.find(settled, roles)
+        findings += found
+        if any(finding.remedy == step.code for finding in found):
+            settled = step.settle(settled, roles, None)[0]
+        open_errors |= any(finding.weight == "error" and finding.remedy != step.code for finding in found)
+    found = missing_columns(settled, roles, family) or number_findings(settled, roles)
+    open_errors |= any(finding.weight == "error" for finding in found)
+    findings += found + rating_findings(settled, roles, rating, rating_order)
+    if not open_errors:  # what is left open would be told again, in other words
+        for part in _by_outcome(settled, roles):
+            findings += _after_remedies(part, roles, family, estimate_scale)
+    if not any(finding.weight == "error" for finding in findings):
+        findings += [
+            refusal for part in _by_outcome(frame, roles) for refusal in _refusals(part, roles, family)
+        ]
+    findings.sort(key=lambda finding: _WEIGHTS.index(finding.weight))
+    return TableReport(name, len(frame), roles, tuple(dict.fromkeys(findings)), sheet)
+
+
+def tidy(data: object, report: TableReport, remedies: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a table as `check_table` did, and make the changes of meaning that are asked for.
+
+    Parameters
+    ----------
+    data : path, eager dataframe or mapping of columns
+        Never modified. It may be next month's table: the report says which column is what, and how to read it.
+    report : TableReport
+    remedies : sequence of str
+        What to settle, by its code: ``["totals", "twins"]``; all that is offered is ``report.remedies``. Without any,
+        only numbers that are text become numbers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``.attrs["notes"]`` says what was read how and what was changed, a sentence each; fits, their files and packs
+        keep it.
+
+    Raises
+    ------
+    DataError
+        Where the file cannot be read as a table.
+    SettingsError
+        Where there is no such remedy.
+
+    Examples
+    --------
+    >>> import brightspots as bs
+    >>> table = {
+    ...     "trust": ["North", "North", "South", "South ", "Total", "Total"],
+    ...     "department": ["Stroke", "Renal", "Stroke", "Renal", "Stroke", "Renal"],
+    ...     "observed": [41, 12, 30, 19, 71, 31],
+    ...     "expected": [33.5, 14.1, 31.0, 15.5, 64.5, 29.6],
+    ... }
+    >>> clean = bs.tidy(table, bs.check_table(table), ["totals", "twins"])
+    >>> clean["trust"].unique().tolist()
+    ['North', 'South']
+    >>> clean.attrs["notes"][1]
+    "Left out 2 rows of totals ('Total')."
+    """
+    if not isinstance(report, TableReport):
+        raise SettingsError(f"report must be what check_table() answers; received {type(report).__name__}")
+    _, frame, _ = as_read(data, report.roles, report.sheet)
+    return settle(frame, report.roles, remedies)
+
+
+# ---- parts --------------------------------------------------------------------------------------------------------
+
+
+def as_read(
+    data: object, roles: Roles, sheet: str | None = None
+) -> tuple[str, pd.DataFrame, tuple[Reading, ...]]:
+    """A table from a file or in memory: its name, its frame with numbers as numbers, and how it was read."""
+    named = (
+        roles.columns.trust,
+        roles.columns.department,
+        roles.columns.period or names.PERIOD,
+        roles.columns.outcome,
+    )
+    keys = [name for name in named if isinstance(name, str)]
+    if isinstance(data, str | os.PathLike):
+        file = read_table_file(data, keys=keys, sheet=sheet)
+        return file.name, file.frame, file.readings
+    source = open_source(data)
+    frame = pd.DataFrame(
+        {name: source.values(name) for name in source.columns}, index=pd.Index(source.labels)
+    )
+    if isinstance(data, pd.DataFrame):
+        frame.index.name = data.index.name
+    parsed, readings = parse_frame(frame, keys=keys)
+    for key in keys:
+        if key in frame:
+            parsed[key] = frame[key]  # labels stay as a fit would be given them
+    parsed.attrs["notes"] = (*source.notes, *(reading.text for reading in readings))
+    return "the data", parsed, readings
+
+
+def _of_reading(reading: Reading, word: str, *, file: bool) -> Finding:
+    """What was read: of a file to know; of a table in memory to settle, for a fit takes numbers and not their text."""
+    if file:
+        return Finding(reading.code, "note", reading.text, reading.column, reading.rows, word)
+    return Finding(
+        reading.code,
+        "error",
+        reading.text,
+        reading.column,
+        reading.rows,
+        word,
+        in_python="bs.tidy(data, report)",
+    )
+
+
+def _by_outcome(frame: pd.DataFrame, roles: Roles) -> list[pd.DataFrame]:
+    """The table of each outcome; one table where there are none."""
+    if roles.columns.outcome is None or roles.columns.outcome not in frame:
+        return [frame]
+    return [part for _, part in frame.groupby(roles.columns.outcome, sort=False, observed=True)]
+
+
+def _table(frame: pd.DataFrame, roles: Roles, family: names.Family | None) -> Table:
+    """The cells that a fit would be of, in silence: what is warned of has findings of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        return read_table(frame, roles.columns, family=family, covariates=None, priors=Priors())
+
+
+def _refusals(frame: pd.DataFrame, roles: Roles, family: names.Family | None) -> list[Finding]:
+    """What a fit would say of the table as it is, where no other finding has foreseen it."""
+    try:
+        _table(frame, roles, family)
+    except (DataError, SettingsError) as error:
+        rows = error.rows if isinstance(error, DataError) else ()
+        text = f"A fit refuses the table: {error}."
+        column = error.column if isinstance(error, DataError) else None
+        return [Finding("refused", "error", text, column, rows, row_word(frame))]
+    return []
+
+
+def _after_remedies(
+    frame: pd.DataFrame,
+    roles: Roles,
+    family: names.Family | None,
+    estimate_scale: names.EstimateScale | None,
+) -> list[Finding]:
+    """What the cells themselves say, once all that can be settled is."""
+    refused = _refusals(frame, roles, family)
+    if refused:
+        return refused
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        cells = on_scale(_table(frame, roles, family).cells, estimate_scale)
+    return unit_findings(frame, roles, cells)

@@ -1,0 +1,105 @@
+"""Columns of numbers: missing altogether, holding something else than numbers, or numbers that cannot be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from brightspots import vocabulary as names
+from brightspots.errors import DataError, SettingsError
+from brightspots.tables import open_source, resolve_names
+from brightspots.tidying.report import Finding
+from brightspots.tidying.roles import COUNTS, Roles, column_of, numbers_of, row_word
+from brightspots.tidying.step import Mask, quoted
+from brightspots.wording import counted
+
+
+def missing_columns(frame: pd.DataFrame, roles: Roles, family: names.Family | None) -> list[Finding]:
+    """The columns that a fit would look for in vain."""
+    try:
+        resolve_names(open_source(frame), roles.columns, family)
+    except (DataError, SettingsError) as error:
+        return [
+            Finding(
+                "missing column", "error", f"{str(error)[:1].upper()}{str(error)[1:]}.",
+                in_python='trust="…", department="…", observed="…", expected="…" (or denominator=, estimate=)',
+                in_shell="--trust-column … --department-column … --observed … --expected … (or --denominator …)",
+            )
+        ]  # fmt: skip
+    return []
+
+
+def number_findings(frame: pd.DataFrame, roles: Roles) -> list[Finding]:
+    """What cannot be among the numbers: text, and values that no count, denominator or standard error can have."""
+    found = _not_numbers(frame, roles)
+    numbers = {part: series.to_numpy() for part, series in numbers_of(frame, roles).items()}
+
+    def add(code: str, part: str, bad: Mask, text: str) -> None:
+        if bad.any():
+            rows = tuple(frame.index[bad].tolist())
+            found.append(
+                Finding(
+                    code,
+                    "error",
+                    f"{counted(len(rows), 'row')}: {text}",
+                    column_of(frame, roles, part),
+                    rows,
+                    row_word(frame),
+                )
+            )
+
+    for part, values in numbers.items():
+        if part != "observed_upper":
+            add("infinite numbers", part, np.isinf(values), "a number is infinite.")
+        if part in COUNTS:
+            add("negative counts", part, values < 0, "a count is negative; differences and scores are estimates, with "
+                "standard errors.")  # fmt: skip
+        if part in ("observed", "observed_lower", "observed_upper", "denominator"):
+            whole = np.where(np.isfinite(values), values, 0.0)
+            add("fractional counts", part, whole != np.floor(whole), "a count is fractional; rates and scores are "
+                "estimates, with standard errors.")  # fmt: skip
+    if "standard_error" in numbers:
+        add(
+            "no standard error",
+            "standard_error",
+            numbers["standard_error"] <= 0,
+            "a standard error is zero or negative.",
+        )
+    events = np.fmax(
+        numbers.get("observed", np.zeros(len(frame))), numbers.get("observed_lower", np.zeros(len(frame)))
+    )
+    for part, what in (("denominator", "people at risk"), ("expected", "expected events")):
+        if part in numbers:
+            add(
+                "events without anybody",
+                part,
+                (numbers[part] == 0) & (events > 0),
+                f"there are events, but no {what}.",
+            )
+    if "denominator" in numbers:
+        people = numbers["denominator"]
+        add("more events than people", "observed", (events > people) & (people > 0), "more events than people at "
+            "risk; the two are not of the same people.")  # fmt: skip
+        if "expected" in numbers:
+            add("expected of everybody", "expected", (numbers["expected"] >= people) & (people > 0), "as many events "
+                "are expected as there are people, or more.")  # fmt: skip
+    return found
+
+
+def _not_numbers(frame: pd.DataFrame, roles: Roles) -> list[Finding]:
+    parts = ("estimate", "standard_error") if roles.of_estimates(frame) else COUNTS
+    found = []
+    for part in parts:
+        column = column_of(frame, roles, part)
+        if column is None or pd.api.types.is_numeric_dtype(frame[column]):
+            continue
+        values = frame[column]
+        bad = (values.notna() & pd.to_numeric(values, errors="coerce").isna()).to_numpy()
+        if not bad.any():  # dates, booleans: numbers to pandas
+            bad = values.notna().to_numpy()
+        examples = quoted(list(dict.fromkeys(values[bad].astype(str))))
+        what = part.replace("_", " ")
+        text = f"{counted(int(bad.sum()), 'row')} of {what} hold something else than numbers: {examples}."
+        rows = tuple(frame.index[bad].tolist())
+        found.append(Finding("not numbers", "error", text, column, rows, row_word(frame)))
+    return found

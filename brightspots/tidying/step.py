@@ -1,0 +1,58 @@
+"""One kind of trouble that can be settled: what finds it, and what mends it; and what steps have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brightspots.tidying.report import Finding, Weight
+from brightspots.tidying.roles import Roles, row_word
+from brightspots.wording import listed
+
+Mask = npt.NDArray[np.bool_]
+Settled = tuple[pd.DataFrame, str]
+# How many labels a text quotes.
+QUOTED: Final = 6
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kind of trouble.
+
+    Parameters
+    ----------
+    code : str
+    find : callable
+        From a frame and the roles of its columns to findings; none where there is nothing to settle.
+    settle : callable
+        From a frame, the roles of its columns and a value (text behind ``=`` in the remedy, or None) to the frame
+        without the trouble, and a sentence that says what was done; the frame as it is, and nothing said, where there
+        is nothing to do. The frame given is not changed.
+    """
+
+    code: str
+    find: Callable[[pd.DataFrame, Roles], list[Finding]]
+    settle: Callable[[pd.DataFrame, Roles, str | None], Settled]
+
+
+def remedied(code: str, weight: Weight, text: str, frame: pd.DataFrame, **more: Any) -> Finding:
+    """A finding that `tidy` can settle, with what to write for it."""
+    bad = more.pop("bad", None)
+    rows = () if bad is None else tuple(frame.index[np.asarray(bad)].tolist())
+    remedy = more.pop("remedy", code)
+    said = {
+        "in_python": f'bs.tidy(data, report, ["{remedy}"])',
+        "in_shell": f"--remedy {remedy.replace(' ', '-')}",
+    } | more
+    return Finding(code, weight, text, rows=rows, row_word=row_word(frame), remedy=remedy, **said)
+
+
+def quoted(labels: list[str]) -> str:
+    """A few labels in quotes, and how many more there are."""
+    shown = [repr(label) for label in labels[:QUOTED]]
+    return listed([*shown, f"{len(labels) - QUOTED:,} more"] if len(labels) > QUOTED else shown)

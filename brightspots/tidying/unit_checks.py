@@ -1,0 +1,75 @@
+"""What checked cells say of their units before a fit: kinds of department that one trust has, months out of order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from brightspots import vocabulary as names
+from brightspots.cells import Cells
+from brightspots.data_checks import data_cautions
+from brightspots.period_order import order_periods
+from brightspots.tidying.report import Finding
+from brightspots.tidying.roles import Roles, present
+from brightspots.tidying.step import quoted
+from brightspots.wording import counted
+
+
+def unit_findings(frame: pd.DataFrame, roles: Roles, cells: Cells) -> list[Finding]:
+    """Say what readers of a fit of these cells should know, and what their layout hints at.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        From which the cells are.
+    roles : Roles
+    cells : Cells
+    """
+    found = [
+        Finding(caution.code, "doubt" if caution.is_doubt else "note", caution.text)
+        for caution in data_cautions(cells)
+    ]
+    departments = roles.columns.department
+    trusts_of = np.bincount(cells.cell_department, minlength=cells.n_departments)
+    lonely = [str(label) for label in cells.departments[trusts_of == 1]]
+    if lonely:
+        one = len(lonely) == 1
+        text = (
+            f"{counted(len(lonely), 'kind')} of department {'is' if one else 'are'} found in one trust only "
+            f"({quoted(lonely)}): {'it has' if one else 'they have'} no peers to be compared with. The same kind may "
+            "have another name elsewhere."
+        )
+        found.append(Finding("department in one trust", "note", text, departments))
+    alone = [str(label) for label in cells.trusts[np.diff(cells.trust_cells) == 1]]
+    if alone:
+        text = (
+            f"{counted(len(alone), 'trust')} {'has' if len(alone) == 1 else 'have'} a single department "
+            f"({quoted(alone)}), which is not compared with any of its own."
+        )
+        found.append(Finding("trust with one department", "note", text, roles.columns.trust))
+    return found + _months_out_of_order(frame, roles)
+
+
+def _months_out_of_order(frame: pd.DataFrame, roles: Roles) -> list[Finding]:
+    """Months without a year that do not stand in the table as in the calendar: a financial year, most likely."""
+    column = present(frame, roles).get("period")
+    if column is None or isinstance(frame[column].dtype, pd.CategoricalDtype):
+        return []
+    labels = list(dict.fromkeys(frame[column].dropna()))
+    if len(labels) < 3 or not all(isinstance(label, str) for label in labels):
+        return []
+    ordered = order_periods(labels)
+    if ordered.known_by != "month" or list(ordered.order) == list(range(len(labels))):
+        return []
+    text = (
+        f"Months stand in the table from {labels[0]} to {labels[-1]}, and are shown in the order of the calendar, "
+        f"{labels[ordered.order[0]]} first. If they are those of a financial year, give the years with them, or an "
+        "ordered categorical."
+    )
+    categories = ", ".join(map(repr, labels))
+    return [
+        Finding(
+            names.ORDER_UNKNOWN, "note", text, column,
+            in_python=f"table[{column!r}] = pandas.Categorical(table[{column!r}], [{categories}], ordered=True)",
+        )
+    ]  # fmt: skip
