@@ -1,21 +1,26 @@
-"""Writing files: whole or not at all, never over another unasked, and harmless in a spreadsheet."""
+"""What files hold: text, JSON that every parser reads, and tables that are harmless in a spreadsheet."""
 
 from __future__ import annotations
 
-import contextlib
+import io
 import json
 import math
 import os
 import re
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from brightspots.errors import MissingExtraError, SettingsError
+from brightspots.errors import MissingExtraError
+from brightspots.placing import atomic_path as atomic_path
+from brightspots.placing import check_folder as check_folder
+from brightspots.placing import check_out_folder as check_out_folder
+from brightspots.placing import refuse_own_input as refuse_own_input
+from brightspots.placing import refuse_to_overwrite as refuse_to_overwrite
+from brightspots.placing import together as together
 
 # What makes a spreadsheet run a cell as a formula, in ASCII and in the full-width forms that some locales read alike.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -30,54 +35,10 @@ _BREAKS: Final = frozenset("\t\n\v\f\r\x85\u2028\u2029")
 
 
 # What XML, and so a workbook, cannot hold.
-_ILLEGAL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
-
-
-@contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside `path`; move it into place if the block succeeds, delete it if not.
-
-    Yields
-    ------
-    pathlib.Path
-        An empty file in the same folder, with the same suffix (some writers choose their format by it).
-
-    Raises
-    ------
-    SettingsError
-        Where the folder does not exist.
-    """
-    target = Path(path)
-    check_folder(target)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files for their owner alone
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def refuse_to_overwrite(paths: Iterable[Path], *, force: bool) -> None:
-    """Raise `SettingsError` naming the files that exist already, unless `force`."""
-    existing = [str(path) for path in paths if path.exists()]
-    if existing and not force:
-        raise SettingsError(f"{', '.join(existing)} would be overwritten; pass --force, or write elsewhere")
-
-
-def check_out_folder(path: str | os.PathLike[str]) -> None:
-    """Raise `SettingsError` where a folder is to be written to and a file stands in its place."""
-    if Path(path).exists() and not Path(path).is_dir():
-        raise SettingsError(f"{os.fspath(path)!r} is a file, and a folder is needed: write elsewhere")
-
-
-def check_folder(path: str | os.PathLike[str]) -> None:
-    """Raise `SettingsError` where the folder of a path does not exist: before the work, and not after it."""
-    folder = Path(path).parent
-    if not folder.is_dir():
-        raise SettingsError(f"the folder {str(folder)!r} does not exist: make it first")
+_ILLEGAL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# Halves of surrogate pairs, which are no characters and have no UTF-8: from file names and damaged text.
+_HALVES: Final = re.compile("[\ud800-\udfff]")
+_LONGEST_CELL: Final = 32_767  # characters: "Excel specifications and limits"
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
@@ -88,7 +49,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write UTF-8 text, atomically."""
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, _HALVES.sub("\N{REPLACEMENT CHARACTER}", text).encode("utf-8"))
 
 
 def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
@@ -98,7 +59,8 @@ def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None
 
 def to_json(content: Mapping[str, Any], indent: int | None = None) -> str:
     """JSON that every parser reads: numbers that are not finite become null."""
-    return json.dumps(_plain(content), indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_plain(content), indent=indent, ensure_ascii=False, allow_nan=False)
+    return _HALVES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)  # as JSON writes them
 
 
 def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, index: bool = False) -> None:
@@ -113,34 +75,55 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, index: boo
         Where Parquet is asked for and pyarrow is not installed, or Excel and openpyxl is not.
     """
     suffix = Path(path).suffix
-    with atomic_path(path) as temporary:
-        if suffix == ".parquet":
-            bare = frame.reset_index() if index else frame.copy()
-            bare.attrs.clear()  # notes for people, which Parquet would try to write as metadata
-            try:
-                bare.to_parquet(temporary, index=False, engine="pyarrow")
-            except ImportError as error:
-                raise MissingExtraError("pyarrow", extra="parquet", purpose="writing Parquet") from error
+    # Written to memory first: what the libraries do when a disk is full is not uniform, and not always an error.
+    held = io.BytesIO()
+    if suffix == ".parquet":
+        bare = frame.reset_index() if index else frame.copy()
+        bare.attrs.clear()  # notes for people, which Parquet would try to write as metadata
+        bare = _replaced(bare, _HALVES)
+        try:
+            bare.to_parquet(held, index=False, engine="pyarrow")
+        except ImportError as error:
+            raise MissingExtraError("pyarrow", extra="parquet", purpose="writing Parquet") from error
+    else:
+        flat = frame.reset_index() if index else frame
+        safe = pd.DataFrame({neutralise(str(name)): _safe_column(flat[name]) for name in flat.columns})
+        if suffix == ".xlsx":
+            _write_excel(safe, held)
         else:
-            flat = frame.reset_index() if index else frame
-            safe = pd.DataFrame({neutralise(str(name)): _safe_column(flat[name]) for name in flat.columns})
-            if suffix == ".xlsx":
-                _write_excel(safe, temporary)
-            else:
-                safe.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+            _replaced(safe, _HALVES).to_csv(held, index=False, encoding="utf-8", lineterminator="\n")
+    write_bytes(path, held.getvalue())
 
 
-def _write_excel(safe: pd.DataFrame, path: Path) -> None:
-    """One sheet of values: text without the control characters that a workbook cannot hold."""
+def _write_excel(safe: pd.DataFrame, held: io.BytesIO) -> None:
+    """One sheet of values: text without what a workbook cannot hold, and cut with an ellipsis where it is too long."""
 
-    def legal(value: Any) -> Any:
-        return _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
+    def cut(value: Any) -> Any:
+        if isinstance(value, str) and len(value) > _LONGEST_CELL:
+            return f"{value[: _LONGEST_CELL - 1]}…"
+        return value
 
-    clean = safe.rename(columns=legal).map(legal)
+    clean = _replaced(safe, _ILLEGAL).rename(columns=cut).map(cut)
     try:
-        clean.to_excel(path, index=False, engine="openpyxl")
+        clean.to_excel(held, index=False, engine="openpyxl")
     except ImportError as error:
         raise MissingExtraError("openpyxl", extra="excel", purpose="writing Excel") from error
+
+
+def _replaced(frame: pd.DataFrame, characters: re.Pattern[str]) -> pd.DataFrame:
+    """The frame with U+FFFD for characters that a format cannot hold; the same frame where there are none."""
+
+    def without(value: Any) -> Any:
+        return characters.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
+
+    out = frame.rename(columns=without)
+    for position, name in enumerate(out.columns):
+        column = out.iloc[:, position]
+        if column.dtype.kind in "ifubM":
+            continue
+        if any(isinstance(value, str) and characters.search(value) for value in column.unique()):
+            out[name] = column.astype(object).map(without)
+    return out
 
 
 def neutralise(text: str) -> str:
@@ -183,9 +166,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | int) else str(value)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import h5netcdf
 import numpy as np
 import pandas as pd
 import xarray as xr
+from xarray.backends import H5NetCDFStore
 
 from brightspots import settings
 from brightspots import vocabulary as names
@@ -23,13 +25,13 @@ from brightspots.disclosure.rules import Rules
 from brightspots.engine.conditional import ConditionalPosterior
 from brightspots.engine.run import Request
 from brightspots.errors import DataError
-from brightspots.exports import atomic_path
+from brightspots.exports import write_bytes
 from brightspots.kept_decision import Decision
 from brightspots.period_order import order_periods
 from brightspots.posterior import Certificate, Posterior, SharedDraws, StoredPosterior
 from brightspots.ratings import Ratings
 from brightspots.saved_checks import check_cells, check_ratings, check_rows, check_shared, check_stored
-from brightspots.sealing import check_seal, damaged, not_ours, seal
+from brightspots.sealing import check_seal, damaged, not_ours, sealed
 from brightspots.tables import Table
 
 if TYPE_CHECKING:
@@ -79,9 +81,17 @@ def save(fit: HierarchyFit, path: str | os.PathLike[str], decision: Decision | N
         groups["/ratings"] = _arrays_dataset(
             {name: getattr(decision.ratings, name) for name in ("cell_band", "trust_band")}
         )
-    with atomic_path(path) as temporary:
-        xr.DataTree.from_dict(groups).to_netcdf(temporary, engine="h5netcdf")
-        seal(temporary)
+    write_bytes(path, sealed(_netcdf(groups)))
+
+
+def _netcdf(groups: Mapping[str, xr.Dataset]) -> bytes:
+    """A netCDF file in memory: HDF5 ends the process where the disk is full as it writes."""
+    held = io.BytesIO()
+    with h5netcdf.File(held, "w") as file:
+        for name, group in groups.items():
+            # xarray writes a whole tree to memory too, but only from 2025 on.
+            group.dump_to_store(H5NetCDFStore(file, group=name, mode="a", autoclose=False))
+    return held.getvalue()
 
 
 def load_fit(path: str | os.PathLike[str]) -> HierarchyFit:

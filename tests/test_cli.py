@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 import brightspots as bs
+from brightspots import cli
 from brightspots.cli import app
+from brightspots.report.pack import write_document
 from tests.conftest import ROOT, simulate_frame
 from tests.report import office
 from tests.report.conftest import FAILS, make_fit
+from tests.test_placing import small_disk
 
 FITTED = ("departments.csv", "fit.json", "fit.nc", "partition.csv", "spots.csv", "trusts.csv")
 
@@ -414,11 +419,34 @@ def test_packs_of_trusts_with_names_that_are_no_file_names_stay_apart(tmp_path):
     make_fit(frame).save(tmp_path / "fit.nc")
     result = run("report", tmp_path / "fit.nc", "--each-trust", "-o", tmp_path / "packs", "--json")
     assert result.exit_code == 0, result.output
-    written = list((tmp_path / "packs").iterdir())
+    written = list((tmp_path / "packs").glob("*.html"))
     assert len(written) == 12
+    assert {path.name for path in (tmp_path / "packs").iterdir()} == {path.name for path in written} | {
+        "index.csv"
+    }
     assert all(len(path.name.encode()) < 150 and not path.name.startswith(".") for path in written)
     assert {"T009.html", "T010.html"} < {path.name for path in written}
     assert sorted(tmp_path.iterdir()) == [tmp_path / "fit.nc", tmp_path / "packs"]
+
+
+def test_an_index_says_which_trust_is_in_which_file_where_names_are_not_the_labels(tmp_path):
+    make_fit(simulate_frame(3, 4).replace({"trust": {"T000": "con", "T001": "=1+1", "T002": "R1F"}})).save(
+        tmp_path / "fit.nc"
+    )
+    packs = tmp_path / "packs"
+    result = run("report", tmp_path / "fit.nc", "--each-trust", "-o", packs, "--json")
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert said["index"] == str(packs / "index.csv")
+    index = pd.read_csv(packs / "index.csv").set_index("trust")["file"]
+    assert dict(index) == {"con": "_con-1143da2b.html", "'=1+1": "_1_1-bac90eef.html", "R1F": "R1F.html"}
+    assert {label: Path(path).name for label, path in said["files"].items()} == {
+        label.removeprefix("'"): name for label, name in index.items()
+    }
+    assert sorted(path.name for path in packs.iterdir()) == sorted(["index.csv", *index])
+    assert "would be overwritten" in complaint(
+        run("report", tmp_path / "fit.nc", "--each-trust", "-o", packs)
+    )
 
 
 def test_names_that_differ_in_capitals_alone_are_refused(tmp_path):
@@ -429,6 +457,111 @@ def test_names_that_differ_in_capitals_alone_are_refused(tmp_path):
     said = complaint(run("report", tmp_path / "cells.csv", "--each-trust", "-o", out))
     assert "'ABC' (5 rows) and 'abc' (5 rows) differ only by capitals" in said
     assert not out.exists()
+
+
+def test_trusts_that_would_share_a_file_have_packs_of_their_own(tmp_path):
+    frame = simulate_frame(3, 4)
+    frame["trust"] = frame["trust"].replace({"T000": "St-Mary/North", "T001": "st-mary?north"})
+    make_fit(frame).save(tmp_path / "fit.nc")
+    packs = tmp_path / "packs"
+    assert run("report", tmp_path / "fit.nc", "--each-trust", "-o", packs).exit_code == 0
+    index = pd.read_csv(packs / "index.csv").set_index("trust")["file"]
+    assert len({name.casefold() for name in index}) == 3
+    for label in ("St-Mary/North", "st-mary?north"):
+        assert f"<title>Bright and dark spots: {label}" in (packs / index[label]).read_text("utf-8")
+
+
+# ---- full disks, signals, rights ---------------------------------------------------------------------------------
+
+
+def full(result: Result, path: Path) -> None:
+    """One line that names the file, and status 2; `small_disk` says "File too large" where a disk says "No space"."""
+    assert complaint(result) == f"error: {path}: File too large"
+
+
+@pytest.mark.parametrize("name", ["a.html", "a.docx", "a.pptx"])
+def test_a_pack_for_which_the_disk_is_full_leaves_the_one_before(saved, tmp_path, name):
+    (tmp_path / name).write_text("before")
+    with small_disk(10_000):
+        full(run("report", saved, "--trust", "T001", "-o", tmp_path / name, "--force"), tmp_path / name)
+    assert (tmp_path / name).read_text() == "before"
+    assert list(tmp_path.iterdir()) == [tmp_path / name]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.svg", "a.pdf"])
+def test_a_figure_for_which_the_disk_is_full_leaves_nothing(trusts, tmp_path, name):
+    with small_disk(10_000):
+        full(run("funnel", trusts, "-o", tmp_path / name, "--table", tmp_path / "t.csv"), tmp_path / name)
+    assert list(tmp_path.iterdir()) == [trusts]
+
+
+def test_a_fit_for_which_the_disk_is_full_leaves_no_files_and_no_folder(cells, tmp_path):
+    """HDF5 ended the process here (exit status 139), after four files were written."""
+    out = tmp_path / "new" / "out"
+    with small_disk(60_000):
+        full(run("fit", cells, "-o", out, "--draws", 1000), out / "fit.nc")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_packs_of_which_one_cannot_be_written_leave_none(saved, tmp_path):
+    out = tmp_path / "packs"
+    assert run("report", saved, "--each-trust", "-o", out).exit_code == 0
+    sizes = [path.stat().st_size for path in out.iterdir()]
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with small_disk((min(sizes) + max(sizes)) // 2):  # enough for some
+        result = run("report", saved, "--each-trust", "-o", out, "--title", "Another", "--force")
+    assert "File too large" in complaint(result)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_standard_output_that_is_full_is_said():
+    with open("/dev/full", "w") as nowhere:
+        ended = subprocess.run(
+            [sys.executable, "-m", "brightspots.cli", "version", "--json"],
+            stdout=nowhere, stderr=subprocess.PIPE, text=True, cwd=ROOT, timeout=120,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (2, "error: standard output: No space left on device\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_command_that_is_told_to_stop_takes_away_what_it_was_writing(saved, tmp_path, monkeypatch, name):
+    """The signal arrives as the first of the packs waits for the others."""
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+
+    def interrupted(document, path):
+        write_document(document, path)
+        assert len(list((tmp_path / "packs").iterdir())) == 1
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr("brightspots.report.pack.write_document", interrupted)
+    result = run("report", saved, "--each-trust", "-o", tmp_path / "packs")
+    assert result.exit_code == 128 + number
+    assert result.stderr == f"stopped by {name}: nothing half written is left\n"
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, typer.Abort])
+def test_an_interruption_outside_a_command_is_one_line_too(monkeypatch, capsys, interruption):
+    def interrupted(**_options):
+        raise interruption
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    monkeypatch.setattr(sys, "argv", ["brightspots", "version"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "stopped by SIGINT\n"
+
+
+def test_force_keeps_the_rights_of_what_it_replaces(saved, tmp_path):
+    (tmp_path / "board.html").write_text("before")
+    (tmp_path / "board.html").chmod(0o600)
+    assert run("report", saved, "-o", tmp_path / "board.html", "--force").exit_code == 0
+    assert (tmp_path / "board.html").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(

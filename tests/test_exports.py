@@ -10,7 +10,15 @@ import pandas as pd
 import pytest
 
 from brightspots import MissingExtraError, SettingsError
-from brightspots.exports import atomic_path, neutralise, refuse_to_overwrite, to_json, write_table, write_text
+from brightspots.exports import (
+    atomic_path,
+    neutralise,
+    refuse_to_overwrite,
+    to_json,
+    write_json,
+    write_table,
+    write_text,
+)
 
 
 def test_a_failing_writer_leaves_the_old_file_and_no_other(tmp_path):
@@ -94,6 +102,27 @@ def test_a_workbook_takes_text_with_control_characters(tmp_path):
     openpyxl = pytest.importorskip("openpyxl")
     write_table(pd.DataFrame({"trust": ["A\x00B\x1f"]}), tmp_path / "a.xlsx")
     assert openpyxl.load_workbook(tmp_path / "a.xlsx").active["A2"].value == "A\ufffdB\ufffd"
+
+
+def test_text_longer_than_a_cell_is_cut_where_one_can_see_it(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    write_table(pd.DataFrame({"trust": ["x" * 32_767, "x" * 32_768]}), tmp_path / "a.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx").active
+    assert [sheet["A2"].value, sheet["A3"].value] == ["x" * 32_767, "x" * 32_766 + "…"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "xlsx"])
+def test_halves_of_characters_are_replaced_where_a_format_cannot_hold_them(tmp_path, suffix):
+    text = pd.Series(["A\ud800B", "B", None], dtype=object)
+    path = tmp_path / f"a.{suffix}"
+    write_table(pd.DataFrame({"trust": text, "n": [1, 2, 3]}), path)
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet, "xlsx": pd.read_excel}[suffix](path)
+    assert list(read["trust"])[:2] == ["A\ufffdB", "B"]
+
+
+def test_halves_of_characters_are_escaped_in_json(tmp_path):
+    write_json(tmp_path / "a.json", {"A\ud800": ["\udfff", "𝒜"]})
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"A\ud800": ["\udfff", "𝒜"]}
 
 
 def test_without_openpyxl_a_workbook_says_what_to_install(tmp_path, monkeypatch):

@@ -22,6 +22,8 @@ ROOMS = (
         "cautions",
         "settings",
         "_version",
+        "placing",
+        "file_names",
         "exports",
         "parallel",
         "period_order",

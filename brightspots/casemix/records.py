@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import importlib
 import importlib.util
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ import pandas as pd
 from brightspots.column_names import with_text_names
 from brightspots.errors import DataError, MissingExtraError
 from brightspots.parallel import spans
+from brightspots.placing import scratch_folder
 from brightspots.tables import frame_of
 
 PARQUET: Final = (".parquet", ".pq")
@@ -162,24 +163,26 @@ def _opened_files(paths: Any, keys: Sequence[str], others: Sequence[str]) -> Ite
     named = str(files[0]) if len(files) == 1 else f"{len(files)} files from {files[0]} to {files[-1]}"
     # A database in a folder that only its owner may read and that is deleted at the end: it holds the columns of CSV
     # files, so that they are parsed once, and what does not fit into memory.
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        duckdb.connect(str(Path(folder) / "records.duckdb")) as connection,
-    ):
-        connection.execute("SET preserve_insertion_order = false")
+    with scratch_folder() as folder:
         try:
-            names = [str(path) for path in files]
-            if kind == "Parquet":
-                relation = connection.read_parquet(names, union_by_name=len(files) > 1)
-            else:
-                relation = _read_text(connection, names, keys, others)
-            frame: nw.LazyFrame[Any] = nw.from_native(relation)
-            count = "a" if len(files) == 1 else f"{len(files):,}"
-            yield Records(frame, (frame,), f"{count} {kind} file{'s' * (len(files) > 1)}, read by DuckDB")
-        except duckdb.OutOfMemoryException:
-            raise
+            with duckdb.connect(str(folder / "records.duckdb")) as connection:
+                connection.execute("SET preserve_insertion_order = false")
+                names = [str(path) for path in files]
+                if kind == "Parquet":
+                    relation = connection.read_parquet(names, union_by_name=len(files) > 1)
+                else:
+                    relation = _read_text(connection, names, keys, others)
+                frame: nw.LazyFrame[Any] = nw.from_native(relation)
+                count = "a" if len(files) == 1 else f"{len(files):,}"
+                yield Records(frame, (frame,), f"{count} {kind} file{'s' * (len(files) > 1)}, read by DuckDB")
         except duckdb.Error as error:
             first = str(error).strip().splitlines()[0]
+            if isinstance(error, duckdb.OutOfMemoryException):
+                raise OSError(
+                    errno.ENOMEM, f"neither memory nor this folder has room ({first})", str(folder)
+                ) from error
+            if str(folder) in first or os.strerror(errno.ENOSPC) in first:  # ours, and not the data's
+                raise OSError(errno.ENOSPC, first.rpartition(": ")[2], str(folder)) from error
             raise DataError(f"{named} cannot be read: {first}") from error
 
 

@@ -5,6 +5,7 @@ Nothing here imports the numerical libraries until a command runs, so that ``bri
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 
 from brightspots._version import __version__
 from brightspots.cli import about, checking, counting, drawing, fitting, terminal
+from brightspots.cli.stopping import Stopped
 
 # What stands for all that can be typed wrongly: Click's own up to Typer 0.2x, Typer's since; by no name that both have.
 _TypedWrongly: type[Any] = typer.BadParameter.__mro__[2]
@@ -63,4 +65,7 @@ def main() -> None:
     except _TypedWrongly as error:
         terminal.complain(f"error: {' '.join(error.format_message().split())} (--help lists what there is)")
         sys.exit(terminal.WRONG_INPUT)
+    except (KeyboardInterrupt, typer.Abort):  # before or after the work of a command
+        terminal.complain(str(Stopped(signal.SIGINT)))
+        sys.exit(Stopped(signal.SIGINT).status)
     sys.exit(status)

@@ -49,6 +49,8 @@ def readers(
         raise SettingsError(f"tables are written as .csv, .xlsx or .parquet; received {str(out)!r}")
     beside = out.with_suffix(".json")
     exports.refuse_to_overwrite([out, beside], force=output.force)
+    exports.check_folder(out)
+    exports.refuse_own_input([out, beside], [Path(path)])
     content = read_stored(path)  # read once: what is digested is what is read
     frame = known[name](io.BytesIO(content))
     manifest = make_manifest(
@@ -62,8 +64,9 @@ def readers(
         "files": {"table": str(out), "manifest": str(beside)},
         "manifest": manifest.as_dict(),
     }
-    exports.write_table(frame, out)
-    exports.write_json(beside, summary)
+    with exports.together():
+        exports.write_table(frame, out)
+        exports.write_json(beside, summary)
     if output.json:
         terminal.answer(summary)
         return

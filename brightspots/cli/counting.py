@@ -89,7 +89,10 @@ def standardise(
     beside = out.with_suffix(".json")
     targets = [path for path in (out, beside, calibration) if path is not None]
     exports.refuse_to_overwrite(targets, force=output.force)
+    for path in targets:
+        exports.check_folder(path)
     files = files_of(records)
+    exports.refuse_own_input(targets, files)
     adjusted = [column.strip() for group in casemix for column in group.split(",") if column.strip()]
     cuts = dict(_cut(text) for text in bins or ())
     cells = count(
@@ -122,10 +125,11 @@ def standardise(
         | ({} if calibration is None else {"calibration": str(calibration)}),
         "manifest": manifest.as_dict(),
     }
-    exports.write_table(table, out)
-    if calibration is not None:
-        save_figure(cells.plot_calibration(), calibration, manifest)
-    exports.write_json(beside, summary)
+    with exports.together():
+        exports.write_table(table, out)
+        if calibration is not None:
+            save_figure(cells.plot_calibration(), calibration, manifest)
+        exports.write_json(beside, summary)
     if output.json:
         terminal.answer(summary)
         return

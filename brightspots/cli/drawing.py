@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -102,6 +103,7 @@ def funnel(
         raise SettingsError(
             "--trust draws the departments of one trust from a fit.nc; to name a trust use --highlight"
         )
+    exports.refuse_own_input(written, [Path(table)])
     parts = TableOptions(
         trust_column,
         observed=observed,
@@ -126,12 +128,8 @@ def funnel(
     frame = frame.loc[limits.table.index]  # without units of 0 of 0
     labels = [str(label) for label in frame[trust_column]]
     axes = plot_funnel(limits, labels, highlight, title=title, higher_is=higher_is)
-    save_figure(axes, out, manifest)
     files = {"figure": str(out)}
     if limits_table is not None:
-        exports.write_table(
-            limits.table.assign(**{trust_column: labels}).set_index(trust_column), limits_table, index=True
-        )
         files |= {"table": str(limits_table), "manifest": str(beside)}
     zones = {str(zone): int(n) for zone, n in limits.table["zone"].value_counts().items()}
     summary = {
@@ -143,8 +141,12 @@ def funnel(
         "files": files,
         "manifest": manifest.as_dict(),
     }
-    if beside is not None:
-        exports.write_json(beside, summary)
+    with exports.together():
+        save_figure(axes, out, manifest)
+        if limits_table is not None and beside is not None:
+            named = limits.table.assign(**{trust_column: labels}).set_index(trust_column)
+            exports.write_table(named, limits_table, index=True)
+            exports.write_json(beside, summary)
     _finish(repr(limits), summary, output)
 
 
@@ -152,7 +154,7 @@ def save_figure(axes: Axes, path: Path, manifest: Manifest) -> None:
     """Write a figure whole or not at all, with its alternative text and its manifest inside."""
     import matplotlib.pyplot as plt
 
-    from brightspots.exports import atomic_path
+    from brightspots.exports import write_bytes
     from brightspots.figures.describe import describe
 
     figure = axes.figure
@@ -166,9 +168,11 @@ def save_figure(axes: Axes, path: Path, manifest: Manifest) -> None:
     # Without a salt of ours the marks of an SVG are called otherwise in every file; a PDF holds its fonts as fonts, so
     # that names in it can be searched and copied.
     drawn: Any = {"svg.hashsalt": "brightspots", "pdf.fonttype": 42}
-    with atomic_path(path) as temporary, plt.rc_context(drawn):
-        figure.savefig(temporary, dpi=_DOTS_PER_INCH, metadata=metadata)  # type: ignore[union-attr]
+    held, kind = io.BytesIO(), path.suffix[1:].lower()
+    with plt.rc_context(drawn):
+        figure.savefig(held, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)  # type: ignore[union-attr]
     plt.close(figure)  # type: ignore[arg-type]
+    write_bytes(path, held.getvalue())
 
 
 def _draw_fit(

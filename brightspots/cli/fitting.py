@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,6 +22,7 @@ from brightspots.cli.options import (
     grouped,
 )
 from brightspots.errors import DataError, SettingsError
+from brightspots.file_names import file_names
 
 if TYPE_CHECKING:
     from brightspots.fits import HierarchyFit
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from brightspots.spots import Spots
     from brightspots.vocabulary import EstimateScale
 
+# Beside the packs of --each-trust whose names are not the labels of the trusts: which trust is in which file.
+INDEX = "index.csv"
 _DEMO_SEED = 1
 _SCALES: dict[str | None, EstimateScale | None] = {
     None: None,
@@ -74,14 +76,14 @@ def fit(
     summary = summarise(spots, manifest, paths, decided_by(fitted, spots, rule))
     summary |= {"disclosure": list(notes)} if notes else {}
 
-    out.mkdir(parents=True, exist_ok=True)
     reach: dict[str, Any] = {"margin": spots.rule.margin, "difference": spots.rule.difference}
-    exports.write_table(fitted.departments(**reach), paths["departments"])
-    exports.write_table(fitted.variance_partition(), paths["partition"], index=True)
-    exports.write_table(fitted.trusts(**reach), paths["trusts"])
-    exports.write_table(spots.table, paths["spots"])
-    fitted.save(paths["fit"], spots)
-    exports.write_json(paths["manifest"], summary)  # last: where it stands, the others are whole
+    with exports.together(out):
+        exports.write_table(fitted.departments(**reach), paths["departments"])
+        exports.write_table(fitted.variance_partition(), paths["partition"], index=True)
+        exports.write_table(fitted.trusts(**reach), paths["trusts"])
+        exports.write_table(spots.table, paths["spots"])
+        fitted.save(paths["fit"], spots)
+        exports.write_json(paths["manifest"], summary)  # last: where it stands, the others are whole
     _finish(spots, summary, json=output.json)
 
 
@@ -150,23 +152,26 @@ def report(
     subject = Subject.of(fitted, spots, events, unit=unit)
     manifest = _manifest(spots, read, table, model, rule, disclosure)
     wanted: dict[str | None, Path] = {trust: out}
+    index = None
     if each_trust:
         labels = [str(label) for label in fitted.table.cells.trusts]
-        wanted = {label: out / f"{_file_name(label)}.{format_ or 'html'}" for label in labels}
-        # Some file systems do not tell capitals from small letters.
-        if len({path.name.casefold() for path in wanted.values()}) < len(wanted):
-            raise SettingsError(
-                "two trusts would share a file name: write their packs one by one with --trust"
-            )
-        exports.refuse_to_overwrite(wanted.values(), force=output.force)
-        out.mkdir(parents=True, exist_ok=True)
-    for label, path in terminal.progress(wanted.items(), "packs", json=output.json):
-        write_document(compose(subject, trust=label, title=title, notes=note or (), manifest=manifest), path)
+        names = file_names(labels)
+        wanted = {
+            label: out / f"{name}.{format_ or 'html'}" for label, name in zip(labels, names, strict=True)
+        }
+        index = None if names == labels else out / INDEX
+        targets = [*wanted.values(), *([] if index is None else [index])]
+        exports.refuse_to_overwrite(targets, force=output.force)
+    with exports.together(out if each_trust else None):
+        for label, path in terminal.progress(wanted.items(), "packs", json=output.json):
+            write_document(compose(subject, trust=label, title=title, notes=note, manifest=manifest), path)
+        if index is not None:
+            _write_index(wanted, index)
     written = {"pack" if label is None else label: path for label, path in wanted.items()}
     for line in remembered:
         terminal.say(f"{line}\n", unless=output.json)
-    decided = decided_by(loaded, spots, rule)
-    _finish(spots, summarise(spots, manifest, written, decided), json=output.json)
+    summary = summarise(spots, manifest, written, decided_by(loaded, spots, rule))
+    _finish(spots, summary | ({} if index is None else {"index": str(index)}), json=output.json)
 
 
 @terminal.guarded
@@ -192,21 +197,23 @@ def demo(
     spots = fitted.find_spots()
     subject = Subject.of(fitted, spots, "deaths")
     trust = fitted.table.cells.trusts[example_trust(subject)]
+    (name,) = file_names([str(trust)])
     paths = {
         "board": fixed[0],
-        "board_of_one_trust": out / f"board_{trust}.html",
+        "board_of_one_trust": out / f"board_{name}.html",
         "funnel": fixed[1],
-        "funnel_of_one_trust": out / f"funnel_{trust}.png",
+        "funnel_of_one_trust": out / f"funnel_{name}.png",
     }
     exports.refuse_to_overwrite(paths.values(), force=output.force)
     manifest = make_manifest(fitted, arguments={"sample": "nation"})
     notes: Sequence[str] = nation.attrs["notes"]
 
-    out.mkdir(parents=True, exist_ok=True)
-    write_document(compose(subject, title=_DEMO_TITLE, notes=notes, manifest=manifest), paths["board"])
-    write_document(compose(subject, trust=trust, notes=notes, manifest=manifest), paths["board_of_one_trust"])
-    save_figure(fitted.plot_funnel(), paths["funnel"], manifest)
-    save_figure(fitted.plot_funnel(trust), paths["funnel_of_one_trust"], manifest)
+    one = compose(subject, trust=trust, notes=notes, manifest=manifest)
+    with exports.together(out):
+        write_document(compose(subject, title=_DEMO_TITLE, notes=notes, manifest=manifest), paths["board"])
+        write_document(one, paths["board_of_one_trust"])
+        save_figure(fitted.plot_funnel(), paths["funnel"], manifest)
+        save_figure(fitted.plot_funnel(trust), paths["funnel_of_one_trust"], manifest)
     decided = decided_by(fitted, spots, RuleOptions())
     _finish(spots, summarise(spots, manifest, paths, decided), json=output.json)
 
@@ -402,13 +409,10 @@ def _finish(spots: Spots, summary: dict[str, Any], *, json: bool) -> None:
         raise typer.Exit(terminal.NO_CERTIFICATE)
 
 
-def _file_name(label: str) -> str:
-    """A label as a file name: letters, digits, dots and dashes, at most 120 bytes of them.
+def _write_index(wanted: Mapping[str | None, Path], index: Path) -> None:
+    import pandas as pd
 
-    A label that is more than that keeps what it can and gets eight digits of its digest, so that it stays its own.
-    """
-    safe = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in label).strip(".")
-    short = safe.encode("utf-8", "ignore")[:120].decode("utf-8", "ignore")
-    if short == label:
-        return short
-    return f"{short}-{hashlib.sha256(label.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    from brightspots import exports
+
+    names = [path.name for path in wanted.values()]
+    exports.write_table(pd.DataFrame({"trust": list(wanted), "file": names}), index)

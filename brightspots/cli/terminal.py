@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import sys
 import warnings
@@ -11,6 +12,7 @@ from typing import Any, TextIO, TypeVar
 
 import typer
 
+from brightspots.cli.stopping import Stopped, stoppable
 from brightspots.errors import BrightspotsError, CertificateWarning, DataWarning
 
 Item = TypeVar("Item")
@@ -25,8 +27,11 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(**given: Any) -> None:
         try:
-            with spoken_warnings():
+            with stoppable(), spoken_warnings():
                 command(**given)
+        except Stopped as stopped:
+            complain(f"{stopped}: nothing half written is left")
+            raise typer.Exit(stopped.status) from None
         except BrokenPipeError:
             raise  # nobody reads on, as in "brightspots readers | head -1": no fault of the input
         except (BrightspotsError, OSError) as error:
@@ -93,4 +98,6 @@ def progress(items: Collection[Item], what: str, *, json: bool) -> Iterable[Item
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, BrightspotsError) and error.filename:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # files are named by who writes them
+        return f"standard output: {error.strerror}"
     return " ".join(str(error).split())

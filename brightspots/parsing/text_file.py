@@ -111,7 +111,7 @@ def _utf8(content: bytes) -> tuple[bytes, list[Reading]]:
             f"cannot be read: its text is not in the encoding that it shows ({damage})"
         ) from damage
     readings = [Reading("encoding", note) for note in notes]
-    if not notes and not content.removeprefix(codecs.BOM_UTF8) == data:
+    if not notes and content.removeprefix(codecs.BOM_UTF8) != data:
         readings.append(Reading("encoding", "The file is encoded in UTF-16 or UTF-32."))
     if (at := data.find(b"\0")) >= 0:
         line = 1 + data.count(b"\n", 0, at)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import brightspots as bs
 from tests.test_cli import complaint, run
+from tests.test_placing import small_disk
 
 from .conftest import simulate_records
 
@@ -142,3 +147,58 @@ def test_no_such_file(tmp_path):
     assert "there is no file" in complaint(
         run("standardise", tmp_path / "x.parquet", *ASKED, "-o", tmp_path / "c.csv")
     )
+
+
+def test_a_calibration_for_which_the_disk_is_full_leaves_no_table(folder, tmp_path):
+    out, picture = tmp_path / "cells.csv", tmp_path / "calibration.svg"
+    command = ["standardise", folder / "records.parquet", *ASKED, "-o", out, "--calibration", picture]
+    with small_disk(40_000):
+        said = complaint(run(*command))
+    assert said == f"error: {picture}: File too large"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_records_are_not_replaced_by_what_is_counted_in_them(folder, tmp_path):
+    (tmp_path / "a.csv").write_bytes((folder / "a.csv").read_bytes())
+    before = (tmp_path / "a.csv").read_bytes()
+    said = complaint(run("standardise", tmp_path / "a.csv", *ASKED, "-o", tmp_path / "a.csv", "--force"))
+    assert "is what is read" in said
+    assert (tmp_path / "a.csv").read_bytes() == before
+
+
+def test_a_folder_that_is_not_there_is_said_before_the_work(folder, tmp_path):
+    command = ("standardise", folder / "records.parquet", *ASKED)
+    assert "does not exist" in complaint(run(*command, "-o", tmp_path / "nowhere" / "cells.csv"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_a_count_that_is_told_to_stop_leaves_no_database(folder, tmp_path, monkeypatch):
+    """DuckDB turns the interruption of a query into an error of its own: the command ends as stopped all the same."""
+    from brightspots.casemix import records
+
+    seen = []
+    read = records._read_text
+
+    def interrupted(connection, *arguments):
+        seen.extend(Path(tempfile.gettempdir()).glob("brightspots-*/records.duckdb"))
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except BaseException as error:
+            raise RuntimeError("Query interrupted") from error
+        return read(connection, *arguments)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(records, "_read_text", interrupted)
+    result = run("standardise", folder / "a.csv", *ASKED, "-o", tmp_path / "cells.csv")
+    assert (result.exit_code, result.stderr) == (143, "stopped by SIGTERM: nothing half written is left\n")
+    assert len(seen) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_temporary_folder_that_is_full_is_said(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with small_disk(4_000):
+        said = complaint(run("standardise", folder / "a.csv", *ASKED, "-o", tmp_path / "cells.csv"))
+    assert "File too large" in said
+    assert str(tmp_path / "brightspots-") in said
+    assert list(tmp_path.iterdir()) == []

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +16,7 @@ import typer
 from typer.testing import CliRunner
 
 from brightspots.cli import app
-from tests.conftest import simulate_frame
+from tests.conftest import ROOT, simulate_frame
 from tests.docs.conftest import blocks as tool
 from tests.docs.test_pages import PAGES
 from tests.readers import files
@@ -100,6 +104,39 @@ def test_commands_run(name):
                 assert result.exit_code == 0, f"{block.where}: {line}\n{result.output}"
     if skipped:
         pytest.skip("; ".join(skipped))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script for sh")
+def test_the_published_script_runs_in_a_folder_that_holds_the_table_alone(tmp_path):
+    """As it stands on the page, by a shell, and a second time, when its files are there."""
+    work, programs = tmp_path / "work", tmp_path / "programs"
+    for folder in (work, programs):
+        folder.mkdir()
+    (programs / "brightspots").write_text(
+        f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m brightspots.cli "$@"\n'
+    )
+    (programs / "brightspots").chmod(0o755)
+    (script,) = [block.code for block in SHELL["docs/how_to/scheduled_pipeline.md"] if block.language == "sh"]
+    (tmp_path / "monthly.sh").write_text(script)
+    simulate_frame(4, 5).drop(columns="rating").to_csv(work / "cells.csv", index=False)
+
+    def once() -> tuple[int, str]:
+        ended = subprocess.run(
+            ["sh", tmp_path / "monthly.sh"], cwd=work, capture_output=True, text=True, timeout=300,
+            env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"},
+        )  # fmt: skip
+        return ended.returncode, ended.stderr
+
+    status, said = once()
+    assert status == 0, said
+    (month,) = [path for path in (work / "out").iterdir() if path.is_dir()]
+    assert {path.name for path in month.iterdir()} == {
+        "board.html", "departments.csv", "fit.json", "fit.nc", "packs", "partition.csv", "spots.csv", "trusts.csv",
+    }  # fmt: skip
+    assert len(list((month / "packs").iterdir())) == 4
+    assert json.loads((month / "fit.json").read_text("utf-8"))["trusts"] == 4
+    status, said = once()
+    assert (status, "would be overwritten" in said) == (2, True)
 
 
 def _make_room(arguments: list[str], made: set[Path]) -> None:
