@@ -24,6 +24,8 @@ class DataError(BrightspotsError, ValueError):
         What the library expected to find.
     action : str, optional
         What the user can do about it.
+    row_word : str, default "row"
+        What the labels of `rows` number, in the singular: "line" or "sheet row" of a file.
     """
 
     SHOWN_ROWS = 5
@@ -36,12 +38,14 @@ class DataError(BrightspotsError, ValueError):
         rows: Sequence[object] = (),
         expected: str | None = None,
         action: str | None = None,
+        row_word: str = "row",
     ) -> None:
         self.problem = problem
         self.column = column
         self.rows = tuple(rows)
         self.expected = expected
         self.action = action
+        self.row_word = row_word
         super().__init__(self._message())
 
     def _message(self) -> str:
@@ -50,7 +54,7 @@ class DataError(BrightspotsError, ValueError):
             shown = ", ".join(str(row) for row in self.rows[: self.SHOWN_ROWS])
             hidden = len(self.rows) - self.SHOWN_ROWS
             more = f" and {hidden:,} more" if hidden > 0 else ""
-            parts.append(f"{'rows' if len(self.rows) > 1 else 'row'} {shown}{more}")
+            parts.append(f"{self.row_word}{'s' if len(self.rows) > 1 else ''} {shown}{more}")
         if self.expected:
             parts.append(f"expected {self.expected}")
         if self.action:
