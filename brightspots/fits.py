@@ -13,6 +13,7 @@ import xarray as xr
 
 from brightspots import display, frames, stacks, storage, summaries
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.cautions import Caution
 from brightspots.checks import EffectShape, effect_shapes
 from brightspots.counts import ColumnNames
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from brightspots.sensitivity import Sensitivity
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class HierarchyFit:
     """A fitted hierarchy: what the data say of trusts, of departments within them, and how surely.

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.cautions import warn_of
 from brightspots.cells import FloatArray
 from brightspots.columns import key_column
@@ -26,6 +27,7 @@ from brightspots.tables import open_source, read_table
 METHODS = ("auto", "integrate", "nuts")
 
 
+@checked
 def fit_hierarchy(
     data: object,
     *,
@@ -186,7 +188,7 @@ def fit_hierarchy(
     def fit(part: object, about: str = "") -> HierarchyFit:
         table = read_table(part, columns, family=family, covariates=covariates, priors=priors)
         table = replace(table, cells=on_scale(table.cells, estimate_scale))
-        warn_of(data_cautions(table.cells), stacklevel=3, about=about)
+        warn_of(data_cautions(table.cells), stacklevel=4, about=about)
         in_units = priors_in_units(table.cells, priors)
         effects, certificate = run(
             table.cells,
@@ -196,7 +198,7 @@ def fit_hierarchy(
             draws=draws,
             seed=seed,
             progress=progress,
-            stacklevel=4,
+            stacklevel=5,
         )
         asked = Request(method, draws)
         rules = None if table.cells.family == "normal" else rules_of(data, table.cells.exact, given)

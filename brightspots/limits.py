@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
+from brightspots.arguments import checked
 from brightspots.boundaries import (
     Boundary,
     binomial_boundary,
@@ -68,6 +69,7 @@ _METHOD_WORDS: Final = {
 }
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class FunnelLimits:
     """Limits of every unit, and the curves that they lie on.
@@ -178,6 +180,7 @@ class FunnelLimits:
         return f"FunnelLimits({'; '.join(parts)})"
 
 
+@checked
 def funnel_limits(
     observed: Any,
     expected: Any = None,
@@ -285,7 +288,7 @@ def funnel_limits(
     )
     dispersion = Dispersion(limits.phi, limits.tau2, limits.kept)
     cautions = funnel_cautions(method, units, size_name, limits.target, dispersion, share)
-    warn_of(cautions, stacklevel=2)
+    warn_of(cautions, stacklevel=3)
     return replace(limits, cautions=cautions)
 
 

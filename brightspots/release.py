@@ -49,7 +49,7 @@ def suppressed_fit(fit: HierarchyFit, rules: Rules) -> tuple[HierarchyFit, tuple
         draws=fit.request.draws,
         seed=fit.seed,
         progress=False,
-        stacklevel=4,
+        stacklevel=5,
     )
     return replace(fit, table=table, effects=effects, certificate=certificate, rules=rules), notes
 

@@ -22,6 +22,7 @@ import pandas as pd
 from scipy import special
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.cells import LabelArray
 from brightspots.errors import SettingsError
 from brightspots.settings import check_probability, check_seed
@@ -92,6 +93,7 @@ class Nation:
     parameters: Mapping[str, Any]
 
 
+@checked
 def simulate_nation(
     trusts: int = 120,
     departments: int | Sequence[str] = 20,

@@ -16,6 +16,7 @@ import xarray as xr
 from brightspots import settings
 from brightspots import vocabulary as names
 from brightspots._version import __version__
+from brightspots.arguments import checked
 from brightspots.cells import Cells, FloatArray, IntArray, LabelArray
 from brightspots.counts import ColumnNames
 from brightspots.disclosure.rules import Rules
@@ -139,6 +140,7 @@ def save(fit: HierarchyFit, path: str | os.PathLike[str]) -> None:
         xr.DataTree.from_dict(groups).to_netcdf(temporary, engine="h5netcdf")
 
 
+@checked
 def load_fit(path: str | os.PathLike[str]) -> HierarchyFit:
     """Read a fit that `HierarchyFit.save` wrote.
 

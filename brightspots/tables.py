@@ -184,7 +184,7 @@ def read_table(
     _check_identifiable(cells, columns, priors)
     caution = period_order_caution(cells)
     if caution is not None:
-        warnings.warn(f"column {columns.period!r}: {caution}", DataWarning, stacklevel=4)
+        warnings.warn(f"column {columns.period!r}: {caution}", DataWarning, stacklevel=5)
     used = {value for value in vars(columns).values() if isinstance(value, str)}
     return Table(cells, _extras(source, used), leaf_cell[leaf_of_row].astype(np.int64), source.notes)
 

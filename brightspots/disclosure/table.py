@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.cells import FloatArray
 from brightspots.disclosure.counts import BoolArray, Shown, disclose, rounded
 from brightspots.disclosure.expected import publishable_expected
@@ -48,6 +49,7 @@ _LABELS_AT_LEAST: Final = 2
 _STEPS: Final = 3
 
 
+@checked
 def suppress(
     frame: Any,
     *,

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.errors import DataError, SettingsError
 from brightspots.readers.opening import PublishedFile, encoding_of, read_content
 from brightspots.readers.published import (
@@ -80,6 +81,7 @@ _BANDINGS: Final = MappingProxyType(
 _SUPPRESSED_COUNT: Final = (1.0, 7.0)
 
 
+@checked
 def read_nhs_rtt(path: PublishedFile, *, providers: Literal["nhs", "all"] = "nhs") -> pd.DataFrame:
     """Read how many patients have waited over 18 weeks, by provider × treatment function in England.
 
@@ -160,6 +162,7 @@ def read_nhs_rtt(path: PublishedFile, *, providers: Literal["nhs", "all"] = "nhs
     return finish(frame, [names.TRUST, names.DEPARTMENT, names.PERIOD], records.notes)
 
 
+@checked
 def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
     """Read observed and expected deaths by trust in England, with the official limits and banding.
 
