@@ -30,6 +30,21 @@ _WORDS: Final[Mapping[Any, tuple[str, str]]] = {
     type(None): ("None", "None"),
     os.PathLike: ("a path", "paths"),
 }
+# How to come by an object of ours or of others.
+_KINDS: Final[Mapping[str, str]] = {
+    "Axes": "a matplotlib Axes",
+    "FunnelLimits": "what funnel_limits() returns",
+    "HierarchyFit": "a fit, which fit_hierarchy() returns",
+    "Spots": "what fit.find_spots() returns",
+    "Standardised": "the result of standardise()",
+}
+# Arguments that name a column, in functions that take the columns of a table by name.
+_COLUMNS: Final = frozenset(
+    (
+        *("trust", "department", "observed", "expected", "denominator", "observed_lower", "observed_upper"),
+        *("counted_from", "estimate", "standard_error", "period", "outcome", "casemix", "keep"),
+    )
+)
 # What people who know other software call an option that is here under another name.
 _SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "threshold": ("below", "suppress_below"),
@@ -55,6 +70,7 @@ def checked(thing: Thing) -> Thing:
                 setattr(thing, name, checked(method))
         return thing
     signature = inspect.signature(thing)
+    columns = _COLUMNS & set(signature.parameters) if "department" in signature.parameters else frozenset()
 
     @functools.cache
     def hints() -> dict[str, Any]:
@@ -68,19 +84,21 @@ def checked(thing: Thing) -> Thing:
             _send_to_its_home(thing, signature, hints(), named)
             return thing(*positional, **named)  # which says what is missing or too many, in Python's words
         for name, value in given.arguments.items():
-            given.arguments[name] = as_annotated(name, value, hints()[name])
+            given.arguments[name] = as_annotated(name, value, hints()[name], columns=name in columns)
         return thing(*given.args, **given.kwargs)
 
     return run  # type: ignore[return-value]
 
 
-def as_annotated(name: str, value: Any, hint: Any) -> Any:
+def as_annotated(name: str, value: Any, hint: Any, *, columns: bool = False) -> Any:
     """Return a value as its annotation wants it, numpy's scalars as Python's, or raise `SettingsError`."""
     usable, plain = _as(value, hint)
     if usable:
         return plain
     wanted = _described(hint)
-    perhaps = f", perhaps [{shown(value)}]" if isinstance(value, str) and "a sequence" in wanted else ""
+    if columns:
+        wanted = wanted.replace("a sequence of texts", "a list of columns").replace("text", "the name of a column")
+    perhaps = f", perhaps [{shown(value)}]" if isinstance(value, str) and "a sequence" in wanted or "a list" in wanted else ""
     raise SettingsError(f"{name} must be {wanted}; received {shown(value)}{perhaps}")
 
 
@@ -193,11 +211,19 @@ def _as_sequence(value: Any, origin: Any, parts: tuple[Any, ...]) -> tuple[bool,
     return all(usable for usable, _ in answers), value if keep else tuple(plain for _, plain in answers)
 
 
+def _alternatives(hint: Any, plural: bool) -> list[str]:
+    """Words for one part of a union: two choices, or yes and no, are alternatives like the other parts."""
+    parts = get_args(hint)
+    if get_origin(hint) is Literal and len(parts) == 2:
+        return list(map(repr, parts))
+    return ["True", "False"] if hint is bool else [_described(hint, plural)]
+
+
 def _described(hint: Any, plural: bool = False) -> str:
     """An annotation in words."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        words = list(dict.fromkeys(_described(part, plural) for part in parts))
+        words = list(dict.fromkeys(word for part in parts for word in _alternatives(part, plural)))
         if "a path" in words and "text" in words:
             words.remove("text")
         return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
@@ -215,6 +241,8 @@ def _described(hint: Any, plural: bool = False) -> str:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return "mappings" if plural else "a mapping"
     name = getattr(hint, "__name__", str(hint))
+    if name in _KINDS and not plural:
+        return _KINDS[name]
     return f"{name} objects" if plural else f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
