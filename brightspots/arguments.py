@@ -33,6 +33,7 @@ _WORDS: Final[Mapping[Any, tuple[str, str]]] = {
 # How to come by an object of ours or of others.
 _KINDS: Final[Mapping[str, str]] = {
     "Axes": "a matplotlib Axes",
+    "ReadableFile": "an open file",
     "FunnelLimits": "what funnel_limits() returns",
     "HierarchyFit": "a fit, which fit_hierarchy() returns",
     "Spots": "what fit.find_spots() returns",
@@ -97,8 +98,11 @@ def as_annotated(name: str, value: Any, hint: Any, *, columns: bool = False) -> 
         return plain
     wanted = _described(hint)
     if columns:
-        wanted = wanted.replace("a sequence of texts", "a list of columns").replace("text", "the name of a column")
-    perhaps = f", perhaps [{shown(value)}]" if isinstance(value, str) and "a sequence" in wanted or "a list" in wanted else ""
+        wanted = wanted.replace("a sequence of texts", "a list of columns").replace(
+            "text", "the name of a column"
+        )
+    single = isinstance(value, str) and ("a sequence" in wanted or "a list" in wanted)
+    perhaps = f", perhaps [{shown(value)}]" if single else ""
     raise SettingsError(f"{name} must be {wanted}; received {shown(value)}{perhaps}")
 
 
@@ -120,6 +124,17 @@ def check_choice(name: str, value: object, choices: abc.Sequence[str]) -> None:
     """Raise `SettingsError` unless the value is one of some words."""
     if not (isinstance(value, str) and value in choices):
         raise SettingsError(f"{name} must be one of {', '.join(choices)}; received {shown(value)}")
+
+
+def is_label(value: Any) -> bool:
+    """Whether a value can be the label of one unit: text, a number, a date, …, and neither missing nor several."""
+    if isinstance(value, abc.Iterable) and not isinstance(value, str | bytes):
+        return False
+    try:
+        hash(value)
+        return bool(value == value)  # what is missing does not equal itself
+    except Exception:  # noqa: BLE001 - whatever an object of somebody else does when compared
+        return False
 
 
 def shown(value: object) -> str:
@@ -177,6 +192,8 @@ def _as(value: Any, hint: Any) -> tuple[bool, Any]:
         return True, value
     if issubclass(hint, _OnlyNamed):
         return hint.__name__ in {base.__name__ for base in type(value).__mro__}, value
+    if getattr(hint, "_is_protocol", False):  # known by what it does
+        return all(hasattr(value, name) for name in vars(hint) if not name.startswith("_")), value
     return isinstance(value, hint), value
 
 

@@ -362,7 +362,7 @@ class HierarchyFit:
         *,
         limits: Literal["hierarchical", "exact"] = "hierarchical",
         levels: Sequence[float] = (0.95, 0.998),
-        highlight: Sequence[object] | None = None,
+        highlight: str | Sequence[object] | None = None,
         multiplier: float = 1.0,
         caption: str | None = None,
         ax: Axes | None = None,

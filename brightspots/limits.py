@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from brightspots.arguments import checked
+from brightspots.arguments import checked, shown
 from brightspots.boundaries import (
     Boundary,
     binomial_boundary,
@@ -140,9 +140,14 @@ class FunnelLimits:
         SettingsError
             Where a size is not positive and finite.
         """
-        sizes = np.atleast_1d(np.asarray(x, dtype=np.float64))
+        try:
+            sizes = np.atleast_1d(np.asarray(x, dtype=np.float64))
+        except (TypeError, ValueError, OverflowError):
+            sizes = np.array([np.nan])
         if sizes.ndim != 1 or not np.all(np.isfinite(sizes) & (sizes > 0)):
-            raise SettingsError(f"curve(x) takes positive finite sizes ({self.size_name}); received {x!r}")
+            raise SettingsError(
+                f"curve(x) takes positive finite sizes ({self.size_name}); received {shown(x)}"
+            )
         columns = _limit_columns(partial(self.boundary, sizes), self.levels, self.sides)
         return pd.DataFrame(columns, index=pd.Index(sizes, name=self.size_name))
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import is_label, shown
 from brightspots.errors import SettingsError
 from brightspots.fit_limits import (
     FunnelKind,
@@ -56,7 +57,7 @@ def funnel(
     *,
     limits: FunnelKind,
     levels: Sequence[float],
-    highlight: Sequence[object] | None,
+    highlight: str | Sequence[object] | None,
     multiplier: float,
     caption: str | None,
     ax: Axes | None,
@@ -173,9 +174,10 @@ def trend(
     if cells.periods is None or cells.leaf_period is None:
         raise SettingsError("the fit has no periods: there is no trend to draw")
     table = fit.departments()
-    chosen = table[(table[names.TRUST] == trust) & (table[names.DEPARTMENT] == department)]
-    if chosen.empty:
-        raise SettingsError(f"there is no department {department!r} in trust {trust!r}")
+    known = is_label(trust) and is_label(department)
+    chosen = table[(table[names.TRUST] == trust) & (table[names.DEPARTMENT] == department)] if known else None
+    if chosen is None or chosen.empty:
+        raise SettingsError(f"there is no department {shown(department)} in trust {shown(trust)}")
     inside = (cells.leaf_trust == trust_position(cells, trust)) & (
         cells.departments[cells.cell_department[cells.leaf_cell]] == department
     )

@@ -57,6 +57,8 @@ CQC_FREQUENCIES: Final[Mapping[str, float]] = MappingProxyType(
 # Standard deviation of the logit of a department type's base rate (binomial).
 _SD_TYPE_RATE: Final = 0.5
 
+# Units of one kind; beyond it a number is a mistake, and memory would not hold the nation.
+_MOST_UNITS: Final = 1_000_000
 _SAMPLE_SEED: Final = 20210401
 
 
@@ -300,6 +302,7 @@ def _check_arguments(given: Mapping[str, Any]) -> None:
             whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
             wanted = "a positive whole number"
             require(name, whole, wanted if name == "trusts" else f"{wanted} or a sequence of labels")
+            require(name, value <= _MOST_UNITS, f"at most {_MOST_UNITS:,}")
     for name, literal in (("family", names.Family), ("effects", EffectShape)):
         require(name, given[name] in get_args(literal), f"one of {', '.join(get_args(literal))}")
     require("intercept", is_number(given["intercept"]), "a finite number")

@@ -11,6 +11,7 @@ import narwhals as nw
 from brightspots.casemix.factors import Kind
 from brightspots.casemix.records import Records, collect
 from brightspots.errors import DataError
+from brightspots.tables import missing_columns
 
 # How the columns are called inside queries, so that the caller's names never matter there.
 TRUST: Final = "k_trust"
@@ -51,20 +52,12 @@ def prepare(records: Records, roles: Roles) -> tuple[Records, dict[str, Kind]]:
         Where a column is absent or of a kind that cannot be used.
     """
     schema = dict(records.frame.collect_schema())
-    for part, column in (
-        ("outcome", roles.outcome),
-        ("trust", roles.trust),
-        ("department", roles.department),
-        ("period", roles.period),
-        *(("casemix", column) for column in roles.casemix),
-    ):
-        if column is not None and column not in schema:
-            raise DataError(
-                "is not in the records",
-                column=column,
-                expected=f"a column for {part}",
-                action=f"the records have: {', '.join(map(repr, schema))}",
-            )
+    wanted = [("outcome", roles.outcome), ("trust", roles.trust), ("department", roles.department)]
+    wanted += [] if roles.period is None else [("period", roles.period)]
+    wanted += [("casemix", column) for column in roles.casemix]
+    missing = [(part, column) for part, column in wanted if column not in schema]
+    if missing:
+        raise missing_columns(missing, list(schema), "records")
     kinds = {column: _kind(column, schema[column]) for column in roles.casemix}
     chosen = [
         _label(roles.trust, schema[roles.trust]).alias(TRUST),

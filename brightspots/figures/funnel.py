@@ -37,7 +37,7 @@ from brightspots.vocabulary import CANNOT_TELL, IN_LINE, HigherIs
 def plot_funnel(
     limits: FunnelLimits,
     labels: Sequence[object] | None = None,
-    highlight: Sequence[object] | None = None,
+    highlight: str | Sequence[object] | None = None,
     ax: Axes | None = None,
     *,
     title: str | None = None,
@@ -110,7 +110,7 @@ def draw_funnel(
     limits: FunnelLimits,
     *,
     labels: Sequence[object] | None = None,
-    highlight: Sequence[object] | None = None,
+    highlight: str | Sequence[object] | None = None,
     statuses: Sequence[str] | None = None,
     title: str | None = None,
     xlabel: str | None = None,

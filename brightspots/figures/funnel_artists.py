@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
+from brightspots.arguments import is_label, shown
 from brightspots.cells import FloatArray
 from brightspots.errors import SettingsError
 from brightspots.figures import canvas
@@ -56,7 +57,7 @@ class Points:
 def read_points(
     limits: FunnelLimits,
     labels: Sequence[object] | None,
-    highlight: Sequence[object] | None,
+    highlight: str | Sequence[object] | None,
     statuses: Sequence[str] | None,
     multiplier: float,
 ) -> Points:
@@ -71,9 +72,11 @@ def read_points(
     if highlight is not None:
         wanted = [highlight] if isinstance(highlight, str) else list(highlight)
         known = set(names)
-        missing = [name for name in wanted if name not in known]
+        missing = [name for name in wanted if not is_label(name) or name not in known]
         if missing:
-            raise SettingsError(f"highlight: not among the labels: {listed([str(name) for name in missing])}")
+            raise SettingsError(
+                f"highlight: not among the labels: {listed([_said(name) for name in missing])}"
+            )
         chosen = np.isin(names, np.array(wanted, dtype=object))
     if statuses is None:
         kind = table["zone"].to_numpy(dtype=object)
@@ -100,6 +103,10 @@ def _heights(limits: FunnelLimits, multiplier: float) -> tuple[FloatArray, Float
         limits.table[f"ratio_{end}"].to_numpy(dtype=np.float64) * multiplier for end in ("lower", "upper")
     )
     return np.where(np.isinf(high), low, 0.5 * (low + high)), low, high
+
+
+def _said(label: object) -> str:
+    return label if isinstance(label, str) else shown(label)
 
 
 def _objects(values: Any, n: int, what: str) -> npt.NDArray[np.object_]:

@@ -272,5 +272,6 @@ def test_alternative_text(limits: FunnelLimits):
 
 
 def test_a_table_is_not_limits():
-    with pytest.raises(SettingsError, match=r"limits must be what funnel_limits\(\) returns; received a value of type DataFrame"):
+    said = r"limits must be what funnel_limits\(\) returns; received a value of type DataFrame"
+    with pytest.raises(SettingsError, match=said):
         plot_funnel(funnel_limits([100, 150], [108, 112], method="poisson").table)
