@@ -13,7 +13,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 WORKERS ?= 2
 
-.PHONY: demo test lint calibrate attack benchmark notebooks outputs docs clean
+.PHONY: demo test lint calibrate attack fuzz benchmark notebooks outputs docs clean
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -28,7 +28,7 @@ demo: $(INSTALLED)
 	$(BIN)/brightspots demo --force
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'not calibration and not attack'
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not calibration and not attack and not fuzz'
 	$(BIN)/python -m pytest --nbmake notebooks
 
 lint: $(READY)
@@ -41,6 +41,11 @@ calibrate: $(READY)
 
 attack: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) -m attack
+
+# FUZZ_SIZE=… options, half as many commands and damaged files, a fifth as many tables of hostile labels; FUZZ_SEED=…
+# gives others of them. Counts by outcome are printed.
+fuzz: $(READY)
+	$(BIN)/python -m pytest -n 0 -s -m fuzz tests/fuzz
 
 # The rivals have an environment to themselves. Published files are read from BRIGHTSPOTS_REAL_DATA where it is set.
 BENCHMARK := .venv$(TAG)-benchmark

@@ -22,6 +22,8 @@ Thing = TypeVar("Thing", bound=Callable[..., Any])
 
 # Numbers and short texts are quoted as they are; of anything longer, its kind says more.
 _LONGEST: Final = 80
+# From here on numpy and indices do not hold a whole number; seeds may be as long as they like.
+_TOO_LARGE: Final = 2**63
 _WORDS: Final[Mapping[Any, tuple[str, str]]] = {
     str: ("text", "texts"),
     bool: ("True or False", "True or False"),
@@ -94,6 +96,8 @@ def checked(thing: Thing) -> Thing:
 def as_annotated(name: str, value: Any, hint: Any, *, columns: bool = False) -> Any:
     """Return a value as its annotation wants it, numpy's scalars as Python's, or raise `SettingsError`."""
     usable, plain = _as(value, hint)
+    if usable and isinstance(plain, int) and abs(plain) >= _TOO_LARGE and name != "seed":
+        raise SettingsError(f"{name} is too large a number; received {shown(value)}")
     if usable:
         return plain
     wanted = _described(hint)
@@ -103,6 +107,10 @@ def as_annotated(name: str, value: Any, hint: Any, *, columns: bool = False) -> 
         )
     single = isinstance(value, str) and ("a sequence" in wanted or "a list" in wanted)
     perhaps = f", perhaps [{shown(value)}]" if single else ""
+    if isinstance(value, Mapping) and value and all(_as(each, hint)[0] for each in value.values()):
+        keys = [shown(key) for key in value]
+        several = ", ".join(keys[:5]) + (", …" if len(keys) > 5 else "")
+        perhaps = f" that holds {len(keys):,} ({several}): pass one, such as {name.rstrip('s')}s[{keys[0]}]"
     raise SettingsError(f"{name} must be {wanted}; received {shown(value)}{perhaps}")
 
 

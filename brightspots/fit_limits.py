@@ -167,7 +167,7 @@ def _with_doubts(fit: HierarchyFit, limits: FunnelLimits) -> FunnelLimits:
 
 def trust_position(cells: Cells, trust: object) -> int:
     """Index of a trust's label, or `SettingsError`."""
-    found = np.flatnonzero(cells.trusts == trust) if is_label(trust) else []
+    found = np.flatnonzero(cells.trusts == trust) if is_label(trust) else np.empty(0, dtype=np.int64)
     if not len(found):
         some = ", ".join(repr(label) for label in cells.trusts[:3].tolist())
         raise SettingsError(

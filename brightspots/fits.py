@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -220,7 +220,7 @@ class HierarchyFit:
     def find_spots(
         self,
         rule: SpotRule | None = None,
-        rating: str | Mapping[Any, Any] | pd.DataFrame | pd.Series | None = None,
+        rating: Any = None,
         *,
         rating_order: Sequence[Any] | None = None,
         strong_from: Any = None,
@@ -232,7 +232,7 @@ class HierarchyFit:
         ----------
         rule : SpotRule, optional
             Margin, false discovery rate, reference; default ``SpotRule()``.
-        rating : str, mapping, Series or DataFrame, optional
+        rating : str, mapping, Series or eager dataframe (pandas, polars, pyarrow, …), optional
             The trusts' overall ratings: a column of the data (by default `rating` where there is one), or
             trust → rating. Departments' own ratings: a column that differs within trusts, keys (trust, department),
             or a frame with the columns `trust, department, rating`. Trusts or departments may lack one; a rating that

@@ -71,7 +71,7 @@ class OutcomeFits(Mapping[Any, HierarchyFit]):
     def find_spots(
         self,
         rule: SpotRule | None = None,
-        rating: str | Mapping[Any, Any] | pd.DataFrame | pd.Series | None = None,
+        rating: Any = None,
         *,
         rating_order: Sequence[Any] | None = None,
         strong_from: Any = None,

@@ -175,8 +175,10 @@ def trend(
         raise SettingsError("the fit has no periods: there is no trend to draw")
     table = fit.departments()
     known = is_label(trust) and is_label(department)
-    chosen = table[(table[names.TRUST] == trust) & (table[names.DEPARTMENT] == department)] if known else None
-    if chosen is None or chosen.empty:
+    # As objects: a column of text would refuse to be compared with some of what can be a label.
+    of_trust, of_department = (table[key].to_numpy(dtype=object) for key in (names.TRUST, names.DEPARTMENT))
+    chosen = table[(of_trust == trust) & (of_department == department)] if known else table[:0]
+    if chosen.empty:
         raise SettingsError(f"there is no department {shown(department)} in trust {shown(trust)}")
     inside = (cells.leaf_trust == trust_position(cells, trust)) & (
         cells.departments[cells.cell_department[cells.leaf_cell]] == department

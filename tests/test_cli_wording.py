@@ -114,7 +114,7 @@ def text_of(node) -> str:
         return node.value
     if isinstance(node, ast.JoinedStr):
         return "".join(
-            each.value if isinstance(each, ast.Constant) else "'x'" if each.conversion == 114 else "x"
+            each.value if isinstance(each, ast.Constant) else "'x'" if each.conversion == 114 else "trust"
             for each in node.values
         )
     if isinstance(node, ast.BinOp):

@@ -22,6 +22,8 @@ from brightspots.vocabulary import BRIGHT, DARK
 XScale = Literal["auto", "linear", "log"]
 
 _CURVE_POINTS = 300
+# What ratios are multiplied by at most: per billion.
+_MOST_TIMES = 1_000_000_000
 # The view reaches this many times as far above the centre as the limits and 98% of the units do.
 _REACH = 1.5
 # From this many units on, those that nothing is said about are drawn as a translucent, rasterised crowd.
@@ -65,8 +67,10 @@ def read_points(
     table, n = limits.table, len(limits.size)
     if "zone" not in table:
         raise SettingsError("these limits hold no observations to draw: give observed= when making them")
-    if not np.isfinite(multiplier) or multiplier <= 0:
-        raise SettingsError(f"multiplier must be a positive number; received {multiplier!r}")
+    if not 0 < multiplier <= _MOST_TIMES:
+        raise SettingsError(
+            f"multiplier must be a positive number of at most {_MOST_TIMES:,}; received {multiplier!r}"
+        )
     names = _objects(table.index if labels is None else labels, n, "labels")
     chosen = np.zeros(n, dtype=bool)
     if highlight is not None:

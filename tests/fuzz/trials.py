@@ -85,6 +85,7 @@ class Tally:
         self.counts[outcome] += 1
         if outcome in BAD:
             self.bad.append(f"{told}: {outcome} {said}")
+            print(self.bad[-1], flush=True)
         return value
 
     def check(self) -> None:
