@@ -15,11 +15,13 @@ from tests.conftest import simulate_frame
 from tests.fuzz.trials import LostError
 
 LABELS = (
-    "a\0b", "\u202egnirts", "\u2066x\u2069", "x" * 40_000, "Ward 🏥", "e\u0301", "é", "A\u030a\u0327\u0301" * 50, '"', "'", "`",
-    "''';--", "=1+1", "@SUM(A1)", "+44", "-1", "<b>x</b>", "&amp;", "a\nb", "a\r\nb", "\t", "   ", "", "\u00a0", "\u200b", "01",
-    "1", "1.0", "1e5", "nan", "None", "NA", "NULL", "True", "2024-01-01", "ŵ", "病院", "مستشفى", "\ud800", "\ufeffx", "\x1b[31m",
-    "$x_1$", "{{ 1 }}", "%s %d {0}", "../../x", "CON", "a/b", "a\\b", "C:", "|", ";", ",", "Total", "England", "trust",
-    None, float("nan"), 1, 2.5, True, b"x", "ﬀ", "ß", "SS", "İ", "I", "ı", "x ", " x",
+    "a\0b", "\u202egnirts", "\u2066x\u2069", "x" * 40_000, "Ward 🏥", "e\u0301", "é",
+    "A\u030a\u0327\u0301" * 50, '"', "'", "`", "''';--", "=1+1", "@SUM(A1)", "+44", "-1",
+    "<b>x</b>", "&amp;", "a\nb", "a\r\nb", "\t", "   ", "", "\u00a0", "\u200b", "01", "1", "1.0",
+    "1e5", "nan", "None", "NA", "NULL", "True", "2024-01-01", "ŵ", "病院", "مستشفى", "\ud800",
+    "\ufeffx", "\x1b[31m", "$x_1$", "{{ 1 }}", "%s %d {0}", "../../x", "CON", "a/b", "a\\b",
+    "C:", "|", ";", ",", "Total", "England", "trust", None, float("nan"), 1, 2.5, True, b"x",
+    "ﬀ", "ß", "SS", "İ", "I", "ı", "x ", " x",
 )  # fmt: skip
 STEPS = (
     "csv",

@@ -15,9 +15,10 @@ from tests.fuzz.trials import SEED, SIZE, LostError, Tally
 from tests.test_cli_wording import speaks_python
 
 VALUES = (
-    "", " ", "x", "-1", "0", "1", "1.5", "nan", "inf", "1e308", "2" * 40, "trust", "observed", "expected", "rating", "Good",
-    "a,b", "Good,Poor", "=", "a=1,2", "age=levels", "*", "a'b", 'a"b', "ŵ", "病", "x" * 5_000, "../x", "/", ".", "worse",
-    "better", "peers", "auto", "nuts", "poisson", "binomial", "html", "1;2", "--force", "-", "\\", "%s", "{x}", "[red]x[/]",
+    "", " ", "x", "-1", "0", "1", "1.5", "nan", "inf", "1e308", "2" * 40, "trust", "observed",
+    "expected", "rating", "Good", "a,b", "Good,Poor", "=", "a=1,2", "age=levels", "*", "a'b",
+    'a"b', "ŵ", "病", "x" * 5_000, "../x", "/", ".", "worse", "better", "peers", "auto", "nuts",
+    "poisson", "binomial", "html", "1;2", "--force", "-", "\\", "%s", "{x}", "[red]x[/]",
 )  # fmt: skip
 COMMANDS = {
     "fit": (fitting.fit, ["cells.csv", "-o", "out", "--draws", "100"]),
