@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from brightspots.arguments import shown
 from brightspots.cells import FloatArray, IntArray
 from brightspots.columns import Source, check_rows
 from brightspots.errors import DataError, SettingsError
+
+# Of what is said about a formula, characters that an error repeats.
+_LONGEST: Final = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +90,15 @@ def covariate_design(source: Source, formula: str | None) -> Design:
 
     try:
         parsed = formulaic.Formula(f"1 + {formula}")
-    except formulaic.errors.FormulaicError as error:
-        raise SettingsError(f"covariates={formula!r} cannot be read as a formula: {error}") from error
-    needed = [str(name) for name in parsed.required_variables]
+        needed = [str(name) for name in parsed.required_variables]
+    except (
+        formulaic.errors.FormulaicError,
+        SyntaxError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise _unreadable(formula, error) from error
     for name in needed:
         if name not in source.columns:
             raise DataError(
@@ -105,9 +116,13 @@ def covariate_design(source: Source, formula: str | None) -> Design:
             action="fill the value in, drop the row, or leave the covariate out",
         )
     frame = pd.DataFrame({name: source.values(name) for name in needed}, index=range(len(source)))
-    matrix = formulaic.model_matrix(parsed, frame, na_action="ignore")
-    columns = [column for column in matrix.columns if column != "Intercept"]
-    values = np.asarray(matrix[columns], dtype=np.float64)
+    try:
+        matrix = formulaic.model_matrix(parsed, frame, na_action="ignore")
+        columns = [column for column in matrix.columns if column != "Intercept"]
+        values = np.asarray(matrix[columns], dtype=np.float64)
+    except Exception as error:
+        # A formula may call functions, and these may raise anything.
+        raise _unreadable(formula, error) from error
     check_rows(
         source,
         ", ".join(needed),
@@ -119,3 +134,8 @@ def covariate_design(source: Source, formula: str | None) -> Design:
     if not columns:
         raise SettingsError(f"covariates={formula!r} has no terms besides the intercept")
     return Design(tuple(map(str, columns)), values)
+
+
+def _unreadable(formula: str, error: Exception) -> SettingsError:
+    said = " ".join(str(error).split()) or type(error).__name__
+    return SettingsError(f"covariates={shown(formula)} cannot be read as a formula: {said[:_LONGEST]}")

@@ -31,7 +31,8 @@ def speaks_python(said: str) -> list[str]:
     """What only Python would write, outside quotation marks: keyword arguments, calls, names with underscores."""
     bare = QUOTED.sub("''", said)
     options = re.sub(r"--[\w-]+", "", bare)
-    words = re.findall(r"\w+=|\bpass (?!--)\w+=|\b[A-Za-z_.]+\([^)]*\)|=…", options)
+    named = "|".join(sorted(ARGUMENTS))
+    words = re.findall(rf"\b(?:{named})=|\bpass (?!--)\w+=|\b[A-Za-z_.]+\([^)]*\)|=…", options)
     return words + [name for name in ARGUMENTS if "_" in name and re.search(rf"(?<![\w-]){name}\b", options)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+import zlib
 from collections.abc import Collection
 from io import BytesIO
 from pathlib import Path
@@ -95,7 +96,7 @@ def _read_text(content: bytes, path: str, keys: set[str], *, gzipped: bool, tab:
         )
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error})", action="save it as 'CSV UTF-8'") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, EOFError, gzip.BadGzipFile) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} cannot be read as a table: {error}") from error
 
 
@@ -106,7 +107,12 @@ def _read_parquet(content: bytes, path: str) -> pd.DataFrame:
         return pd.read_parquet(BytesIO(content), engine="pyarrow")
     except ImportError as error:
         raise MissingExtraError("pyarrow", extra="parquet", purpose="reading Parquet") from error
-    except (ValueError, OSError) as error:  # pyarrow's errors are kinds of these
+    except (
+        ValueError,
+        OSError,
+        KeyError,
+        TypeError,
+    ) as error:  # pyarrow's, and those of what pandas wrote beside
         raise DataError(f"{path} cannot be read as Parquet: {error}") from error
 
 
@@ -119,7 +125,7 @@ def _read_excel(content: bytes, path: str, keys: set[str], sheet: str | None) ->
         workbook = pd.ExcelFile(BytesIO(content), engine="openpyxl")
     except ImportError as error:
         raise MissingExtraError("openpyxl", extra="excel", purpose="reading Excel files") from error
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
         raise DataError(f"{path} cannot be read as an Excel file: {error}") from error
     sheets = [str(name) for name in workbook.sheet_names]
     if sheet is not None and sheet not in sheets:
