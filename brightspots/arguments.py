@@ -98,6 +98,8 @@ def as_annotated(name: str, value: Any, hint: Any, *, columns: bool = False) -> 
     usable, plain = _as(value, hint)
     if usable and isinstance(plain, int) and abs(plain) >= _TOO_LARGE and name != "seed":
         raise SettingsError(f"{name} is too large a number; received {shown(value)}")
+    if usable and os.PathLike in map(get_origin, get_args(hint)) and not _names_a_file(plain):
+        raise SettingsError(f"{name} must be a path that the system can have; received {shown(value)}")
     if usable:
         return plain
     wanted = _described(hint)
@@ -112,6 +114,14 @@ def as_annotated(name: str, value: Any, hint: Any, *, columns: bool = False) -> 
         several = ", ".join(keys[:5]) + (", …" if len(keys) > 5 else "")
         perhaps = f" that holds {len(keys):,} ({several}): pass one, such as {name.rstrip('s')}s[{keys[0]}]"
     raise SettingsError(f"{name} must be {wanted}; received {shown(value)}{perhaps}")
+
+
+def _names_a_file(value: Any) -> bool:
+    """Whether the system can have a file of this name; what is no text is for the function to open."""
+    try:
+        return not isinstance(value, str) or b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
 
 
 def check_number(name: str, value: object) -> float:
@@ -140,8 +150,9 @@ def is_label(value: Any) -> bool:
         return False
     try:
         hash(value)
+        str(value)
         return bool(value == value)  # what is missing does not equal itself
-    except Exception:  # noqa: BLE001 - whatever an object of somebody else does when compared
+    except Exception:  # noqa: BLE001 - whatever an object of somebody else does when compared or written
         return False
 
 

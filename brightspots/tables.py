@@ -78,7 +78,12 @@ def open_source(data: Any) -> Source:
         lengths = {str(name): np.size(np.asarray(column, dtype=object)) for name, column in data.items()}
         if len(set(lengths.values())) > 1:
             raise DataError(f"the columns of the mapping differ in length: {lengths}")
-        data = pd.DataFrame({str(name): column for name, column in data.items()})
+        try:
+            data = pd.DataFrame({str(name): column for name, column in data.items()})
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"the mapping is not one of columns: {error}", expected="a sequence for each"
+            ) from error
     try:
         frame = nw.from_native(data, eager_only=True)
     except TypeError:

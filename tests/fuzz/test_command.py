@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from brightspots.cli import app, counting, drawing, fitting
 from brightspots.cli.terminal import _options_of
+from brightspots.errors import BrightspotsError
 from tests.conftest import simulate_frame
 from tests.fuzz.subjects import patients
 from tests.fuzz.trials import SEED, SIZE, LostError, Tally
@@ -70,6 +71,7 @@ def run(arguments: list[str]) -> None:
         python = speaks_python(result.stderr) if result.stderr.startswith("error") else []
         if python:
             raise LostError(f"speaks Python, {python}: {result.stderr[:300]}")
+        raise BrightspotsError(result.stderr)
 
 
 def try_commands(size):
