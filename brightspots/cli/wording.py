@@ -55,6 +55,7 @@ _PHRASES: Final = (
     (r"(or )?pass it as a mapping; ratings of departments as a frame with the columns",
      r"\1give --ratings-file; ratings of departments are a table with the columns"),
     (r"pass it as a mapping", "give it with --ratings-file"),
+    (r"\bpass period=False\b", "give --pool-periods"),
     (r"\bperiod=False\b", "--pool-periods"),
     (r"pass bins=\{'([^']*)': \[([^\]]*)\]\}", r"give --bins '\1=\2'"),
     (r"bins=\{'([^']*)': '?(\w+)'?\}", r"--bins '\1=\2'"),
@@ -109,7 +110,6 @@ def in_options(said: str, options: Mapping[str, str]) -> str:
         rf"(?P<verb>\bpass )?(?<![\w'\"/.])(?P<name>{'|'.join(sorted(known, key=len, reverse=True))})={_VALUE}"
     )
     said = argument.sub(lambda found: _given(found, options), said)
-    said = re.sub(r"\bpass (?=--)", "give ", said)
     pieces = _QUOTED.split(said)
     return "".join(piece if at % 2 else _bare(piece, known, options) for at, piece in enumerate(pieces))
 
