@@ -98,7 +98,8 @@ def as_annotated(name: str, value: Any, hint: Any, *, columns: bool = False) -> 
     usable, plain = _as(value, hint)
     if usable and isinstance(plain, int) and abs(plain) >= _TOO_LARGE and name != "seed":
         raise SettingsError(f"{name} is too large a number; received {shown(value)}")
-    if usable and os.PathLike in map(get_origin, get_args(hint)) and not _names_a_file(plain):
+    is_path = any(get_origin(part) is os.PathLike for part in get_args(hint))
+    if usable and is_path and not _names_a_file(plain):
         raise SettingsError(f"{name} must be a path that the system can have; received {shown(value)}")
     if usable:
         return plain
