@@ -14,8 +14,10 @@ export OPENBLAS_NUM_THREADS = 1
 WORKERS ?= 2
 # A file's tests stay on one worker, which makes what they share once.
 SPREAD := -n $(WORKERS) --dist loadfile
+# What takes minutes has targets of its own.
+USUAL := 'not calibration and not attack and not fuzz'
 
-.PHONY: demo test test-lowest test-lowest-short test-again wheel lint calibrate attack benchmark notebooks outputs docs clean
+.PHONY: demo test test-lowest test-lowest-short test-again wheel lint calibrate attack fuzz benchmark notebooks outputs docs clean
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -30,18 +32,18 @@ demo: $(INSTALLED)
 	$(BIN)/brightspots demo --force
 
 test: $(READY)
-	$(BIN)/python -m pytest $(SPREAD) -m 'not calibration and not attack'
+	$(BIN)/python -m pytest $(SPREAD) -m $(USUAL)
 	$(BIN)/python -m pytest --nbmake notebooks
 
 # What a newer interpreter may change: not the pages, the notebooks, or what a browser shows of them.
 test-again: $(READY)
-	$(BIN)/python -m pytest $(SPREAD) -m 'not calibration and not attack' --ignore tests/docs \
+	$(BIN)/python -m pytest $(SPREAD) -m $(USUAL) --ignore tests/docs \
 		--ignore tests/report/test_browser.py --ignore tests/test_layers.py --ignore tests/test_readme.py
 
 # The suite with the oldest versions that pyproject.toml allows, together; on Python 3.11, which has wheels of them.
 LOWEST := $(VENV)-lowest
 # Old versions use what newer ones beside them announce to drop, as users of either know: no error here.
-LOWEST_PYTEST := $(LOWEST)/bin/python -m pytest $(SPREAD) -m 'not calibration and not attack' \
+LOWEST_PYTEST := $(LOWEST)/bin/python -m pytest $(SPREAD) -m $(USUAL) \
 	-W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning
 $(LOWEST)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(LOWEST)
@@ -75,6 +77,11 @@ calibrate: $(READY)
 
 attack: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) -m attack
+
+# FUZZ_SIZE=… options, half as many commands and damaged files, a fifth as many tables of hostile labels; FUZZ_SEED=…
+# gives others of them. Counts by outcome are printed.
+fuzz: $(READY)
+	$(BIN)/python -m pytest -n 0 -s -m fuzz tests/fuzz
 
 # The rivals have an environment to themselves. Published files are read from BRIGHTSPOTS_REAL_DATA where it is set.
 BENCHMARK := .venv$(TAG)-benchmark

@@ -70,7 +70,7 @@ def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> C
             action="drop cells in which nobody was at risk, or correct the expected",
         )
     if family == "poisson":
-        assert expected is not None  # required by _resolve_names
+        assert expected is not None  # required by resolve_names
         return Counts(lower, upper, expected, expected, counted_from)
     column = str(columns.denominator)
     _refuse_withheld(source, column)

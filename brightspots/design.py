@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from brightspots.arguments import shown
 from brightspots.cells import FloatArray, IntArray
 from brightspots.columns import Source, check_rows, number_column
 from brightspots.errors import DataError, SettingsError
+
+# Of what is said about a formula, characters that an error repeats.
+_LONGEST: Final = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +120,9 @@ def covariate_design(source: Source, formula: str | None) -> Design:
 
     try:
         parsed = formulaic.Formula(f"1 + {formula}")
+        needed = [str(name) for name in parsed.required_variables]
     except Exception as error:  # also what Python's own reader of expressions raises
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SettingsError(f"covariates={formula!r} cannot be read as a formula: {said}") from error
-    needed = [str(name) for name in parsed.required_variables]
+        raise _unreadable(formula, error) from error
     for name in needed:
         if name not in source.columns:
             raise DataError(
@@ -140,12 +143,10 @@ def covariate_design(source: Source, formula: str | None) -> Design:
     try:
         with np.errstate(all="ignore"):
             matrix = formulaic.model_matrix(parsed, frame, na_action="ignore")
-    except Exception as error:  # whatever the functions of a formula raise
-        raise SettingsError(
-            f"covariates={formula!r} cannot be worked out from the data: {' '.join(str(error).split())}"
-        ) from error
-    columns = [column for column in matrix.columns if column != "Intercept"]
-    values = np.asarray(matrix[columns], dtype=np.float64)
+            columns = [column for column in matrix.columns if column != "Intercept"]
+            values = np.asarray(matrix[columns], dtype=np.float64)
+    except Exception as error:  # a formula may call functions, and these may raise anything
+        raise _unreadable(formula, error) from error
     check_rows(
         source,
         ", ".join(needed),
@@ -157,3 +158,8 @@ def covariate_design(source: Source, formula: str | None) -> Design:
     if not columns:
         raise SettingsError(f"covariates={formula!r} has no terms besides the intercept")
     return Design(tuple(map(str, columns)), values)
+
+
+def _unreadable(formula: str, error: Exception) -> SettingsError:
+    said = " ".join(str(error).split()) or type(error).__name__
+    return SettingsError(f"covariates={shown(formula)} cannot be read as a formula: {said[:_LONGEST]}")

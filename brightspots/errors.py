@@ -18,8 +18,8 @@ class DataError(BrightspotsError, ValueError):
     ----------
     problem : str
         What is wrong, in one clause.
-    column : str, optional
-        The column (or columns) at fault.
+    column : str or sequence of str, optional
+        The column, or columns, at fault; kept as one text.
     rows : sequence, optional
         Index labels of the offending rows; the message shows the first few and says how many there are.
     expected : str, optional
@@ -36,22 +36,24 @@ class DataError(BrightspotsError, ValueError):
         self,
         problem: str,
         *,
-        column: str | None = None,
+        column: str | Sequence[str] | None = None,
         rows: Sequence[object] = (),
         expected: str | None = None,
         action: str | None = None,
         row_word: str = "row",
     ) -> None:
         self.problem = problem
-        self.column = column
+        several = column is not None and not isinstance(column, str) and len(column) > 1
+        self.column = column if column is None or isinstance(column, str) else ", ".join(column)
         self.rows = tuple(rows)
         self.expected = expected
         self.action = action
         self.row_word = row_word
-        super().__init__(self._message())
+        named = f"columns {', '.join(map(repr, column))}" if several and column else f"column {self.column!r}"
+        super().__init__(self._message(named))
 
-    def _message(self) -> str:
-        parts = [f"column {self.column!r}: {self.problem}" if self.column else self.problem]
+    def _message(self, named: str) -> str:
+        parts = [f"{named}: {self.problem}" if self.column else self.problem]
         if self.rows:
             shown = ", ".join(str(row) for row in self.rows[: self.SHOWN_ROWS])
             hidden = len(self.rows) - self.SHOWN_ROWS

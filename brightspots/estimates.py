@@ -57,7 +57,7 @@ def on_scale(cells: Cells, estimate_scale: names.EstimateScale | None) -> Cells:
             "logarithms (and the logarithms' standard errors), or pass estimate_scale='log ratio' to say that these "
             "are logarithms (or log odds)",
             DataWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     if estimate_scale is None and typical > _LARGE_LOG_RATIO:
         warnings.warn(
@@ -65,7 +65,7 @@ def on_scale(cells: Cells, estimate_scale: names.EstimateScale | None) -> Cells:
             "a lot for those; pass estimate_scale='difference' if they are in units of their own (days, points), or "
             "estimate_scale='log ratio' to say that their differences are log ratios",
             DataWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return replace(cells, estimate_scale=estimate_scale or "log ratio")
 

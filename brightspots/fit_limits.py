@@ -12,6 +12,7 @@ from scipy import special, stats
 
 from brightspots import summaries
 from brightspots import vocabulary as names
+from brightspots.arguments import is_label, shown
 from brightspots.cells import Cells, FloatArray, IntArray, LabelArray
 from brightspots.errors import SettingsError
 from brightspots.funnel_units import Units
@@ -166,10 +167,12 @@ def _with_doubts(fit: HierarchyFit, limits: FunnelLimits) -> FunnelLimits:
 
 def trust_position(cells: Cells, trust: object) -> int:
     """Index of a trust's label, or `SettingsError`."""
-    found = np.flatnonzero(cells.trusts == trust)
+    found = np.flatnonzero(cells.trusts == trust) if is_label(trust) else np.empty(0, dtype=np.int64)
     if not len(found):
         some = ", ".join(repr(label) for label in cells.trusts[:3].tolist())
-        raise SettingsError(f"there is no trust {trust!r}; the data have {cells.n_trusts:,}, such as {some}")
+        raise SettingsError(
+            f"there is no trust {shown(trust)}; the data have {cells.n_trusts:,}, such as {some}"
+        )
     return int(found[0])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,7 @@ import xarray as xr
 
 from brightspots import display, draw_tree, frames, stacks, storage, summaries
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.cautions import Caution
 from brightspots.checks import EffectShape, effect_shapes
 from brightspots.counts import ColumnNames
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from brightspots.sensitivity import Sensitivity
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class HierarchyFit(PickledByFields):
     """A fitted hierarchy: what the data say of trusts, of departments within them, and how surely.
@@ -227,7 +229,7 @@ class HierarchyFit(PickledByFields):
     def find_spots(
         self,
         rule: SpotRule | None = None,
-        rating: str | Mapping[Any, Any] | pd.DataFrame | pd.Series | None = None,
+        rating: Any = None,
         *,
         rating_order: Sequence[Any] | None = None,
         strong_from: Any = None,
@@ -240,7 +242,7 @@ class HierarchyFit(PickledByFields):
         rule : SpotRule, optional
             Margin, false discovery rate, reference. By default the rule that a saved fit remembers
             (`decision`), else ``SpotRule()``.
-        rating : str, mapping, Series or DataFrame, optional
+        rating : str, mapping, Series or eager dataframe (pandas, polars, pyarrow, …), optional
             The trusts' overall ratings: a column of the data (by default `rating` where there is one), or
             trust → rating. Departments' own ratings: a column that differs within trusts, keys (trust, department),
             or a frame with the columns `trust, department, rating`. Trusts or departments may lack one; a rating that
@@ -385,7 +387,7 @@ class HierarchyFit(PickledByFields):
         *,
         limits: Literal["hierarchical", "exact"] = "hierarchical",
         levels: Sequence[float] = (0.95, 0.998),
-        highlight: Sequence[object] | None = None,
+        highlight: str | Sequence[object] | None = None,
         multiplier: float = 1.0,
         caption: str | None = None,
         ax: Axes | None = None,

@@ -213,8 +213,12 @@ def _common_index(given: dict[str, pd.Series[Any]], labelled: list[pd.Series[Any
 def _series(values: Any, name: str) -> pd.Series[Any]:
     if isinstance(values, pd.Series):
         return values
-    array = values if isinstance(values, list) else np.asarray(values)
-    if np.ndim(array) != 1:
+    try:
+        array = values if isinstance(values, list) else np.asarray(values)
+        flat = np.ndim(array) == 1
+    except ValueError:  # lists of different lengths
+        flat = False
+    if not flat:
         raise DataError("not one-dimensional", column=name, expected="one value per unit")
     return pd.Series(array)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.cautions import warn_of
 from brightspots.cells import Cells, FloatArray
 from brightspots.column_names import Columns, columns_given
@@ -27,6 +28,7 @@ from brightspots.tables import open_source, read_table
 METHODS = ("auto", "integrate", "nuts")
 
 
+@checked
 def fit_hierarchy(
     data: object,
     *,
@@ -204,7 +206,7 @@ def fit_hierarchy(
             part, roles, family=family, covariates=covariates, priors=priors, tidy_labels=tidy_labels
         )
         table = replace(table, cells=on_scale(table.cells, estimate_scale))
-        warn_of(data_cautions(table.cells), stacklevel=3, about=about)
+        warn_of(data_cautions(table.cells), stacklevel=4, about=about)
         in_units = priors_in_units(table.cells, priors)
         try:
             effects, certificate = run(
@@ -215,7 +217,7 @@ def fit_hierarchy(
                 draws=draws,
                 seed=seed,
                 progress=progress,
-                stacklevel=4,
+                stacklevel=5,
             )
         except (np.linalg.LinAlgError, ArithmeticError) as error:
             raise _too_far_apart(table.cells) from error

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
+from brightspots.arguments import checked, shown
 from brightspots.boundaries import (
     Boundary,
     binomial_boundary,
@@ -81,6 +82,7 @@ _METHOD_WORDS: Final = {
 }
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class FunnelLimits:
     """Limits of every unit, and the curves that they lie on.
@@ -151,9 +153,14 @@ class FunnelLimits:
         SettingsError
             Where a size is not positive and finite.
         """
-        sizes = np.atleast_1d(np.asarray(x, dtype=np.float64))
+        try:
+            sizes = np.atleast_1d(np.asarray(x, dtype=np.float64))
+        except (TypeError, ValueError, OverflowError):
+            sizes = np.array([np.nan])
         if sizes.ndim != 1 or not np.all(np.isfinite(sizes) & (sizes > 0)):
-            raise SettingsError(f"curve(x) takes positive finite sizes ({self.size_name}); received {x!r}")
+            raise SettingsError(
+                f"curve(x) takes positive finite sizes ({self.size_name}); received {shown(x)}"
+            )
         columns = _limit_columns(partial(self.boundary, sizes), self.levels, self.sides)
         return pd.DataFrame(columns, index=pd.Index(sizes, name=self.size_name))
 
@@ -191,6 +198,7 @@ class FunnelLimits:
         return f"FunnelLimits({'; '.join(parts)})"
 
 
+@checked
 def funnel_limits(
     observed: Any,
     expected: Any = None,
@@ -307,7 +315,7 @@ def funnel_limits(
     )
     dispersion = Dispersion(limits.phi, limits.tau2, limits.kept)
     cautions = funnel_cautions(method, units, size_name, limits.target, dispersion, share)
-    warn_of(cautions, stacklevel=2)
+    warn_of(cautions, stacklevel=3)
     return replace(limits, cautions=(*cautions, *noted))
 
 

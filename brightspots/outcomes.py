@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.cautions import Caution
 from brightspots.disclosure import Totals, Zeros
 from brightspots.fits import HierarchyFit
@@ -15,6 +16,7 @@ from brightspots.settings import SpotRule
 from brightspots.spots import Spots
 
 
+@checked
 class OutcomeFits(Mapping[Any, HierarchyFit]):
     """One hierarchy per outcome, by the outcome's label; tables stacked with an `outcome` column first."""
 
@@ -69,7 +71,7 @@ class OutcomeFits(Mapping[Any, HierarchyFit]):
     def find_spots(
         self,
         rule: SpotRule | None = None,
-        rating: str | Mapping[Any, Any] | pd.DataFrame | pd.Series | None = None,
+        rating: Any = None,
         *,
         rating_order: Sequence[Any] | None = None,
         strong_from: Any = None,

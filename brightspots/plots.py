@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import is_label, shown
 from brightspots.errors import SettingsError
 from brightspots.fit_limits import (
     FunnelKind,
@@ -57,7 +58,7 @@ def funnel(
     *,
     limits: FunnelKind,
     levels: Sequence[float],
-    highlight: Sequence[object] | None,
+    highlight: str | Sequence[object] | None,
     multiplier: float,
     caption: str | None,
     ax: Axes | None,
@@ -178,9 +179,12 @@ def trend(
     if cells.periods is None or cells.leaf_period is None:
         raise SettingsError("the fit has no periods: there is no trend to draw")
     table = fit.departments()
-    chosen = table[(table[names.TRUST] == trust) & (table[names.DEPARTMENT] == department)]
+    known = is_label(trust) and is_label(department)
+    # As objects: a column of text would refuse to be compared with some of what can be a label.
+    of_trust, of_department = (table[key].to_numpy(dtype=object) for key in (names.TRUST, names.DEPARTMENT))
+    chosen = table[(of_trust == trust) & (of_department == department)] if known else table[:0]
     if chosen.empty:
-        raise SettingsError(f"there is no department {department!r} in trust {trust!r}")
+        raise SettingsError(f"there is no department {shown(department)} in trust {shown(trust)}")
     inside = (cells.leaf_trust == trust_position(cells, trust)) & (
         cells.departments[cells.cell_department[cells.leaf_cell]] == department
     )

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import is_label, shown
 from brightspots.errors import DataError, SettingsError
 
 # Where the order of the bands comes from.
@@ -60,6 +61,8 @@ def words_of(ratings: pd.Series, order: Sequence[Any] | None) -> pd.Series:
     """Each rating as text; missing where there is none, or only a word for none that `order` does not claim."""
     if isinstance(order, str):
         raise SettingsError(f"rating_order must be a list of bands, worst first; received {order!r}")
+    if order is not None and not all(map(is_label, order)):
+        raise SettingsError(f"rating_order must be a list of bands, worst first; received {shown(order)}")
     claimed = set() if order is None else {word_of(value) for value in order}
 
     def rated(value: Any) -> str | None:
@@ -104,6 +107,8 @@ def read_scale(ratings: pd.Series, words: pd.Series, order: Sequence[Any] | None
         bands = _SPELLING
     line = _line(bands, source, order)
     if strong_from is not None:
+        if not is_label(strong_from):
+            raise SettingsError(f"strong_from must be one band of the rating; received {shown(strong_from)}")
         line = _Line(str(word_of(strong_from)), f"{_shown(strong_from)} or better, as was stated")
     if line is None:
         return Scale(levels, None, "")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -269,16 +270,14 @@ def _frequencies(band: IntArray, levels: int) -> FloatArray:
     return np.asarray(counts / counts.sum(), dtype=np.float64)
 
 
-def _as_series(values: Mapping[Any, Any] | pd.DataFrame | pd.Series) -> pd.Series:
+def _as_series(values: Any) -> pd.Series:
     """Ratings by trust, or by (trust, department), with an index of plain objects."""
     if isinstance(values, pd.DataFrame):
         values = _frame_as_series(values)
     elif isinstance(values, Mapping):
         values = pd.Series(list(values.values()), index=pd.Index(list(values)), dtype=object)
     elif not isinstance(values, pd.Series):
-        raise SettingsError(
-            f"rating must be a column name, a mapping, a Series or a DataFrame; received {type(values).__name__}"
-        )
+        values = _frame_as_series(_as_pandas(values))
     if values.index.nlevels > 2:
         raise DataError(
             f"the ratings have {values.index.nlevels} keys", expected="trust, or trust and department"
@@ -286,6 +285,17 @@ def _as_series(values: Mapping[Any, Any] | pd.DataFrame | pd.Series) -> pd.Serie
     if isinstance(values.index, pd.MultiIndex):
         return values.set_axis(pd.MultiIndex.from_tuples([tuple(key) for key in values.index]))
     return values.set_axis(values.index.astype(object))
+
+
+def _as_pandas(values: object) -> pd.DataFrame:
+    """Ratings in a table of another library."""
+    try:
+        frame = nw.from_native(values, eager_only=True)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        raise SettingsError(
+            f"rating must be a column name, a mapping, a Series or a DataFrame; received {type(values).__name__}"
+        ) from None
+    return pd.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
 
 
 def _frame_as_series(frame: pd.DataFrame) -> pd.Series:

@@ -49,7 +49,7 @@ def suppressed_fit(fit: HierarchyFit, rules: Rules) -> tuple[HierarchyFit, tuple
         draws=fit.request.draws,
         seed=fit.seed,
         progress=False,
-        stacklevel=4,
+        stacklevel=5,
     )
     kept = None if fit.decision is None else fit.decision.carried_over(fit.table.cells, table.cells)
     shown = replace(

@@ -12,6 +12,7 @@ from typing import Final
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.errors import BrightspotsError, SettingsError
 
 
@@ -67,6 +68,7 @@ def list_samples() -> pd.DataFrame:
     )
 
 
+@checked
 def load_sample(name: str) -> pd.DataFrame:
     """Load a table that ships with the library.
 

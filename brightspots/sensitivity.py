@@ -130,7 +130,7 @@ def _refit(fit: HierarchyFit, priors: Priors) -> tuple[Posterior, Certificate]:
         draws=fit.effects.shared.n_draws,
         seed=fit.seed,
         progress=False,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

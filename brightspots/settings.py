@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
+import numpy as np
+
+from brightspots.arguments import check_choice, check_number, check_whole, shown
 from brightspots.errors import SettingsError
 
 Reference = Literal["organisation", "peers", "both"]
@@ -14,14 +17,18 @@ EffectDistribution = Literal["normal", "student_t"]
 
 def _check_number(name: str, value: object, low: float, high: float, *, open_low: bool = True) -> float:
     """Return ``value`` as a float inside (low, high), or say what was received."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise SettingsError(f"{name} must be a finite number; received {value!r}")
-    number = float(value)
+    number = check_number(name, value)
     if number < low or number > high or (open_low and number == low):
         raise SettingsError(
-            f"{name} must lie in {'(' if open_low else '['}{low:g}, {high:g}]; received {value!r}"
+            f"{name} must lie in {'(' if open_low else '['}{low:g}, {high:g}]; received {shown(value)}"
         )
     return number
+
+
+def _keep(options: object, **numbers: float) -> None:
+    """Set checked numbers in a frozen dataclass, so that numpy's are held as those of Python."""
+    for name, number in numbers.items():
+        object.__setattr__(options, name, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +39,8 @@ class Normal:
     sd: float
 
     def __post_init__(self) -> None:
-        _check_number("Normal(mean)", self.mean, -math.inf, math.inf)
-        _check_number("Normal(sd)", self.sd, 0.0, math.inf)
+        _keep(self, mean=_check_number("Normal(mean)", self.mean, -math.inf, math.inf))
+        _keep(self, sd=_check_number("Normal(sd)", self.sd, 0.0, math.inf))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class HalfNormal:
     scale: float
 
     def __post_init__(self) -> None:
-        _check_number("HalfNormal(scale)", self.scale, 0.0, math.inf)
+        _keep(self, scale=_check_number("HalfNormal(scale)", self.scale, 0.0, math.inf))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +65,8 @@ class InverseGamma:
     scale: float
 
     def __post_init__(self) -> None:
-        _check_number("InverseGamma(shape)", self.shape, 0.0, math.inf)
-        _check_number("InverseGamma(scale)", self.scale, 0.0, math.inf)
+        _keep(self, shape=_check_number("InverseGamma(shape)", self.shape, 0.0, math.inf))
+        _keep(self, scale=_check_number("InverseGamma(scale)", self.scale, 0.0, math.inf))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +131,7 @@ class Priors:
     department_by_type: HalfNormal | float | None = None
 
     def __post_init__(self) -> None:
-        if self.effects not in get_args(EffectDistribution):
-            raise SettingsError(
-                f"Priors(effects) must be one of {', '.join(get_args(EffectDistribution))}; received {self.effects!r}"
-            )
+        check_choice("Priors(effects)", self.effects, get_args(EffectDistribution))
         if self.effects == "student_t" and self.department is None:
             raise SettingsError(
                 "Priors(effects='student_t') speaks of departments, which department=None leaves out"
@@ -147,7 +151,7 @@ class Priors:
                         f"Priors({field.name}=None): this term cannot be left out of the model"
                     )
                 continue
-            if isinstance(value, int | float) and not isinstance(value, bool):
+            if isinstance(value, int | float | np.number) and not isinstance(value, bool):
                 positive = _check_number(f"Priors({field.name})", value, 0.0, math.inf)
                 value = Normal(0.0, positive) if location else HalfNormal(positive)
                 object.__setattr__(self, field.name, value)
@@ -157,7 +161,7 @@ class Priors:
             if not isinstance(value, allowed):
                 names = ", ".join(kind.__name__ for kind in allowed)
                 raise SettingsError(
-                    f"Priors({field.name}) takes a positive number, {names}; received {value!r}"
+                    f"Priors({field.name}) takes a positive number, {names}; received {shown(value)}"
                 )
 
     @property
@@ -226,24 +230,28 @@ class SpotRule:
     difference: float | None = None
 
     def __post_init__(self) -> None:
-        _check_number("SpotRule(margin)", self.margin, 1.0, math.inf, open_low=False)
-        check_probability("SpotRule(fdr)", self.fdr)
-        if self.reference not in get_args(Reference):
-            raise SettingsError(
-                f"SpotRule(reference) must be one of {', '.join(get_args(Reference))}; received {self.reference!r}"
-            )
-        check_probability("SpotRule(in_line)", self.in_line)
-        _check_number("SpotRule(min_reliability)", self.min_reliability, 0.0, 1.0, open_low=False)
-        _check_number("SpotRule(min_expected)", self.min_expected, 0.0, math.inf, open_low=False)
+        _keep(
+            self,
+            margin=_check_number("SpotRule(margin)", self.margin, 1.0, math.inf, open_low=False),
+            fdr=check_probability("SpotRule(fdr)", self.fdr),
+            in_line=check_probability("SpotRule(in_line)", self.in_line),
+            min_reliability=_check_number(
+                "SpotRule(min_reliability)", self.min_reliability, 0.0, 1.0, open_low=False
+            ),
+            min_expected=_check_number(
+                "SpotRule(min_expected)", self.min_expected, 0.0, math.inf, open_low=False
+            ),
+        )
+        check_choice("SpotRule(reference)", self.reference, get_args(Reference))
         if self.difference is not None:
-            check_difference(self.difference, "SpotRule(difference)")
+            _keep(self, difference=check_difference(self.difference, "SpotRule(difference)"))
 
 
 def check_probability(name: str, value: object) -> float:
     """Return a probability strictly between 0 and 1, or raise `SettingsError` quoting what was received."""
     number = _check_number(name, value, 0.0, 1.0)
     if number == 1.0:
-        raise SettingsError(f"{name} must lie strictly between 0 and 1; received {value!r}")
+        raise SettingsError(f"{name} must lie strictly between 0 and 1; received {shown(value)}")
     return number
 
 
@@ -281,10 +289,4 @@ def check_seed(seed: object) -> int | None:
     """Return a non-negative integer seed or None, or raise `SettingsError`."""
     if seed is None:
         return None
-    try:
-        number = seed.__index__()  # type: ignore[attr-defined]
-    except AttributeError:
-        number = -1
-    if isinstance(seed, bool) or number < 0:
-        raise SettingsError(f"seed must be a non-negative integer or None; received {seed!r}")
-    return int(number)
+    return check_whole("seed", seed, "a non-negative integer or None", least=0)

@@ -22,6 +22,7 @@ import pandas as pd
 from scipy import special
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.cells import LabelArray
 from brightspots.errors import SettingsError
 from brightspots.settings import check_probability, check_seed
@@ -56,6 +57,11 @@ CQC_FREQUENCIES: Final[Mapping[str, float]] = MappingProxyType(
 # Standard deviation of the logit of a department type's base rate (binomial).
 _SD_TYPE_RATE: Final = 0.5
 
+# Units of one kind; beyond it a number is a mistake, and memory would not hold the nation.
+_MOST_UNITS: Final = 1_000_000
+_MOST_EXPECTED: Final = 1_000_000_000
+# Logarithms: e¹⁰ between units one standard deviation apart is beyond all that is counted.
+_MOST_SD: Final = 10.0
 _SAMPLE_SEED: Final = 20210401
 
 
@@ -103,6 +109,7 @@ class Nation:
         return Nation, (self.cells, self.truth, self.row_truth, self.trusts, dict(self.parameters))
 
 
+@checked
 def simulate_nation(
     trusts: int = 120,
     departments: int | Sequence[str] = 20,
@@ -309,14 +316,18 @@ def _check_arguments(given: Mapping[str, Any]) -> None:
             whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
             wanted = "a positive whole number"
             require(name, whole, wanted if name == "trusts" else f"{wanted} or a sequence of labels")
+            require(name, value <= _MOST_UNITS, f"at most {_MOST_UNITS:,}")
     for name, literal in (("family", names.Family), ("effects", EffectShape)):
         require(name, given[name] in get_args(literal), f"one of {', '.join(get_args(literal))}")
     require("intercept", is_number(given["intercept"]), "a finite number")
+    require("intercept", abs(given["intercept"]) <= _MOST_SD, f"from -{_MOST_SD:g} to {_MOST_SD:g}")
     for name in given:
         if name.startswith("sd_"):
             require(name, is_number(given[name]) and given[name] >= 0, "a finite number of at least 0")
+            require(name, given[name] <= _MOST_SD, f"at most {_MOST_SD:g}, on the scale of logarithms")
     for name, above in (("degrees_of_freedom", 2), ("contamination_scale", 0), ("mean_expected", 0)):
         require(name, is_number(given[name]) and given[name] > above, f"a finite number above {above}")
+    require("mean_expected", given["mean_expected"] <= _MOST_EXPECTED, f"at most {_MOST_EXPECTED:,}")
     check_probability("base_rate", given["base_rate"])
     for name in ("contamination_share", "missing_departments"):
         require(name, is_number(given[name]) and 0 <= given[name] < 1, "a number from 0 to below 1")

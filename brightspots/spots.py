@@ -12,6 +12,7 @@ import pandas as pd
 
 from brightspots import display, frames, learning, summaries
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.cells import Cells, FloatArray
 from brightspots.decisions import Decisions, decide
 from brightspots.disclosure.intake import vouch_for
@@ -38,6 +39,7 @@ STRENGTH_UNKNOWN: Final = (
 )
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Spots(PickledByFields):
     """Bright and dark spots of a fit under a rule.

@@ -19,6 +19,7 @@ from xarray.backends import H5NetCDFStore
 from brightspots import settings
 from brightspots import vocabulary as names
 from brightspots._version import __version__
+from brightspots.arguments import checked
 from brightspots.cells import Cells, IntArray, LabelArray
 from brightspots.counts import ColumnNames
 from brightspots.disclosure.rules import Rules
@@ -94,6 +95,7 @@ def _netcdf(groups: Mapping[str, xr.Dataset]) -> bytes:
     return held.getvalue()
 
 
+@checked
 def load_fit(path: str | os.PathLike[str]) -> HierarchyFit:
     """Read a fit that `HierarchyFit.save` wrote.
 
@@ -107,14 +109,14 @@ def load_fit(path: str | os.PathLike[str]) -> HierarchyFit:
     OSError
         Where there is no such file, or it may not be read.
     """
-    sealed = check_seal(path)
+    whole = check_seal(path)
     header = _header(path)
     if header["format"] > FORMAT:
         raise DataError(
             f"{os.fspath(path)} was saved by brightspots {header['version']}, a later format",
             action="install that version or a newer one",
         )
-    if header.get("sealed") and not sealed:
+    if header.get("sealed") and not whole:
         raise damaged(path, "its digest is not behind its end")
     try:
         with xr.open_datatree(path, engine="h5netcdf") as opened:

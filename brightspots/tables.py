@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import narwhals as nw
 import numpy as np
@@ -25,6 +26,9 @@ from brightspots.keys import KeyColumn, key_column
 from brightspots.period_order import period_order_caution
 from brightspots.settings import Priors
 from brightspots.total_rows import total_rows
+
+# Names of a table's columns that an error lists.
+_SHOWN_COLUMNS: Final = 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -220,7 +224,7 @@ def read_table(
     _check_identifiable(cells, columns, priors)
     caution = period_order_caution(cells)
     if caution is not None:
-        warnings.warn(f"column {columns.period!r}: {caution}", DataWarning, stacklevel=4)
+        warnings.warn(f"column {columns.period!r}: {caution}", DataWarning, stacklevel=5)
     used = {value for value in vars(columns).values() if isinstance(value, str)}
     return Table(
         cells, _extras(source, used), leaf_cell[leaf_of_row].astype(np.int64), source.notes, tidy_labels
@@ -323,24 +327,53 @@ def resolve_names(source: Source, columns: ColumnNames, family: names.Family | N
             resolved["expected"] = None
         counted = [] if resolved["observed_lower"] is not None else ["observed"]
         required = ["trust", "department", *counted, "denominator" if binomial else "expected"]
-    for part in required:
-        if resolved[part] is None:
-            raise DataError(
-                f"no column is given for {part}",
-                expected=f"a column named {part!r}, or {part}=… naming it",
-                action=f"the data have: {', '.join(map(repr, source.columns))}",
-            )
-    for part, name in resolved.items():
-        if isinstance(name, str) and name not in have:
-            raise DataError(
-                "is not in the data",
-                column=name,
-                expected=f"a column that gives {part}",
-                action=f"pass {part}=… with one of: {', '.join(map(repr, source.columns))}",
-            )
+    sought = {part: resolved[part] or part for part in required}
+    sought |= {part: name for part, name in resolved.items() if isinstance(name, str)}
+    missing = [(part, name) for part, name in sought.items() if name not in have]
+    if missing:
+        raise missing_columns(missing, source.columns)
     if (resolved["observed_lower"] is None) != (resolved["observed_upper"] is None):
         raise SettingsError("observed_lower and observed_upper must be given together")
     return ColumnNames(**resolved)
+
+
+def missing_columns(
+    missing: Sequence[tuple[str, str]], columns: Sequence[str], what: str = "data"
+) -> DataError:
+    """Say of all columns that were looked for and are not there which part they play, and which might be meant.
+
+    Parameters
+    ----------
+    missing : sequence of (part, column)
+    columns : sequence of str
+        That there are.
+    what : str, default "data"
+        Where they were looked for.
+    """
+    plain = {" ".join(name.replace("_", " ").split()).casefold(): name for name in columns}
+    meant = []
+    for part, name in missing:
+        near = [
+            close
+            for wanted in dict.fromkeys((name, part))
+            for close in difflib.get_close_matches(
+                wanted.replace("_", " ").casefold(), plain, n=1, cutoff=0.7
+            )
+        ]
+        near += [word for word in plain if part in word.split()]
+        if near:
+            meant.append(f"{part}={plain[near[0]]!r}")
+    parts = list(dict.fromkeys(part for part, _ in missing))
+    several = len(missing) > 1
+    hidden = len(columns) - _SHOWN_COLUMNS
+    known = ", ".join(map(repr, columns[:_SHOWN_COLUMNS])) + (f" and {hidden:,} more" if hidden > 0 else "")
+    perhaps = f"did you mean {', '.join(meant)}? " if meant else ""
+    return DataError(
+        f"{'are' if several else 'is'} not in the {what}",
+        column=[name for _, name in missing],
+        expected=f"{'columns' if several else 'a column'} for {', '.join(parts)}",
+        action=f"{perhaps}pass {', '.join(f'{part}=…' for part in parts)} with one of: {known}",
+    )
 
 
 def _infer_family(columns: ColumnNames) -> names.Family:

@@ -236,7 +236,7 @@ def test_estimates_of_withheld_rows_go_and_all_others_lose_their_digits():
         ({"below": True}, "below must be a whole number"),
         ({"round_to": 0}, "round_to must be a whole number of 2 or more"),
         ({"below": 8, "zeros": "hidden"}, "zeros must be 'shown' or 'withheld'"),
-        ({"below": 8, "totals": ("region",)}, "totals are among"),
+        ({"below": 8, "totals": ("region",)}, "totals must be a sequence of 'trust' or 'department'"),
     ],
 )
 def test_options_check_themselves(options, message):

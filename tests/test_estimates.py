@@ -146,7 +146,7 @@ def test_a_difference_that_cannot_be_is_refused(difference):
 
 
 def test_the_scale_is_one_of_two_and_for_estimates_only(frame):
-    with pytest.raises(SettingsError, match="'log ratio', 'difference'; received 'ratio'"):
+    with pytest.raises(SettingsError, match="'log ratio', 'difference' or None; received 'ratio'"):
         fit_of(estimates(), estimate_scale="ratio")
     with pytest.raises(SettingsError, match="is for estimates; the data are counts"):
         bs.fit_hierarchy(frame, estimate_scale="difference")

@@ -18,6 +18,7 @@ HEAVY = ("pymc", "arviz", "statsmodels", "matplotlib")
 ROOMS = (
     (
         "errors",
+        "arguments",
         "vocabulary",
         "cautions",
         "settings",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from brightspots.arguments import checked
 from brightspots.casemix.intake import Roles
 from brightspots.casemix.models import LEFT_OUT, POOLED, CaseMixModel, predict
 from brightspots.casemix.strata import Patterns
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _LISTED = 5
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class ModelCard:
     """What stands behind expected events.

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.casemix.card import ModelCard, write_card
 from brightspots.casemix.factors import Bins, Factor, Kind, check_bins, meet, read_factor
 from brightspots.casemix.intake import Roles, audit, prepare
@@ -39,6 +40,7 @@ MissingOutcome = Literal["error", "drop"]
 _SHOWN: Final = 3
 
 
+@checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Standardised(CellTable):
     """Observed and expected events by trust and department, with the model card; `fit_hierarchy` takes it as it is.
@@ -77,6 +79,7 @@ class Standardised(CellTable):
         return self.card.plot_calibration(ax=ax)
 
 
+@checked
 def standardise(
     records: Any,
     *,
@@ -223,7 +226,7 @@ def standardise(
         strangers=strangers,
     )
     for note in (*said, *loud):
-        warnings.warn(note, DataWarning, stacklevel=2)
+        warnings.warn(note, DataWarning, stacklevel=3)
     if notes:
         table.attrs["notes"] = notes
     return Standardised(table, card, fitted)

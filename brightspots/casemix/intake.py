@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import narwhals as nw
+import pandas as pd
 
 from brightspots.casemix.factors import Kind
 from brightspots.casemix.records import Records, collect
 from brightspots.errors import DataError
 from brightspots.labels import tidy_label
+from brightspots.tables import missing_columns
 
 # How the columns are called inside queries, so that the caller's names never matter there.
 TRUST: Final = "k_trust"
@@ -52,20 +54,14 @@ def prepare(records: Records, roles: Roles) -> tuple[Records, dict[str, Kind]]:
         Where a column is absent or of a kind that cannot be used.
     """
     schema = dict(records.frame.collect_schema())
-    for part, column in (
-        ("outcome", roles.outcome),
-        ("trust", roles.trust),
-        ("department", roles.department),
-        ("period", roles.period),
-        *(("casemix", column) for column in roles.casemix),
-    ):
-        if column is not None and column not in schema:
-            raise DataError(
-                "is not in the records",
-                column=column,
-                expected=f"a column for {part}",
-                action=f"the records have: {', '.join(map(repr, schema))}",
-            )
+    wanted = [("outcome", roles.outcome), ("trust", roles.trust), ("department", roles.department)]
+    wanted += [] if roles.period is None else [("period", roles.period)]
+    wanted += [("casemix", column) for column in roles.casemix]
+    missing = [(part, column) for part, column in wanted if column not in schema]
+    if missing:
+        raise missing_columns(missing, list(schema), "records")
+    _refuse_patterns([column for _, column in wanted], records)
+    _refuse_mixtures([column for _, column in wanted], schema, records)
     kinds = {column: _kind(column, schema[column]) for column in roles.casemix}
     chosen = [
         _label(roles.trust, schema[roles.trust]).alias(TRUST),
@@ -80,6 +76,40 @@ def prepare(records: Records, roles: Roles) -> tuple[Records, dict[str, Kind]]:
         chosen.append(_label(roles.period, schema[roles.period]).alias(PERIOD))
     parts = tuple(part.select(*chosen) for part in records.parts)
     return Records(records.frame.select(*chosen), parts, records.source), kinds
+
+
+def _refuse_patterns(columns: Sequence[str], records: Records) -> None:
+    """Names that an engine reads as a pattern for several columns: it cannot be asked for the one that is called so."""
+    if records.frame.implementation in (nw.Implementation.PANDAS, nw.Implementation.PYARROW):
+        return
+    patterns = [name for name in columns if name == "*" or (name.startswith("^") and name.endswith("$"))]
+    if patterns:
+        raise DataError(
+            "is a name that stands for several columns in the engine that holds the records",
+            column=patterns,
+            expected="a name without the meaning of a pattern",
+            action="rename the column",
+        )
+
+
+def _refuse_mixtures(columns: Sequence[str], schema: Mapping[str, Any], records: Records) -> None:
+    """A pandas column of objects can hold anything: its first rows say text, and a later one is none."""
+    frame = records.frame.to_native()
+    if not isinstance(frame, pd.DataFrame):
+        return
+    for column in columns:
+        values = frame[column]
+        if schema[column] != nw.String or values.dtype != object:
+            continue
+        if pd.api.types.infer_dtype(values, skipna=True) not in ("string", "empty"):
+            other = ~(values.isna() | values.map(lambda value: isinstance(value, str)).astype(bool))
+            raise DataError(
+                "text and other values are mixed",
+                column=column,
+                rows=frame.index[other].tolist(),
+                expected="values of one kind",
+                action="convert the column to text",
+            )
 
 
 def _label(column: str, dtype: Any) -> nw.Expr:

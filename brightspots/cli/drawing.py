@@ -114,7 +114,8 @@ def funnel(
     )
     frame, read = read_tidied(table, parts)
     size = denominator or expected or "expected"
-    frame = _units(frame, trust_column, observed, size, sum_rows=sum_rows, tidy=tidy_labels)
+    sized = "expected" if denominator is None else "denominator"
+    frame = _units(frame, trust_column, observed, size, sized=sized, sum_rows=sum_rows, tidy=tidy_labels)
     rules = disclosure.rules
     if rules is not None:
         frame = _suppressed(frame, trust_column, observed, size, rules, proportion=denominator is not None)
@@ -199,20 +200,18 @@ def _draw_fit(
 
 
 def _units(
-    frame: pd.DataFrame, trust: str, observed: str, size: str, *, sum_rows: bool, tidy: bool
+    frame: pd.DataFrame, trust: str, observed: str, size: str, *, sized: str, sum_rows: bool, tidy: bool
 ) -> pd.DataFrame:
     """One row a trust; rows of the same trust are added up only where that was asked for."""
     from brightspots.disclosure.intake import with_one_spelling
+    from brightspots.tables import missing_columns
 
-    parts = [(trust, "--trust-column"), (observed, "--observed"), (size, "--expected or --denominator")]
+    parts = {"trust": trust, "observed": observed, sized: size}
     if observed not in frame and set(_BOUNDS) <= set(frame.columns):
-        del parts[1]  # bounds alone say what was counted
-    for column, part in parts:
-        if column not in frame.columns:
-            raise DataError(
-                "is not in the table", column=column, expected=f"a column named by {part}",
-                action=f"the table has {', '.join(map(str, frame.columns))}",
-            )  # fmt: skip
+        del parts["observed"]  # bounds alone say what was counted
+    missing = [(part, column) for part, column in parts.items() if column not in frame.columns]
+    if missing:
+        raise missing_columns(missing, list(map(str, frame.columns)))
     frame, _, joined = with_one_spelling(frame, {"trust": trust}, tidy)
     for said in joined:
         terminal.complain(said)

@@ -238,22 +238,13 @@ def find_spots(fitted: HierarchyFit, rule: RuleOptions) -> Spots:
         if rule.rating is not None:
             raise SettingsError("give --rating (a column) or --ratings-file (a table), not both")
         rating = _ratings(rule.ratings_file)
-    try:
-        return fitted.find_spots(
-            replace(base, **rule.given()),
-            rating,
-            rating_order=order,
-            strong_from=rule.strong_from,
-            rating_uses_outcome=rule.rating_uses_outcome,
-        )
-    except (DataError, SettingsError) as error:
-        raise SettingsError(_in_options(str(error))) from None
-
-
-def _in_options(said: str) -> str:
-    """What the library says of its arguments, in the words of the command line."""
-    said = said.replace("pass rating_order=[…], worst first", "give --rating-order, worst first")
-    return said.replace("rating_order", "--rating-order").replace("strong_from", "--strong-from")
+    return fitted.find_spots(
+        replace(base, **rule.given()),
+        rating,
+        rating_order=order,
+        strong_from=rule.strong_from,
+        rating_uses_outcome=rule.rating_uses_outcome,
+    )
 
 
 def summarise(

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import inspect
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar, get_args
 
 import typer
+from typer.models import OptionInfo
 
 from brightspots.cli.stopping import Stopped, stoppable
+from brightspots.cli.wording import in_options
 from brightspots.errors import BrightspotsError, CertificateWarning, DataWarning
 
 Item = TypeVar("Item")
@@ -22,12 +25,16 @@ NO_CERTIFICATE = 3
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """End with one line on standard error and status 2 where the input or an argument is wrong, without a traceback."""
+    """End with one line on standard error and status 2 where the input or an argument is wrong, without a traceback.
+
+    What the library says of its arguments, as an error or as a warning, is said in the options of the command.
+    """
+    options = _options_of(command)
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
         try:
-            with stoppable(), spoken_warnings():
+            with stoppable(), spoken_warnings(options):
                 command(**given)
         except Stopped as stopped:
             complain(f"{stopped}: nothing half written is left")
@@ -35,15 +42,15 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError:
             raise  # nobody reads on, as in "brightspots readers | head -1": no fault of the input
         except (BrightspotsError, OSError) as error:
-            complain(f"error: {_one_line(error)}")
+            complain(f"error: {_one_line(error, options)}")
             raise typer.Exit(WRONG_INPUT) from None
 
     return run
 
 
 @contextlib.contextmanager
-def spoken_warnings() -> Iterator[None]:
-    """Say the library's own warnings as lines on standard error."""
+def spoken_warnings(options: Mapping[str, str]) -> Iterator[None]:
+    """Say the library's own warnings as lines on standard error, in the words of a command's options."""
     with warnings.catch_warnings():
         for category in (CertificateWarning, DataWarning):
             warnings.simplefilter("always", category)
@@ -54,7 +61,7 @@ def spoken_warnings() -> Iterator[None]:
             file: TextIO | None = None, line: str | None = None,
         ) -> None:  # fmt: skip
             if issubclass(category, CertificateWarning | DataWarning):
-                complain(f"warning: {message}")
+                complain(f"warning: {in_options(str(message), options)}")
             else:
                 usual(message, category, filename, lineno, file, line)
 
@@ -95,9 +102,21 @@ def progress(items: Collection[Item], what: str, *, json: bool) -> Iterable[Item
     return track(items, description=what, console=Console(stderr=True), transient=True)
 
 
-def _one_line(error: Exception) -> str:
+def _options_of(command: Callable[..., None]) -> dict[str, str]:
+    """Parameters of a command, and the option that sets each."""
+    parameters = inspect.signature(command, eval_str=True).parameters.values()
+    found = {}
+    for parameter in parameters:
+        declared = [each for each in get_args(parameter.annotation) if isinstance(each, OptionInfo)]
+        if declared:
+            spelt = [text for text in declared[0].param_decls or () if text.startswith("--")]
+            found[parameter.name] = spelt[0] if spelt else f"--{parameter.name.replace('_', '-')}"
+    return found
+
+
+def _one_line(error: Exception, options: Mapping[str, str]) -> str:
     if isinstance(error, OSError) and not isinstance(error, BrightspotsError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # files are named by who writes them
         return f"standard output: {error.strerror}"
-    return " ".join(str(error).split())
+    return in_options(" ".join(str(error).split()), options)

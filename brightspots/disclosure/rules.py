@@ -19,6 +19,10 @@ ONE_RELEASE: Final = (
 )
 
 
+# No publisher withholds or rounds by more; a larger number is a mistake.
+_MOST: Final = 1_000_000
+
+
 @dataclass(frozen=True)
 class Rules:
     """How counts are suppressed; checks itself.
@@ -45,6 +49,8 @@ class Rules:
             whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
             if value is not None and (not whole or value < 2):
                 raise SettingsError(f"{name} must be a whole number of 2 or more; received {value!r}")
+            if value is not None and value > _MOST:
+                raise SettingsError(f"{name} must be at most {_MOST:,}; received {value!r}")
             object.__setattr__(self, name, None if value is None else int(value))
         if self.below is None and self.round_to is None:
             raise SettingsError("give below=…, round_to=… or both: there is nothing to do otherwise")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.cells import FloatArray
 from brightspots.column_names import Columns
 from brightspots.disclosure.counts import BoolArray, Shown, disclose, rounded
@@ -52,6 +53,7 @@ _LABELS_AT_LEAST: Final = 2
 _STEPS: Final = 3
 
 
+@checked
 def suppress(
     frame: Any,
     *,

@@ -7,12 +7,14 @@ from weakref import WeakKeyDictionary
 
 from matplotlib.axes import Axes
 
+from brightspots.arguments import checked
 from brightspots.errors import SettingsError
 from brightspots.exports import legible
 
 _DESCRIPTIONS: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()
 
 
+@checked
 def describe(ax: Axes) -> str:
     """Return the alternative text of a figure that this library drew.
 

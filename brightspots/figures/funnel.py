@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from brightspots.arguments import checked
 from brightspots.errors import SettingsError
 from brightspots.figures import canvas
 from brightspots.figures.describe import remember
@@ -32,10 +33,11 @@ from brightspots.limits import CANNOT_PLACE, WITHIN, FunnelLimits
 from brightspots.vocabulary import CANNOT_TELL, IN_LINE, HigherIs
 
 
+@checked
 def plot_funnel(
     limits: FunnelLimits,
     labels: Sequence[object] | None = None,
-    highlight: Sequence[object] | None = None,
+    highlight: str | Sequence[object] | None = None,
     ax: Axes | None = None,
     *,
     title: str | None = None,
@@ -108,7 +110,7 @@ def draw_funnel(
     limits: FunnelLimits,
     *,
     labels: Sequence[object] | None = None,
-    highlight: Sequence[object] | None = None,
+    highlight: str | Sequence[object] | None = None,
     statuses: Sequence[str] | None = None,
     title: str | None = None,
     xlabel: str | None = None,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
+from brightspots.arguments import is_label, shown
 from brightspots.cells import FloatArray
 from brightspots.errors import SettingsError
 from brightspots.figures import canvas
@@ -21,6 +22,8 @@ from brightspots.vocabulary import BRIGHT, DARK
 XScale = Literal["auto", "linear", "log"]
 
 _CURVE_POINTS = 300
+# What ratios are multiplied by at most: per billion.
+_MOST_TIMES = 1_000_000_000
 # The view reaches this many times as far above the centre as the limits and 98% of the units do.
 _REACH = 1.5
 # From this many units on, those that nothing is said about are drawn as a translucent, rasterised crowd.
@@ -56,7 +59,7 @@ class Points:
 def read_points(
     limits: FunnelLimits,
     labels: Sequence[object] | None,
-    highlight: Sequence[object] | None,
+    highlight: str | Sequence[object] | None,
     statuses: Sequence[str] | None,
     multiplier: float,
 ) -> Points:
@@ -64,16 +67,20 @@ def read_points(
     table, n = limits.table, len(limits.size)
     if "zone" not in table:
         raise SettingsError("these limits hold no observations to draw: give observed= when making them")
-    if not np.isfinite(multiplier) or multiplier <= 0:
-        raise SettingsError(f"multiplier must be a positive number; received {multiplier!r}")
+    if not 0 < multiplier <= _MOST_TIMES:
+        raise SettingsError(
+            f"multiplier must be a positive number of at most {_MOST_TIMES:,}; received {multiplier!r}"
+        )
     names = _objects(table.index if labels is None else labels, n, "labels")
     chosen = np.zeros(n, dtype=bool)
     if highlight is not None:
         wanted = [highlight] if isinstance(highlight, str) else list(highlight)
         known = set(names)
-        missing = [name for name in wanted if name not in known]
+        missing = [name for name in wanted if not is_label(name) or name not in known]
         if missing:
-            raise SettingsError(f"highlight: not among the labels: {listed([str(name) for name in missing])}")
+            raise SettingsError(
+                f"highlight: not among the labels: {listed([_said(name) for name in missing])}"
+            )
         chosen = np.isin(names, np.array(wanted, dtype=object))
     if statuses is None:
         kind = table["zone"].to_numpy(dtype=object)
@@ -100,6 +107,10 @@ def _heights(limits: FunnelLimits, multiplier: float) -> tuple[FloatArray, Float
         limits.table[f"ratio_{end}"].to_numpy(dtype=np.float64) * multiplier for end in ("lower", "upper")
     )
     return np.where(np.isinf(high), low, 0.5 * (low + high)), low, high
+
+
+def _said(label: object) -> str:
+    return label if isinstance(label, str) else shown(label)
 
 
 def _objects(values: Any, n: int, what: str) -> npt.NDArray[np.object_]:

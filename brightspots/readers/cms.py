@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.errors import DataError, DataWarning
 from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile
@@ -66,6 +67,7 @@ _GENERAL: Final = Layout(
 )
 
 
+@checked
 def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     """Read 30-day readmissions by US hospital × condition from the Hospital Readmissions Reduction Program.
 
@@ -165,7 +167,7 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
             "counted_from says so to fit_hierarchy."
         )
         records.notes.append(message)
-        warnings.warn(message, DataWarning, stacklevel=2)
+        warnings.warn(message, DataWarning, stacklevel=3)
     records.notes.append(
         f"Kept {counted(len(frame), 'cell')}, {frame[names.TRUST].nunique():,} hospitals × "
         f"{frame[names.DEPARTMENT].nunique()} conditions."
@@ -174,6 +176,7 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     return finish(frame, keys, records.notes)
 
 
+@checked
 def read_cms_ratings(path: PublishedFile) -> pd.DataFrame:
     """Read the overall star rating of US hospitals from CMS's Hospital General Information file.
 

@@ -8,6 +8,7 @@ from typing import Final
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.errors import DataError
 from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile
@@ -30,6 +31,7 @@ _RATINGS: Final = Layout(
 _SCORE_TABLE: Final = Layout("the table of rating scores", {"rating": ("RATING",), "score": ("SCORE",)})
 
 
+@checked
 def read_cqc_ratings(path: PublishedFile, scores: PublishedFile | None = None) -> pd.DataFrame:
     """Read the latest overall rating of each provider in England.
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.errors import DataError, SettingsError
 from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile
@@ -85,6 +86,7 @@ _COMPARISONS: Final = MappingProxyType(
 )
 
 
+@checked
 def read_ny_iqi(path: PublishedFile, *, years: Collection[int] | None = None) -> pd.DataFrame:
     """Read deaths and expected deaths by hospital × condition or procedure × year in New York State.
 
@@ -137,6 +139,7 @@ def read_ny_iqi(path: PublishedFile, *, years: Collection[int] | None = None) ->
     return _finished(frame, records.notes, "Cells of fewer than 30 cases are not published.")
 
 
+@checked
 def read_ny_cardiac(path: PublishedFile, *, procedures: Collection[str] | None = None) -> pd.DataFrame:
     """Read deaths and expected deaths by hospital × cardiac procedure in New York State.
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.errors import DataError, SettingsError
 from brightspots.readers.dates import month_label, month_of_financial_year
 from brightspots.readers.layout import Layout
@@ -59,6 +60,7 @@ _RTT: Final = tuple(
 )
 
 
+@checked
 def read_nhs_rtt(path: PublishedFile, *, providers: Literal["nhs", "all"] = "nhs") -> pd.DataFrame:
     """Read how many patients have waited over 18 weeks, by provider × treatment function in England.
 

@@ -8,6 +8,7 @@ from typing import Final
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.readers.dates import twelve_months
 from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile
@@ -55,6 +56,7 @@ _ENGLAND: Final = frozenset({"england", "eng", "total"})
 _SUPPRESSED_COUNT: Final = (1.0, 7.0)
 
 
+@checked
 def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
     """Read observed and expected deaths by trust in England, with the official limits and banding.
 

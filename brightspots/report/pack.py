@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from brightspots.arguments import checked
 from brightspots.disclosure import Rules
 from brightspots.errors import MissingExtraError, SettingsError
 from brightspots.exports import write_bytes
@@ -27,6 +28,7 @@ SUFFIXES: Final = (".html", ".docx", ".pptx")
 _NEEDS: Final = {".docx": ("docx", "python-docx", "word"), ".pptx": ("pptx", "python-pptx", "slides")}
 
 
+@checked
 def write_board_pack(
     fit: HierarchyFit,
     spots: Spots,

@@ -13,6 +13,7 @@ import pandas as pd
 
 from brightspots import frames
 from brightspots import vocabulary as names
+from brightspots.arguments import is_label, shown
 from brightspots.cells import Cells, FloatArray, IntArray, LabelArray
 from brightspots.errors import SettingsError
 from brightspots.fits import HierarchyFit
@@ -118,6 +119,8 @@ class Subject:
         SettingsError
             Where there is none; the message offers the nearest.
         """
+        if not is_label(trust):
+            raise SettingsError(f"trust must be the label of one trust; received {shown(trust)}")
         texts = [str(label) for label in self.cells.trusts]
         if str(trust) in texts:
             return texts.index(str(trust))

@@ -245,7 +245,7 @@ def test_a_hundred_thousand_units_do_not_hide_the_outliers():
         ({"labels": ["a"]}, "labels must be one per unit: 7 units, 1 labels"),
         ({"highlight": ["zzz"]}, "not among the labels: zzz"),
         ({"multiplier": 0}, "multiplier must be a positive number"),
-        ({"xscale": "root"}, "xscale must be auto, linear or log"),
+        ({"xscale": "root"}, "xscale must be one of auto, linear, log; received 'root'"),
         ({"ax": "here"}, "ax must be a matplotlib Axes"),
     ],
 )
@@ -272,5 +272,6 @@ def test_alternative_text(limits: FunnelLimits):
 
 
 def test_a_table_is_not_limits():
-    with pytest.raises(SettingsError, match=r"draws what funnel_limits\(\) returns; received DataFrame"):
+    said = r"limits must be what funnel_limits\(\) returns; received a value of type DataFrame"
+    with pytest.raises(SettingsError, match=said):
         plot_funnel(funnel_limits([100, 150], [108, 112], method="poisson").table)
