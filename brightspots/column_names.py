@@ -81,10 +81,9 @@ class Columns:
             for part in ("trust", "department", "period", "outcome")
             if isinstance(name := getattr(self, part), str)
         }
-        for part, name in keys.items():
-            same = [other for other, its_name in keys.items() if its_name == name]
-            if len(same) > 1:
-                raise SettingsError(f"{' and '.join(same)} name one column, {name!r}: give {part} its own")
+        if len(set(keys.values())) < len(keys):
+            named = ", ".join(f"{part}={name!r}" for part, name in keys.items())
+            raise SettingsError(f"one column plays two parts: {named}")
 
 
 def _may_be_absent(part: str, name: object) -> bool:

@@ -147,9 +147,7 @@ def number_column(
             action="fill the value in or drop the row; a suppressed count is an interval",
         )
     if not allow_infinite:
-        check_rows(
-            source, column, np.isinf(values), f"{what} are infinite or too large", expected="finite numbers"
-        )
+        check_rows(source, column, np.isinf(values), f"{what} are infinite", expected="finite numbers")
     return values
 
 

@@ -79,7 +79,7 @@ def _held(records: Any) -> Records:
     """Wrap a frame or a lazy table, without copying it."""
     if isinstance(records, Mapping):
         records = frame_of(records)
-    if isinstance(records, pd.DataFrame):
+    if isinstance(records, pd.DataFrame) and records.columns.is_unique:
         records = with_text_names(records)
     try:
         frame = nw.from_native(records)
