@@ -196,7 +196,7 @@ def count_cells(
     counted = []
     for part in records.parts:
         scored = part.join(beside(records.frame, table), left_on=TYPE, right_on="key", how="inner").select(
-            *keys, EVENT, (1.0 / (1.0 + (-eta).exp())).alias("p")
+            *keys, EVENT, (1.0 / (1.0 + (eta * -1.0).exp())).alias("p")
         )
         if drop_missing:
             scored = scored.filter(~nw.col("p").is_null())
