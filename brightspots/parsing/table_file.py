@@ -136,7 +136,8 @@ def parse_frame(
         return frame, ()
     columns = {name: _as_text(frame[name]) for name in frame.columns}
     fractions = any(
-        column.dtype.kind == "f" and bool((column.to_numpy() % 1 > 0).any())
+        column.dtype.kind == "f"
+        and bool((column.to_numpy() != np.trunc(column.to_numpy()))[np.isfinite(column)].any())
         for column in columns.values()
         if isinstance(column.dtype, np.dtype)
     )

@@ -106,10 +106,9 @@ def _utf8(content: bytes) -> tuple[bytes, list[Reading]]:
     notes: list[str] = []
     try:
         data = decode(content, notes).encode("utf-8")
-    except UnicodeError as damage:
-        raise DataError(
-            f"cannot be read: its text is not in the encoding that it shows ({damage})"
-        ) from damage
+    except UnicodeDecodeError as damage:
+        claimed = damage.encoding.upper().removesuffix("-LE").removesuffix("-BE")
+        raise DataError(f"cannot be read: it says that it is {claimed} and is not ({damage})") from damage
     readings = [Reading("encoding", note) for note in notes]
     if not notes and content.removeprefix(codecs.BOM_UTF8) != data:
         readings.append(Reading("encoding", "The file is encoded in UTF-16 or UTF-32."))

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import checked
 from brightspots.column_names import Columns, columns_given
 from brightspots.errors import DataError, DataWarning, SettingsError
 from brightspots.estimates import check_estimate_scale, on_scale
@@ -26,6 +27,7 @@ from brightspots.tidying.unit_checks import unit_findings
 _WEIGHTS: Final = ("error", "doubt", "note")
 
 
+@checked
 def check_table(
     data: object,
     *,
@@ -139,6 +141,7 @@ standard_error, estimate_scale, period, outcome, columns, family
     return TableReport(name, len(frame), roles, tuple(dict.fromkeys(findings)), sheet)
 
 
+@checked
 def tidy(data: object, report: TableReport, remedies: Sequence[str] = ()) -> pd.DataFrame:
     """Read a table as `check_table` did, and make the changes of meaning that are asked for.
 
