@@ -56,7 +56,8 @@ class Source:
 
     def rows(self, keep: npt.NDArray[np.bool_]) -> Source:
         """Keep the rows where `keep` is true."""
-        return replace(self, frame=self.frame.filter(keep.tolist()), labels=self.labels[keep])
+        frame = self.frame.filter(keep.tolist()) if len(keep) else self.frame
+        return replace(self, frame=frame, labels=self.labels[keep])
 
     def noting(self, *notes: str) -> Source:
         """The same with further notes."""

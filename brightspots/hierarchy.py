@@ -237,7 +237,7 @@ def fit_hierarchy(
     key = key_column(source, outcome, "outcome", tidy=tidy_labels)
     source = source.noting(*key.notes)
     for said in key.warnings:
-        warnings.warn(said, DataWarning, stacklevel=2)
+        warnings.warn(said, DataWarning, stacklevel=3)
     fits = {}
     # Not a comprehension, which would be a frame of its own between a warning and the line it points at.
     for code, label in enumerate(key.labels):

@@ -306,7 +306,7 @@ def funnel_limits(
     units, left_out = without_empty_units(units)
     noted: tuple[Caution, ...] = ()
     if left_out is not None:
-        warnings.warn(left_out, DataWarning, stacklevel=2)
+        warnings.warn(left_out, DataWarning, stacklevel=3)
         noted = (Caution(WAY_IN, left_out_note(given - len(units.size))),)
     units = checked_counts(units, size_name)
     share = 0.1 if trim is None else float(trim)

@@ -180,7 +180,7 @@ def read_table(
     counts = read_counts(source, columns, family)
     source, doubts = _point_out_totals(source, columns, trust, department, period, counts, family)
     for text in (*said, *doubts):
-        warnings.warn(text, DataWarning, stacklevel=4)
+        warnings.warn(text, DataWarning, stacklevel=5)
     design = covariate_design(source, covariates)
 
     order, leaf_of_row = _canonical_leaves(source, trust, department, period, counts, columns)

@@ -105,17 +105,23 @@ def trusts(tmp_path) -> Path:
 # ---- fit -------------------------------------------------------------------------------------------------------
 
 
+def read_exact(path, **options):
+    """A CSV file with its numbers to the last bit, which pandas 2 does only where it is asked and pandas 3 always."""
+    old = int(pd.__version__.split(".")[0]) < 3
+    return pd.read_csv(path, **options, **({"float_precision": "round_trip"} if old else {}))
+
+
 def test_fit_writes_what_the_library_returns(fitted, cells):
     assert sorted(path.name for path in fitted.iterdir()) == sorted(FITTED)
     again = bs.load_fit(fitted / "fit.nc")
     text = {"trust": str}
-    departments = pd.read_csv(fitted / "departments.csv", dtype=text, float_precision="round_trip")
+    departments = read_exact(fitted / "departments.csv", dtype=text)
     expected = again.departments()
     assert list(departments.columns) == list(expected.columns)
     np.testing.assert_array_equal(departments["own_ratio"], expected["own_ratio"])
     spots = pd.read_csv(fitted / "spots.csv", dtype=text)
     assert list(spots["status"]) == list(again.find_spots().table["status"])
-    partition = pd.read_csv(fitted / "partition.csv", index_col="level", float_precision="round_trip")
+    partition = read_exact(fitted / "partition.csv", index_col="level")
     pd.testing.assert_frame_equal(partition, again.variance_partition(), check_exact=True)
     assert len(pd.read_csv(fitted / "trusts.csv")) == 12
 
@@ -619,9 +625,9 @@ def test_funnels_are_drawn_with_their_provenance_inside(trusts, tmp_path, suffix
 def test_the_limits_of_the_table_are_those_of_the_library(trusts, tmp_path):
     result = run("funnel", trusts, "-o", tmp_path / "f.png", "--table", tmp_path / "limits.csv", "--json")
     assert result.exit_code == 0, result.output
-    frame = pd.read_csv(trusts, dtype={"trust": str}, float_precision="round_trip")
+    frame = read_exact(trusts, dtype={"trust": str})
     limits = bs.funnel_limits(frame["observed"], frame["expected"])
-    written = pd.read_csv(tmp_path / "limits.csv", dtype={"trust": str}, float_precision="round_trip")
+    written = read_exact(tmp_path / "limits.csv", dtype={"trust": str})
     assert list(written["trust"]) == list(frame["trust"])
     np.testing.assert_array_equal(written["upper_99.8"], limits.table["upper_99.8"])
     assert sum(json.loads(result.stdout)["zones"].values()) == 40

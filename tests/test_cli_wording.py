@@ -51,7 +51,7 @@ def speaks_python(said: str) -> list[str]:
         (FIT, "observed_lower and observed_upper must be given together",
          "--observed-lower and --observed-upper must be given together"),
         (FIT, "pass estimate_scale='difference' if they are days",
-         "give estimate scale difference (from Python) if they are days"),
+         "give --estimate-scale difference if they are days"),
         (FIT, "pass priors=Priors(department=None, department_type=None) to fit trusts alone",
          "to compare trusts alone, draw them with brightspots funnel"),
         (COUNT, "pass bins={'age': [40, 60, 75]} with cut points of your own, or bins={'age': 'levels'} if codes",

@@ -74,6 +74,9 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "Sensitivity": lambda: fit().sensitivity(),
     "Manifest": lambda: make_manifest(fit(), arguments={"seed": 1}),
     "SpotRule": bs.SpotRule,
+    "Columns": bs.Columns,
+    "Finding": lambda: bs.Finding("totals", "doubt", "A sentence.", rows=(1, 2)),
+    "TableReport": lambda: bs.check_table(simulate_frame(8, 4)),
     "Priors": lambda: bs.Priors(trust=bs.InverseGamma(0.1, 0.1)),
     "DataError": lambda: bs.DataError("is odd", column="x", rows=[1, 2], expected="even", action="double it"),
     "SettingsError": lambda: bs.SettingsError("no"),
@@ -102,6 +105,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "curve": {"x": [10.0, 100.0]},
     "get": {"key": "deaths"},
     "scaled": {"factor": 2.0},
+    "text": {"shell": True},
+    "of_weight": {"weight": "note"},
 }
 # Calls to sampling or to packages that take seconds to import, which keep nothing in the object.
 HEAVY = {("HierarchyFit", "pymc_model"), ("HierarchyFit", "suppressed"), ("OutcomeFits", "suppressed")}

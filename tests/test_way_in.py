@@ -132,7 +132,7 @@ def test_a_part_is_named_once(small):
         bs.suppress(small, below=5, columns=columns, department="unit")
     with pytest.raises(SettingsError, match="leave outcome='died' out"):
         bs.standardise(small, outcome="died", columns=columns, casemix=[])
-    with pytest.raises(SettingsError, match="columns must be a Columns object"):
+    with pytest.raises(SettingsError, match="columns must be a Columns or None"):
         bs.fit_hierarchy(small, columns={"trust": "site"})
     with pytest.raises(SettingsError, match="one column plays two parts: trust='unit', department='unit'"):
         bs.Columns(trust="unit", department="unit")

@@ -66,6 +66,7 @@ _PHRASES: Final = (
     (r"numbers, an ordered categorical, or the Care Quality Commission's words",
      "numbers, or the Care Quality Commission's words"),
     (r"to publish results use fit\.suppressed\(\)", "to publish results use fit and report with --suppress-below"),
+    (r"publish fit\.suppressed\(…\)", "publish it with --suppress-below"),
     (r"brightspots\.suppress\(\)", "standardise and funnel with --suppress-below"),
     (r"plot_partition\(\) and plot_funnel\(\) of all trusts are", "brightspots funnel of all trusts is"),
     (r"with column names of your own, columns=", "with names of your own, "),

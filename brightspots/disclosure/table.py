@@ -149,7 +149,7 @@ def suppress(
     )
     table, left_out = without_empty_rows(table, observed, (expected, denominator), rules)
     for text in (*said, *left_out[:1]):
-        warnings.warn(text, DataWarning, stacklevel=2)
+        warnings.warn(text, DataWarning, stacklevel=3)
     counts = [name for name in (observed, denominator) if name in table]
     counted = any(name in table for name in (observed, names.OBSERVED_LOWER, names.OBSERVED_UPPER))
     if not counts and not counted:

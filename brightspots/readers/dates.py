@@ -46,9 +46,9 @@ def twelve_months(period: str) -> str | None:
     first, last = month_number(match[1]), month_number(match[3])
     if first is None or last is None:
         return None
-    start = pd.Timestamp(2000 + int(match[2]), first, 1)
-    end = pd.Timestamp(2000 + int(match[4]), last, 1) + pd.offsets.MonthEnd(0)
-    return f"{start:%Y-%m-%d}/{end:%Y-%m-%d}" if start < end else None
+    opens = pd.Timestamp(2000 + int(match[2]), first, 1)
+    closes = pd.Timestamp(2000 + int(match[4]), last, 1) + pd.offsets.MonthEnd(0)
+    return f"{opens.date()}/{closes.date()}" if opens < closes else None
 
 
 def month_of_financial_year(year: str, month: str) -> str | None:

@@ -46,9 +46,10 @@ def hostile_table(seed: int) -> pd.DataFrame:
     for key, units in _WAYS.items():
         labels = table[key].unique()[: rng.randint(1, units)]
         chosen = dict(zip(labels, rng.sample(LABELS, len(labels)), strict=True))
-        table[key] = [chosen.get(label, label) for label in table[key]]
-        if rng.random() < 0.5:
-            table[key] = table[key].astype(object)
+        column = pd.Series([chosen.get(label, label) for label in table[key]], table.index, dtype=object)
+        # pandas has no column of text for half of a character.
+        plain = rng.random() < 0.5 and "\ud800" not in chosen.values()
+        table[key] = column.infer_objects() if plain else column
     return table
 
 

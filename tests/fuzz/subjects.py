@@ -17,7 +17,8 @@ from brightspots.errors import BrightspotsError
 
 # Their arguments are words for messages, or they are made by the library alone.
 NOT_CALLED = {
-    "FunnelLimits", "HierarchyFit", "ModelCard", "Nation", "OutcomeFits", "Spots", "Standardised",
+    "Finding", "FunnelLimits", "HierarchyFit", "ModelCard", "Nation", "OutcomeFits", "Spots", "Standardised",
+    "TableReport",
 }  # fmt: skip
 
 
@@ -87,6 +88,7 @@ def results() -> dict[str, Any]:
         "Standardised": standardised,
         "ModelCard": standardised.card,
         "Sensitivity": fit.sensitivity(),
+        "TableReport": bs.check_table(nation()),
     }
 
 
@@ -100,6 +102,8 @@ def _public(folder: Path) -> Iterator[Subject]:
     fit.save(folder / "fit.nc")
     limits = results()["FunnelLimits"]
     works: dict[str, dict[str, Any]] = {
+        "check_table": {"data": nation()},
+        "tidy": {"data": nation(), "report": bs.check_table(nation()), "remedies": ["totals"]},
         "describe": {"ax": bs.plot_funnel(limits)},
         "fit_hierarchy": {"data": nation(), "seed": 1, "draws": 200},
         "funnel_limits": {"observed": [5, 9, 7, 12], "expected": [6, 7, 8, 9], "method": "poisson"},
@@ -131,6 +135,8 @@ def _methods(folder: Path) -> Iterator[Subject]:
         "save": {"path": folder / "saved.nc"},
         "curve": {"x": [1.0, 2.0]},
         "suppressed": {"below": 8},
+        "text": {"shell": False},
+        "of_weight": {"weight": "note"},
         "plot_two_stage": {"trust": "T001"},
         "plot_trend": {"trust": "T001", "department": "Cardiology"},
         "plot_rating": {},

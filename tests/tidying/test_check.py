@@ -119,7 +119,7 @@ def test_withheld_counts_are_given_the_bounds_that_their_owner_knows():
     ("remedies", "said"),
     [
         (["total"], "did you mean 'totals'"),
-        ("totals", "a list"),
+        ("totals", "a sequence"),
         (["suppressed"], "1-4"),
         (["suppressed=4-1"], "4-1"),
     ],
