@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from brightspots import vocabulary as names
+from brightspots.arguments import shown
 from brightspots.errors import DataError, SettingsError
 
 
@@ -75,7 +78,7 @@ class Columns:
             name = getattr(self, item.name)
             if not isinstance(name, str) and not _may_be_absent(item.name, name):
                 hint = f"; write it as text, {text_of_name(name)!r}" if _reads_as_name(name) else ""
-                raise SettingsError(f"{item.name} must be the name of a column; received {name!r}{hint}")
+                raise SettingsError(f"{item.name} must be the name of a column; received {shown(name)}{hint}")
         keys = {
             part: name
             for part in ("trust", "department", "period", "outcome")
@@ -94,9 +97,9 @@ def _may_be_absent(part: str, name: object) -> bool:
 
 
 def _reads_as_name(name: object) -> bool:
-    """Whether this is likely what a frame calls a column, such as 2024 or a date."""
-    return (
-        not isinstance(name, bool | None) and pd.api.types.is_hashable(name) and not isinstance(name, bytes)
+    """Whether this is likely what a frame calls a column: 2024, a date, several rows of names."""
+    return isinstance(name, int | float | np.number | date | np.datetime64 | tuple) and not isinstance(
+        name, bool
     )
 
 

@@ -167,7 +167,7 @@ def _read_parquet(content: bytes) -> pd.DataFrame:
         return pd.read_parquet(BytesIO(content), engine="pyarrow")
     except ImportError as error:
         raise MissingExtraError("pyarrow", extra="parquet", purpose="reading Parquet") from error
-    except (ValueError, OSError) as error:  # pyarrow's errors are kinds of these
+    except (ValueError, OSError, KeyError, TypeError) as error:  # pyarrow's, and of what pandas wrote beside
         raise DataError(f"cannot be read as Parquet: {error}") from error
 
 

@@ -137,6 +137,7 @@ def _methods(folder: Path) -> Iterator[Subject]:
         "suppressed": {"below": 8},
         "text": {"shell": False},
         "of_weight": {"weight": "note"},
+        "is_of": {"fit": results()["HierarchyFit"]},
         "plot_two_stage": {"trust": "T001"},
         "plot_trend": {"trust": "T001", "department": "Cardiology"},
         "plot_rating": {},
