@@ -132,7 +132,7 @@ def cautions_lines(fit: HierarchyFit) -> list[str]:
         if caution.code != names.WAY_IN
     ]
     return said + (
-        [f"Data: {counted(noted, 'note')} on where they come from, in fit.cautions"] if noted else []
+        [f"Data: {counted(noted, 'note')} on where they come from, among the cautions"] if noted else []
     )
 
 

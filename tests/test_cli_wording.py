@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 
 import brightspots as bs
 from brightspots.cli import app, counting, drawing, fitting
-from brightspots.cli.terminal import _options_of
+from brightspots.cli.terminal import options_of
 from brightspots.cli.wording import RENAMED, WITHOUT_OPTION, in_options
 from tests.conftest import simulate_frame
 
-FIT = _options_of(fitting.fit)
-COUNT = _options_of(counting.standardise)
-FUNNEL = _options_of(drawing.funnel)
+FIT = options_of(fitting.fit)
+COUNT = options_of(counting.standardise)
+FUNNEL = options_of(drawing.funnel)
 QUOTED = re.compile(r"(?<!\w)'[^']*'(?!\w)")
 ARGUMENTS = {
     name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,11 +11,13 @@ import typer
 from brightspots.cli import terminal
 from brightspots.cli.files import read_frame
 from brightspots.cli.options import OutputOptions, TableOptions, grouped
+from brightspots.cli.wording import in_options
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from brightspots.manifest import InputFile
+    from brightspots.tidying.report import TableReport
     from brightspots.tidying.roles import Roles
 
 
@@ -77,11 +80,18 @@ def check(
     else:
         for note in notes:
             typer.echo(note)
-        typer.echo(report.text(shell=True))
+        typer.echo(_in_shell(report).text(shell=True))
         for path in files.values():
             typer.echo(f"wrote {path}")
     if not report.ok:
         raise typer.Exit(terminal.WRONG_INPUT)
+
+
+def _in_shell(report: TableReport) -> TableReport:
+    """The report with what the library says of its arguments in the options of this command."""
+    options = terminal.options_of(check)
+    found = [replace(finding, text=in_options(finding.text, options)) for finding in report.findings]
+    return replace(report, findings=tuple(found))
 
 
 def roles_of(table: TableOptions, rating: str | None = None) -> Roles:

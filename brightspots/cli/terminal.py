@@ -29,7 +29,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
 
     What the library says of its arguments, as an error or as a warning, is said in the options of the command.
     """
-    options = _options_of(command)
+    options = options_of(command)
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
@@ -102,7 +102,7 @@ def progress(items: Collection[Item], what: str, *, json: bool) -> Iterable[Item
     return track(items, description=what, console=Console(stderr=True), transient=True)
 
 
-def _options_of(command: Callable[..., None]) -> dict[str, str]:
+def options_of(command: Callable[..., None]) -> dict[str, str]:
     """Parameters of a command, and the option that sets each."""
     parameters = inspect.signature(command, eval_str=True).parameters.values()
     found = {}

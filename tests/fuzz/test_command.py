@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from brightspots.cli import app, counting, drawing, fitting
-from brightspots.cli.terminal import _options_of
+from brightspots.cli.terminal import options_of
 from brightspots.errors import BrightspotsError
 from tests.conftest import simulate_frame
 from tests.fuzz.subjects import patients
@@ -47,7 +47,7 @@ def typed(number: int) -> list[str]:
     rng = random.Random(f"command {SEED} {number}")
     name = rng.choice(list(COMMANDS))
     command, works = COMMANDS[name]
-    options = [option for option in _options_of(command).values() if option not in FLAGS]
+    options = [option for option in options_of(command).values() if option not in FLAGS]
     extra: list[str] = []
     for _ in range(rng.randint(1, 3)):
         option = rng.choice(options)
