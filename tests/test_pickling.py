@@ -154,8 +154,9 @@ def test_copies_are_the_same_before_and_after_everything_was_asked(name, tmp_pat
     fresh = [way(thing) for way in WAYS.values()]
     ask_everything(name, thing)
     copies = [*fresh, *(way(thing) for way in WAYS.values())]
-    # What was computed does not travel, and goes on being there.
-    assert len(pickle.dumps(thing)) == pytest.approx(size, rel=0.02)
+    # What was computed does not travel, and goes on being there. A frame that was looked at has some bytes more in
+    # itself, whatever its size: pandas keeps what it found of its text.
+    assert len(pickle.dumps(thing)) == pytest.approx(size, rel=0.02, abs=512)
     if not isinstance(thing, Exception):
         assert all(made_alike(each, thing) for each in copies)
     assert made_alike(results(copies[-1]), results(thing))
