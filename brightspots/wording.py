@@ -6,7 +6,7 @@ certain into a certainty or what is little into nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def probability_text(value: float) -> str:
@@ -64,3 +64,10 @@ def listed(parts: Sequence[str]) -> str:
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def quoted(items: Iterable[object], shown: int = 4) -> str:
+    """A few things in quotes, and how many more there are: ``'a' and 'b'``, ``'a', 'b', 'c', 'd' and 3 more``."""
+    every = [repr(item) for item in items]
+    hidden = len(every) - shown
+    return listed([*every[:shown], f"{hidden:,} more"] if hidden > 0 else every)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from brightspots.cli import terminal
-from brightspots.cli.options import DisclosureOptions, OutputOptions, grouped
+from brightspots.cli.options import DisclosureOptions, OutputOptions, TidyLabels, grouped
 from brightspots.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -36,13 +36,7 @@ def standardise(
     trust: Annotated[str, typer.Option(help="Column of trusts.")] = "trust",
     department: Annotated[str, typer.Option(help="Column of departments.")] = "department",
     period: Annotated[str | None, typer.Option(help="Column of periods.")] = None,
-    tidy_labels: Annotated[
-        bool,
-        typer.Option(
-            "--tidy-labels",
-            help="Join labels that differ only by capitals, white space or invisible characters.",
-        ),
-    ] = False,
+    tidy_labels: TidyLabels = False,
     bins: Annotated[
         list[str] | None,
         typer.Option(

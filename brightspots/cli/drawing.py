@@ -12,7 +12,7 @@ import typer
 
 from brightspots.cli import terminal
 from brightspots.cli.checking import read_tidied
-from brightspots.cli.options import DisclosureOptions, OutputOptions, TableOptions, grouped
+from brightspots.cli.options import DisclosureOptions, OutputOptions, TableOptions, TidyLabels, grouped
 from brightspots.errors import DataError, SettingsError
 from brightspots.vocabulary import DENOMINATOR, EXPECTED, OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
 
@@ -48,13 +48,7 @@ def funnel(
     ] = None,
     denominator: Annotated[str | None, typer.Option(help="People at risk, for proportions.")] = None,
     sum_rows: Annotated[bool, typer.Option("--sum", help="Add up the rows of each trust.")] = False,
-    tidy_labels: Annotated[
-        bool,
-        typer.Option(
-            "--tidy-labels",
-            help="Join labels that differ only by capitals, white space or invisible characters.",
-        ),
-    ] = False,
+    tidy_labels: TidyLabels = False,
     higher_is: Annotated[
         Literal["worse", "better"], typer.Option(help="Whether more events are bad news.")
     ] = "worse",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from brightspots.cli import terminal
-from brightspots.cli.checking import read_tidied
+from brightspots.cli.checking import read_tidied, roles_of
 from brightspots.cli.deciding import decided_by, said_of_saved
 from brightspots.cli.files import read_frame
 from brightspots.cli.options import (
@@ -291,18 +291,8 @@ def _fit(
         raise SettingsError("--period and --pool-periods ask for different things: give one of them")
     fitted = fit_hierarchy(
         frame,
-        trust=table.trust_column,
-        department=table.department_column,
-        observed=table.observed,
-        expected=table.expected,
-        denominator=table.denominator,
-        observed_lower=table.observed_lower,
-        observed_upper=table.observed_upper,
-        counted_from=table.counted_from,
-        estimate=table.estimate,
-        standard_error=table.standard_error,
+        columns=roles_of(table).columns,
         estimate_scale=_SCALES[model.estimate_scale],
-        period=False if table.pool_periods else table.period,
         tidy_labels=table.tidy_labels,
         covariates=model.covariates,
         family=model.family,

@@ -20,6 +20,14 @@ _DISCLOSURE = "Disclosure control"
 _OUTPUT = "Output"
 
 
+TidyLabels = Annotated[
+    bool,
+    typer.Option(
+        "--tidy-labels", help="Join labels that differ only by capitals, white space or invisible characters."
+    ),
+]
+
+
 @dataclass(frozen=True)
 class TableOptions:
     """Which column of a table plays which part."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Final, Literal
 
 from brightspots.errors import DataError, SettingsError
-from brightspots.readers.opening import unpack
+from brightspots.readers.opening import read_open, unpack
 
 STANDARD_INPUT: Final = "-"
 
@@ -37,16 +37,10 @@ def read_bytes(path: str | os.PathLike[str] | IO[bytes] | IO[str]) -> tuple[byte
     if not isinstance(path, str | os.PathLike):
         if not hasattr(path, "read"):
             raise SettingsError(f"a table is read from a path or an open file; received {path!r}")
-        try:
-            content = path.read()
-        except UnicodeDecodeError as damage:
-            raise DataError(
-                f"the open file is not in the encoding {damage.encoding!r}",
-                action="open it in binary mode (mode 'rb'), and its encoding is told apart here",
-            ) from damage
+        content = read_open(path)
         name = getattr(path, "name", None)
         shown = Path(name).name if isinstance(name, str) else "the open file"
-        return content.encode("utf-8") if isinstance(content, str) else bytes(content), shown
+        return content.encode("utf-8") if isinstance(content, str) else content, shown
     place = os.path.expanduser(os.fspath(path))
     if place == STANDARD_INPUT:
         return sys.stdin.buffer.read(), "standard input"

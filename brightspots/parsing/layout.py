@@ -12,7 +12,8 @@ import numpy as np
 
 from brightspots import vocabulary as names
 from brightspots.errors import DataError
-from brightspots.parsing.readings import Place, Reading, counted, listed, places
+from brightspots.parsing.readings import Place, Reading, places
+from brightspots.wording import counted, quoted
 
 Row = Sequence[str]
 
@@ -244,7 +245,7 @@ def name_columns(
             Reading(
                 "unnamed columns",
                 f"{counted(len(nameless), 'column')} with values but no name {'is' if len(nameless) == 1 else 'are'} "
-                f"called by place: {listed(header[at] for at in nameless)}.",
+                f"called by place: {quoted(header[at] for at in nameless)}.",
                 rows=tuple(where[at] for at in layout.header),
             )
         )

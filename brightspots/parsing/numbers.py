@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightspots.parsing.readings import Place, Reading, Style, counted, listed, places
+from brightspots.parsing.readings import Place, Reading, Style, places
 from brightspots.parsing.values import Mark, Number, Value, value_of
+from brightspots.wording import counted, quoted
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -183,7 +184,7 @@ def read_numbers(
     readings = _signs(column, style, numbers)
     gone = [value.missing and bool(value.text) and not value.error for value in values]
     if any(gone):
-        words = listed(value.text for value, one in zip(values, gone, strict=True) if one)
+        words = quoted(value.text for value, one in zip(values, gone, strict=True) if one)
         number = column.count(gone)
         readings.append(
             Reading(
@@ -196,7 +197,7 @@ def read_numbers(
         )
     failed = [value.error for value in values]
     if any(failed):
-        kinds = listed(value.text for value in values if value.error)
+        kinds = quoted(value.text for value in values if value.error)
         readings.append(
             Reading(
                 "error cells",
@@ -276,7 +277,7 @@ def _bounds(
         return None, None, [
             Reading(
                 "suppressed",
-                f"Column {name!r}: {counted(number, 'count')} written {listed(_texts(values, marked))} left missing; "
+                f"Column {name!r}: {counted(number, 'count')} written {quoted(_texts(values, marked))} left missing; "
                 "their bounds stand in columns of their own.",
                 name,
                 column.places(marked),
@@ -314,7 +315,7 @@ def _bounds(
         readings.append(
             Reading(
                 "suppressed",
-                f"Column {name!r}: {counted(number, 'count')} written {listed(_texts(values, chosen))} "
+                f"Column {name!r}: {counted(number, 'count')} written {quoted(_texts(values, chosen))} "
                 f"{'is' if number == 1 else 'are'} known as from {lower} to {upper}{why}{source}; the bounds stand in "
                 f"'{name}_lower' and '{name}_upper'.",
                 name,
@@ -328,7 +329,7 @@ def _bounds(
         readings.append(
             Reading(
                 "suppressed without bounds",
-                f"Column {name!r}: {counted(number, 'count')} written {listed(_texts(values, unknown))}{beside} "
+                f"Column {name!r}: {counted(number, 'count')} written {quoted(_texts(values, unknown))}{beside} "
                 f"{'was' if number == 1 else 'were'} left missing, for nothing says what a withheld count can be; give "
                 f"the least and the most in '{name}_lower' and '{name}_upper' "
                 f"({places(column.places(unknown), place)}).",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -64,21 +64,6 @@ class RawTable:
     semicolons: bool = False
     said: str = ""
     typed: dict[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
-
-
-def counted(number: int, noun: str) -> str:
-    """Say how many there are: ``1 row``, ``1,234 rows``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def listed(items: Iterable[object], shown: int = 4) -> str:
-    """List a few things, quoted, and say how many more there are."""
-    all_of_them = [repr(item) for item in items]
-    if len(all_of_them) > shown:
-        return f"{', '.join(all_of_them[:shown])} and {len(all_of_them) - shown:,} more"
-    if len(all_of_them) < 2:
-        return "".join(all_of_them)
-    return f"{', '.join(all_of_them[:-1])} and {all_of_them[-1]}"
 
 
 def places(rows: Sequence[int], place: Place, shown: int = 5) -> str:

@@ -25,10 +25,11 @@ from brightspots.parsing.numbers import (
     style_of,
     text_column,
 )
-from brightspots.parsing.readings import Place, RawTable, Reading, Style, counted, places
+from brightspots.parsing.readings import Place, RawTable, Reading, Style, places
 from brightspots.parsing.text_file import read_text
 from brightspots.parsing.values import LEADING_ZERO, is_identifier, stated_threshold
 from brightspots.parsing.workbook import read_workbook, shown_number
+from brightspots.wording import counted
 
 # Labels whatever the caller says; text, so that ids keep their leading zeros.
 _KEYS: Final = (names.TRUST, names.DEPARTMENT, names.TRUST_NAME, names.DEPARTMENT_NAME)

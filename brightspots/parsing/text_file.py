@@ -18,10 +18,11 @@ from brightspots.errors import DataError
 from brightspots.parsing import layout as layouts
 from brightspots.parsing.layout import HEAD, TAIL, Layout, find_footers, find_layout, name_columns
 from brightspots.parsing.numbers import could_be_numbers, is_text, style_evidence, text_column
-from brightspots.parsing.readings import RawTable, Reading, Style, counted, places
+from brightspots.parsing.readings import RawTable, Reading, Style, places
 from brightspots.parsing.records import Records, records_of, split
 from brightspots.parsing.values import is_identifier, value_of
 from brightspots.readers.opening import decode
+from brightspots.wording import counted
 
 _SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 # Excel's own way to say it, in a line above the table.

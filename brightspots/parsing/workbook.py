@@ -29,7 +29,8 @@ from brightspots.parsing.layout import (
     like_a_number,
     name_columns,
 )
-from brightspots.parsing.readings import RawTable, Reading, counted, listed
+from brightspots.parsing.readings import RawTable, Reading
+from brightspots.wording import counted, quoted
 
 # No sheet comes near it: beyond lies an archive made to fill the memory of whoever unpacks it.
 _MOST_BYTES: Final = 2 * 1024**3
@@ -110,9 +111,9 @@ def read_workbook(content: bytes, keys: Collection[str], wanted: str | None) -> 
     title, others = _choose(sheets, keys)
     readings = []
     if wanted is None and (others or hidden):
-        also = f"; {listed(others)} may hold others" if others else ""
+        also = f"; {quoted(others)} may hold others" if others else ""
         unseen = (
-            f"; {listed(hidden)} {'is' if len(hidden) == 1 else 'are'} hidden and not looked at"
+            f"; {quoted(hidden)} {'is' if len(hidden) == 1 else 'are'} hidden and not looked at"
             if hidden
             else ""
         )
@@ -218,7 +219,7 @@ def _refuse_uncomputed(sheet: Any, formulas: Any) -> None:
     if bare:
         from openpyxl.utils import get_column_letter  # type: ignore[import-untyped]
 
-        cells = listed((f"{get_column_letter(column)}{row}" for row, column in bare), shown=5)
+        cells = quoted((f"{get_column_letter(column)}{row}" for row, column in bare), shown=5)
         raise DataError(
             f"the sheet {sheet.title!r} has {counted(len(bare), 'formula')} without a stored value ({cells})",
             action="open the file in Excel and save it, or paste the values over the formulas",

@@ -96,6 +96,19 @@ def _read(source: PublishedFile) -> bytes | str:
         return source.read_bytes()
     if not hasattr(source, "read"):
         raise SettingsError(f"a published file is a path, a URL or an open file; received {source!r}")
+    return read_open(source)
+
+
+def read_open(source: ReadableFile) -> bytes | str:
+    """Give what is left of an open file.
+
+    Raises
+    ------
+    DataError
+        Where it was opened as text in the wrong encoding.
+    SettingsError
+        Where it is closed, or gives neither text nor bytes.
+    """
     try:
         content = source.read()
     except UnicodeDecodeError as damage:

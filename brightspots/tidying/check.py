@@ -248,15 +248,19 @@ def _table(frame: pd.DataFrame, roles: Roles, family: names.Family | None) -> Ta
         return read_table(frame, roles.columns, family=family, covariates=None, priors=Priors())
 
 
+def _refused(error: DataError | SettingsError, frame: pd.DataFrame) -> Finding:
+    """What a fit says of a table that it refuses."""
+    rows = error.rows if isinstance(error, DataError) else ()
+    column = error.column if isinstance(error, DataError) else None
+    return Finding("refused", "error", f"A fit refuses the table: {error}.", column, rows, row_word(frame))
+
+
 def _refusals(frame: pd.DataFrame, roles: Roles, family: names.Family | None) -> list[Finding]:
     """What a fit would say of the table as it is, where no other finding has foreseen it."""
     try:
         _table(frame, roles, family)
     except (DataError, SettingsError) as error:
-        rows = error.rows if isinstance(error, DataError) else ()
-        text = f"A fit refuses the table: {error}."
-        column = error.column if isinstance(error, DataError) else None
-        return [Finding("refused", "error", text, column, rows, row_word(frame))]
+        return [_refused(error, frame)]
     return []
 
 
@@ -267,10 +271,10 @@ def _after_remedies(
     estimate_scale: names.EstimateScale | None,
 ) -> list[Finding]:
     """What the cells themselves say, once all that can be settled is."""
-    refused = _refusals(frame, roles, family)
-    if refused:
-        return refused
+    try:
+        cells = _table(frame, roles, family).cells
+    except (DataError, SettingsError) as error:
+        return [_refused(error, frame)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
-        cells = on_scale(_table(frame, roles, family).cells, estimate_scale)
-    return unit_findings(frame, roles, cells)
+        return unit_findings(frame, roles, on_scale(cells, estimate_scale))

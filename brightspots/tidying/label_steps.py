@@ -12,9 +12,9 @@ from brightspots.counts import Counts
 from brightspots.labels import joined, twins
 from brightspots.tidying.report import Finding
 from brightspots.tidying.roles import Roles, numbers_of, present, row_word
-from brightspots.tidying.step import QUOTED, Mask, Settled, Step, quoted, remedied
+from brightspots.tidying.step import QUOTED, Mask, Settled, Step, remedied
 from brightspots.total_rows import TotalRows, total_rows
-from brightspots.wording import counted, listed
+from brightspots.wording import counted, listed, quoted
 
 
 def _blank(column: pd.Series) -> Mask:
@@ -167,7 +167,7 @@ def _find_totals(frame: pd.DataFrame, roles: Roles) -> list[Finding]:
     found = []
     for column, totals in _totals(frame, roles).items():
         said = [
-            f"{quoted(list(labels))} {one if len(labels) == 1 else many} the sum of the others"
+            f"{quoted(list(labels), QUOTED)} {one if len(labels) == 1 else many} the sum of the others"
             for labels, one, many in (
                 (totals.equal, "equals", "equal"),
                 (totals.called, "reads like", "read like"),
@@ -188,7 +188,7 @@ def _settle_totals(frame: pd.DataFrame, roles: Roles, _: str | None) -> Settled:
         labels += named
     if not bad.any():
         return frame, ""
-    return frame[~bad], f"Left out {counted(int(bad.sum()), 'row')} of totals ({quoted(labels)})."
+    return frame[~bad], f"Left out {counted(int(bad.sum()), 'row')} of totals ({quoted(labels, QUOTED)})."
 
 
 BLANK: Final = Step("blank labels", _find_blank, _settle_blank)

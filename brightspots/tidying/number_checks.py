@@ -10,8 +10,8 @@ from brightspots.errors import DataError, SettingsError
 from brightspots.tables import open_source, resolve_names
 from brightspots.tidying.report import Finding
 from brightspots.tidying.roles import COUNTS, Roles, column_of, numbers_of, row_word
-from brightspots.tidying.step import Mask, quoted
-from brightspots.wording import counted
+from brightspots.tidying.step import QUOTED, Mask
+from brightspots.wording import counted, quoted
 
 
 def missing_columns(frame: pd.DataFrame, roles: Roles, family: names.Family | None) -> list[Finding]:
@@ -97,7 +97,7 @@ def _not_numbers(frame: pd.DataFrame, roles: Roles) -> list[Finding]:
         bad = (values.notna() & pd.to_numeric(values, errors="coerce").isna()).to_numpy()
         if not bad.any():  # dates, booleans: numbers to pandas
             bad = values.notna().to_numpy()
-        examples = quoted(list(dict.fromkeys(values[bad].astype(str))))
+        examples = quoted(dict.fromkeys(values[bad].astype(str)), QUOTED)
         what = part.replace("_", " ")
         text = f"{counted(int(bad.sum()), 'row')} of {what} hold something else than numbers: {examples}."
         rows = tuple(frame.index[bad].tolist())

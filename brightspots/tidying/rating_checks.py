@@ -12,7 +12,8 @@ from brightspots.labels import canonical_label
 from brightspots.rating_scales import read_scale, words_of
 from brightspots.tidying.report import Finding
 from brightspots.tidying.roles import Roles
-from brightspots.tidying.step import quoted
+from brightspots.tidying.step import QUOTED
+from brightspots.wording import quoted
 
 
 def rating_findings(
@@ -45,7 +46,7 @@ def rating_findings(
     how_many = "None" if none else f"{len(strangers):,}"
     text = (
         f"{how_many} of the {len(rated):,} rated trusts {'is' if none else 'are not'} in the table: "
-        f"{quoted(list(map(str, strangers)))}; the table has trusts such as {quoted(list(map(str, trusts[:3])))}."
+        f"{quoted(map(str, strangers), QUOTED)}; the table has trusts such as {quoted(map(str, trusts[:3]))}."
     )
     if nearly:
         text += f" {len(nearly):,} of them differ from a trust of the table only by capitals, white space or kind."

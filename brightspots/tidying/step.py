@@ -12,7 +12,6 @@ import pandas as pd
 
 from brightspots.tidying.report import Finding, Weight
 from brightspots.tidying.roles import Roles, row_word
-from brightspots.wording import listed
 
 Mask = npt.NDArray[np.bool_]
 Settled = tuple[pd.DataFrame, str]
@@ -50,9 +49,3 @@ def remedied(code: str, weight: Weight, text: str, frame: pd.DataFrame, **more: 
         "in_shell": f"--remedy {remedy.replace(' ', '-')}",
     } | more
     return Finding(code, weight, text, rows=rows, row_word=row_word(frame), remedy=remedy, **said)
-
-
-def quoted(labels: list[str]) -> str:
-    """A few labels in quotes, and how many more there are."""
-    shown = [repr(label) for label in labels[:QUOTED]]
-    return listed([*shown, f"{len(labels) - QUOTED:,} more"] if len(labels) > QUOTED else shown)

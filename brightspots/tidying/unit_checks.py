@@ -11,8 +11,8 @@ from brightspots.data_checks import data_cautions
 from brightspots.period_order import order_periods
 from brightspots.tidying.report import Finding
 from brightspots.tidying.roles import Roles, present
-from brightspots.tidying.step import quoted
-from brightspots.wording import counted
+from brightspots.tidying.step import QUOTED
+from brightspots.wording import counted, quoted
 
 
 def unit_findings(frame: pd.DataFrame, roles: Roles, cells: Cells) -> list[Finding]:
@@ -36,15 +36,15 @@ def unit_findings(frame: pd.DataFrame, roles: Roles, cells: Cells) -> list[Findi
         one = len(lonely) == 1
         text = (
             f"{counted(len(lonely), 'kind')} of department {'is' if one else 'are'} found in one trust only "
-            f"({quoted(lonely)}): {'it has' if one else 'they have'} no peers to be compared with. The same kind may "
-            "have another name elsewhere."
+            f"({quoted(lonely, QUOTED)}): {'it has' if one else 'they have'} no peers to be compared with. The same "
+            "kind may have another name elsewhere."
         )
         found.append(Finding("department in one trust", "note", text, departments))
     alone = [str(label) for label in cells.trusts[np.diff(cells.trust_cells) == 1]]
     if alone:
         text = (
             f"{counted(len(alone), 'trust')} {'has' if len(alone) == 1 else 'have'} a single department "
-            f"({quoted(alone)}), which is not compared with any of its own."
+            f"({quoted(alone, QUOTED)}), which is not compared with any of its own."
         )
         found.append(Finding("trust with one department", "note", text, roles.columns.trust))
     return found + _months_out_of_order(frame, roles)
