@@ -38,7 +38,7 @@ test: $(READY)
 # What a newer interpreter may change: not the pages, the notebooks, or what a browser shows of them.
 test-again: $(READY)
 	$(BIN)/python -m pytest $(SPREAD) -m $(USUAL) --ignore tests/docs \
-		--ignore tests/report/test_browser.py --ignore tests/test_layers.py --ignore tests/test_readme.py
+		--ignore tests/report/test_browser.py --ignore tests/test_layers.py
 
 # The suite with the oldest versions that pyproject.toml allows, together; on Python 3.11, which has wheels of them.
 LOWEST := $(VENV)-lowest
@@ -51,10 +51,10 @@ $(LOWEST)/.ready: pyproject.toml
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable '.[test]'
 	touch $@
 
-LOWEST_SHORT := tests/test_tables.py tests/test_exports.py tests/test_storage.py tests/test_spots.py tests/test_limits.py \
-	tests/test_ratings.py tests/test_disclosure.py tests/test_cli.py tests/figures tests/readers tests/report/test_pack.py \
-	tests/report/test_word.py tests/report/test_slides.py \
-	tests/test_nuts.py::test_a_short_run_does_not_earn_its_certificate_and_says_so
+LOWEST_SHORT := tests/data/test_tables.py tests/common/test_files.py tests/fit/test_storage.py tests/fit/test_spots.py \
+	tests/limits/test_funnel.py tests/statistics/test_ratings.py tests/disclosure/test_suppress.py tests/cli/test_commands.py \
+	tests/figures tests/readers tests/report/test_pack.py tests/report/test_word.py tests/report/test_slides.py \
+	tests/engine/chains/test_nuts.py::test_a_short_run_does_not_earn_its_certificate_and_says_so
 
 test-lowest: $(LOWEST)/.ready
 	$(LOWEST_PYTEST)

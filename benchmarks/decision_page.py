@@ -61,7 +61,7 @@ def text(summaries: Mapping[tuple[str, str], Summary], nations: int, rivals_in_r
     """The measured part of the page."""
     parts = [
         f"{nations} nations of 120 trusts × 20 department types in each setting, simulated by "
-        "`brightspots.simulate.simulate_nation` with seeds 1, 2, …; σ between trusts 0.12, between departments within a "
+        "`brightspots.simulate.nation.simulate_nation` with seeds 1, 2, …; σ between trusts 0.12, between departments within a "
         "trust 0.19, between department types 0.08; 40 expected events a department on average unless stated. "
         "± is one Monte Carlo standard error over nations."
     ]

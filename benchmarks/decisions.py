@@ -23,7 +23,7 @@ import numpy.typing as npt
 from decision_rivals import Array, Scores, overdispersed_funnel, poisson_funnel, shrunken_means
 
 import brightspots as bs
-from brightspots.simulate import simulate_nation
+from brightspots.simulate.nation import simulate_nation
 
 MARGIN = 1.1
 RATES = (0.05, 0.10)

@@ -20,9 +20,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 import brightspots as bs
-from brightspots import display
-from brightspots.vocabulary import REASONS
-from brightspots.wording import interval_text, percent_interval, probability_text
+from brightspots.common.vocabulary import REASONS
+from brightspots.common.wording import interval_text, percent_interval, probability_text
+from brightspots.fit import fit_text, spots_text
 
 mpl.use("Agg")
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -109,13 +109,13 @@ def report(study: Study) -> str:
         "",
         study.introduction,
         f"{cells.n_trusts:,} hospitals or trusts, {cells.n_departments} departments, {cells.n_cells:,} cells; fitted in "
-        f"{seconds:.2f} s ({display.certificate_line(fit)}).",
+        f"{seconds:.2f} s ({fit_text.certificate_line(fit)}).",
         "",
         "```text",
-        display.partition_text(partition),
+        fit_text.partition_text(partition),
         "",
-        display.shape_line(fit),
-        display.spots_line(spots),
+        fit_text.shape_line(fit),
+        spots_text.spots_line(spots),
         "```",
         "",
         f"Of the variation that is not chance, {percent_interval(trust.share, trust.share_lower, trust.share_upper)} lies "
@@ -235,7 +235,7 @@ def _silence(spots: bs.Spots) -> list[str]:
 
 
 def _flag_lines(spots: bs.Spots) -> list[str]:
-    table = display.spots_table(spots)
+    table = spots_text.spots_table(spots)
     if not len(table):
         return ["No department is flagged against its own hospital.", ""]
     shown = pd.concat([table[table["status"] == status].head(5) for status in ("dark spot", "bright spot")])

@@ -257,7 +257,7 @@ def sample(rival: str, job: Job, budget: float, out: Path, started: float) -> No
         SAMPLERS[rival](job)
         warm.append(time.perf_counter() - began)
 
-    from brightspots.stacks import effective_draws
+    from brightspots.engine.chains.stacks import effective_draws
 
     means, sds = drawn.shared.mean(axis=(0, 1)), drawn.shared.std(axis=(0, 1))
     named = dict(zip((*SIGMAS, "intercept"), means, strict=True))

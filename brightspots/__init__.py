@@ -13,9 +13,7 @@ from brightspots._version import __version__
 
 if TYPE_CHECKING:
     from brightspots.casemix import ModelCard, Standardised, standardise
-    from brightspots.column_names import Columns
-    from brightspots.disclosure import suppress
-    from brightspots.errors import (
+    from brightspots.common.errors import (
         BrightspotsError,
         CertificateWarning,
         DataError,
@@ -23,12 +21,17 @@ if TYPE_CHECKING:
         MissingExtraError,
         SettingsError,
     )
+    from brightspots.common.settings import Flat, HalfNormal, InverseGamma, Normal, Priors, SpotRule
+    from brightspots.data.columns import Columns
+    from brightspots.disclosure import suppress
     from brightspots.figures.describe import describe
     from brightspots.figures.funnel import plot_funnel
-    from brightspots.fits import HierarchyFit
-    from brightspots.hierarchy import fit_hierarchy
-    from brightspots.limits import FunnelLimits, funnel_limits
-    from brightspots.outcomes import OutcomeFits
+    from brightspots.fit.fitting import fit_hierarchy
+    from brightspots.fit.hierarchy_fit import HierarchyFit
+    from brightspots.fit.load import load_fit
+    from brightspots.fit.outcome_fits import OutcomeFits
+    from brightspots.fit.spots import Spots
+    from brightspots.limits.funnel import FunnelLimits, funnel_limits
     from brightspots.readers import (
         read_cms_hrrp,
         read_cms_ratings,
@@ -39,19 +42,16 @@ if TYPE_CHECKING:
         read_ny_iqi,
     )
     from brightspots.report import write_board_pack
-    from brightspots.samples import list_samples, load_sample
-    from brightspots.settings import Flat, HalfNormal, InverseGamma, Normal, Priors, SpotRule
-    from brightspots.simulate import Nation, simulate_nation
-    from brightspots.spots import Spots
-    from brightspots.storage import load_fit
+    from brightspots.simulate.nation import Nation, simulate_nation
+    from brightspots.simulate.samples import list_samples, load_sample
     from brightspots.tidying.check import check_table, tidy
     from brightspots.tidying.report import Finding, TableReport
 
 # Where each public name lives; it is imported when first used.
 _HOMES = {
     "brightspots.casemix": ("ModelCard", "Standardised", "standardise"),
-    "brightspots.column_names": ("Columns",),
-    "brightspots.errors": (
+    "brightspots.data.columns": ("Columns",),
+    "brightspots.common.errors": (
         "BrightspotsError",
         "CertificateWarning",
         "DataError",
@@ -61,10 +61,10 @@ _HOMES = {
     ),
     "brightspots.figures.describe": ("describe",),
     "brightspots.figures.funnel": ("plot_funnel",),
-    "brightspots.fits": ("HierarchyFit",),
-    "brightspots.hierarchy": ("fit_hierarchy",),
-    "brightspots.outcomes": ("OutcomeFits",),
-    "brightspots.limits": ("FunnelLimits", "funnel_limits"),
+    "brightspots.fit.hierarchy_fit": ("HierarchyFit",),
+    "brightspots.fit.fitting": ("fit_hierarchy",),
+    "brightspots.fit.outcome_fits": ("OutcomeFits",),
+    "brightspots.limits.funnel": ("FunnelLimits", "funnel_limits"),
     "brightspots.readers": (
         "read_cms_hrrp",
         "read_cms_ratings",
@@ -76,11 +76,11 @@ _HOMES = {
     ),
     "brightspots.disclosure": ("suppress",),
     "brightspots.report": ("write_board_pack",),
-    "brightspots.samples": ("list_samples", "load_sample"),
-    "brightspots.settings": ("Flat", "HalfNormal", "InverseGamma", "Normal", "Priors", "SpotRule"),
-    "brightspots.simulate": ("Nation", "simulate_nation"),
-    "brightspots.spots": ("Spots",),
-    "brightspots.storage": ("load_fit",),
+    "brightspots.simulate.samples": ("list_samples", "load_sample"),
+    "brightspots.common.settings": ("Flat", "HalfNormal", "InverseGamma", "Normal", "Priors", "SpotRule"),
+    "brightspots.simulate.nation": ("Nation", "simulate_nation"),
+    "brightspots.fit.spots": ("Spots",),
+    "brightspots.fit.load": ("load_fit",),
     "brightspots.tidying.check": ("check_table", "tidy"),
     "brightspots.tidying.report": ("Finding", "TableReport"),
 }

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 import brightspots as bs
-from brightspots.limits import FunnelMethod
+from brightspots.limits.funnel import FunnelMethod
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("BRIGHTSPOTS_REAL_DATA", ROOT.parent / "shared" / "data"))

@@ -13,7 +13,7 @@ import griffe
 
 
 class OwnDefaults(griffe.Extension):
-    """Put constants of `brightspots.vocabulary` in the place of their names, and defaults beside their arguments."""
+    """Put constants of `common.vocabulary` in the place of their names, and defaults beside their arguments."""
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
         """Go through every function of the package once it is read."""

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brightspots.cells import Cells
-from brightspots.counts import ColumnNames
-from brightspots.posterior import SharedDraws, StoredPosterior
-from brightspots.settings import Priors
-from brightspots.tables import Table, read_table
+from brightspots.common.settings import Priors
+from brightspots.data.cells import Cells
+from brightspots.data.counts import ColumnNames
+from brightspots.data.tables import Table, read_table
+from brightspots.engine.posterior import SharedDraws, StoredPosterior
 
 mpl.use("Agg")
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from brightspots.arguments import checked
-from brightspots.casemix.intake import Roles
-from brightspots.casemix.models import LEFT_OUT, POOLED, CaseMixModel, predict
-from brightspots.casemix.strata import Patterns
-from brightspots.casemix.validation import by_risk, c_statistic, calibration
-from brightspots.cells import IntArray
-from brightspots.parallel import map_in_order
+from brightspots.common.arguments import checked
+from brightspots.common.wording import percent, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LISTED = 5
+_WIDTH = 100
+_MISSING = {"level": "a level of its own", "drop": "left out", "error": "refused"}
 
 
 @checked
@@ -85,13 +81,9 @@ class ModelCard:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        from brightspots.casemix.words import card_text
-
         return card_text(self)
 
     def _repr_html_(self) -> str:
-        from brightspots.casemix.words import card_html
-
         return card_html(self)
 
     def plot_calibration(self, *, ax: Axes | None = None) -> Axes:
@@ -132,260 +124,61 @@ class ModelCard:
         return plain
 
 
-def write_card(
-    model: CaseMixModel,
-    roles: Roles,
-    patterns: Patterns,
-    *,
-    source: str,
-    fitted: bool,
-    missing: IntArray,
-    missing_of: int,
-    unanswered: int,
-    dropped: tuple[int, int],
-    strangers: Sequence[str],
-) -> tuple[ModelCard, list[str]]:
-    """Describe the models and how they meet the records.
+def card_text(card: ModelCard) -> str:
+    """The card as lines of text."""
+    lines = _lines(card)
+    if len(card.covariates):
+        lines += ["", _covariates(card).to_string(index=False)]
+    lines += ["", "Calibration by tenth of risk", _calibration(card).to_string()]
+    lines += [textwrap.fill(f"- {note}", _WIDTH, subsequent_indent="  ") for note in card.notes]
+    return "\n".join(lines)
 
-    Parameters
-    ----------
-    model : CaseMixModel
-    roles : Roles
-    patterns : Patterns
-        Of the records that were scored, types that are left out among them.
-    source : str
-    fitted : bool
-    missing : int array (K,)
-        Records with a missing value, of `missing_of`.
-    missing_of : int
-    unanswered : int
-        Records without an outcome.
-    dropped : tuple of int
-        Records dropped for missing case mix, and events among them.
-    strangers : sequence of str
-        Values that the model does not know, in words.
 
-    Returns
-    -------
-    ModelCard
-    list of str
-        Notes that the caller should warn of.
-    """
-    p, strange = predict(model, patterns)
-    types = _types(model, patterns, p)
-    kept = ~np.isnan(p)
-    left_out = _left_out(types, unanswered, dropped)
-    loud = _loud_notes(
-        model, patterns, types, unanswered, dropped, strange & kept[:, None], strangers, fitted
-    )
-    covariates = pd.DataFrame(
+def card_html(card: ModelCard) -> str:
+    """The card as a HTML fragment."""
+    said = "".join(f"<p>{html.escape(line)}</p>" for line in _lines(card))
+    tables = [_calibration(card).to_html(escape=True, border=0)]
+    if len(card.covariates):
+        tables.insert(0, _covariates(card).to_html(index=False, escape=True, border=0))
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in card.notes)
+    return f"<div class='brightspots'>{said}{''.join(tables)}<ul>{notes}</ul></div>"
+
+
+def _lines(card: ModelCard) -> list[str]:
+    counts = card.types["model"].value_counts()
+    said = [f"{counts[kind]:,} {kind}" for kind in ("own", "pooled", "left out") if kind in counts]
+    penalised = int(card.types["penalised"].sum())
+    extra = f", {penalised:,} of these penalised" if penalised else ""
+    origin = "fitted to these records" if card.fitted else "brought along, not fitted to these records"
+    return [
+        f"Records: {card.records:,} with {card.events:,} events, from {card.source}",
+        f"Logistic models {origin}; by department: {', '.join(said)}{extra}",
+        f"c-statistic {card.c_statistic:.3f}; expected events {card.types['expected'].sum():,.1f}",
+    ]
+
+
+def _covariates(card: ModelCard) -> pd.DataFrame:
+    frame = card.covariates
+    missing = [
+        f"{count:,} ({percent(share, 1)}), {_MISSING[card.missing]}" if count else "none"
+        for count, share in zip(frame["records_missing"], frame["share_missing"], strict=True)
+    ]
+    return pd.DataFrame({"covariate": frame["covariate"], "levels": frame["levels"], "missing": missing})
+
+
+def _calibration(card: ModelCard) -> pd.DataFrame:
+    frame = card.calibration
+    rate = [
+        percent_interval(*row, decimals=2)
+        for row in frame[["observed_rate", "observed_rate_lower", "observed_rate_upper"]].to_numpy()
+    ]
+    return pd.DataFrame(
         {
-            "covariate": list(roles.casemix),
-            "levels": [len(factor.labels) - 1 for factor in model.factors],
-            "records_missing": missing,
-            "share_missing": missing / max(1, missing_of),
-        }
+            "records": frame["records"].map("{:,}".format),
+            "observed": frame["observed"].map("{:,}".format),
+            "expected": frame["expected"].map("{:,.1f}".format),
+            "expected rate": [percent(rate, 2) for rate in frame["expected_rate"]],
+            "observed rate": rate,
+        },
+        index=frame.index,
     )
-    records, events = patterns.records[kept], patterns.events[kept]
-    merged = by_risk(p[kept], records, events)
-    card = ModelCard(
-        outcome=roles.outcome,
-        trust=roles.trust,
-        department=roles.department,
-        period=roles.period,
-        casemix=roles.casemix,
-        source=source,
-        fitted=fitted,
-        records=int(records.sum()),
-        events=int(events.sum()),
-        strata=len(records),
-        min_events=model.min_events,
-        missing=model.missing,
-        c_statistic=c_statistic(*merged[1:]),
-        types=types,
-        coefficients=_coefficients(model),
-        covariates=covariates,
-        calibration=calibration(*merged),
-        left_out=left_out,
-        notes=(*loud, *_quiet_notes(model)),
-    )
-    return card, loud
-
-
-def _types(model: CaseMixModel, patterns: Patterns, p: np.ndarray) -> pd.DataFrame:
-    """One row a department type that has records."""
-    penalised = np.zeros(len(model.departments), dtype=bool)
-    for fit, members in zip(model.fits, model.members, strict=True):
-        penalised[members] = bool(fit.penalty)
-
-    def describe(position: int) -> dict[str, Any] | None:
-        part = patterns.of_type(position)
-        records, events = patterns.records[part], patterns.events[part]
-        if len(records) == 0:
-            return None
-        out = model.kind[position] == LEFT_OUT
-        return {
-            "department": model.departments.tolist()[position],
-            "model": model.kind[position],
-            "records": int(records.sum()),
-            "observed": int(events.sum()),
-            "expected": np.nan if out else float((records * p[part]).sum()),
-            "c_statistic": np.nan if out else c_statistic(*by_risk(p[part], records, events)[1:]),
-            "penalised": penalised[position],
-        }
-
-    rows = map_in_order(describe, range(len(model.departments)))
-    return pd.DataFrame([row for row in rows if row is not None])
-
-
-def _coefficients(model: CaseMixModel) -> pd.DataFrame:
-    """One row an intercept or a level of a model."""
-    columns: dict[str, list[Any]] = {
-        name: []
-        for name in (
-            "model",
-            "covariate",
-            "level",
-            "coefficient",
-            "standard_error",
-            "records",
-            "observed",
-            "note",
-        )
-    }
-
-    def add(*row: Any) -> None:
-        for column, value in zip(columns.values(), row, strict=True):
-            column.append(value)
-
-    for fit, members in zip(model.fits, model.members, strict=True):
-        name = POOLED if model.kind[members[0]] == POOLED else model.departments[members[0]]
-        for position, member in enumerate(members):
-            intercept, error = fit.intercepts[position], fit.intercept_errors[position]
-            add(name, "(intercept)", str(model.departments[member]), intercept, error, None, None, "")
-        for k, factor in enumerate(model.factors):
-            if (fit.records[k] > 0).sum() < 2:
-                continue
-            for level in map(int, np.flatnonzero(fit.records[k] > 0)):
-                note = (
-                    "reference"
-                    if level == fit.references[k]
-                    else "aliased"
-                    if (k, level) in fit.aliased
-                    else ""
-                )
-                if (k, level) in fit.separated:
-                    note = f"{note}, no events" if fit.events[k][level] == 0 else f"{note}, only events"
-                add(
-                    name, factor.column, factor.labels[level], fit.coefficients[k][level], fit.errors[k][level],
-                    int(fit.records[k][level]), int(fit.events[k][level]), note.removeprefix(", "),
-                )  # fmt: skip
-    frame = pd.DataFrame(columns)
-    return frame.astype({"records": "Int64", "observed": "Int64"})
-
-
-def _left_out(types: pd.DataFrame, unanswered: int, dropped: tuple[int, int]) -> pd.DataFrame:
-    rows = []
-    if unanswered:
-        rows.append({"reason": "no outcome", "records": unanswered, "events": pd.NA})
-    if dropped[0]:
-        rows.append({"reason": "missing case mix", "records": dropped[0], "events": dropped[1]})
-    out = types[types["model"] == LEFT_OUT]
-    if len(out):
-        rows.append(
-            {
-                "reason": "department whose outcome never varies",
-                "records": int(out["records"].sum()),
-                "events": int(out["observed"].sum()),
-            }
-        )
-    return pd.DataFrame(rows, columns=["reason", "records", "events"]).astype(
-        {"records": "int64", "events": "Int64"}
-    )
-
-
-def _loud_notes(
-    model: CaseMixModel,
-    patterns: Patterns,
-    types: pd.DataFrame,
-    unanswered: int,
-    dropped: tuple[int, int],
-    strange: np.ndarray,
-    strangers: Sequence[str],
-    fitted: bool,
-) -> list[str]:
-    """What changes which records count, or how."""
-    notes = []
-    if unanswered:
-        notes.append(f"{unanswered:,} records without an outcome are left out")
-    if dropped[0]:
-        notes.append(
-            f"{dropped[0]:,} records with missing case mix are left out, {dropped[1]:,} events among them"
-        )
-    out = types[types["model"] == LEFT_OUT]
-    if len(out):
-        said = [f"{row.department} ({row.observed:,} of {row.records:,})" for row in out.itertuples()]
-        never = "outcome never varies" if fitted else "outcome never varied where the model was fitted"
-        notes.append(
-            f"{len(out):,} {'department is' if len(out) == 1 else 'departments are'} left out, for "
-            f"{'its' if len(out) == 1 else 'their'} {never} (events of records): {_some(said)}"
-        )
-    constant = [
-        factor.column
-        for k, factor in enumerate(model.factors)
-        if fitted and sum(fit.records[k] for fit in model.fits).astype(bool).sum() == 1  # type: ignore[union-attr]
-    ]
-    if constant:
-        notes.append(f"the same value in every record, so that nothing is adjusted for it: {_some(constant)}")
-    unknown = strange.any(axis=1)
-    if unknown.any():
-        columns = [factor.column for k, factor in enumerate(model.factors) if strange[:, k].any()]
-        values = f" ({_some(strangers)})" if strangers else ""
-        notes.append(
-            f"{int(patterns.records[unknown].sum()):,} records have a value of {_some(columns)} that the model of "
-            f"their department was not fitted to{values}; each is given the mean coefficient of the column"
-        )
-    return notes
-
-
-def _quiet_notes(model: CaseMixModel) -> list[str]:
-    """How the models came about."""
-    notes = []
-    pooled = model.departments[model.kind == POOLED]
-    if len(pooled):
-        notes.append(
-            f"{len(pooled):,} departments share the coefficients of one model, with an intercept each, for fewer than "
-            f"{model.min_events:,} events or records without the event, or to fill that pool: {_some(pooled.tolist())}"
-        )
-    named = [
-        (POOLED if model.kind[members[0]] == POOLED else str(model.departments[members[0]]), fit)
-        for fit, members in zip(model.fits, model.members, strict=True)
-    ]
-    for reason in sorted({fit.penalty for _, fit in named if fit.penalty}):
-        penalised = [name for name, fit in named if fit.penalty == reason]
-        notes.append(
-            f"{len(penalised):,} {'model is' if len(penalised) == 1 else 'models are'} penalised (log-F(1, 1) prior on "
-            f"every coefficient but the intercepts), for {reason}: {_some(penalised)}"
-        )
-    aliased = {
-        f"{model.factors[k].column} = {model.factors[k].labels[level]}"
-        for _, fit in named
-        for k, level in fit.aliased
-    }
-    if aliased:
-        notes.append(f"no coefficient, for other columns determine these levels: {_some(sorted(aliased))}")
-    if model.missing == "level":
-        gaps = [
-            factor.column
-            for k, factor in enumerate(model.factors)
-            if any(fit.records[k][factor.missing] for fit in model.fits)
-        ]
-        if gaps:
-            notes.append(f"missing values are a level of their own: {_some(gaps)}")
-    return notes
-
-
-def _some(words: Sequence[Any]) -> str:
-    """The first few, and how many more there are."""
-    shown = ", ".join(str(word) for word in words[:_LISTED])
-    return f"{shown} and {len(words) - _LISTED:,} more" if len(words) > _LISTED else shown

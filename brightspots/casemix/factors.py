@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 import narwhals as nw
 
 from brightspots.casemix.records import collect
-from brightspots.errors import DataError, SettingsError
+from brightspots.common.errors import DataError, SettingsError
 
 # A column of numbers with more distinct values than this is continuous, and wants cut points.
 MOST_NUMBERS: Final = 12

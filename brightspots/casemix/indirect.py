@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.arguments import checked
-from brightspots.casemix.card import ModelCard, write_card
+from brightspots.casemix.card_writer import write_card
 from brightspots.casemix.factors import Bins, Factor, Kind, check_bins, meet, read_factor
 from brightspots.casemix.intake import Roles, audit, prepare
 from brightspots.casemix.models import CaseMixModel, fit_models
 from brightspots.casemix.records import Records, opened
 from brightspots.casemix.spelling import with_one_spelling
+from brightspots.casemix.standardised import Standardised
 from brightspots.casemix.strata import (
     Patterns,
     Types,
@@ -27,56 +26,18 @@ from brightspots.casemix.strata import (
     in_time,
     missing_by_factor,
 )
-from brightspots.column_names import Columns, columns_given
-from brightspots.errors import DataError, DataWarning, SettingsError
-from brightspots.tables import CellTable
+from brightspots.common import vocabulary as names
+from brightspots.common.arguments import checked
+from brightspots.common.errors import DataError, DataWarning, SettingsError
+from brightspots.data.columns import Columns, columns_given
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    pass
 
 Missing = Literal["level", "drop", "error"]
 MissingOutcome = Literal["error", "drop"]
 # Values of another time or place that are named in a warning.
 _SHOWN: Final = 3
-
-
-@checked
-@dataclass(frozen=True, eq=False, repr=False)
-class Standardised(CellTable):
-    """Observed and expected events by trust and department, with the model card; `fit_hierarchy` takes it as it is.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        trust, department[, period], observed, expected, denominator (records), sorted by label, periods by time.
-    card : ModelCard
-    model : CaseMixModel
-        What other records can be scored with: ``standardise(…, model=cells)``.
-    """
-
-    table: pd.DataFrame
-    card: ModelCard
-    model: CaseMixModel
-
-    def __repr__(self) -> str:
-        from brightspots.casemix.words import standardised_text
-
-        return standardised_text(self)
-
-    def _repr_html_(self) -> str:
-        from brightspots.casemix.words import standardised_html
-
-        return standardised_html(self)
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def __getitem__(self, column: str) -> pd.Series[Any]:
-        return self.table[column]
-
-    def plot_calibration(self, *, ax: Axes | None = None) -> Axes:
-        """Draw observed against expected events by tenth of risk, see `ModelCard.plot_calibration`."""
-        return self.card.plot_calibration(ax=ax)
 
 
 @checked

@@ -11,9 +11,9 @@ import pandas as pd
 
 from brightspots.casemix.factors import Kind
 from brightspots.casemix.records import Records, collect
-from brightspots.errors import DataError
-from brightspots.labels import tidy_label
-from brightspots.tables import missing_columns
+from brightspots.common.errors import DataError
+from brightspots.data.labels import tidy_label
+from brightspots.data.tables import missing_columns
 
 # How the columns are called inside queries, so that the caller's names never matter there.
 TRUST: Final = "k_trust"

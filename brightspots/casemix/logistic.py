@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from brightspots.cells import FloatArray, IntArray
-from brightspots.parallel import spans
+from brightspots.common.parallel import spans
+from brightspots.data.cells import FloatArray, IntArray
 
 # Numbers in the largest design that is held at once: 128 MiB.
 LARGEST_DESIGN: Final = 2**24

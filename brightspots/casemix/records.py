@@ -16,11 +16,11 @@ from typing import Any, Final
 import narwhals as nw
 import pandas as pd
 
-from brightspots.column_names import with_text_names
-from brightspots.errors import DataError, MissingExtraError
-from brightspots.parallel import spans
-from brightspots.placing import scratch_folder
-from brightspots.tables import frame_of
+from brightspots.common.errors import DataError, MissingExtraError
+from brightspots.common.parallel import spans
+from brightspots.common.placing import scratch_folder
+from brightspots.data.columns import with_text_names
+from brightspots.data.tables import frame_of
 
 PARQUET: Final = (".parquet", ".pq")
 TEXT: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt")

@@ -10,9 +10,9 @@ import narwhals as nw
 
 from brightspots.casemix.intake import PERIOD, TRUST, TYPE, Roles
 from brightspots.casemix.records import Records, beside, collect
-from brightspots.errors import DataError
-from brightspots.keys import controls_problem, tidying_text, twins_problem
-from brightspots.labels import has_control, joined, twins
+from brightspots.common.errors import DataError
+from brightspots.data.keys import controls_problem, tidying_text, twins_problem
+from brightspots.data.labels import has_control, joined, twins
 
 _GIVEN, _SPELT, _RECORDS = "given_label", "spelt_label", "n"
 _PARTS: Final = {TRUST: "trust", TYPE: "department", PERIOD: "period"}

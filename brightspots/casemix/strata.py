@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightspots import vocabulary as names
 from brightspots.casemix.factors import Factor
 from brightspots.casemix.intake import EVENT, PERIOD, TRUST, TYPE, Roles, check_labels
 from brightspots.casemix.records import Records, beside, collect
-from brightspots.cells import FloatArray, IntArray, LabelArray
-from brightspots.errors import DataError
-from brightspots.parallel import spans
-from brightspots.period_order import order_periods
+from brightspots.common import vocabulary as names
+from brightspots.common.errors import DataError
+from brightspots.common.parallel import spans
+from brightspots.data.cells import FloatArray, IntArray, LabelArray
+from brightspots.data.period_order import order_periods
 
 _INDEX, _CODE, _RECORDS, _EVENTS, _EXPECTED = "t", "code", "n", "events", "expected"
 _AT_ONCE: Final = 1_000_000

@@ -10,7 +10,7 @@ import typer
 
 from brightspots.cli import terminal
 from brightspots.cli.options import OutputOptions, grouped
-from brightspots.errors import SettingsError
+from brightspots.common.errors import SettingsError
 
 
 @terminal.guarded
@@ -41,9 +41,9 @@ def readers(
         raise SettingsError(
             f"brightspots readers {name} needs a file to read and a table to write: FILE -o cells.csv"
         )
-    from brightspots import exports
-    from brightspots.manifest import InputFile, file_digest, make_manifest
+    from brightspots.common import files as exports
     from brightspots.readers.opening import read_stored
+    from brightspots.report.manifest import InputFile, file_digest, make_manifest
 
     if out.suffix not in (".csv", ".xlsx", ".parquet"):
         raise SettingsError(f"tables are written as .csv, .xlsx or .parquet; received {str(out)!r}")
@@ -79,7 +79,7 @@ def readers(
 @grouped
 def version(output: OutputOptions) -> None:
     """Print the versions that results depend on."""
-    from brightspots.manifest import versions
+    from brightspots.report.manifest import versions
 
     found = versions(sampled=True)
     if output.json:

@@ -16,7 +16,7 @@ from brightspots.cli.wording import in_options
 if TYPE_CHECKING:
     import pandas as pd
 
-    from brightspots.manifest import InputFile
+    from brightspots.report.manifest import InputFile
     from brightspots.tidying.report import TableReport
     from brightspots.tidying.roles import Roles
 
@@ -41,8 +41,8 @@ def check(
 
     Ends with status 2 where it cannot be fitted as it is, or with the remedies given.
     """
-    from brightspots import exports
-    from brightspots.errors import SettingsError
+    from brightspots.common import files as exports
+    from brightspots.common.errors import SettingsError
     from brightspots.tidying.check import as_read, check_table
     from brightspots.tidying.remedies import settle
 
@@ -96,8 +96,8 @@ def _in_shell(report: TableReport) -> TableReport:
 
 def roles_of(table: TableOptions, rating: str | None = None) -> Roles:
     """Which column is what, from the options of a command."""
-    from brightspots import vocabulary as names
-    from brightspots.column_names import Columns
+    from brightspots.common import vocabulary as names
+    from brightspots.data.columns import Columns
     from brightspots.tidying.roles import Roles
 
     columns = Columns(

@@ -11,10 +11,10 @@ import typer
 
 from brightspots.cli import terminal
 from brightspots.cli.options import DisclosureOptions, OutputOptions, TidyLabels, grouped
-from brightspots.errors import SettingsError
+from brightspots.common.errors import SettingsError
 
 if TYPE_CHECKING:
-    from brightspots.manifest import InputFile
+    from brightspots.report.manifest import InputFile
 
 _BLOCK = 2**20
 
@@ -62,13 +62,13 @@ def standardise(
     ] = None,
 ) -> None:
     """Turn patient records into observed and expected events by trust and department, which 'fit' takes."""
-    from brightspots import exports
     from brightspots.casemix import standardise as count
     from brightspots.casemix.publishable import publishable_card
     from brightspots.casemix.records import files_of
     from brightspots.cli.drawing import SUFFIXES, save_figure
+    from brightspots.common import files as exports
     from brightspots.disclosure import suppress
-    from brightspots.manifest import make_manifest, without_digests
+    from brightspots.report.manifest import make_manifest, without_digests
 
     if out.suffix not in (".csv", ".parquet"):
         raise SettingsError(f"tables are written as .csv or .parquet; received {str(out)!r}")
@@ -150,7 +150,7 @@ def _cut(text: str) -> tuple[str, list[float] | Literal["levels"]]:
 
 def _input(files: Sequence[Path], rows: int) -> InputFile:
     """Name, size and digest of the files, of one after another where there are several; read in blocks."""
-    from brightspots.manifest import InputFile
+    from brightspots.report.manifest import InputFile
 
     digest = hashlib.sha256()
     size = 0

@@ -6,23 +6,23 @@ from collections import Counter
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from brightspots import vocabulary as names
+from brightspots.common import vocabulary as names
 
 if TYPE_CHECKING:
     from brightspots.cli.options import RuleOptions
-    from brightspots.fits import HierarchyFit
-    from brightspots.ratings import Ratings
-    from brightspots.spots import Spots
+    from brightspots.fit.fitted import Fitted
+    from brightspots.fit.spots import Spots
+    from brightspots.statistics.ratings import Ratings
 
 _SAVED = "saved fit"
 
 
-def decided_by(fitted: HierarchyFit, spots: Spots, options: RuleOptions) -> dict[str, Any]:
+def decided_by(fitted: Fitted, spots: Spots, options: RuleOptions) -> dict[str, Any]:
     """The rule and the ratings of some spots, for `--json` and `fit.json`.
 
     Parameters
     ----------
-    fitted : HierarchyFit
+    fitted : Fitted
         As it was fitted or loaded.
     spots : Spots
     options : RuleOptions
@@ -47,7 +47,7 @@ def decided_by(fitted: HierarchyFit, spots: Spots, options: RuleOptions) -> dict
     }
 
 
-def said_of_saved(path: str, fitted: HierarchyFit, options: RuleOptions) -> list[str]:
+def said_of_saved(path: str, fitted: Fitted, options: RuleOptions) -> list[str]:
     """Sentences on what a saved fit did not say, or said otherwise than the options do."""
     kept = fitted.decision
     if kept is None:
@@ -68,7 +68,7 @@ def said_of_saved(path: str, fitted: HierarchyFit, options: RuleOptions) -> list
     return said or [f"decided by the rule and ratings with which {path} was saved"]
 
 
-def _origin(fitted: HierarchyFit, options: RuleOptions) -> str:
+def _origin(fitted: Fitted, options: RuleOptions) -> str:
     if options.ratings_file is not None:
         return f"--ratings-file {options.ratings_file}"
     if options.rating is not None:

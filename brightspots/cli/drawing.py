@@ -13,16 +13,16 @@ import typer
 from brightspots.cli import terminal
 from brightspots.cli.checking import read_tidied
 from brightspots.cli.options import DisclosureOptions, OutputOptions, TableOptions, TidyLabels, grouped
-from brightspots.errors import DataError, SettingsError
-from brightspots.vocabulary import DENOMINATOR, EXPECTED, OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
+from brightspots.common.errors import DataError, SettingsError
+from brightspots.common.vocabulary import DENOMINATOR, EXPECTED, OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
     from brightspots.disclosure import Rules
-    from brightspots.limits import FunnelLimits
-    from brightspots.manifest import Manifest
+    from brightspots.limits.funnel import FunnelLimits
+    from brightspots.report.manifest import Manifest
 
 SUFFIXES = (".png", ".svg", ".pdf")
 _DOTS_PER_INCH = 200
@@ -66,8 +66,8 @@ def funnel(
     ] = None,
 ) -> None:
     """Draw a funnel plot with the limits of a published method, or of a saved fit."""
-    from brightspots import exports
-    from brightspots.manifest import make_manifest, without_digests
+    from brightspots.common import files as exports
+    from brightspots.report.manifest import make_manifest, without_digests
 
     if out.suffix.lower() not in SUFFIXES:
         raise SettingsError(f"figures are written as {', '.join(SUFFIXES)}; received {str(out)!r}")
@@ -149,7 +149,7 @@ def save_figure(axes: Axes, path: Path, manifest: Manifest) -> None:
     """Write a figure whole or not at all, with its alternative text and its manifest inside."""
     import matplotlib.pyplot as plt
 
-    from brightspots.exports import write_bytes
+    from brightspots.common.files import write_bytes
     from brightspots.figures.describe import describe
 
     figure = axes.figure
@@ -175,15 +175,15 @@ def _draw_fit(
     disclosure: DisclosureOptions, output: OutputOptions, arguments: dict[str, Any],
 ) -> None:  # fmt: skip
     """The hierarchical funnel of a saved fit."""
-    from brightspots.display import cautions_lines
-    from brightspots.manifest import make_manifest
-    from brightspots.storage import load_fit
+    from brightspots.fit.fit_text import cautions_lines
+    from brightspots.fit.load import load_fit
+    from brightspots.report.manifest import make_manifest
 
     if not Path(path).is_file():
         raise DataError(f"there is no file {path!r}")
     fitted = load_fit(path)
     if disclosure.rules is not None:
-        from brightspots.release import suppressed_fit
+        from brightspots.fit.publishable import suppressed_fit
 
         fitted = suppressed_fit(fitted, disclosure.rules)[0]
     manifest = make_manifest(fitted, arguments=arguments)
@@ -197,8 +197,8 @@ def _units(
     frame: pd.DataFrame, trust: str, observed: str, size: str, *, sized: str, sum_rows: bool, tidy: bool
 ) -> pd.DataFrame:
     """One row a trust; rows of the same trust are added up only where that was asked for."""
+    from brightspots.data.tables import missing_columns
     from brightspots.disclosure.intake import with_one_spelling
-    from brightspots.tables import missing_columns
 
     parts = {"trust": trust, "observed": observed, sized: size}
     if observed not in frame and set(_BOUNDS) <= set(frame.columns):
@@ -222,7 +222,7 @@ def _units(
 
 def _added(frame: pd.DataFrame, trust: str, observed: str, size: str) -> pd.DataFrame:
     """Sums by trust; a total with a missing part is missing, or known by its bounds alone."""
-    from brightspots.funnel_units import read_units
+    from brightspots.limits.units import read_units
 
     given = [name for name in _BOUNDS if name in frame]
     if len(given) == len(_BOUNDS):
@@ -260,7 +260,7 @@ def _suppressed(
 def _limits(
     frame: pd.DataFrame, observed: str, size: str, method: Any, levels: tuple[float, ...], *, proportion: bool
 ) -> FunnelLimits:
-    from brightspots.limits import funnel_limits
+    from brightspots.limits.funnel import funnel_limits
 
     lower, upper = (frame.get(name) for name in _BOUNDS)
     sizes: dict[str, Any] = {"denominator": frame[size]} if proportion else {"expected": frame[size]}

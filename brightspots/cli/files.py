@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-    from brightspots.manifest import InputFile
+    from brightspots.report.manifest import InputFile
 
 
 def read_frame(path: str, keys: Collection[str], sheet: str | None = None) -> tuple[pd.DataFrame, InputFile]:
@@ -36,8 +36,8 @@ def read_frame(path: str, keys: Collection[str], sheet: str | None = None) -> tu
     MissingExtraError
         Where reading it needs a package that is not installed.
     """
-    from brightspots.manifest import InputFile, file_digest
     from brightspots.parsing import read_table_file
+    from brightspots.report.manifest import InputFile, file_digest
 
     read = read_table_file(path, keys=keys, sheet=sheet)
     digest = file_digest(read.content)

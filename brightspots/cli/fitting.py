@@ -21,14 +21,14 @@ from brightspots.cli.options import (
     TableOptions,
     grouped,
 )
-from brightspots.errors import DataError, SettingsError
-from brightspots.file_names import file_names
+from brightspots.common.errors import DataError, SettingsError
+from brightspots.common.file_names import file_names
 
 if TYPE_CHECKING:
-    from brightspots.fits import HierarchyFit
-    from brightspots.manifest import InputFile, Manifest
-    from brightspots.spots import Spots
-    from brightspots.vocabulary import EstimateScale
+    from brightspots.common.vocabulary import EstimateScale
+    from brightspots.fit.hierarchy_fit import HierarchyFit
+    from brightspots.fit.spots import Spots
+    from brightspots.report.manifest import InputFile, Manifest
 
 # Beside the packs of --each-trust whose names are not the labels of the trusts: which trust is in which file.
 INDEX = "index.csv"
@@ -58,7 +58,7 @@ def fit(
     ] = "csv",
 ) -> None:
     """Fit a table of outcomes and write departments, partition, trusts, spots and the fit itself."""
-    from brightspots import exports
+    from brightspots.common import files as exports
 
     paths = {
         "departments": out / f"departments.{format_}",
@@ -126,7 +126,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the board pack, from a table (which is fitted first) or from a saved fit."""
-    from brightspots import exports
+    from brightspots.common import files as exports
     from brightspots.report.pack import check_suffix, compose, write_document
     from brightspots.report.subject import Subject
 
@@ -181,10 +181,11 @@ def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write to.")] = Path("demo"),
 ) -> None:
     """Fit the bundled, simulated nation; print what it says and write a board pack and funnels."""
-    from brightspots import exports, load_sample
+    from brightspots import load_sample
     from brightspots.cli.drawing import save_figure
-    from brightspots.hierarchy import fit_hierarchy
-    from brightspots.manifest import make_manifest
+    from brightspots.common import files as exports
+    from brightspots.fit.fitting import fit_hierarchy
+    from brightspots.report.manifest import make_manifest
     from brightspots.report.pack import compose, write_document
     from brightspots.report.sections import example_trust
     from brightspots.report.subject import Subject
@@ -220,7 +221,7 @@ def demo(
 
 def find_spots(fitted: HierarchyFit, rule: RuleOptions) -> Spots:
     """Apply the rule and the ratings that the options name; of what they leave open, what the fit remembers."""
-    from brightspots.settings import SpotRule
+    from brightspots.common.settings import SpotRule
 
     if rule.margin is not None and not fitted.table.cells.is_ratio:
         raise SettingsError(
@@ -285,7 +286,7 @@ def _fit(
         raise SettingsError(
             f"--rating {rule.rating}: the table has no such column; it has {', '.join(frame.columns)}"
         )
-    from brightspots.hierarchy import fit_hierarchy
+    from brightspots.fit.fitting import fit_hierarchy
 
     if table.period is not None and table.pool_periods:
         raise SettingsError("--period and --pool-periods ask for different things: give one of them")
@@ -307,8 +308,8 @@ def _fit(
 
 def _load(path: str, table: TableOptions, model: ModelOptions) -> tuple[HierarchyFit, InputFile]:
     """A saved fit; options that say how to fit would change nothing, and are refused."""
-    from brightspots.manifest import InputFile, file_digest
-    from brightspots.storage import load_fit
+    from brightspots.fit.load import load_fit
+    from brightspots.report.manifest import InputFile, file_digest
 
     if table != TableOptions() or model != ModelOptions():
         raise SettingsError(f"{path} is fitted already: options of columns and model do not apply to it")
@@ -326,7 +327,7 @@ def _ratings(path: str) -> Any:
 
 
 def _single(fitted: Any) -> HierarchyFit:
-    from brightspots.fits import HierarchyFit
+    from brightspots.fit.hierarchy_fit import HierarchyFit
 
     assert isinstance(fitted, HierarchyFit)  # only outcome=… gives several, and no command asks for it
     return fitted
@@ -353,7 +354,7 @@ def _manifest(
     rule: RuleOptions,
     disclosure: DisclosureOptions,
 ) -> Manifest:
-    from brightspots.manifest import make_manifest, without_digests
+    from brightspots.report.manifest import make_manifest, without_digests
 
     fitted = spots.fit
     arguments = asdict(table) | asdict(model) | asdict(rule) | asdict(spots.rule) | asdict(disclosure)
@@ -364,7 +365,7 @@ def _manifest(
 
 def _finish(spots: Spots, summary: dict[str, Any], *, json: bool) -> None:
     """Say what happened, and end with status 3 where the certificate does not hold."""
-    from brightspots import display
+    from brightspots.fit import fit_text, spots_text
 
     fitted = spots.fit
     if json:
@@ -374,9 +375,9 @@ def _finish(spots: Spots, summary: dict[str, Any], *, json: bool) -> None:
         typer.echo(
             f"{cells.n_trusts:,} trusts, {cells.n_departments:,} departments, {cells.n_cells:,} cells\n"
         )
-        typer.echo(display.partition_text(fitted.variance_partition()))
-        typer.echo("\n" + "\n".join([display.certificate_line(fitted), *display.cautions_lines(fitted)]))
-        typer.echo(f"\n{display.spots_line(spots)}\n")
+        typer.echo(fit_text.partition_text(fitted.variance_partition()))
+        typer.echo("\n" + "\n".join([fit_text.certificate_line(fitted), *fit_text.cautions_lines(fitted)]))
+        typer.echo(f"\n{spots_text.spots_line(spots)}\n")
         if spots.rating_note:
             how = " Say it with --strong-from." if spots.ratings is not None else ""
             typer.echo(f"{spots.rating_note}{how}\n")
@@ -393,7 +394,7 @@ def _finish(spots: Spots, summary: dict[str, Any], *, json: bool) -> None:
 def _write_index(wanted: Mapping[str | None, Path], index: Path) -> None:
     import pandas as pd
 
-    from brightspots import exports
+    from brightspots.common import files as exports
 
     names = [path.name for path in wanted.values()]
     exports.write_table(pd.DataFrame({"trust": list(wanted), "file": names}), index)

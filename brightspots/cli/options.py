@@ -229,8 +229,8 @@ class DisclosureOptions:
     @property
     def rules(self) -> Rules | None:
         """Rules of suppression; None where none was asked for."""
+        from brightspots.common.errors import SettingsError
         from brightspots.disclosure import Rules
-        from brightspots.errors import SettingsError
 
         if self.suppress_below is None and self.withhold_zeros:
             raise SettingsError("--withhold-zeros goes with --suppress-below")

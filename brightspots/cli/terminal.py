@@ -16,7 +16,7 @@ from typer.models import OptionInfo
 
 from brightspots.cli.stopping import Stopped, stoppable
 from brightspots.cli.wording import in_options
-from brightspots.errors import BrightspotsError, CertificateWarning, DataWarning
+from brightspots.common.errors import BrightspotsError, CertificateWarning, DataWarning
 
 Item = TypeVar("Item")
 
@@ -82,7 +82,7 @@ def say(text: str, *, unless: bool) -> None:
 
 def answer(content: Mapping[str, Any]) -> None:
     """One JSON object on standard output."""
-    from brightspots.exports import to_json
+    from brightspots.common.files import to_json
 
     typer.echo(to_json(content))
 

@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from brightspots.cells import FloatArray, IntArray
+from brightspots.data.cells import FloatArray, IntArray
 from brightspots.disclosure.counts import BESIDE, SMALL, BoolArray, Disclosed, TwoWay
 from brightspots.disclosure.rules import Rules
 

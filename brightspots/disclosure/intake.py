@@ -11,18 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.cells import FloatArray
-from brightspots.column_names import Columns, columns_given, with_text_names
-from brightspots.columns import Source, check_rows, number_column, row_word_of
+from brightspots.common import vocabulary as names
+from brightspots.common.errors import DataError, SettingsError
+from brightspots.data.cells import FloatArray
+from brightspots.data.columns import Columns, columns_given, with_text_names
+from brightspots.data.empty_rows import left_out_note, listed
+from brightspots.data.intervals import interval_of, most_claimed, read_bounds
+from brightspots.data.keys import one_spelling
+from brightspots.data.numbers import Source, check_rows, number_column, row_word_of
+from brightspots.data.period_order import declared_order, order_periods
+from brightspots.data.tables import frame_of
 from brightspots.disclosure.counts import TwoWay, rounded
 from brightspots.disclosure.rules import Rules, Totals
-from brightspots.empty_rows import left_out_note, listed
-from brightspots.errors import DataError, SettingsError
-from brightspots.intervals import interval_of, most_claimed, read_bounds
-from brightspots.keys import one_spelling
-from brightspots.period_order import declared_order, order_periods
-from brightspots.tables import frame_of
 
 # Where a frame says, among its attributes, by which rules its counts were suppressed, and which of its columns hold
 # nothing of what they withhold.

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
-from brightspots.errors import SettingsError
+from brightspots.common.errors import SettingsError
 
 Zeros = Literal["shown", "withheld"]
 Totals = Literal["trust", "department"]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from brightspots.cells import FloatArray, IntArray
+from brightspots.data.cells import FloatArray, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
 

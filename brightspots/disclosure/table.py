@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.arguments import checked
-from brightspots.cells import FloatArray
-from brightspots.column_names import Columns
+from brightspots.common import vocabulary as names
+from brightspots.common.arguments import checked
+from brightspots.common.errors import DataError, DataWarning, SettingsError
+from brightspots.data.cells import FloatArray
+from brightspots.data.columns import Columns
+from brightspots.data.tables import notes_of
 from brightspots.disclosure.counts import BoolArray, Shown, disclose, rounded
 from brightspots.disclosure.expected import publishable_expected
 from brightspots.disclosure.intake import (
@@ -36,8 +38,6 @@ from brightspots.disclosure.intake import (
 )
 from brightspots.disclosure.rules import ONE_RELEASE, Rules, Totals, Zeros
 from brightspots.disclosure.words import changed_text, results_text, still_small_text, withheld_text
-from brightspots.errors import DataError, DataWarning, SettingsError
-from brightspots.tables import notes_of
 
 WITHHELD: Final = "withheld"
 DENOMINATOR_LOWER: Final = names.DENOMINATOR_LOWER

@@ -6,10 +6,10 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from brightspots.cells import Cells
-from brightspots.errors import CertificateWarning, SettingsError
-from brightspots.posterior import Certificate, Posterior
-from brightspots.settings import Priors
+from brightspots.common.errors import CertificateWarning, SettingsError
+from brightspots.common.settings import Priors
+from brightspots.data.cells import Cells
+from brightspots.engine.posterior import Certificate, Posterior
 
 Method = Literal["auto", "integrate", "nuts"]
 
@@ -66,7 +66,7 @@ def run(
     -----
     CertificateWarning
     """
-    from brightspots.engine import nuts
+    from brightspots.engine.chains import nuts
 
     shown = nuts.show_progress(progress)
     if not priors.integrable:
@@ -82,7 +82,7 @@ def run(
         _warn_unless_ok(asked[1], stacklevel + 1)
         return asked
 
-    from brightspots.engine.integrate import integrate
+    from brightspots.engine.integration.integrate import integrate
 
     integrated, certificate = integrate(cells, priors, draws=draws, seed=seed)
     if certificate.ok or method == "integrate":

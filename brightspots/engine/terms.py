@@ -11,8 +11,16 @@ from typing import Final, Literal
 
 import numpy as np
 
-from brightspots.cells import Cells, FloatArray
-from brightspots.settings import Flat, HalfNormal, InverseGamma, LocationPrior, Normal, Priors, ScalePrior
+from brightspots.common.settings import (
+    Flat,
+    HalfNormal,
+    InverseGamma,
+    LocationPrior,
+    Normal,
+    Priors,
+    ScalePrior,
+)
+from brightspots.data.cells import Cells, FloatArray
 
 Level = Literal["trust", "department", "period", "department_type"]
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
-from brightspots.errors import DataError
+from brightspots.common.errors import DataError
 from brightspots.figures import canvas
 from brightspots.figures.describe import remember
 from brightspots.figures.palette import INK, NEUTRAL, Mark

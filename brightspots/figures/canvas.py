@@ -17,12 +17,12 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from brightspots.errors import DataError, SettingsError
-from brightspots.exports import legible
+from brightspots.common.errors import DataError, SettingsError
+from brightspots.common.files import legible
+from brightspots.common.shortening import shorten as shorten
+from brightspots.common.shortening import shorten_apart as shorten_apart
 from brightspots.figures.fonts import families_for
 from brightspots.figures.palette import NEUTRAL, Mark
-from brightspots.shortening import shorten as shorten
-from brightspots.shortening import shorten_apart as shorten_apart
 
 _STYLE = Path(__file__).with_name("brightspots.mplstyle")
 _RATIO_TICKS = (

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from brightspots.errors import DataError
+from brightspots.common.errors import DataError
+from brightspots.common.vocabulary import BRIGHT, CANNOT_TELL, DARK
+from brightspots.common.wording import interval_text
 from brightspots.figures import canvas
 from brightspots.figures.describe import listed, remember
 from brightspots.figures.palette import INK, NEUTRAL, STATUS_MARKS, Mark
-from brightspots.vocabulary import BRIGHT, CANNOT_TELL, DARK
-from brightspots.wording import interval_text
 
 # Rows up to which each has its name; beyond it only those that stand out are named, as far as they fit.
 _NAMED_ROWS = 60

@@ -7,9 +7,9 @@ from weakref import WeakKeyDictionary
 
 from matplotlib.axes import Axes
 
-from brightspots.arguments import checked
-from brightspots.errors import SettingsError
-from brightspots.exports import legible
+from brightspots.common.arguments import checked
+from brightspots.common.errors import SettingsError
+from brightspots.common.files import legible
 
 _DESCRIPTIONS: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()
 

@@ -20,8 +20,8 @@ from matplotlib import font_manager, rcParams
 from matplotlib.font_manager import FontEntry, FontProperties
 from matplotlib.ft2font import FT2Font
 
-from brightspots.errors import DataWarning
-from brightspots.wording import listed
+from brightspots.common.errors import DataWarning
+from brightspots.common.wording import listed
 
 # A font of one glyph, a box, for every character: without it matplotlib would warn of each missing one as well.
 BOXES: Final = "Brightspots Boxes"

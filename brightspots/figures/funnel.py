@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from brightspots.arguments import checked
-from brightspots.errors import SettingsError
+from brightspots.common.arguments import checked
+from brightspots.common.errors import SettingsError
+from brightspots.common.vocabulary import CANNOT_TELL, IN_LINE, HigherIs
 from brightspots.figures import canvas
 from brightspots.figures.describe import remember
 from brightspots.figures.funnel_artists import (
@@ -29,8 +30,7 @@ from brightspots.figures.funnel_artists import (
 )
 from brightspots.figures.labels import place_labels
 from brightspots.figures.palette import STATUS_MARKS, zone_marks
-from brightspots.limits import CANNOT_PLACE, WITHIN, FunnelLimits
-from brightspots.vocabulary import CANNOT_TELL, IN_LINE, HigherIs
+from brightspots.limits.funnel import CANNOT_PLACE, WITHIN, FunnelLimits
 
 
 @checked
@@ -129,7 +129,7 @@ def draw_funnel(
     Parameters
     ----------
     statuses : sequence of str (n,), optional
-        Status of each unit (`brightspots.vocabulary.STATUSES`); bright and dark spots are marked and named. Without
+        Status of each unit (`vocabulary.STATUSES`); bright and dark spots are marked and named. Without
         it, units are marked by their zone.
     caption : str, optional
         Added to the method, of which the caption always speaks: period, source, date.

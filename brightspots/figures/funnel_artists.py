@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from brightspots.arguments import is_label, shown
-from brightspots.cells import FloatArray
-from brightspots.errors import SettingsError
+from brightspots.common.arguments import is_label, shown
+from brightspots.common.errors import SettingsError
+from brightspots.common.vocabulary import BRIGHT, DARK
+from brightspots.data.cells import FloatArray
 from brightspots.figures import canvas
 from brightspots.figures.describe import listed
 from brightspots.figures.palette import FILL, INK, NEUTRAL, STATUS_MARKS, Mark
-from brightspots.limits import WITHIN, FunnelLimits, limit_column, zone_names
-from brightspots.vocabulary import BRIGHT, DARK
+from brightspots.limits.funnel import WITHIN, FunnelLimits, limit_column, zone_names
 
 XScale = Literal["auto", "linear", "log"]
 

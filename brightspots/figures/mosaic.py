@@ -9,11 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from brightspots.errors import DataError, SettingsError
+from brightspots.common.errors import DataError, SettingsError
+from brightspots.common.vocabulary import BRIGHT, DARK, DEPARTMENT, RATING, STATUSES, TRUST
 from brightspots.figures import canvas
 from brightspots.figures.describe import listed, remember
 from brightspots.figures.palette import FILL, INK, PALE, STATUS_MARKS
-from brightspots.vocabulary import BRIGHT, DARK, DEPARTMENT, RATING, STATUSES, TRUST
 
 # Inches of a row and of a column, and what surrounds the grid.
 _ROW, _COLUMN, _MARGIN = 0.155, 0.34, (3.2, 2.9)

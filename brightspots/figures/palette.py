@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from brightspots.limits import CANNOT_PLACE, WITHIN, zone_names
-from brightspots.vocabulary import BRIGHT, CANNOT_TELL, DARK, IN_LINE, HigherIs
+from brightspots.common.vocabulary import BRIGHT, CANNOT_TELL, DARK, IN_LINE, HigherIs
+from brightspots.limits.funnel import CANNOT_PLACE, WITHIN, zone_names
 
 BRIGHT_COLOUR: Final = "#005EB8"
 DARK_COLOUR: Final = "#e46c0a"

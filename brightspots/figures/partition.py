@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from brightspots.common.wording import percent_interval, probability_text
 from brightspots.figures import canvas
 from brightspots.figures.describe import remember
 from brightspots.figures.palette import BRIGHT_COLOUR, INK, NEUTRAL, PALE
-from brightspots.wording import percent_interval, probability_text
 
 _WORDS = {
     "trust": "Between trusts",

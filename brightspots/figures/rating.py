@@ -9,12 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from brightspots.errors import DataError, SettingsError
-from brightspots.figures import canvas
-from brightspots.figures.describe import listed, remember
-from brightspots.figures.labels import place_labels
-from brightspots.figures.palette import INK, NEUTRAL, PALE, STATUS_MARKS
-from brightspots.vocabulary import (
+from brightspots.common.errors import DataError, SettingsError
+from brightspots.common.vocabulary import (
     BRIGHT_IN_WEAK,
     DARK_IN_STRONG,
     DEPARTMENT,
@@ -23,6 +19,10 @@ from brightspots.vocabulary import (
     TRUST,
     HigherIs,
 )
+from brightspots.figures import canvas
+from brightspots.figures.describe import listed, remember
+from brightspots.figures.labels import place_labels
+from brightspots.figures.palette import INK, NEUTRAL, PALE, STATUS_MARKS
 
 _WHOSE = {"trust": "overall rating of the trust", "department": "rating of the department itself"}
 _SPREAD = 0.36

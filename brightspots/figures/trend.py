@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from brightspots.errors import DataError, DataWarning
+from brightspots.common.errors import DataError, DataWarning
+from brightspots.common.wording import interval_text
+from brightspots.data.period_order import declared_order, order_periods, period_texts, unknown_order_text
 from brightspots.figures import canvas
 from brightspots.figures.describe import remember
 from brightspots.figures.palette import BRIGHT_COLOUR, INK, NEUTRAL, PALE
-from brightspots.period_order import declared_order, order_periods, period_texts, unknown_order_text
-from brightspots.wording import interval_text
 
 
 def draw_trend(

@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Final, Literal
 
-from brightspots.errors import DataError, SettingsError
+from brightspots.common.errors import DataError, SettingsError
 from brightspots.readers.opening import read_open, unpack
 
 STANDARD_INPUT: Final = "-"

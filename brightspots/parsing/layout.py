@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from brightspots import vocabulary as names
-from brightspots.errors import DataError
+from brightspots.common import vocabulary as names
+from brightspots.common.errors import DataError
+from brightspots.common.wording import counted, quoted
 from brightspots.parsing.readings import Place, Reading, places
-from brightspots.wording import counted, quoted
 
 Row = Sequence[str]
 

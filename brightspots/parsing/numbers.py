@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from brightspots.common.wording import counted, quoted
 from brightspots.parsing.readings import Place, Reading, Style, places
 from brightspots.parsing.values import Mark, Number, Value, value_of
-from brightspots.wording import counted, quoted
 
 FloatArray = npt.NDArray[np.float64]
 

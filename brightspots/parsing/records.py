@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from brightspots.errors import DataError
+from brightspots.common.errors import DataError
 from brightspots.parsing.readings import places
 
 _QUOTE, _NEWLINE, _RETURN, _ZERO, _NINE, _BLANK = b'"\n\r09 '

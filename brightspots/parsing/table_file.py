@@ -13,8 +13,9 @@ from typing import IO, Any, Final
 import numpy as np
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.errors import DataError, MissingExtraError
+from brightspots.common import vocabulary as names
+from brightspots.common.errors import DataError, MissingExtraError
+from brightspots.common.wording import counted
 from brightspots.parsing.content import read_bytes, unpacked
 from brightspots.parsing.numbers import (
     TextColumn,
@@ -29,7 +30,6 @@ from brightspots.parsing.readings import Place, RawTable, Reading, Style, places
 from brightspots.parsing.text_file import read_text
 from brightspots.parsing.values import LEADING_ZERO, is_identifier, stated_threshold
 from brightspots.parsing.workbook import read_workbook, shown_number
-from brightspots.wording import counted
 
 # Labels whatever the caller says; text, so that ids keep their leading zeros.
 _KEYS: Final = (names.TRUST, names.DEPARTMENT, names.TRUST_NAME, names.DEPARTMENT_NAME)

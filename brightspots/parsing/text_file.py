@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightspots.errors import DataError
+from brightspots.common.errors import DataError
+from brightspots.common.wording import counted
 from brightspots.parsing import layout as layouts
 from brightspots.parsing.layout import HEAD, TAIL, Layout, find_footers, find_layout, name_columns
 from brightspots.parsing.numbers import could_be_numbers, is_text, style_evidence, text_column
@@ -22,7 +23,6 @@ from brightspots.parsing.readings import RawTable, Reading, Style, places
 from brightspots.parsing.records import Records, records_of, split
 from brightspots.parsing.values import is_identifier, value_of
 from brightspots.readers.opening import decode
-from brightspots.wording import counted
 
 _SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 # Excel's own way to say it, in a line above the table.

@@ -17,7 +17,8 @@ from xml.etree.ElementTree import ParseError
 import numpy as np
 import pandas as pd
 
-from brightspots.errors import DataError, MissingExtraError
+from brightspots.common.errors import DataError, MissingExtraError
+from brightspots.common.wording import counted, quoted
 from brightspots.parsing import layout as layouts
 from brightspots.parsing.layout import (
     HEAD,
@@ -30,7 +31,6 @@ from brightspots.parsing.layout import (
     name_columns,
 )
 from brightspots.parsing.readings import RawTable, Reading
-from brightspots.wording import counted, quoted
 
 # No sheet comes near it: beyond lies an archive made to fill the memory of whoever unpacks it.
 _MOST_BYTES: Final = 2 * 1024**3

@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.arguments import checked
-from brightspots.errors import DataError, DataWarning
+from brightspots.common import vocabulary as names
+from brightspots.common.arguments import checked
+from brightspots.common.errors import DataError, DataWarning
 from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile
 from brightspots.readers.published import Records, counted, finish, read_records

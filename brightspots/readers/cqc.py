@@ -7,9 +7,9 @@ from typing import Final
 
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.arguments import checked
-from brightspots.errors import DataError
+from brightspots.common import vocabulary as names
+from brightspots.common.arguments import checked
+from brightspots.common.errors import DataError
 from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile
 from brightspots.readers.published import Records, counted, finish, read_records

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from brightspots.errors import DataError
+from brightspots.common.errors import DataError
 
 # Characters that no publisher means: controls, zero-width spaces, a byte-order mark in the middle.
 INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028\u2029\u2060\ufeff]")

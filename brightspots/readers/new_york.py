@@ -9,18 +9,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.arguments import checked
-from brightspots.errors import DataError, SettingsError
+from brightspots.common import vocabulary as names
+from brightspots.common.arguments import checked
+from brightspots.common.errors import DataError, SettingsError
 from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile
-from brightspots.readers.published import (
-    Records,
-    counted,
-    finish,
-    latest_spelling,
-    read_records,
-)
+from brightspots.readers.published import Records, counted, finish, latest_spelling, read_records
 
 # Indicators that do not overlap: IQI32 is part of IQI15, the lettered ones are part of the one they follow.
 IQI_INDICATORS: Final = MappingProxyType(

@@ -12,9 +12,9 @@ from typing import Any, Final, Literal
 import numpy as np
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.arguments import checked
-from brightspots.errors import DataError, SettingsError
+from brightspots.common import vocabulary as names
+from brightspots.common.arguments import checked
+from brightspots.common.errors import DataError, SettingsError
 from brightspots.readers.dates import month_label, month_of_financial_year
 from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile, decode, read_content

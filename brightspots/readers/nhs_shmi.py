@@ -7,8 +7,8 @@ from typing import Final
 
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.arguments import checked
+from brightspots.common import vocabulary as names
+from brightspots.common.arguments import checked
 from brightspots.readers.dates import twelve_months
 from brightspots.readers.layout import Layout
 from brightspots.readers.opening import PublishedFile

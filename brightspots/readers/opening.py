@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Sequence
 from typing import IO, Any, Final, Protocol
 
-from brightspots.errors import DataError, MissingExtraError, SettingsError
+from brightspots.common.errors import DataError, MissingExtraError, SettingsError
 
 
 class ReadableFile(Protocol):

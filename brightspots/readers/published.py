@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightspots import vocabulary as names_of
-from brightspots.errors import DataError
+from brightspots.common import vocabulary as names_of
+from brightspots.common.errors import DataError
 from brightspots.readers.dates import plain_days
 from brightspots.readers.layout import INVISIBLE, Layout
 from brightspots.readers.opening import PublishedFile, decode, read_content

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from brightspots.errors import DataError
+from brightspots.common.errors import DataError
 from brightspots.readers.layout import Layout
 from brightspots.readers.opening import counted_lines
 

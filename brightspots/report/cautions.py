@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from brightspots.common.settings import Reference
+from brightspots.common.vocabulary import NATIONAL_RATIO, SHRUNKEN, TOO_ALIKE, HigherIs
 from brightspots.report.measure import RATIOS, Measure
 from brightspots.report.sentences import compared_with
 from brightspots.report.words import counted, listed
-from brightspots.settings import Reference
-from brightspots.vocabulary import NATIONAL_RATIO, SHRUNKEN, TOO_ALIKE, HigherIs
 
 # Units named in a sentence about a figure; the others are in its tables.
 _MOST_NAMED: Final = 10
@@ -74,7 +74,7 @@ def doubts(kinds: Sequence[str]) -> str:
 
 
 def data(text: str) -> str:
-    """What is to be known of the data, at length (`brightspots.data_checks`)."""
+    """What is to be known of the data, at length (`brightspots.data.checks`)."""
     return f"About the data: {text}"
 
 

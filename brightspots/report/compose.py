@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from brightspots import vocabulary as names
-from brightspots.cells import IntArray
-from brightspots.manifest import Manifest
-from brightspots.period_order import period_texts
+from brightspots.common import vocabulary as names
+from brightspots.data.cells import IntArray
+from brightspots.data.period_order import period_texts
 from brightspots.report import sections, sentences, tables, words
 from brightspots.report.document import Block, Bullets, Document, Paragraph, Section
+from brightspots.report.manifest import Manifest
 from brightspots.report.subject import Subject
 from brightspots.report.words import Estimate
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal
 
-from brightspots.exports import legible
-from brightspots.manifest import Manifest
+from brightspots.common.files import legible
+from brightspots.report.manifest import Manifest
 from brightspots.report.words import Estimate
 
 # How a mark looks: the statuses; trusts outside the limits of a funnel on the bad or good side, above or below;

@@ -1,6 +1,6 @@
 """The two-stage funnel: the trusts of the nation, then the departments of one trust about its own level.
 
-Units and limits are those of `brightspots.fit_limits`, so that the page and the figures of a fit show the same numbers.
+Units and limits are those of `fit.funnels`, so that the page and the figures of a fit show the same numbers.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Final
 
 import numpy as np
 
-from brightspots import fit_limits
-from brightspots import vocabulary as names
-from brightspots.cells import FloatArray
-from brightspots.limits import CANNOT_PLACE, FunnelLimits, limit_column
+from brightspots.common import vocabulary as names
+from brightspots.data.cells import FloatArray
+from brightspots.fit import funnels as fit_limits
+from brightspots.limits.funnel import CANNOT_PLACE, FunnelLimits, limit_column
 from brightspots.report.document import Funnel, Kind, Limit, Point
 from brightspots.report.measure import Measure
 from brightspots.report.subject import Subject

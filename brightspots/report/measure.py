@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from brightspots.common.wording import interval_text
 from brightspots.report.words import Estimate, ratio_of
-from brightspots.wording import interval_text
 
 # What differences are measured in where nobody has said.
 UNITS: Final = "units of the estimates"

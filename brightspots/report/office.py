@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
-from brightspots.manifest import Manifest
 from brightspots.report.document import Kind, Table
+from brightspots.report.manifest import Manifest
 
 # Signs before a status, in place of the page's marks, and their colours; text that a reader can change.
 SIGNS: Final[dict[Kind, tuple[str, str]]] = {

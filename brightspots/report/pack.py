@@ -8,20 +8,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from brightspots.arguments import checked
+from brightspots.common.arguments import checked
+from brightspots.common.errors import MissingExtraError, SettingsError
+from brightspots.common.files import write_bytes
 from brightspots.disclosure import Rules
-from brightspots.errors import MissingExtraError, SettingsError
-from brightspots.exports import write_bytes
-from brightspots.manifest import Manifest, make_manifest, without_digests
-from brightspots.release import suppressed_fit, suppressed_spots
+from brightspots.fit.publishable import suppressed_fit, suppressed_spots
+from brightspots.fit.spots import OTHER_FIT
 from brightspots.report.compose import nation_document, trust_document
 from brightspots.report.document import Document, legible_document
+from brightspots.report.manifest import Manifest, make_manifest, without_digests
 from brightspots.report.subject import Subject
-from brightspots.spots import OTHER_FIT
 
 if TYPE_CHECKING:
-    from brightspots.fits import HierarchyFit
-    from brightspots.spots import Spots
+    from brightspots.fit.hierarchy_fit import HierarchyFit
+    from brightspots.fit.spots import Spots
 
 SUFFIXES: Final = (".html", ".docx", ".pptx")
 # Module, package and extra that a format needs beyond the library's own.

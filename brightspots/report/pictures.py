@@ -17,7 +17,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from brightspots.cells import FloatArray
+from brightspots.common.vocabulary import BRIGHT, CANNOT_TELL, DARK, IN_LINE
+from brightspots.common.wording import percent_interval
+from brightspots.data.cells import FloatArray
 from brightspots.figures import canvas
 from brightspots.figures.labels import place_labels
 from brightspots.figures.palette import (
@@ -32,8 +34,6 @@ from brightspots.figures.palette import (
 )
 from brightspots.report.document import Bars, Funnel, Funnels, Kind, Mosaic, Point
 from brightspots.report.svg import UNMARKED, decades, shared_range, tick_text, ticks
-from brightspots.vocabulary import BRIGHT, CANNOT_TELL, DARK, IN_LINE
-from brightspots.wording import percent_interval
 
 DOTS_PER_INCH: Final = 200
 _TEXTS: Final = ("font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.cells import IntArray
+from brightspots.common import vocabulary as names
+from brightspots.common.wording import stated_probability
+from brightspots.data.cells import IntArray
 from brightspots.report import cautions, sentences, tables, words
 from brightspots.report.document import (
     Bar,
@@ -29,7 +30,6 @@ from brightspots.report.funnels import LEVELS, department_funnel, kind_of, natio
 from brightspots.report.measure import UNITS
 from brightspots.report.subject import Subject
 from brightspots.report.words import Estimate
-from brightspots.wording import stated_probability
 
 _LEVEL_LABELS = {
     "trust": "Between trusts",

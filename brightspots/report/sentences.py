@@ -10,6 +10,19 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
+from brightspots.common.settings import Reference
+from brightspots.common.vocabulary import (
+    ALONE,
+    BY_ASSUMPTION,
+    NEAR_THE_MARGIN,
+    NOT_ELIGIBLE,
+    REASONS,
+    THIN,
+    UNLIKE_PEERS,
+    Family,
+    HigherIs,
+)
+from brightspots.common.wording import stated_probability
 from brightspots.report.measure import RATIOS, Measure
 from brightspots.report.words import (
     Estimate,
@@ -23,19 +36,6 @@ from brightspots.report.words import (
     probability_text,
     share_of,
 )
-from brightspots.settings import Reference
-from brightspots.vocabulary import (
-    ALONE,
-    BY_ASSUMPTION,
-    NEAR_THE_MARGIN,
-    NOT_ELIGIBLE,
-    REASONS,
-    THIN,
-    UNLIKE_PEERS,
-    Family,
-    HigherIs,
-)
-from brightspots.wording import stated_probability
 
 # Where a unit lies in a funnel, against its outer limits.
 Side = Literal["above", "within", "below", "unplaced"]

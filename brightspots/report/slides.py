@@ -18,6 +18,7 @@ from pptx.opc.packuri import PackURI
 from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
+from brightspots.common.shortening import shorten
 from brightspots.report import cautions, office, storyboard
 from brightspots.report.document import Cell, Document, Table, Terms, in_document
 from brightspots.report.pictures import Picture
@@ -31,7 +32,6 @@ from brightspots.report.storyboard import (
     row_height,
     table_size,
 )
-from brightspots.shortening import shorten
 
 LANGUAGE: Final = "en-GB"
 _WIDTH, _HEIGHT = 13.333, 7.5

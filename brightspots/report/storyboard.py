@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from brightspots.common.shortening import shorten
 from brightspots.report import cautions, office, pictures
 from brightspots.report.document import (
     Bars,
@@ -25,7 +26,6 @@ from brightspots.report.document import (
     manifest_rows,
 )
 from brightspots.report.pictures import Picture
-from brightspots.shortening import shorten
 
 # Rows of one table over all its slides: what a board would not page through is in the other formats.
 MOST_ROWS: Final = 20

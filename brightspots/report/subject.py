@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightspots import frames
-from brightspots import vocabulary as names
-from brightspots.arguments import is_label, shown
-from brightspots.cells import Cells, FloatArray, IntArray, LabelArray
-from brightspots.errors import SettingsError
-from brightspots.fits import HierarchyFit
-from brightspots.posterior import Posterior, StoredPosterior
+from brightspots.common import vocabulary as names
+from brightspots.common.arguments import is_label, shown
+from brightspots.common.errors import SettingsError
+from brightspots.common.shortening import shorten, shorten_apart
+from brightspots.data.cells import Cells, FloatArray, IntArray, LabelArray
+from brightspots.engine.posterior import Posterior, StoredPosterior
+from brightspots.fit import frames
+from brightspots.fit.fitted import Fitted
+from brightspots.fit.spots import OTHER_FIT, Spots
 from brightspots.report.measure import RATIOS, Measure, difference_measure
 from brightspots.report.words import Estimate
-from brightspots.shortening import shorten, shorten_apart
-from brightspots.spots import OTHER_FIT, Spots
 
 # Longer names of trusts and departments are cut in the middle: nobody reads them, and slides have no room.
 LONGEST_NAME = 200
@@ -37,7 +37,7 @@ class Subject:
 
     Parameters
     ----------
-    fit : HierarchyFit
+    fit : Fitted
     spots : Spots
         Of this fit.
     events : str
@@ -46,15 +46,13 @@ class Subject:
         How effects are said.
     """
 
-    fit: HierarchyFit
+    fit: Fitted
     spots: Spots
     events: str
     measure: Measure = RATIOS
 
     @classmethod
-    def of(
-        cls, fit: HierarchyFit, spots: Spots, events: str = "events", *, unit: str | None = None
-    ) -> Subject:
+    def of(cls, fit: Fitted, spots: Spots, events: str = "events", *, unit: str | None = None) -> Subject:
         """Put a fit and its spots together, their draws held in memory where there is room.
 
         Raises

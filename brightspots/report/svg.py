@@ -12,9 +12,9 @@ from typing import Final
 
 from markupsafe import Markup
 
+from brightspots.common.shortening import shorten_apart
 from brightspots.report.document import Bars, Funnel, Funnels, Kind, Limit, Point, Table
 from brightspots.report.words import Estimate, percent
-from brightspots.shortening import shorten_apart
 
 WIDTH, HEIGHT = 520.0, 400.0
 LEFT, RIGHT, TOP, BOTTOM = 50.0, 12.0, 14.0, 48.0

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.cells import FloatArray, IntArray
+from brightspots.common import vocabulary as names
+from brightspots.data.cells import FloatArray, IntArray
 from brightspots.report import words
 from brightspots.report.document import Cell, Column, Mosaic, Table
 from brightspots.report.funnels import kind_of

@@ -19,6 +19,7 @@ from docx.oxml.ns import qn
 from docx.shared import Emu, Inches, Mm, Pt, RGBColor
 from docx.text.paragraph import Paragraph as Line
 
+from brightspots.common.shortening import shorten
 from brightspots.report import cautions, office, pictures
 from brightspots.report.document import (
     Bars,
@@ -37,7 +38,6 @@ from brightspots.report.document import (
     manifest_rows,
 )
 from brightspots.report.pictures import Picture
-from brightspots.shortening import shorten
 
 LANGUAGE: Final = "en-GB"
 # Rows of a long table that a paper holds, and of the grid that a page holds.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-from brightspots.wording import counted as counted
-from brightspots.wording import listed as listed
-from brightspots.wording import percent as percent
-from brightspots.wording import probability_text as probability_text
+from brightspots.common.wording import counted as counted
+from brightspots.common.wording import listed as listed
+from brightspots.common.wording import percent as percent
+from brightspots.common.wording import probability_text as probability_text
 
 
 class Estimate(NamedTuple):

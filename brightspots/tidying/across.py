@@ -9,7 +9,7 @@ from typing import Final
 
 import pandas as pd
 
-from brightspots.period_order import order_periods
+from brightspots.data.period_order import order_periods
 
 _MONTH: Final = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"

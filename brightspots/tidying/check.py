@@ -9,14 +9,14 @@ from typing import Any, Final
 
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.arguments import checked
-from brightspots.column_names import Columns, columns_given
-from brightspots.errors import DataError, DataWarning, SettingsError
-from brightspots.estimates import check_estimate_scale, on_scale
+from brightspots.common import vocabulary as names
+from brightspots.common.arguments import checked
+from brightspots.common.errors import DataError, DataWarning, SettingsError
+from brightspots.common.settings import Priors
+from brightspots.data.columns import Columns, columns_given
+from brightspots.data.estimates import check_estimate_scale, on_scale
+from brightspots.data.tables import Table, open_source, read_table
 from brightspots.parsing import Reading, parse_frame, read_table_file
-from brightspots.settings import Priors
-from brightspots.tables import Table, open_source, read_table
 from brightspots.tidying.number_checks import missing_columns, number_findings
 from brightspots.tidying.rating_checks import rating_findings
 from brightspots.tidying.remedies import STEPS, settle

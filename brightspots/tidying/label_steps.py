@@ -7,14 +7,14 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.counts import Counts
-from brightspots.labels import joined, twins
+from brightspots.common import vocabulary as names
+from brightspots.common.wording import counted, listed, quoted
+from brightspots.data.counts import Counts
+from brightspots.data.labels import joined, twins
+from brightspots.data.total_rows import TotalRows, total_rows
 from brightspots.tidying.report import Finding
 from brightspots.tidying.roles import Roles, numbers_of, present, row_word
 from brightspots.tidying.step import QUOTED, Mask, Settled, Step, remedied
-from brightspots.total_rows import TotalRows, total_rows
-from brightspots.wording import counted, listed, quoted
 
 
 def _blank(column: pd.Series) -> Mask:

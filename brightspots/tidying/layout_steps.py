@@ -6,14 +6,14 @@ from typing import Any, Final
 
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.labels import canonical_label
-from brightspots.rating_scales import word_of
+from brightspots.common import vocabulary as names
+from brightspots.common.wording import listed
+from brightspots.data.labels import canonical_label
+from brightspots.statistics.rating_scales import word_of
 from brightspots.tidying.across import down, find_across
 from brightspots.tidying.report import Finding
 from brightspots.tidying.roles import Roles, keys_of
 from brightspots.tidying.step import QUOTED, Settled, Step, remedied
-from brightspots.wording import listed
 
 
 def _across(frame: pd.DataFrame, roles: Roles) -> Any:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.errors import DataError, SettingsError
-from brightspots.tables import open_source, resolve_names
+from brightspots.common import vocabulary as names
+from brightspots.common.errors import DataError, SettingsError
+from brightspots.common.wording import counted, quoted
+from brightspots.data.tables import open_source, resolve_names
 from brightspots.tidying.report import Finding
 from brightspots.tidying.roles import COUNTS, Roles, column_of, numbers_of, row_word
 from brightspots.tidying.step import QUOTED, Mask
-from brightspots.wording import counted, quoted
 
 
 def missing_columns(frame: pd.DataFrame, roles: Roles, family: names.Family | None) -> list[Finding]:

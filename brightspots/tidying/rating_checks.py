@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from brightspots.errors import DataError, SettingsError
-from brightspots.labels import canonical_label
-from brightspots.rating_scales import read_scale, words_of
+from brightspots.common.errors import DataError, SettingsError
+from brightspots.common.wording import quoted
+from brightspots.data.labels import canonical_label
+from brightspots.statistics.rating_scales import read_scale, words_of
 from brightspots.tidying.report import Finding
 from brightspots.tidying.roles import Roles
 from brightspots.tidying.step import QUOTED
-from brightspots.wording import quoted
 
 
 def rating_findings(

@@ -8,7 +8,7 @@ from typing import Final
 
 import pandas as pd
 
-from brightspots.errors import SettingsError
+from brightspots.common.errors import SettingsError
 from brightspots.tidying.label_steps import BLANK, LABEL_STEPS
 from brightspots.tidying.layout_steps import ACROSS, RATINGS
 from brightspots.tidying.roles import Roles

@@ -8,9 +8,9 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
-from brightspots.column_names import Columns
+from brightspots.common.wording import counted
+from brightspots.data.columns import Columns
 from brightspots.tidying.roles import Roles
-from brightspots.wording import counted
 
 Weight = Literal["error", "doubt", "note"]
 

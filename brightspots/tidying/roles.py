@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.column_names import Columns
+from brightspots.common import vocabulary as names
+from brightspots.data.columns import Columns
 
 COUNTS: Final = ("observed", "observed_lower", "observed_upper", "expected", "denominator")
 

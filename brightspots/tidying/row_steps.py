@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.errors import SettingsError
+from brightspots.common import vocabulary as names
+from brightspots.common.errors import SettingsError
+from brightspots.common.wording import counted
 from brightspots.tidying.report import Finding
 from brightspots.tidying.roles import COUNTS, Roles, column_of, numbers_of, present, row_word
 from brightspots.tidying.step import Mask, Settled, Step, remedied
-from brightspots.wording import counted
 
 # What a count is set against, and what an estimate consists of: without it a row cannot be used.
 _AGAINST: Final = ("expected", "denominator", "estimate", "standard_error")

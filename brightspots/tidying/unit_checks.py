@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from brightspots import vocabulary as names
-from brightspots.cells import Cells
-from brightspots.data_checks import data_cautions
-from brightspots.period_order import order_periods
+from brightspots.common import vocabulary as names
+from brightspots.common.wording import counted, quoted
+from brightspots.data.cells import Cells
+from brightspots.data.checks import data_cautions
+from brightspots.data.period_order import order_periods
 from brightspots.tidying.report import Finding
 from brightspots.tidying.roles import Roles, present
 from brightspots.tidying.step import QUOTED
-from brightspots.wording import counted, quoted
 
 
 def unit_findings(frame: pd.DataFrame, roles: Roles, cells: Cells) -> list[Finding]:

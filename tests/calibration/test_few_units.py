@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from brightspots.boundaries import method_boundary
-from brightspots.funnel_checks import FEWEST_ADDITIVE, FEWEST_MULTIPLICATIVE
-from brightspots.overdispersion import method_dispersion
-from brightspots.vocabulary import DENOMINATOR, EXPECTED
+from brightspots.common.vocabulary import DENOMINATOR, EXPECTED
+from brightspots.limits.boundaries import method_boundary
+from brightspots.limits.checks import FEWEST_ADDITIVE, FEWEST_MULTIPLICATIVE
+from brightspots.limits.overdispersion import method_dispersion
 
 pytestmark = pytest.mark.calibration
 

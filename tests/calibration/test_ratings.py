@@ -15,7 +15,7 @@ from scipy import stats
 
 import brightspots as bs
 from brightspots import CertificateWarning
-from brightspots.simulate import CQC_FREQUENCIES, simulate_nation
+from brightspots.simulate.nation import CQC_FREQUENCIES, simulate_nation
 
 SD_TRUST, SD_DEPARTMENT = 0.12, 0.19
 

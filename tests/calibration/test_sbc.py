@@ -13,7 +13,7 @@ import pytest
 from scipy import special, stats
 
 from brightspots import CertificateWarning, Priors
-from brightspots.engine.integrate import integrate
+from brightspots.engine.integration.integrate import integrate
 from tests.conftest import table_of
 
 PRIORS = Priors(intercept=0.3, trust=0.3, department=0.3, department_type=0.2, period=0.2)

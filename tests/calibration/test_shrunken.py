@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from brightspots.data_checks import looks_shrunken
+from brightspots.data.checks import looks_shrunken
 
 pytestmark = pytest.mark.calibration
 

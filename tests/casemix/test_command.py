@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 import brightspots as bs
-from tests.test_cli import complaint, run
-from tests.test_placing import small_disk
+from tests.cli.test_commands import complaint, run
+from tests.common.test_placing import small_disk
 
 from .conftest import simulate_records
 

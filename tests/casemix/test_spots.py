@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import brightspots as bs
-from brightspots.errors import DataError
-from brightspots.exports import to_json
+from brightspots.common.errors import DataError
+from brightspots.common.files import to_json
 from brightspots.figures.calibration import draw_calibration
 
 from .conftest import CASEMIX, simulate_records

@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 
 import brightspots as bs
-from brightspots.exports import write_table
+from brightspots.common.files import write_table
+from tests.cli.test_commands import run
 from tests.conftest import simulate_frame
-from tests.test_cli import run
 
 OPTIONS = ("--suppress-below", 8, "--round-to", 5)
 RULES = {"below": 8, "round_to": 5}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import brightspots as bs
-from brightspots.errors import DataError, SettingsError
+from brightspots.common.errors import DataError, SettingsError
 from tests.conftest import simulate_frame
 
 LABELS = {"trust", "department", "period", "rating", "withheld", "trust_name", "department_name"}
@@ -217,7 +217,7 @@ def test_outcomes_are_suppressed_each_by_itself():
 
 def test_covariates_go_along_and_that_is_said():
     from brightspots.disclosure import Rules
-    from brightspots.release import suppressed_fit
+    from brightspots.fit.publishable import suppressed_fit
 
     table = simulate_frame(16, 6).assign(beds=lambda frame: np.arange(len(frame)) % 7)
     fit = bs.fit_hierarchy(table, covariates="beds", seed=1, draws=400)

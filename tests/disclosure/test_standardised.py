@@ -10,7 +10,7 @@ import pytest
 
 import brightspots as bs
 from tests.casemix.conftest import CASEMIX, simulate_records
-from tests.test_cli import complaint, run
+from tests.cli.test_commands import complaint, run
 
 pytest.importorskip("duckdb")
 

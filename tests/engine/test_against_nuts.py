@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import brightspots as bs
-from brightspots.engine.integrate import integrate
-from brightspots.summaries import cell_summary
+from brightspots.engine.integration.integrate import integrate
+from brightspots.statistics.summaries import cell_summary
 from tests.golden import nuts_reference
 
 # Enough that the engine's own Monte Carlo error is small beside what is asserted.

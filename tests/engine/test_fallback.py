@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import brightspots as bs
-from brightspots.engine import integrate as integrating
-from brightspots.engine import nuts, run
-from brightspots.posterior import Certificate
+from brightspots.engine import run
+from brightspots.engine.chains import nuts
+from brightspots.engine.integration import integrate as integrating
+from brightspots.engine.posterior import Certificate
 from tests.conftest import simulate_frame
 
 NAN = float("nan")
@@ -77,7 +78,7 @@ def test_chains_that_disagree_miss_by_more_than_chains_that_nearly_agree():
 
 
 def _chains(fit: bs.HierarchyFit, draws: int, trust_effect: np.ndarray):
-    from brightspots.posterior import SharedDraws, StoredPosterior
+    from brightspots.engine.posterior import SharedDraws, StoredPosterior
 
     cells = fit.table.cells
     rng = np.random.default_rng(2)

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from brightspots.errors import SettingsError
+from brightspots.common.errors import SettingsError
 from brightspots.figures.describe import describe
 from brightspots.figures.funnel import draw_funnel, draw_two_stage, plot_funnel
-from brightspots.limits import FunnelLimits, funnel_limits, hierarchical_limits
+from brightspots.limits.funnel import FunnelLimits, funnel_limits, hierarchical_limits
 
 from .conftest import NAMES
 

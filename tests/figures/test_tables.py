@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from brightspots.errors import DataError, SettingsError
+from brightspots.common.errors import DataError, SettingsError
 from brightspots.figures.caterpillar import draw_caterpillar
 from brightspots.figures.describe import describe
 from brightspots.figures.mosaic import draw_mosaic

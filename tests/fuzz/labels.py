@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 import brightspots as bs
-from brightspots.exports import write_table
+from brightspots.common.files import write_table
 from tests.conftest import simulate_frame
 from tests.fuzz.trials import LostError
 

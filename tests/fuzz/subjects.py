@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 import brightspots as bs
-from brightspots.errors import BrightspotsError
+from brightspots.common.errors import BrightspotsError
 
 # Their arguments are words for messages, or they are made by the library alone.
 NOT_CALLED = {

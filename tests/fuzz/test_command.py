@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 
 from brightspots.cli import app, counting, drawing, fitting
 from brightspots.cli.terminal import options_of
-from brightspots.errors import BrightspotsError
+from brightspots.common.errors import BrightspotsError
+from tests.cli.test_wording import speaks_python
 from tests.conftest import simulate_frame
 from tests.fuzz.subjects import patients
 from tests.fuzz.trials import SEED, SIZE, LostError, Tally
-from tests.test_cli_wording import speaks_python
 
 VALUES = (
     "", " ", "x", "-1", "0", "1", "1.5", "nan", "inf", "1e308", "2" * 40, "trust", "observed",

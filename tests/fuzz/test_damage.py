@@ -18,7 +18,7 @@ from tests.readers import files
 from tests.readers.test_damage import PUBLICATIONS
 
 # Where the loop over damaged fits lives: a module that is not there is a failure, not a skip.
-SAVED_FITS = "tests.damaged_fits"
+SAVED_FITS = "tests.fit.damaged_fits"
 KINDS = ("cut", "flip", "zeros", "insert", "twice")
 
 

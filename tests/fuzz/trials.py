@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from brightspots.errors import BrightspotsError
+from brightspots.common.errors import BrightspotsError
 
 Item = TypeVar("Item")
 

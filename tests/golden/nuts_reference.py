@@ -18,11 +18,10 @@ import numpy as np
 import pandas as pd
 
 import brightspots as bs
-from brightspots import stacks
-from brightspots.counts import ColumnNames
-from brightspots.engine import nuts
-from brightspots.summaries import cell_summary
-from brightspots.tables import Table, read_table
+from brightspots.data.counts import ColumnNames
+from brightspots.data.tables import Table, read_table
+from brightspots.engine.chains import nuts, stacks
+from brightspots.statistics.summaries import cell_summary
 
 HERE = Path(__file__).resolve().parent
 DRAWS = 20_000

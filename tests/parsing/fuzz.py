@@ -13,7 +13,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from brightspots.errors import DataError, SettingsError
+from brightspots.common.errors import DataError, SettingsError
 from brightspots.parsing import TableFile
 from tests.parsing.dialects import KEYS, clean_table, random_dialect, read, written
 

@@ -8,7 +8,7 @@ import zipfile
 import pandas as pd
 import pytest
 
-from brightspots.errors import DataError
+from brightspots.common.errors import DataError
 from tests.parsing.dialects import codes, read
 
 PLAIN = "trust,department,observed,expected\nA,x,3,2.5\nB,y,4,1.5\n"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brightspots.errors import DataError
+from brightspots.common.errors import DataError
 from tests.parsing.dialects import codes, read
 
 openpyxl = pytest.importorskip("openpyxl")

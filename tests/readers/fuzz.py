@@ -23,7 +23,7 @@ import pandas as pd
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from brightspots.errors import DataError, DataWarning
+from brightspots.common.errors import DataError, DataWarning
 
 MEASURED = ("observed", "observed_lower", "observed_upper", "expected", "denominator", "rating")
 KEYS = ("trust", "department", "period")

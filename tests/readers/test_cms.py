@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 
-from brightspots.errors import DataError, DataWarning
+from brightspots.common.errors import DataError, DataWarning
 from brightspots.readers import read_cms_hrrp, read_cms_ratings
 from tests.readers.files import HRRP_COLUMNS, STAR_COLUMNS, hrrp, write
 

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from brightspots.errors import DataError
+from brightspots.common.errors import DataError
 from brightspots.readers import read_cqc_ratings
 from tests.readers.files import CQC_COLUMNS, write
 

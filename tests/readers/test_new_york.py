@@ -7,7 +7,7 @@ import io
 import pandas as pd
 import pytest
 
-from brightspots.errors import DataError, SettingsError
+from brightspots.common.errors import DataError, SettingsError
 from brightspots.readers import read_ny_cardiac, read_ny_iqi
 from tests.readers.files import CARDIAC_COLUMNS, IQI_COLUMNS, cardiac, iqi, write
 

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from brightspots.errors import DataError, SettingsError
+from brightspots.common.errors import DataError, SettingsError
 from brightspots.readers import read_cqc_ratings, read_nhs_rtt, read_nhs_shmi
 from tests.readers.files import RTT_COLUMNS, SHMI_COLUMNS, WEEKS, rtt, shmi, write
 

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from brightspots.errors import DataError, MissingExtraError, SettingsError
+from brightspots.common.errors import DataError, MissingExtraError, SettingsError
 from brightspots.readers import opening
 from brightspots.readers.layout import Layout
 from brightspots.readers.opening import read_content

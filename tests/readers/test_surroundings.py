@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from brightspots.errors import DataError
+from brightspots.common.errors import DataError
 from tests.readers.test_published import records_of
 
 ROWS = "Org Code,Name,Beds\nR01,A,12\nR02,B,7\n"

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from brightspots.errors import DataError, DataWarning
+from brightspots.common.errors import DataError, DataWarning
 from brightspots.readers import (
     read_cms_hrrp,
     read_cms_ratings,

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brightspots.counts import ColumnNames
-from brightspots.fits import HierarchyFit
-from brightspots.posterior import Certificate
-from brightspots.settings import Priors
+from brightspots.common.settings import Priors
+from brightspots.data.counts import ColumnNames
+from brightspots.engine.posterior import Certificate
+from brightspots.fit.hierarchy_fit import HierarchyFit
 from tests.conftest import made_up_posterior, simulate_frame, table_of
 
 HOLDS = Certificate("integrate", 2_400.0, 0.2, float("nan"), 0, 0.3, True, "holds")

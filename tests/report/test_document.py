@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from brightspots.manifest import InputFile, Manifest
 from brightspots.report.document import (
     Bullets,
     Cell,
@@ -22,6 +21,7 @@ from brightspots.report.document import (
     legible_document,
     manifest_rows,
 )
+from brightspots.report.manifest import InputFile, Manifest
 
 MADE = Manifest("2025-06-15T15:06:40Z", {"brightspots": "0.1.0"}, "Linux x86_64")
 

@@ -16,10 +16,10 @@ from lxml import etree
 from PIL import Image
 
 from brightspots.cli.drawing import save_figure
-from brightspots.errors import DataWarning
-from brightspots.exports import legible, write_table
+from brightspots.common.errors import DataWarning
+from brightspots.common.files import legible, write_table
 from brightspots.figures.describe import describe
-from brightspots.manifest import make_manifest
+from brightspots.report.manifest import make_manifest
 from brightspots.report.pack import write_board_pack
 from tests.conftest import simulate_frame
 from tests.report import office

@@ -16,7 +16,7 @@ import pytest
 
 import brightspots as bs
 from brightspots import MissingExtraError, SettingsError, SpotRule
-from brightspots.fits import HierarchyFit
+from brightspots.fit.hierarchy_fit import HierarchyFit
 from brightspots.report.pack import write_board_pack
 from tests.conftest import simulate_frame
 from tests.report import office
@@ -417,7 +417,7 @@ def test_a_pack_that_could_not_be_written_leaves_the_one_before(fit, tmp_path, m
     path = tmp_path / f"board{suffix}"
     path.write_bytes(b"the one before")
     monkeypatch.setattr(
-        "brightspots.exports.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full"))
+        "brightspots.common.files.os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full"))
     )
     with pytest.raises(OSError, match="disk full"):
         write_board_pack(fit, fit.find_spots(), path, trust="T003")

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from brightspots import vocabulary as names
+from brightspots.common import vocabulary as names
 from brightspots.report import cautions, sentences
 from brightspots.report.words import Estimate
 

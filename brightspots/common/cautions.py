@@ -1,0 +1,53 @@
+"""What readers of a result should know of the data behind it: `Caution`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from brightspots.common.errors import DataWarning
+from brightspots.common.vocabulary import STATEMENTS
+
+
+@dataclass(frozen=True)
+class Caution:
+    """Something about the data that readers of a result should know.
+
+    Parameters
+    ----------
+    code : str
+        Which kind: "national ratio", "shrunken estimates", "too alike", "outside plain limits", "period order"; of a
+        funnel also "few units", "narrow limits", "wide limits"; "way in" of what was done before the data were checked.
+    text : str
+        In whole sentences.
+    """
+
+    code: str
+    text: str
+
+    @property
+    def statement(self) -> str:
+        """The first sentence, without its full stop and what to do about it: for captions."""
+        return self.text.removesuffix(".").split(". ")[0]
+
+    @property
+    def is_doubt(self) -> bool:
+        """Whether something is probably wrong with the data or the limits; else it is a plain statement about them."""
+        return self.code not in STATEMENTS
+
+
+def warn_of(cautions: Iterable[Caution], *, stacklevel: int, about: str = "") -> None:
+    """Warn of what is in doubt (`DataWarning`). Statements are said in texts and files, not as warnings.
+
+    Parameters
+    ----------
+    cautions : iterable of Caution
+    stacklevel : int
+        As in `warnings.warn`, counted from the caller.
+    about : str, optional
+        Of which data, where there are several.
+    """
+    for caution in cautions:
+        if caution.is_doubt:
+            warnings.warn(about + caution.text, DataWarning, stacklevel=stacklevel + 1)

@@ -1,0 +1,296 @@
+"""Options as small frozen objects that check themselves: priors of the model, the rule for spots."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
+
+import numpy as np
+
+from brightspots.common.arguments import check_choice, check_number, check_whole, send_options_to, shown
+from brightspots.common.errors import SettingsError
+
+Reference = Literal["organisation", "peers", "both"]
+EffectDistribution = Literal["normal", "student_t"]
+
+
+def _check_number(name: str, value: object, low: float, high: float, *, open_low: bool = True) -> float:
+    """Return ``value`` as a float inside (low, high), or say what was received."""
+    number = check_number(name, value)
+    if number < low or number > high or (open_low and number == low):
+        raise SettingsError(
+            f"{name} must lie in {'(' if open_low else '['}{low:g}, {high:g}]; received {shown(value)}"
+        )
+    return number
+
+
+def _keep(options: object, **numbers: float) -> None:
+    """Set checked numbers in a frozen dataclass, so that numpy's are held as those of Python."""
+    for name, number in numbers.items():
+        object.__setattr__(options, name, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """Normal prior N(mean, sd²) of an intercept or coefficient."""
+
+    mean: float
+    sd: float
+
+    def __post_init__(self) -> None:
+        _keep(self, mean=_check_number("Normal(mean)", self.mean, -math.inf, math.inf))
+        _keep(self, sd=_check_number("Normal(sd)", self.sd, 0.0, math.inf))
+
+
+@dataclass(frozen=True, slots=True)
+class HalfNormal:
+    """Half-normal prior of a standard deviation σ, with density proportional to exp(−σ²/2·scale²)."""
+
+    scale: float
+
+    def __post_init__(self) -> None:
+        _keep(self, scale=_check_number("HalfNormal(scale)", self.scale, 0.0, math.inf))
+
+
+@dataclass(frozen=True, slots=True)
+class InverseGamma:
+    """Inverse-gamma prior of a variance σ²: density ∝ (σ²)^(−shape−1)·exp(−scale/σ²).
+
+    Offered to reproduce older analyses. It keeps σ away from zero, so it cannot say that a level of
+    the hierarchy does not matter (Gelman 2006, Bayesian Analysis 1:515).
+    """
+
+    shape: float
+    scale: float
+
+    def __post_init__(self) -> None:
+        _keep(self, shape=_check_number("InverseGamma(shape)", self.shape, 0.0, math.inf))
+        _keep(self, scale=_check_number("InverseGamma(scale)", self.scale, 0.0, math.inf))
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """Improper flat prior, on the location or on the standard deviation σ itself."""
+
+
+LocationPrior = Normal | Flat
+ScalePrior = HalfNormal | InverseGamma | Flat
+
+
+@dataclass(frozen=True, slots=True)
+class Priors:
+    """Priors of the hierarchy, on the scale of the linear predictor (log ratio, log odds or the estimate's own).
+
+    The defaults below are for logarithms; for ``estimate_scale="difference"`` those left at them are put into the units
+    of the estimates, see `estimates.priors_in_units`.
+
+    A bare number is shorthand: the standard deviation of a normal for `intercept` and `covariate`, the
+    scale of a half-normal for the standard deviations. ``None`` leaves a level out of the model.
+
+    Parameters
+    ----------
+    intercept : float, Normal or Flat, optional
+        Default N(0, 0.5²) where an expected is given and for estimates, N(0, 1.5²) on the logit scale where not.
+    covariate : float, Normal or Flat, default 1.0
+        Each coefficient, for covariates scaled to unit standard deviation.
+    trust : float, HalfNormal, InverseGamma or Flat, default 0.5
+        Standard deviation between trusts.
+    department : as `trust` or None, default 0.5
+        Standard deviation between departments within a trust. ``None`` fits trusts alone.
+    department_type : as `trust` or None, default 0.5
+        Standard deviation between department types nationally. ``None`` leaves the term out.
+    period : as `trust` or None, default 0.5
+        Standard deviation between periods within a department, used where the data have periods.
+    effects : {"normal", "student_t"}, default "normal"
+        Distribution of department effects within a trust. Student's t has heavier tails, so that a few extreme
+        departments are shrunk less and do not carry the standard deviation, which stays σ of the partition; its
+        degrees of freedom are 2 plus Gamma(2, rate 0.1) (Juárez & Steel 2010, J Bus Econ Stat 28:52). It is sampled
+        with NUTS; `surprise` is then missing, and the limits of funnels and the comparison
+        with ratings go on as if effects with the same σ were normal.
+    department_by_type : float or HalfNormal, optional
+        Gives every department type a standard deviation of its own, for where some kinds of department differ between
+        trusts more than others do: log σ of a type is N(log σ of the typical type, τ²), and this is the prior of τ (0.5
+        lets σ differ by a factor of 1.6 at one standard deviation). `sd_department` of the results is then the root
+        of the average department's variance, so that shares stay shares of the variance. It is sampled with NUTS, and
+        what ``effects="student_t"`` leaves out is left out here too.
+
+    Raises
+    ------
+    SettingsError
+        Where a value is not a prior, not positive or not finite.
+    """
+
+    intercept: LocationPrior | float | None = None
+    covariate: LocationPrior | float = 1.0
+    trust: ScalePrior | float = 0.5
+    department: ScalePrior | float | None = 0.5
+    department_type: ScalePrior | float | None = 0.5
+    period: ScalePrior | float | None = 0.5
+    effects: EffectDistribution = "normal"
+    department_by_type: HalfNormal | float | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("Priors(effects)", self.effects, get_args(EffectDistribution))
+        if self.effects == "student_t" and self.department is None:
+            raise SettingsError(
+                "Priors(effects='student_t') speaks of departments, which department=None leaves out"
+            )
+        if self.department_by_type is not None and self.department is None:
+            raise SettingsError(
+                "Priors(department_by_type=…) speaks of departments, which department=None leaves out"
+            )
+        for field in fields(self):
+            if field.name == "effects":
+                continue
+            value = getattr(self, field.name)
+            location = field.name in ("intercept", "covariate")
+            if value is None:
+                if field.name in ("trust", "covariate"):
+                    raise SettingsError(
+                        f"Priors({field.name}=None): this term cannot be left out of the model"
+                    )
+                continue
+            if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+                positive = _check_number(f"Priors({field.name})", value, 0.0, math.inf)
+                value = Normal(0.0, positive) if location else HalfNormal(positive)
+                object.__setattr__(self, field.name, value)
+            allowed = get_args(LocationPrior) if location else get_args(ScalePrior)
+            if field.name == "department_by_type":
+                allowed = (HalfNormal,)
+            if not isinstance(value, allowed):
+                names = ", ".join(kind.__name__ for kind in allowed)
+                raise SettingsError(
+                    f"Priors({field.name}) takes a positive number, {names}; received {shown(value)}"
+                )
+
+    @property
+    def integrable(self) -> bool:
+        """Whether the integrating engine knows the model: department effects normal, with one σ."""
+        return self.effects == "normal" and self.department_by_type is None
+
+    def scaled(self, factor: float) -> Priors:
+        """Every proper prior `factor` times as wide; flat ones, and defaults that depend on the data, as they are."""
+
+        def wider(prior: object) -> object:
+            match prior:
+                case Normal(mean, sd):
+                    return Normal(mean, factor * sd)
+                case HalfNormal(scale):
+                    return HalfNormal(factor * scale)
+                case InverseGamma(shape, scale):
+                    return InverseGamma(shape, factor**2 * scale)
+            return prior
+
+        return Priors(**{field.name: wider(getattr(self, field.name)) for field in fields(self)})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class SpotRule:
+    """When a department is called a bright or dark spot, and when it is called in line.
+
+    Parameters
+    ----------
+    margin : float, default 1.1
+        A ratio matters when it exceeds `margin` or is below 1/`margin`. At least 1.
+    fdr : float, default 0.05
+        Bayesian false discovery rate of the list: the longest list, sorted by exceedance probability,
+        whose mean probability of not exceeding the margin is at most `fdr` is flagged
+        (Newton et al. 2004, Biostatistics 5:155; Müller, Parmigiani & Rice 2006). A smaller `fdr` never adds a
+        flag. A larger `margin` never lengthens the list (unless departments tie exactly at its end), but it may
+        bring in a department that was not on it: the list is cut by its mean, so where the margin changes
+        which departments are the likeliest, one takes the place of another.
+    reference : {"organisation", "peers", "both"}, default "organisation"
+        Compare with the other departments of the own trust (`own_ratio`), with the same department
+        nationally (`peer_ratio`), or require both at once.
+    in_line : float, default 0.8
+        P(1/margin ≤ ratio ≤ margin) from which a department is said to be in line: of `own_ratio` and `peer_ratio` at
+        once, whatever `reference` is, and of `own_ratio` by the department's own data alone too, with a flat prior on
+        its effect (a department of which nothing is known is not in line because others are alike).
+    min_reliability : float, default 0
+        Departments whose data say less than this are never flagged.
+    min_expected : float, default 0
+        Departments with fewer expected events (or a smaller denominator) are never flagged.
+    difference : float, optional
+        In place of `margin` for a fit with ``estimate_scale="difference"``: how large a difference matters, in the
+        units of the estimates. There is no default, for none would do for days and for points alike.
+
+    Raises
+    ------
+    SettingsError
+        Where a value lies outside its range.
+    """
+
+    margin: float = 1.1
+    fdr: float = 0.05
+    reference: Reference = "organisation"
+    in_line: float = 0.8
+    min_reliability: float = 0.0
+    min_expected: float = 0.0
+    difference: float | None = None
+
+    def __post_init__(self) -> None:
+        _keep(
+            self,
+            margin=_check_number("SpotRule(margin)", self.margin, 1.0, math.inf, open_low=False),
+            fdr=check_probability("SpotRule(fdr)", self.fdr),
+            in_line=check_probability("SpotRule(in_line)", self.in_line),
+            min_reliability=_check_number(
+                "SpotRule(min_reliability)", self.min_reliability, 0.0, 1.0, open_low=False
+            ),
+            min_expected=_check_number(
+                "SpotRule(min_expected)", self.min_expected, 0.0, math.inf, open_low=False
+            ),
+        )
+        check_choice("SpotRule(reference)", self.reference, get_args(Reference))
+        if self.difference is not None:
+            _keep(self, difference=check_difference(self.difference, "SpotRule(difference)"))
+
+
+def check_probability(name: str, value: object) -> float:
+    """Return a probability strictly between 0 and 1, or raise `SettingsError` quoting what was received."""
+    number = _check_number(name, value, 0.0, 1.0)
+    if number == 1.0:
+        raise SettingsError(f"{name} must lie strictly between 0 and 1; received {shown(value)}")
+    return number
+
+
+def check_margin(value: object) -> float:
+    """Return a ratio margin of at least 1, or raise `SettingsError`."""
+    return _check_number("margin", value, 1.0, math.inf, open_low=False)
+
+
+def check_difference(value: object, name: str = "difference") -> float:
+    """Return a difference that matters, 0 or more, or raise `SettingsError`."""
+    return _check_number(name, value, 0.0, math.inf, open_low=False)
+
+
+def margin_in_use(margin: object, difference: object, *, ratios: bool) -> float:
+    """What must be exceeded to matter: the margin of a fit of ratios, the difference stated for one that is not.
+
+    Raises
+    ------
+    SettingsError
+        Where a difference is given for ratios, or none for estimates in units of their own.
+    """
+    if not ratios:
+        if difference is None:
+            raise SettingsError(
+                "effects are differences in the units of the estimates, for which no margin can be assumed: say how "
+                "large a difference matters, difference=…, or SpotRule(difference=…) in a rule"
+            )
+        return check_difference(difference)
+    if difference is not None:
+        raise SettingsError(f"the fit is of ratios: pass margin=…, not difference={difference!r}")
+    return check_margin(margin)
+
+
+def check_seed(seed: object) -> int | None:
+    """Return a non-negative integer seed or None, or raise `SettingsError`."""
+    if seed is None:
+        return None
+    return check_whole("seed", seed, "a non-negative integer or None", least=0)
+
+
+send_options_to(SpotRule, "rule", "fit.find_spots(SpotRule({}))")
+send_options_to(Priors, "priors", "fit_hierarchy(…, priors=Priors({}))")

@@ -1,0 +1,188 @@
+"""`Cells`: the index arrays and counts that every engine reads.
+
+Two sizes matter. A *cell* is one department in one trust. A *leaf* is one row of the data: the cell
+itself, or the cell in one period. Without periods there is one leaf a cell. Both are held in one canonical
+order (trust, department, period; sorted by label, but periods by time where their order is known), so that the order
+of the rows given can never reach a result, and so that everything that belongs to a trust is one contiguous slice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brightspots.common.pickling import PickledByFields
+from brightspots.common.vocabulary import EstimateScale, Family, PeriodOrder
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+LabelArray = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Cells(PickledByFields):
+    """Checked outcomes by trust × department (× period), sorted, as arrays.
+
+    Sizes: T trusts, D department types, C cells, N leaves, A department-type effects (D, or D × periods),
+    K covariate columns.
+
+    Parameters
+    ----------
+    family : {"poisson", "binomial", "normal"}
+        Likelihood of a leaf.
+    trusts, departments, periods : array of labels
+        Labels in order, (T,), (D,) and (P,); `periods` is None where the data have none.
+    cell_trust, cell_department : int array (C,)
+        Trust and department of each cell.
+    leaf_cell, leaf_period : int array (N,)
+        Cell of each leaf, ascending; its period (None without periods).
+    leaf_type : int array (N,)
+        Index of the leaf's department-type effect a: the department, or department × period.
+    lower, upper : float array (N,)
+        The count, as an interval: equal for an exact count, `upper` infinite where nothing bounds it. For `normal` both
+        hold the estimate.
+    size : float array (N,)
+        Expected events (poisson), denominator (binomial) or standard error (normal).
+    offset : float array (N,)
+        log E (poisson), logit(E/n) or 0 (binomial), 0 (normal).
+    expected : float array (N,) or None
+        Expected events where given (binomial and poisson).
+    design : float array (N, K)
+        Covariates, centred and scaled to unit standard deviation over leaves.
+    covariates : tuple of str
+        Names of the K columns.
+    covariate_scale : float array (K,)
+        Standard deviation by which each column was divided.
+    row : int array (N,)
+        Position of each leaf in the data as given.
+    estimate_scale : {"log ratio", "difference"}
+        Whether effects are logarithms of ratios, as those of counts always are, or differences in the estimates' units.
+    counted_from : float array (N,) or None
+        Smallest count of each leaf that would be in the data: smaller ones are withheld with everything that could
+        stand for them, so that the leaf is there only because it is not small. 0 for leaves that are there in any
+        case; None where all are.
+    period_order : PeriodOrder
+        From what the order of `periods` in time is known; "unknown" where they are in that of their labels only.
+    """
+
+    family: Family
+    trusts: LabelArray
+    departments: LabelArray
+    periods: LabelArray | None
+    cell_trust: IntArray
+    cell_department: IntArray
+    leaf_cell: IntArray
+    leaf_period: IntArray | None
+    leaf_type: IntArray
+    lower: FloatArray
+    upper: FloatArray
+    size: FloatArray
+    offset: FloatArray
+    expected: FloatArray | None
+    design: FloatArray
+    covariates: tuple[str, ...]
+    covariate_scale: FloatArray
+    row: IntArray
+    estimate_scale: EstimateScale = "log ratio"
+    counted_from: FloatArray | None = None
+    period_order: PeriodOrder = "unknown"
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether effects are logarithms of ratios."""
+        return self.estimate_scale == "log ratio"
+
+    @property
+    def n_trusts(self) -> int:
+        """T."""
+        return len(self.trusts)
+
+    @property
+    def n_departments(self) -> int:
+        """D."""
+        return len(self.departments)
+
+    @property
+    def n_cells(self) -> int:
+        """C."""
+        return len(self.cell_trust)
+
+    @property
+    def n_leaves(self) -> int:
+        """N."""
+        return len(self.leaf_cell)
+
+    @property
+    def n_types(self) -> int:
+        """A: department-type effects."""
+        return self.n_departments * (1 if self.periods is None else len(self.periods))
+
+    @property
+    def has_periods(self) -> bool:
+        """Whether a leaf is a cell in one period."""
+        return self.periods is not None
+
+    @cached_property
+    def leaf_trust(self) -> IntArray:
+        """Trust of each leaf, (N,), ascending."""
+        return self.cell_trust[self.leaf_cell]
+
+    @cached_property
+    def trust_cells(self) -> IntArray:
+        """Bounds of each trust's cells, (T + 1,): trust t owns ``trust_cells[t]:trust_cells[t + 1]``."""
+        return np.searchsorted(self.cell_trust, np.arange(self.n_trusts + 1)).astype(np.int64)
+
+    @cached_property
+    def cell_leaves(self) -> IntArray:
+        """Bounds of each cell's leaves, (C + 1,)."""
+        return np.searchsorted(self.leaf_cell, np.arange(self.n_cells + 1)).astype(np.int64)
+
+    @cached_property
+    def censored(self) -> npt.NDArray[np.bool_]:
+        """Which leaves hold an interval instead of a count, (N,)."""
+        return np.asarray(self.lower != self.upper)
+
+    @property
+    def exact(self) -> FloatArray:
+        """The count of each leaf, NaN where it is an interval, (N,)."""
+        return np.where(self.censored, np.nan, self.lower)
+
+    def cell_sum(self, leaf_values: FloatArray) -> FloatArray:
+        """Sum a leaf array (N,) over the leaves of each cell, (C,)."""
+        return np.bincount(self.leaf_cell, leaf_values, self.n_cells).astype(np.float64, copy=False)
+
+    def only(self, cells: IntArray) -> Cells:
+        """Some of the cells (ascending) and their trusts; department types and scaled covariates stay as they are."""
+        leaves = np.flatnonzero(np.isin(self.leaf_cell, cells))
+        trusts, cell_trust = np.unique(self.cell_trust[cells], return_inverse=True)
+        return replace(
+            self,
+            trusts=self.trusts[trusts],
+            cell_trust=cell_trust.astype(np.int64),
+            cell_department=self.cell_department[cells],
+            leaf_cell=np.searchsorted(cells, self.leaf_cell[leaves]).astype(np.int64),
+            leaf_period=None if self.leaf_period is None else self.leaf_period[leaves],
+            leaf_type=self.leaf_type[leaves],
+            lower=self.lower[leaves],
+            upper=self.upper[leaves],
+            size=self.size[leaves],
+            offset=self.offset[leaves],
+            expected=None if self.expected is None else self.expected[leaves],
+            design=self.design[leaves],
+            row=self.row[leaves],
+            counted_from=None if self.counted_from is None else self.counted_from[leaves],
+        )
+
+    @cached_property
+    def weight(self) -> FloatArray:
+        """How much a cell counts within its trust, (C,).
+
+        Expected events where given, else the denominator; for estimates, 1/s² summed over periods.
+        """
+        if self.family == "normal":
+            return self.cell_sum(self.size**-2.0)
+        return self.cell_sum(self.size if self.expected is None else self.expected)

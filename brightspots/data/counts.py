@@ -1,0 +1,235 @@
+"""Counts and estimates of a table: read, checked, pooled, as intervals with their size and offset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from brightspots.common import vocabulary as names
+from brightspots.data.cells import FloatArray, IntArray
+from brightspots.data.columns import Columns
+from brightspots.data.intervals import interval_of, most_claimed, read_bounds
+from brightspots.data.numbers import Source, check_rows, number_column
+
+# What columns are called in files of fits and in tests; the public name is `brightspots.Columns`.
+ColumnNames = Columns
+
+
+# Whole numbers up to here have a float of their own.
+_MOST_COUNTED: Final = 2.0**53
+# Powers of ten, up and down, within which expected events and standard errors are taken, and estimates up.
+_MOST_DIGITS: Final = 15
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Per row: the count as an interval, its size, expected events and the smallest count shown (or None)."""
+
+    lower: FloatArray
+    upper: FloatArray
+    size: FloatArray
+    expected: FloatArray | None
+    counted_from: FloatArray | None = None
+
+
+def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> Counts:
+    """Read the columns of a family, row by row (R,), and refuse values that cannot be."""
+    if family == "normal":
+        estimate = number_column(source, str(columns.estimate), "estimate")
+        error = number_column(source, str(columns.standard_error), "standard error")
+        _check_reach(source, str(columns.estimate), estimate, "estimates are", small=False)
+        _check_reach(source, str(columns.standard_error), error, "standard errors are")
+        check_rows(
+            source,
+            str(columns.standard_error),
+            error <= 0,
+            "a standard error is zero or negative",
+            expected="positive standard errors",
+            action="an estimate known exactly cannot be weighed; drop it or correct it",
+        )
+        return Counts(estimate, estimate, error, None)
+    observed, lower, upper = _observed_interval(source, columns)
+    counted_from = _counted_from(source, columns, upper)
+    if counted_from is not None:
+        lower = np.maximum(
+            lower, counted_from
+        )  # a row that is there only because it is not small is not small
+    expected = None
+    if columns.expected is not None:
+        expected = number_column(source, columns.expected, "expected events")
+        _check_reach(source, columns.expected, expected, "expected events are")
+        check_rows(
+            source,
+            columns.expected,
+            expected <= 0,
+            "expected events are zero or negative",
+            expected="positive expected events",
+            action="drop cells in which nobody was at risk, or correct the expected",
+        )
+    if family == "poisson":
+        assert expected is not None  # required by resolve_names
+        return Counts(lower, upper, expected, expected, counted_from)
+    column = str(columns.denominator)
+    _refuse_withheld(source, column)
+    denominator = number_column(source, column, "denominator")
+    _check_whole(source, column, denominator, "denominator")
+    check_rows(
+        source,
+        column,
+        denominator <= 0,
+        "the denominator is zero or negative",
+        expected="at least one person at risk",
+        action="drop cells without anybody at risk",
+    )
+    check_rows(
+        source,
+        columns.observed or str(columns.observed_upper),
+        np.maximum(most_claimed(observed, lower, upper), lower) > denominator,
+        f"observed exceeds {column!r}",
+        expected="observed ≤ denominator",
+        action="check that both count the same people",
+    )
+    upper = np.minimum(upper, denominator)  # nobody has the event who is not there
+    if expected is not None and columns.expected is not None:
+        check_rows(
+            source,
+            columns.expected,
+            expected >= denominator,
+            f"expected events reach {column!r}",
+            expected="expected < denominator",
+            action="check the case-mix model, or use family='poisson'",
+        )
+    return Counts(lower, upper, denominator, expected, counted_from)
+
+
+def _refuse_withheld(source: Source, column: str) -> None:
+    """Say of denominators that `suppress` took away what can be done about it."""
+    if names.DENOMINATOR_LOWER in source.columns:
+        check_rows(
+            source,
+            column,
+            np.asarray(source.frame[column].is_null().to_numpy(), dtype=bool),
+            "denominators are withheld",
+            expected="a number of people in every row",
+            action="fit the exact table and publish fit.suppressed(…), fit against expected events, or drop the rows",
+        )
+
+
+def _counted_from(source: Source, columns: ColumnNames, upper: FloatArray) -> FloatArray | None:
+    """Smallest count that would be in the data, 0 where any would; None where that is so in every row."""
+    if columns.counted_from is None:
+        return None
+    given = number_column(source, columns.counted_from, "smallest counts", allow_missing=True)
+    least = np.where(np.isnan(given), 0.0, given)
+    _check_whole(source, columns.counted_from, least, "smallest count")
+    check_rows(
+        source,
+        columns.counted_from,
+        upper < least,
+        f"{columns.observed or columns.observed_upper!r} is below the smallest count that would be shown",
+        expected="observed ≥ counted_from",
+        action="leave counted_from blank for counts that are shown whatever they are",
+    )
+    return least if least.any() else None
+
+
+def _observed_interval(source: Source, columns: ColumnNames) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Counts (NaN where there are none), and what each can be as an interval."""
+    bounded = columns.observed_lower is not None and columns.observed_upper is not None
+    if columns.observed is None:
+        observed = np.full(len(source), np.nan)
+    else:
+        observed = number_column(source, columns.observed, "observed events", allow_missing=bounded)
+        _check_whole(source, columns.observed, np.nan_to_num(observed), "count")
+    if not bounded:
+        return observed, observed, observed
+    low_name, high_name = str(columns.observed_lower), str(columns.observed_upper)
+    described = columns.observed or low_name
+    lower = read_bounds(source, low_name, "lower bound")
+    upper = read_bounds(source, high_name, "upper bound", endless=True)
+    lower, upper = interval_of(source, (described, low_name, high_name), observed, lower, upper)
+    check_rows(
+        source,
+        described,
+        np.isnan(lower) | np.isnan(upper),
+        "the count is missing and has no bounds",
+        expected=f"a count, or both {low_name!r} and {high_name!r}",
+        action="give the interval that a suppressed count lies in, or drop the row",
+    )
+    return observed, lower, upper
+
+
+def _check_reach(source: Source, column: str, values: FloatArray, what: str, *, small: bool = True) -> None:
+    """Refuse sizes whose squares or inverses are no numbers any more."""
+    with np.errstate(divide="ignore"):
+        digits = np.log10(np.abs(values))
+    beyond = (values != 0.0) & ((digits > _MOST_DIGITS) | (small & (digits < -_MOST_DIGITS)))
+    check_rows(
+        source,
+        column,
+        beyond,
+        f"{what} beyond what can be computed with",
+        expected=f"{f'sizes between 1e-{_MOST_DIGITS} and' if small else 'at most'} 1e{_MOST_DIGITS}",
+        action="correct the data, or give them in another unit",
+    )
+
+
+def _check_whole(source: Source, column: str, values: FloatArray, what: str) -> None:
+    check_rows(
+        source,
+        column,
+        np.isfinite(values) & (values > _MOST_COUNTED),
+        f"a {what} is beyond 2**53, from where whole numbers cannot be told apart",
+        expected="numbers of people and of events",
+        action="correct the data",
+    )
+    check_rows(
+        source,
+        column,
+        values < 0,
+        f"a {what} is negative",
+        expected=f"a {what} of zero or more",
+        action="correct the data; for differences or scores use family='normal' with estimate= and standard_error=",
+    )
+    check_rows(
+        source,
+        column,
+        values != np.floor(values),
+        f"a {what} is fractional",
+        expected="whole numbers",
+        action="give counts; for rates or scores use family='normal' with estimate= and standard_error=",
+    )
+
+
+def take(counts: Counts, rows: npt.NDArray[np.intp]) -> Counts:
+    """The counts at some rows."""
+    expected = None if counts.expected is None else counts.expected[rows]
+    counted_from = None if counts.counted_from is None else counts.counted_from[rows]
+    return Counts(counts.lower[rows], counts.upper[rows], counts.size[rows], expected, counted_from)
+
+
+def pool(counts: Counts, leaf_of_row: IntArray, order: npt.NDArray[np.intp], family: names.Family) -> Counts:
+    """Sum counts over the rows of a cell; average estimates with inverse-variance weights."""
+    leaf = leaf_of_row[order]
+
+    def total(values: FloatArray) -> FloatArray:
+        return np.bincount(leaf, values[order]).astype(np.float64, copy=False)
+
+    if family == "normal":
+        precision = counts.size**-2.0
+        pooled = total(counts.lower * precision) / total(precision)
+        return Counts(pooled, pooled, total(precision) ** -0.5, None)
+    expected = None if counts.expected is None else total(counts.expected)
+    return Counts(total(counts.lower), total(counts.upper), total(counts.size), expected)
+
+
+def offset(counts: Counts, family: names.Family) -> FloatArray:
+    """Give log E, logit(E/n), or zero where there is no expected."""
+    if family == "poisson":
+        return np.log(counts.size)
+    if family == "binomial" and counts.expected is not None:
+        return np.log(counts.expected) - np.log(counts.size - counts.expected)
+    return np.zeros(len(counts.size))

@@ -1,0 +1,106 @@
+"""Rows of 0 of 0: no events, and nobody (or nothing expected) in whom there could have been any.
+
+Such a row is what a cross-tabulation writes where a trust has no such department. Its likelihood is 1 whatever the
+effects, so that a fit without it is the same fit; with it there is no ratio. An event where none was possible is an
+error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from brightspots.common import vocabulary as names
+from brightspots.common.errors import DataError
+from brightspots.data.cells import FloatArray, LabelArray
+from brightspots.data.columns import Columns
+from brightspots.data.keys import KeyColumn
+from brightspots.data.numbers import Source, number_column
+
+# Rows, and labels that have no other rows, that a warning names.
+_SHOWN = 5
+
+
+def empty_rows(source: Source, columns: Columns, family: names.Family) -> npt.NDArray[np.bool_]:
+    """Which rows are 0 of 0, (R,): nobody at risk (nothing expected), and no event or none known of.
+
+    Parameters
+    ----------
+    source : Source
+    columns : Columns
+        Resolved: the parts that the table has.
+    family : {"poisson", "binomial", "normal"}
+        Estimates are never empty.
+    """
+    size = columns.denominator if family == "binomial" else columns.expected
+    if family == "normal" or size is None:
+        return np.zeros(len(source), dtype=bool)
+    none = number_column(
+        source, size, "denominator" if family == "binomial" else "expected events", allow_missing=True
+    )
+    empty = none == 0.0
+    if not empty.any():
+        return np.asarray(empty)
+
+    def read(column: str | None, what: str) -> FloatArray:
+        if column is None:
+            return np.full(len(source), np.nan)
+        return number_column(source, column, what, allow_missing=True, allow_infinite=True)
+
+    count = read(columns.observed, "observed events")
+    least = read(columns.observed_lower, "bounds")
+    shown = read(columns.counted_from, "smallest counts")
+    possible = np.where(np.isnan(count), np.nan_to_num(least) == 0.0, count == 0.0)
+    return np.asarray(empty & possible & ~(shown > 0.0))
+
+
+def without_empty(
+    source: Source, empty: npt.NDArray[np.bool_], keys: Mapping[str, KeyColumn]
+) -> tuple[Source, dict[str, KeyColumn], str | None]:
+    """The other rows, their keys, and a sentence to warn with; the note that counts the rows is the source's.
+
+    Parameters
+    ----------
+    source : Source
+    empty : bool array (R,)
+    keys : mapping of part to KeyColumn
+
+    Raises
+    ------
+    DataError
+        Where nothing is left.
+    """
+    if not empty.any():
+        return source, dict(keys), None
+    if empty.all():
+        raise DataError(
+            "every row is 0 of 0: nobody was at risk anywhere",
+            expected="rows in which there could have been events",
+            action="check that the denominator (or the expected events) is the right column",
+        )
+    rows = source.labels[empty]
+    word = f"{source.row_word}{'s' if len(rows) > 1 else ''}"
+    said = f"left out {word} {listed(rows)}: 0 of 0, which carries no information"
+    note = left_out_note(len(rows))
+    kept = {}
+    for part, key in keys.items():
+        kept[part], gone = key.rows(~empty)
+        if len(gone):
+            s = "s" if len(gone) > 1 else ""
+            said += f"; {part}{s} {listed(gone)} {'have' if s else 'has'} no other rows and {'are' if s else 'is'} gone"
+            note += f" {len(gone):,} {part}{s} had no other rows."
+    return source.rows(~empty).noting(note), kept, said
+
+
+def left_out_note(rows: int) -> str:
+    """Count rows that were left out, naming none."""
+    named, carry = ("rows", "carry") if rows > 1 else ("row", "carries")
+    return f"Left out {rows:,} {named} of 0 of 0, which {carry} no information."
+
+
+def listed(labels: LabelArray) -> str:
+    """The first few labels, and how many more there are."""
+    shown = ", ".join(map(str, labels[:_SHOWN]))
+    return shown if len(labels) <= _SHOWN else f"{shown} and {len(labels) - _SHOWN:,} more"

@@ -1,0 +1,119 @@
+"""Labels that add the others up: by what they are called, or because their counts are the sum of all others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from brightspots.data.cells import IntArray, LabelArray
+from brightspots.data.counts import Counts
+from brightspots.data.empty_rows import listed
+from brightspots.data.labels import totals
+
+# Published expected events are rounded, and a total of them is rounded by itself.
+_TOLERANCE: Final = 1e-3
+# Events, and labels besides, that it takes to tell a sum from an accident where the label does not say so.
+_LEAST_EVENTS: Final = 20.0
+_LEAST_OTHERS: Final = 2
+
+
+@dataclass(frozen=True)
+class TotalRows:
+    """What is to be said of labels that add the others up.
+
+    Parameters
+    ----------
+    called : tuple of str
+        Read like a total.
+    equal : tuple of str
+        Are one: in every place their counts are the sum of the others.
+    """
+
+    called: tuple[str, ...] = ()
+    equal: tuple[str, ...] = ()
+
+    def warning(self, part: str, column: str) -> str | None:
+        """What a `DataWarning` says; None where there is nothing to say."""
+        told = []
+        if self.equal:
+            told.append(
+                f"{_named(self.equal)} equals the sum of the others and is taken for a {part}: drop its rows, or every "
+                "event counts twice"
+            )
+        if self.called:
+            told.append(
+                f"{_named(self.called)} reads like the sum of the others and is taken for a {part}; if it is a total, "
+                "drop its rows, or every event counts twice"
+            )
+        return f"column {column!r}: {'; '.join(told)}" if told else None
+
+    def notes(self, part: str, column: str) -> tuple[str, ...]:
+        """The same for the notes of a table, which name no label."""
+        said = []
+        for labels, how in ((self.equal, "equal"), (self.called, "read like")):
+            if labels:
+                if len(labels) == 1:
+                    text = f"1 label of column {column!r} {how}s the sum of the others and is taken for a {part}."
+                else:
+                    text = (
+                        f"{len(labels):,} labels of column {column!r} {how} the sum of the others and are taken for "
+                        f"{part}s."
+                    )
+                said.append(text)
+        return tuple(said)
+
+
+def _named(labels: tuple[str, ...]) -> str:
+    return listed(np.array([repr(label) for label in labels], dtype=object))
+
+
+def total_rows(
+    labels: LabelArray, codes: IntArray, places: IntArray, counts: Counts | None, words: Collection[str]
+) -> TotalRows:
+    """Find the labels of trusts (or departments) that add the others up.
+
+    Parameters
+    ----------
+    labels : array (L,)
+    codes : int array (R,)
+        Label of each row.
+    places : int array (R,)
+        The rest of each row's key: the labels of one place are what a total would add up.
+    counts : Counts or None
+        None of estimates, which do not add up.
+    words : collection of str
+        What totals are called, in canonical form.
+    """
+    called = totals(labels, words)
+    if counts is None or len(labels) <= _LEAST_OTHERS:
+        return TotalRows(tuple(called))
+    size = len(labels)
+    is_called = np.array([isinstance(label, str) and label in called for label in labels], dtype=bool)
+    sums = [np.bincount(codes, values, size) for values in (counts.lower, counts.size)]
+    others = [values[~is_called].sum() for values in sums]
+    # A total that is called nothing of the kind is half of everything that is there.
+    half = [
+        np.isclose(2.0 * values, whole, rtol=_TOLERANCE) for values, whole in zip(sums, others, strict=True)
+    ]
+    candidates = np.flatnonzero(is_called | (half[0] & half[1] & (sums[0] >= _LEAST_EVENTS)))
+    equal = [
+        str(labels[label]) for label in candidates if _adds_up(int(label), codes, places, counts, is_called)
+    ]
+    return TotalRows(tuple(label for label in called if label not in equal), tuple(equal))
+
+
+def _adds_up(label: int, codes: IntArray, places: IntArray, counts: Counts, is_called: np.ndarray) -> bool:
+    """Whether in every place of a label its counts are the sum of those that are no totals themselves."""
+    own = codes == label
+    rest = ~own & ~is_called[codes] & np.isin(places, places[own])
+    if len(np.unique(codes[rest])) < _LEAST_OTHERS or not counts.lower[own].any():
+        return False
+    if np.any((counts.lower != counts.upper)[own | rest]):
+        return False
+    n = int(places.max()) + 1
+    events, added = (np.bincount(places[rows], counts.lower[rows], n) for rows in (own, rest))
+    sizes, added_sizes = (np.bincount(places[rows], counts.size[rows], n) for rows in (own, rest))
+    return bool(np.array_equal(events, added) and np.allclose(sizes, added_sizes, rtol=_TOLERANCE, atol=0.0))

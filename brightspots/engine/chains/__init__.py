@@ -1,0 +1,1 @@
+"""The sampling engine: the same model in PyMC, run by NUTS, under either generation of PyMC and ArviZ."""

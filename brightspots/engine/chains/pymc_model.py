@@ -1,0 +1,311 @@
+"""The model of brightspots written in PyMC: the reference that the engine is tested against, and yours to extend."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brightspots.common import vocabulary as names
+from brightspots.common.settings import (
+    Flat,
+    HalfNormal,
+    InverseGamma,
+    LocationPrior,
+    Normal,
+    Priors,
+    ScalePrior,
+)
+from brightspots.data.cells import Cells
+from brightspots.engine.terms import resolve_priors
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+# A level is sampled centred where its units are typically known this many times better than their prior tells, judged
+# at standard deviations usual for hospital outcomes (Betancourt & Girolami 2015). Below it a σ near zero would make a
+# funnel that NUTS cannot enter.
+CENTRED_FROM = 4.0
+TYPICAL_SD = 0.2
+TYPICAL_TYPE_SD = 0.1
+
+# Shape and rate of the gamma prior of degrees of freedom beyond 2 (Juárez & Steel 2010, J Bus Econ Stat 28:52).
+FREEDOM_PRIOR = (2.0, 0.1)
+
+
+def build_model(cells: Cells, priors: Priors) -> pm.Model:
+    """Write the hierarchy as a PyMC model.
+
+    Variables are named as in the posterior that brightspots returns: `intercept, coefficient, sd_trust,
+    sd_department, sd_period, sd_department_type, trust_effect (trust), department_effect (cell),
+    period_effect (leaf), department_type_effect (department[, period])`, and `degrees_of_freedom` where department
+    effects are Student's t, `sd_department_by_type (department)` where each type has its own. The level of the whole is
+    sampled flat, with the intercept's prior as a potential, so that posterior but not prior predictive draws can be
+    made from it.
+
+    Parameters
+    ----------
+    cells : Cells
+    priors : Priors
+
+    Returns
+    -------
+    pymc.Model
+    """
+    import pymc as pm
+
+    terms = resolve_priors(cells, priors)
+    with pm.Model(coords=_coords(cells)) as model:
+        centred = _centred_levels(cells)
+        trusts = _Level(names.TRUST_EFFECT, _scale(names.SD_TRUST, terms.trust), (names.TRUST,))
+        types = None
+        if terms.department_type is not None:
+            dims = (names.DEPARTMENT, names.PERIOD) if cells.has_periods else (names.DEPARTMENT,)
+            sd = _scale(names.SD_DEPARTMENT_TYPE, terms.department_type)
+            types = _Level(names.DEPARTMENT_TYPE_EFFECT, sd, dims)
+        trust_deviation, trust_mean = _split_effect(trusts, (cells.n_trusts,), centred["trust"])
+        # What the data know is the overall level, intercept plus mean effects; sampling that instead of the
+        # intercept takes away the ridge along which one trades against the others.
+        level = pm.Flat("level")
+        eta: Any = cells.offset + level + trust_deviation[cells.leaf_trust]
+        intercept = level - trust_mean
+        if types is not None:
+            types_shape = (
+                (cells.n_departments, len(cells.periods)) if cells.periods is not None else (cells.n_types,)
+            )
+            type_deviation, type_mean = _split_effect(types, types_shape, centred["department_type"])
+            eta = eta + type_deviation[cells.leaf_type]
+            intercept = intercept - type_mean
+        intercept = pm.Deterministic(names.INTERCEPT, intercept)
+        if isinstance(terms.intercept, Normal):
+            density = pm.logp(pm.Normal.dist(terms.intercept.mean, terms.intercept.sd), intercept)
+            pm.Potential("intercept_prior", density)
+        if cells.covariates:
+            beta = _location(names.COEFFICIENT, terms.covariate, dims=names.COVARIATE)
+            eta = eta + pm.math.dot(cells.design, beta)
+        if terms.department is not None:
+            sd = (
+                _scale(names.SD_DEPARTMENT, terms.department)
+                if priors.department_by_type is None
+                else _scale_by_type(cells, terms.department, priors.department_by_type)
+            )
+            make = _effect if priors.effects == "normal" else _student_effect
+            department_effect = make(names.DEPARTMENT_EFFECT, sd, (names.CELL,), centred["department"])
+            eta = eta + department_effect[cells.leaf_cell]
+        if terms.period is not None:
+            sd = _scale(names.SD_PERIOD, terms.period)
+            eta = eta + _effect("period_effect", sd, ("leaf",), centred["period"])
+        _likelihood(cells, eta)
+    return model
+
+
+def _coords(cells: Cells) -> dict[str, Any]:
+    coords: dict[str, Any] = {
+        names.TRUST: cells.trusts,
+        names.DEPARTMENT: cells.departments,
+        names.CELL: np.arange(cells.n_cells),
+        "leaf": np.arange(cells.n_leaves),
+    }
+    if cells.covariates:
+        coords[names.COVARIATE] = list(cells.covariates)
+    if cells.periods is not None:
+        coords[names.PERIOD] = cells.periods
+    return coords
+
+
+def _location(name: str, prior: LocationPrior, dims: str | None = None) -> Any:
+    import pymc as pm
+
+    if isinstance(prior, Normal):
+        return pm.Normal(name, prior.mean, prior.sd, dims=dims)
+    return pm.Flat(name, dims=dims)
+
+
+def _scale(name: str, prior: ScalePrior) -> Any:
+    """A standard deviation under its prior."""
+    import pymc as pm
+
+    match prior:
+        case HalfNormal(scale):
+            return pm.HalfNormal(name, scale)
+        case InverseGamma(shape, scale):
+            variance = pm.InverseGamma(f"{name}_squared", alpha=shape, beta=scale)
+            return pm.Deterministic(name, pm.math.sqrt(variance))
+        case Flat():
+            return pm.HalfFlat(name)
+
+
+def _scale_by_type(cells: Cells, prior: ScalePrior, spread: HalfNormal | float) -> Any:
+    """Standard deviations of department effects, one a type, for every cell (C,).
+
+    The prior is that of the typical type; deviations of log σ from it sum to zero over types. What is called
+    `sd_department` is the root mean square over cells.
+    """
+    import pymc as pm
+
+    typical = _scale(f"{names.SD_DEPARTMENT}_typical", prior)
+    between = pm.HalfNormal(f"{names.SD_DEPARTMENT_BY_TYPE}_spread", _half_normal_scale(spread))
+    z = pm.ZeroSumNormal(f"{names.SD_DEPARTMENT_BY_TYPE}_z", 1.0, dims=names.DEPARTMENT)
+    by_type = pm.Deterministic(
+        names.SD_DEPARTMENT_BY_TYPE, typical * pm.math.exp(between * z), dims=names.DEPARTMENT
+    )
+    share = np.bincount(cells.cell_department, minlength=cells.n_departments) / cells.n_cells
+    pm.Deterministic(names.SD_DEPARTMENT, pm.math.sqrt(pm.math.sum(share * by_type**2)))
+    return by_type[cells.cell_department]
+
+
+def _half_normal_scale(prior: HalfNormal | float) -> float:
+    # Priors has already turned numbers into priors; this says so to the type checker.
+    return prior.scale if isinstance(prior, HalfNormal) else prior
+
+
+@dataclass(frozen=True)
+class _Level:
+    """A level whose effects are sampled as deviations from their mean, and that mean."""
+
+    name: str
+    sd: Any
+    dims: tuple[str, ...]
+
+
+def _split_effect(level: _Level, shape: tuple[int, ...], centred: bool) -> tuple[Any, Any]:
+    """Effects N(0, sd²) in two independent parts: deviations that sum to zero, and their mean N(0, sd²/size).
+
+    Returns
+    -------
+    deviations, mean
+        Their sum is registered as a Deterministic under the level's name.
+    """
+    import pymc as pm
+
+    size = math.prod(shape)
+    # One flat axis, whatever the dims: the effects share one mean, not one a row and one a column.
+    if centred:
+        deviation = pm.ZeroSumNormal(f"{level.name}_deviation", level.sd, shape=size)
+    else:
+        deviation = level.sd * pm.ZeroSumNormal(f"{level.name}_z", 1.0, shape=size)
+    mean = level.sd * pm.Normal(f"{level.name}_mean_z", 0.0, 1.0) / np.sqrt(size)
+    pm.Deterministic(level.name, (deviation + mean).reshape(shape), dims=level.dims)
+    return deviation, mean
+
+
+def _effect(name: str, sd: Any, dims: tuple[str, ...], centred: bool) -> Any:
+    """Effects N(0, sd²), sampled as they are (centred) or as sd times standard normals (non-centred)."""
+    import pymc as pm
+
+    if centred:
+        return pm.Normal(name, 0.0, sd, dims=dims)
+    return pm.Deterministic(name, sd * pm.Normal(f"{name}_z", 0.0, 1.0, dims=dims), dims=dims)
+
+
+def _student_effect(name: str, sd: Any, dims: tuple[str, ...], centred: bool) -> Any:
+    """Effects of Student's t with standard deviation sd, sampled as in `_effect`; more than 2 degrees of freedom."""
+    import pymc as pm
+
+    above_two = pm.Gamma(f"{names.DEGREES_OF_FREEDOM}_above_two", *FREEDOM_PRIOR)
+    freedom = pm.Deterministic(names.DEGREES_OF_FREEDOM, 2.0 + above_two)
+    shrink = pm.math.sqrt(above_two / freedom)  # t's own standard deviation is the inverse of this
+    if centred:
+        return pm.StudentT(name, nu=freedom, mu=0.0, sigma=sd * shrink, dims=dims)
+    z = pm.StudentT(f"{name}_z", nu=freedom, mu=0.0, sigma=1.0, dims=dims)
+    return pm.Deterministic(name, sd * shrink * z, dims=dims)
+
+
+def _centred_levels(cells: Cells) -> dict[str, bool]:
+    """Which levels sample better centred: those whose units the data know well.
+
+    Information about one unit is what its leaves say, each blurred by the effects below it, at `TYPICAL_SD`.
+    """
+    variance = TYPICAL_SD**2
+    counted = (cells.lower + np.where(np.isinf(cells.upper), cells.lower, cells.upper)) / 2.0
+    if cells.family == "poisson":
+        leaf = cells.size * counted.sum() / cells.size.sum()
+    elif cells.family == "binomial":
+        rate = np.clip((counted + 0.5) / (cells.size + 1.0), 0.01, 0.99)
+        leaf = cells.size * rate * (1.0 - rate)
+    else:
+        leaf = cells.size**-2.0
+    above_leaf = leaf / (1.0 + variance * leaf) if cells.has_periods else leaf
+    cell = cells.cell_sum(above_leaf)
+    above_cell = cell / (1.0 + variance * cell)
+    trust = np.bincount(cells.cell_trust, weights=above_cell)
+    per_type = np.bincount(cells.cell_department, weights=above_cell)
+    information = {"period": leaf, "department": cell, "trust": trust, "department_type": per_type}
+    typical = dict.fromkeys(information, variance) | {"department_type": TYPICAL_TYPE_SD**2}
+    return {
+        level: bool(np.median(values) * typical[level] > CENTRED_FROM)
+        for level, values in information.items()
+    }
+
+
+def _likelihood(cells: Cells, eta: Any) -> None:
+    import pymc as pm
+
+    exact = np.flatnonzero(~cells.censored)
+    if cells.family == "normal":
+        pm.Normal("estimate", eta, cells.size, observed=cells.lower)
+        return
+
+    _truncation(cells, eta)
+
+    def counts(leaves: Any) -> Any:
+        if cells.family == "poisson":
+            return pm.Poisson.dist(mu=pm.math.exp(eta[leaves]))
+        return pm.Binomial.dist(n=cells.size[leaves].astype(np.int64), logit_p=eta[leaves])
+
+    if len(exact) == cells.n_leaves:
+        observed = cells.lower.astype(np.int64)
+        if cells.family == "poisson":
+            pm.Poisson("observed", mu=pm.math.exp(eta), observed=observed)
+        else:
+            pm.Binomial("observed", n=cells.size.astype(np.int64), logit_p=eta, observed=observed)
+        return
+    if len(exact):
+        pm.Potential("observed", pm.logp(counts(exact), cells.lower[exact].astype(np.int64)).sum())
+    _interval_likelihood(cells, counts, eta)
+
+
+def _log_tail(cells: Cells, leaves: Any, least: Any, eta: Any) -> Any:
+    """Log P(Y ≥ least) of some leaves, least ≥ 1: the incomplete gamma or beta function, whose tails do not cancel."""
+    import pytensor.tensor as pt
+
+    k = least
+    if cells.family == "poisson":
+        tail = pt.gammainc(k, pt.exp(eta[leaves]))
+    else:
+        tail = pt.betainc(k, cells.size[leaves] - k + 1.0, pt.sigmoid(eta[leaves]))
+    return pt.log(tail)
+
+
+def _truncation(cells: Cells, eta: Any) -> None:
+    """Counts that are there only because they are not small: divide by the probability of that."""
+    import pymc as pm
+
+    if cells.counted_from is None:
+        return
+    leaves = np.flatnonzero(cells.counted_from > 0)
+    pm.Potential("counted_from", -_log_tail(cells, leaves, cells.counted_from[leaves], eta).sum())
+
+
+def _interval_likelihood(cells: Cells, counts: Any, eta: Any) -> None:
+    """Suppressed counts: the probability of the whole interval, summed count by count."""
+    import pymc as pm
+
+    endless = np.isinf(cells.upper)
+    if cells.family == "binomial":
+        endless = cells.censored & (cells.upper >= cells.size)
+    open_ended = np.flatnonzero(endless & (cells.lower > 0))  # from 0 upwards is no information
+    if len(open_ended):
+        pm.Potential("observed_tail", _log_tail(cells, open_ended, cells.lower[open_ended], eta).sum())
+    hidden = np.flatnonzero(cells.censored & ~endless)
+    if not len(hidden):
+        return
+    steps = np.arange(int((cells.upper - cells.lower)[hidden].max()) + 1)
+    value = cells.lower[hidden] + steps[:, np.newaxis]
+    inside = value <= cells.upper[hidden]
+    capped = np.minimum(value, cells.upper[hidden]).astype(np.int64)
+    terms = pm.math.stack([pm.logp(counts(hidden), row) for row in capped])
+    masked = pm.math.where(inside, terms, -np.inf)
+    pm.Potential("observed_interval", pm.math.logsumexp(masked, axis=0).sum())

@@ -1,0 +1,1 @@
+"""The integrating engine: proposal, exact weights, certificate, and effects dealt on demand."""

@@ -1,0 +1,269 @@
+"""The integrating engine: propose, weigh exactly, certify, resample.
+
+Draws of (σ's, border) carry one importance weight each; all effects are integrated out of it trust by trust, so the
+weights' efficiency does not fall as trusts, departments and periods multiply.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from brightspots.common.parallel import map_in_order
+from brightspots.common.settings import Priors
+from brightspots.data.cells import Cells, FloatArray
+from brightspots.engine.integration.conditional import ConditionalPosterior
+from brightspots.engine.integration.exact import trust_log_likelihood
+from brightspots.engine.integration.expansion import Draws, Expansion, expand, make_draws
+from brightspots.engine.integration.importance import Weights, effective_size, resample, smooth
+from brightspots.engine.integration.mode import Mode, find_modes, log_marginal
+from brightspots.engine.integration.polynomials import integrate_trusts, trust_groups, trust_polynomials
+from brightspots.engine.integration.proposal import BorderProposal, StudentMixture, kernels, pilot
+from brightspots.engine.integration.tree import Tree
+from brightspots.engine.posterior import Certificate, SharedDraws, worst_of
+from brightspots.engine.terms import resolve_priors
+
+__all__ = ["ConditionalPosterior", "integrate"]
+
+EFFECTIVE_DRAWS = 1_000
+PARETO_LIMIT = 0.7
+# Standard deviation, over draws, of the error of log weights that interpolation may add.
+EXPANSION_LIMIT = 0.1
+_PILOT_DRAWS = 300
+_ROUNDS = 4
+_MOST_DRAWS = 8_000
+# Squared distance from the mode from which a draw's density is looked at, and the log ratio to the mode's below
+# which it counts as nil.
+_FAR = 16.0
+_NEGLIGIBLE = 18.0
+# So far below the mode of log σ its density, which falls at least as e^x, is nil whatever the data.
+_LOWEST = -60.0
+_CHECKED_DRAWS = 8
+_CHECKED_LEAVES = 80
+
+
+def integrate(
+    cells: Cells,
+    priors: Priors,
+    *,
+    draws: int | None = None,
+    seed: int | None = None,
+) -> tuple[ConditionalPosterior, Certificate]:
+    """Compute the posterior without Markov chains.
+
+    Parameters
+    ----------
+    cells : Cells
+    priors : Priors
+    draws : int, optional
+        Equally weighted draws of the shared parameters; default 1,000. At least as many effective
+        ones are asked of the weights.
+    seed : int, optional
+        The same seed gives the same numbers; without one, the seed that was used is on the result.
+
+    Returns
+    -------
+    ConditionalPosterior, Certificate
+        A certificate that does not hold has `ok` False and says why; nothing is raised.
+    """
+    started = time.perf_counter()
+    wanted = EFFECTIVE_DRAWS if draws is None else draws
+    seed = secrets.randbits(32) if seed is None else seed
+    generator = np.random.default_rng(seed)
+    tree = Tree(cells, resolve_priors(cells, priors))
+    sampled = _adapt(tree, max(wanted, EFFECTIVE_DRAWS), generator)
+    watched = _watched(sampled.draws)
+    chosen = resample(sampled.weights.values, _first_axis(sampled), wanted, generator)
+    shared = _shared(tree, sampled.draws, chosen)
+    effective = min(effective_size(sampled.weights.values, watched), float(wanted))
+    certificate = certify(
+        effective, sampled.weights.pareto_k, sampled.expansion_error, wanted, time.perf_counter() - started
+    )
+    return ConditionalPosterior(cells, shared, seed), certificate
+
+
+class Sample(NamedTuple):
+    """All draws so far, their weights, and the estimated error of the expansion in log weights."""
+
+    draws: Draws
+    weights: Weights
+    expansion_error: float
+
+
+def _adapt(tree: Tree, wanted: int, generator: np.random.Generator) -> Sample:
+    """Pilot, then rounds from kernel mixtures, until the weights are good enough.
+
+    All rounds count: a draw is weighed against the mixture of all proposals in proportion to their draws
+    (deterministic mixture; Owen & Zhou 2000, JASA 95:135).
+    """
+    modes = find_modes(tree)
+    mode = modes[0]
+    knots = np.max([each.log_sd for each in modes], axis=0)
+    proposals: list[tuple[int, StudentMixture]] = []
+    log_sds: list[FloatArray] = []
+    borders: list[FloatArray] = []
+    targets: list[FloatArray] = []
+    border_proposal: BorderProposal | None = None
+    sources = [(_PILOT_DRAWS, pilot(each.log_sd, each.curvature)) for each in modes]
+    for _ in range(_ROUNDS):
+        drawn = np.concatenate([source.draw(size, generator) for size, source in sources])
+        log_sd = plausible(tree, modes, drawn)
+        if border_proposal is None:
+            border_proposal = BorderProposal.fit(tree, mode.data, mode.border, log_sd)
+        border, log_border = border_proposal.draw(log_sd, generator)
+        batch = make_draws(tree, log_sd, border)
+        expansions = expand(tree, batch)
+        by_trust = evaluate(expansions)
+        proposals.extend(sources)
+        log_sds.append(log_sd)
+        borders.append(border)
+        targets.append(by_trust.sum(axis=0) + log_prior(tree, batch) - log_border)
+
+        points = np.concatenate(log_sds)
+        total = sum(count for count, _ in proposals)
+        logs = np.stack([np.log(count / total) + one.log_density(points) for count, one in proposals])
+        weights = smooth(np.concatenate(targets) - np.logaddexp.reduce(logs, axis=0))
+        everything = make_draws(tree, points, np.concatenate(borders))
+        effective = effective_size(weights.values, _watched(everything))
+        if len(log_sds) > 1 and effective >= wanted and weights.pareto_k < PARETO_LIMIT:
+            break
+        # The share of draws that count is only roughly known after the pilot; the rest of the way needs this many.
+        share = min(max(effective / total, 0.25), 0.75)
+        size = int(min(max(1.15 * (wanted - effective) / share, 256.0), _MOST_DRAWS))
+        sources = [(size, kernels(points, weights.values, knots))]
+    error = expansion_error(expansions, by_trust, weights.values[-len(log_sd) :], generator)
+    return Sample(everything, weights, error)
+
+
+def plausible(tree: Tree, modes: Sequence[Mode], log_sd: FloatArray) -> FloatArray:
+    """Leave out the draws of log σ, (S, k), whose posterior density is nil: their weight is 0.
+
+    A heavy-tailed proposal reaches σ's that the data exclude by many orders of magnitude; an expansion wide enough
+    for them would be poorer for all others. Only draws far from the highest mode are looked at, by the Laplace density.
+    """
+    highest = modes[0]
+    away = log_sd - highest.log_sd
+    far = np.flatnonzero(np.einsum("si,ij,sj->s", away, highest.curvature, away) > _FAR)
+    lowest = np.min([mode.log_sd for mode in modes], axis=0) + _LOWEST
+    too_low = (log_sd < lowest).any(axis=1)
+    least = log_marginal(tree, highest.data, highest.log_sd) - _NEGLIGIBLE
+    nil = [at for at in far if too_low[at] or not log_marginal(tree, highest.data, log_sd[at]) > least]
+    return np.delete(log_sd, nil, axis=0)
+
+
+def log_prior(tree: Tree, draws: Draws) -> FloatArray:
+    """Log prior density of log σ and border at each draw, (S,), up to a constant."""
+    mean, precision = tree.border_prior(draws.scales)
+    proper = precision[0] > 0.0
+    density = 0.5 * np.sum(np.log(precision[:, proper]), axis=1) - 0.5 * np.sum(
+        precision * (draws.border - mean) ** 2, axis=1
+    )
+    return np.asarray(density + tree.log_prior(draws.log_sd))
+
+
+def evaluate(expansions: Sequence[Expansion]) -> FloatArray:
+    """Log likelihood of each trust at each draw, effects integrated out, (T, S)."""
+    cells = expansions[0].tree.cells
+    by_trust = np.empty((cells.n_trusts, sum(band.draws.size for band in expansions)))
+
+    def one(task: tuple[Expansion, tuple[slice, slice, slice]]) -> None:
+        band, group = task
+        by_trust[group[0], band.members] = integrate_trusts(band, trust_polynomials(band, group))[0]
+
+    tasks = [(band, group) for band in expansions for group in trust_groups(cells, band.draws.size)]
+    deque(map_in_order(one, tasks), maxlen=0)
+    return by_trust
+
+
+def expansion_error(
+    expansions: Sequence[Expansion], by_trust: FloatArray, weights: FloatArray, generator: np.random.Generator
+) -> float:
+    """Error that interpolation adds to log weights, as a standard deviation over the posterior.
+
+    A few trusts are done again by nested quadrature, at the draws that weigh most and at some drawn by weight.
+    """
+    cells = expansions[0].tree.cells
+    sizes = np.diff(cells.cell_leaves[cells.trust_cells])
+    order = generator.permutation(cells.n_trusts)
+    trusts = order[: max(int(np.searchsorted(np.cumsum(sizes[order]), _CHECKED_LEAVES)), 2)]
+    # The draws that weigh most stand for themselves, some others, drawn by weight, for all the rest.
+    share = weights / weights.sum()
+    heaviest = np.argsort(share)[-_CHECKED_DRAWS // 2 :]
+    mass = np.zeros(len(share))
+    mass[heaviest] = share[heaviest]
+    others = np.where(mass > 0.0, 0.0, share)
+    if others.sum() > 0.0:  # nothing else weighs where a few draws hold all the weight
+        typical = generator.choice(len(share), _CHECKED_DRAWS // 2, p=others / others.sum())
+        np.add.at(mass, typical, others.sum() / len(typical))
+    parts, masses = [], []
+    for band in expansions:
+        at = np.flatnonzero(mass[band.members])
+        if len(at):
+            exact = [trust_log_likelihood(band, int(trust), at) for trust in trusts]
+            parts.append(by_trust[np.ix_(trusts, band.members[at])] - np.array(exact))
+            masses.append(mass[band.members[at]])
+    errors, by_draw = np.concatenate(parts, axis=1), np.concatenate(masses)
+    # Only what varies from draw to draw changes weights. A part common to all trusts adds up over them, the rest as
+    # its root.
+    errors -= (errors @ by_draw / by_draw.sum())[:, np.newaxis]
+    common = errors.mean(axis=0)
+    rest = np.mean((errors - common) ** 2, axis=0)
+    return float(np.sqrt((cells.n_trusts**2 * common**2 + cells.n_trusts * rest) @ by_draw))
+
+
+def certify(
+    effective: float, pareto_k: float, expansion_error: float, wanted: int, seconds: float
+) -> Certificate:
+    """Judge the weights."""
+    problems = []
+    if not pareto_k < PARETO_LIMIT:
+        problems.append(f"Pareto k̂ {pareto_k:.2f} is not below {PARETO_LIMIT}")
+    if effective < wanted:
+        problems.append(f"{effective:,.0f} effective draws of {wanted:,} wanted")
+    if not expansion_error < EXPANSION_LIMIT:
+        problems.append(
+            f"interpolation error {expansion_error:.2f} of log weights is not below {EXPANSION_LIMIT}"
+        )
+    message = (
+        "; ".join(problems) if problems else f"{effective:,.0f} effective draws, Pareto k̂ {pareto_k:.2f}"
+    )
+    shortfall = worst_of(
+        pareto_k / PARETO_LIMIT, wanted / max(effective, 1e-9), expansion_error / EXPANSION_LIMIT
+    )
+    return Certificate(
+        "integrate", effective, pareto_k, float("nan"), 0, seconds, not problems, message, shortfall
+    )
+
+
+def _watched(draws: Draws) -> FloatArray:
+    """The shared parameters whose effective draws are counted, (S, parameters)."""
+    return np.column_stack([np.exp(draws.log_sd), draws.border])
+
+
+def _first_axis(sample: Sample) -> FloatArray:
+    """Position along the direction in which the σ's vary most, (S,)."""
+    points, weights = sample.draws.log_sd, sample.weights.values
+    centred = points - weights @ points
+    _, vectors = np.linalg.eigh((weights[:, np.newaxis] * centred).T @ centred)
+    return np.asarray(centred @ vectors[:, -1])
+
+
+def _shared(tree: Tree, draws: Draws, chosen: np.ndarray) -> SharedDraws:
+    """Arrange chosen draws as they are handed over."""
+    sd = dict(zip(tree.terms.levels, np.exp(draws.log_sd[chosen]).T, strict=True))
+    border, n_fixed = draws.border[chosen], tree.fixed.shape[1]
+    types = border[:, n_fixed:] if tree.n_types else np.zeros((len(chosen), tree.cells.n_types))
+    return SharedDraws(
+        intercept=border[:, 0],
+        coefficients=border[:, 1:n_fixed],
+        sd_trust=sd["trust"],
+        sd_department=sd.get("department"),
+        sd_period=sd.get("period"),
+        sd_department_type=sd.get("department_type"),
+        type_effect=types,
+    )

@@ -1,0 +1,342 @@
+"""Leave-one-out prediction of every cell, without refitting: how surprising it is to the rest of the data.
+
+Given a draw of what trusts share, a trust's effect without one of its cells has a one-dimensional distribution: the
+trust's polynomial less the cell's, against N(0, σ_u²). Draws of the shared parameters are reweighted by one over the
+probability of the cell given the rest, the same two integrals' ratio (Marshall & Spiegelhalter 2007, Bayesian
+Analysis 2:409; Li, Qiu, Zhang & Feng 2016, Stat Comput 26:881).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from brightspots.common.parallel import map_in_order
+from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.engine.integration.conditional import terms_of
+from brightspots.engine.integration.expansion import Expansion, draws_of, expand
+from brightspots.engine.integration.leaf import hermite
+from brightspots.engine.integration.polynomials import (
+    TRUST_NODES,
+    integrate_polynomials,
+    integrate_trusts,
+    trust_groups,
+    trust_polynomials,
+)
+from brightspots.engine.integration.tree import Tree
+from brightspots.engine.posterior import Posterior, SharedDraws
+
+# Shared parameters move a prediction the less the larger the table, so that evenly spaced draws of them suffice: at
+# least this many, and more while cells × draws stays below the second number.
+LEAST_DRAWS = 128
+CELLS_TIMES_DRAWS = 500_000
+_NODES = 11
+_FEW = 20.0
+# Normals that stand for the mixture over draws.
+_COMPONENTS = 24
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the rest of the data predict of the predictor of each cell's total, (C', S) each.
+
+    Parameters
+    ----------
+    location, sd : (C', S)
+        Of the nearly normal linear predictor: log expected events (poisson), logit of the overall probability
+        (binomial), or the mean estimate (normal).
+    log_weight : (C', S)
+        Minus the log probability of the cell given the rest.
+    """
+
+    location: FloatArray
+    sd: FloatArray
+    log_weight: FloatArray
+
+
+class Surprise(NamedTuple):
+    """Leave-one-out mid-p of every cell, and the smallest and largest that any count could have given it, (C,) each."""
+
+    value: FloatArray
+    least: FloatArray
+    most: FloatArray
+
+
+def surprise(posterior: Posterior) -> FloatArray:
+    """Leave-one-out mid-p of every cell, (C,): see `leave_one_out`."""
+    return leave_one_out(posterior).value
+
+
+def leave_one_out(posterior: Posterior) -> Surprise:
+    """Leave-one-out mid-p of every cell: P(y_rep > y) + ½P(y_rep = y), predicted from everything but the cell.
+
+    With periods a cell is the total of its periods, all of them left out together. A suppressed count contributes its
+    expectation over the interval, which is ½P(y_rep ≥ lower) + ½P(y_rep > upper); a count that is there only because it
+    is at least m is compared with replicates of at least m. Under the model it is
+    uniform; near 0 the cell is higher, near 1 lower, than the rest of the data would have it. Uniform as counts can be:
+    with no events it is 1 − ½P(y_rep = 0), so that below about three predicted events (P(y_rep = 0) > 0.05) it cannot
+    exceed 0.975; and where nearly everybody is predicted to have the event it cannot be small.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Of either engine: only its data and shared draws are used.
+
+    References
+    ----------
+    Marshall EC, Spiegelhalter DJ (2007). Identifying outliers in Bayesian hierarchical models. Bayesian Analysis
+    2:409–444. Ohlssen DI, Sharples LD, Spiegelhalter DJ (2007). J R Stat Soc A 170:865–890.
+    """
+    cells = posterior.cells
+    shared = thin(posterior.shared, max(LEAST_DRAWS, CELLS_TIMES_DRAWS // cells.n_cells))
+    tree = Tree(cells, terms_of(shared))
+    expansions = expand(tree, draws_of(tree, shared))
+    groups = trust_groups(cells, shared.n_draws)
+    result = np.empty((3, cells.n_cells))
+
+    def one(group: tuple[slice, slice, slice]) -> FloatArray:
+        prediction = collapse(_predict(expansions, shared, group))
+        tail = tail_probability(cells, group[1], prediction)
+        weights = special.softmax(prediction.log_weight, axis=1)
+        least, most = _bounds(cells, group[1], prediction, weights)
+        return np.stack([np.sum(weights * tail, axis=1), least, most])
+
+    for group, values in zip(groups, map_in_order(one, groups), strict=True):
+        result[:, group[1]] = values
+    return Surprise(*result)
+
+
+def thin(shared: SharedDraws, most: int) -> SharedDraws:
+    """Keep at most `most` evenly spaced draws."""
+    if shared.n_draws <= most:
+        return shared
+    keep = np.linspace(0, shared.n_draws - 1, most).astype(np.int64)
+    kept: dict[str, Any] = {name: None if v is None else v[keep] for name, v in vars(shared).items()}
+    return SharedDraws(**kept)
+
+
+def _predict(
+    expansions: tuple[Expansion, ...], shared: SharedDraws, group: tuple[slice, slice, slice]
+) -> Prediction:
+    """Predict the cells of one group of trusts from the rest of the data."""
+    cells = expansions[0].tree.cells
+    _, own, _ = group
+    shape = (own.stop - own.start, shared.n_draws)
+    trust_mean, trust_variance, log_weight = np.empty(shape), np.empty(shape), np.empty(shape)
+    for band, at, full, rest in _cavities(expansions, group):
+        sd = band.draws.scales.trust
+        trust_mean[:, at], trust_variance[:, at] = sd * rest[1], sd**2 * rest[2]
+        log_weight[:, at] = rest[0] - full
+    nothing = np.zeros(shared.n_draws)
+    sd_department = nothing if shared.sd_department is None else shared.sd_department
+    sd_period = nothing if shared.sd_period is None else shared.sd_period
+    fixed, passing = total_predictor(cells, own, shared, sd_period)
+    sd = np.sqrt(trust_variance + sd_department**2 + passing)
+    return Prediction(fixed + trust_mean, sd, log_weight)
+
+
+def collapse(prediction: Prediction, components: int = _COMPONENTS) -> Prediction:
+    """Fewer normals in place of the draws' own, (C', components), with the mean and variance of the mixture kept.
+
+    Draws of a cell are sorted by location and cut where their weights have added up to one share after another;
+    those of a share are merged into the normal with their weight, mean and variance. What is merged differs by a
+    fraction of its spread, and so the tails stay what they were.
+    """
+    rows, size = prediction.location.shape
+    if size <= components:
+        return prediction
+    order = np.argsort(prediction.location, axis=1)
+    location, sd, log_weight = (
+        np.take_along_axis(values, order, axis=1)
+        for values in (prediction.location, prediction.sd, prediction.log_weight)
+    )
+    weight = special.softmax(log_weight, axis=1)
+    middle = np.cumsum(weight, axis=1) - 0.5 * weight
+    share = np.minimum((components * middle).astype(np.int64), components - 1)
+    member = share + components * np.arange(rows)[:, np.newaxis]
+
+    def total(values: FloatArray) -> FloatArray:
+        return np.asarray(
+            np.bincount(member.ravel(), (weight * values).ravel(), rows * components), np.float64
+        )
+
+    whole = total(np.ones_like(weight))
+    # A draw of more weight than a share leaves the next one empty: a component that counts for nothing.
+    safe = np.where(whole > 0.0, whole, 1.0)
+    mean = total(location) / safe
+    variance = np.where(whole > 0.0, total(sd**2 + (location - mean[member]) ** 2) / safe, 1.0)
+    with np.errstate(divide="ignore"):
+        parts = mean, np.sqrt(variance), np.log(whole)
+    return Prediction(*(part.reshape(rows, components) for part in parts))
+
+
+def _cavities(
+    expansions: tuple[Expansion, ...], group: tuple[slice, slice, slice]
+) -> Iterator[tuple[Expansion, IntArray, FloatArray, FloatArray]]:
+    """For each band: its draws, the log likelihood of each cell's trust, and the integrals without the cell."""
+    for band in expansions:
+        polynomials = trust_polynomials(band, group, by_cell=True)
+        assert polynomials.cell is not None  # asked for
+        trust = band.tree.cells.cell_trust[polynomials.cells]
+        of_trust = trust - polynomials.trusts.start
+        without = np.ascontiguousarray(polynomials.trust[:, of_trust] - polynomials.cell)
+        rest = integrate_polynomials(
+            band,
+            without,
+            band.trust_reach[trust],
+            polynomials.centre[of_trust],
+            band.draws.scales.trust,
+            TRUST_NODES,
+        )
+        yield band, band.members, integrate_trusts(band, polynomials)[0][of_trust], rest
+
+
+def total_predictor(
+    cells: Cells, own: slice, shared: SharedDraws, sd_period: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Predictor of each cell's total at u = v = 0 and the variance that its periods' effects add, (C', S) each.
+
+    The sum of a cell's log-normal rates is taken as log-normal with the same mean and variance (Fenton 1960);
+    with one leaf a cell, and for estimates, nothing is approximated.
+    """
+    bounds = cells.cell_leaves[own.start : own.stop + 1]
+    leaves, starts = slice(int(bounds[0]), int(bounds[-1])), bounds[:-1] - bounds[0]
+    predictor = shared.leaf_predictor(cells, leaves)
+    size = cells.size[leaves, np.newaxis]
+
+    def total(values: FloatArray) -> FloatArray:
+        return np.asarray(np.add.reduceat(values, starts, axis=0), dtype=np.float64)
+
+    if cells.family == "normal":
+        precision = np.broadcast_to(size**-2.0, predictor.shape)
+        whole = total(precision)
+        return total(precision * predictor) / whole, sd_period**2 * total(precision**2) / whole**2
+    if cells.family == "poisson":
+        rate = np.exp(predictor)
+        whole = total(rate)
+        passing = np.log1p(np.expm1(sd_period**2) * total(rate**2) / whole**2)
+        return np.log(whole) + 0.5 * (sd_period**2 - passing), passing
+    probability = special.expit(predictor)
+    whole, people = total(size * probability), total(np.broadcast_to(size, predictor.shape))
+    information = size * probability * (1.0 - probability)
+    passing = sd_period**2 * total(information**2) / total(information) ** 2
+    return special.logit(whole / people), passing
+
+
+def tail_probability(cells: Cells, own: slice, prediction: Prediction) -> FloatArray:
+    """½P(y_rep ≥ lower) + ½P(y_rep > upper) of each cell's total at each draw, (C', S)."""
+    if cells.family == "normal":
+        precision = cells.cell_sum(cells.size**-2.0)[own]
+        seen = (cells.cell_sum(cells.lower * cells.size**-2.0)[own] / precision)[:, np.newaxis]
+        spread = np.sqrt(prediction.sd**2 + 1.0 / precision[:, np.newaxis])
+        return np.asarray(special.ndtr((prediction.location - seen) / spread))
+    lower, upper = cells.cell_sum(cells.lower)[own], cells.cell_sum(cells.upper)[own]
+    people = cells.cell_sum(cells.size)[own] if cells.family == "binomial" else None
+    beyond = np.zeros_like(prediction.location)
+    bounded = np.flatnonzero(np.isfinite(upper))
+    if len(bounded):
+        some = Prediction(*(values[bounded] for values in vars(prediction).values()))
+        beyond[bounded] = at_least(upper[bounded] + 1.0, None if people is None else people[bounded], some)
+    middle = 0.5 * (at_least(lower, people, prediction) + beyond)
+    if cells.counted_from is None:
+        return middle
+    return middle / at_least(cells.cell_sum(cells.counted_from)[own], people, prediction)
+
+
+def _bounds(
+    cells: Cells, own: slice, prediction: Prediction, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Smallest and largest mid-p of each cell, (C',) each: of everybody and of nobody (of the least count shown)."""
+    size = own.stop - own.start
+    least, most = np.zeros(size), np.ones(size)
+    if cells.family == "normal":
+        return least, most
+    middle = np.sum(weights * prediction.location, axis=1)
+    shown = np.zeros(size) if cells.counted_from is None else cells.cell_sum(cells.counted_from)[own]
+    people = cells.cell_sum(cells.size)[own] if cells.family == "binomial" else None
+    none = np.exp(middle) if people is None else people * special.expit(middle)
+    # Of more events than this beyond the least that is shown no bound is in sight.
+    few = np.flatnonzero(none < 2.0 * shown + _FEW)
+    if len(few):
+        some, of = Prediction(*(values[few] for values in vars(prediction).values())), weights[few]
+        some_people = None if people is None else people[few]
+        all_shown = at_least(shown[few], some_people, some)
+        most[few] = np.sum(
+            of * 0.5 * (1.0 + at_least(shown[few] + 1.0, some_people, some) / all_shown), axis=1
+        )
+    if people is not None:
+        rest = np.flatnonzero(people - none < _FEW)
+        if len(rest):
+            some, of = Prediction(*(values[rest] for values in vars(prediction).values())), weights[rest]
+            everybody = at_least(people[rest], people[rest], some)
+            least[rest] = 0.5 * np.sum(of * everybody / at_least(shown[rest], people[rest], some), axis=1)
+    return least, most
+
+
+def at_least(count: FloatArray, people: FloatArray | None, prediction: Prediction) -> FloatArray:
+    """P(y_rep ≥ count) of each cell at each draw, (C', S), the predictor being normal.
+
+    A count of at least k means a Gamma(k) variable below the expected events (or a Beta(k, n − k + 1) variable
+    below the probability). The double integral, over that variable and over the predictor, is done by quadrature
+    over whichever of the two is the narrower, so that the integrand is always smooth.
+
+    Parameters
+    ----------
+    count : (C',)
+    people : (C',) or None
+        Denominators (binomial); None for Poisson.
+    prediction : Prediction
+    """
+    result = np.ones_like(prediction.location)
+    possible = count >= 1
+    if people is not None:
+        result[count > people] = 0.0
+        possible &= count <= people
+    positive = np.where(possible, count, 1.0)
+    information = positive if people is None else positive * (people - positive + 1.0) / (people + 1.0)
+    narrow = information * np.median(prediction.sd, axis=1) ** 2 < 1.0
+    for rows, function in (
+        (np.flatnonzero(possible & narrow), _over_predictor),
+        (np.flatnonzero(possible & ~narrow), _over_count),
+    ):
+        if len(rows):
+            some = None if people is None else people[rows]
+            result[rows] = function(count[rows], some, prediction.location[rows], prediction.sd[rows])
+    return result
+
+
+def _over_predictor(
+    count: FloatArray, people: FloatArray | None, location: FloatArray, sd: FloatArray
+) -> FloatArray:
+    """Average P(y ≥ count | predictor) over the predictor."""
+    points, log_weights = hermite(_NODES)
+    weights = np.exp(log_weights - 0.5 * points**2)
+    k = count[:, np.newaxis]
+    average = np.zeros_like(location)
+    for point, weight in zip(points, weights, strict=True):
+        predictor = location + sd * point
+        if people is None:
+            average += weight * special.gammainc(k, np.exp(predictor))
+        else:
+            average += weight * special.betainc(k, people[:, np.newaxis] - k + 1.0, special.expit(predictor))
+    return average
+
+
+def _over_count(
+    count: FloatArray, people: FloatArray | None, location: FloatArray, sd: FloatArray
+) -> FloatArray:
+    """Average P(predictor > threshold) over the threshold that the count sets."""
+    points, log_weights = hermite(_NODES)
+    weights = np.exp(log_weights - 0.5 * points**2)
+    average = np.zeros_like(location)
+    for point, weight in zip(points, weights, strict=True):
+        if people is None:
+            threshold = np.log(special.gammaincinv(count, special.ndtr(point)))
+        else:
+            threshold = special.logit(special.betaincinv(count, people - count + 1.0, special.ndtr(point)))
+        average += weight * special.ndtr((location - threshold[:, np.newaxis]) / sd)
+    return average

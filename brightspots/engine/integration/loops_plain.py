@@ -1,0 +1,138 @@
+"""The loops of `kernels.py` in plain NumPy: the same functions, with no compiler to wait for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from brightspots.data.cells import FloatArray, IntArray
+from brightspots.engine.integration.leaf import (
+    COUNT_FAMILIES,
+    cornish_fisher,
+    integrate_leaf,
+    integrate_normal,
+    shape_of,
+)
+from brightspots.likelihood.outcomes import Derivatives, Outcomes
+
+
+def leaf_marginals(
+    family: int,
+    count: FloatArray,
+    size: FloatArray,
+    predictor: FloatArray,
+    sd: FloatArray,
+    points: FloatArray,
+    log_weights: FloatArray,
+) -> FloatArray:
+    """Log marginal likelihood of exact counts, and its derivatives; see `kernels.leaf_marginals`."""
+    outcomes = Outcomes(COUNT_FAMILIES[family], count, count, size, np.zeros(0, dtype=np.int64))
+    inside = integrate_leaf(outcomes, predictor, sd, quadrature=(points, log_weights))
+    return np.stack([inside.value, inside.slope, inside.curvature, inside.variance])
+
+
+def largest_shifts(rows: FloatArray, row_of: IntArray, common: FloatArray, common_of: IntArray) -> FloatArray:
+    """Largest absolute shift of each leaf over the draws, (L,)."""
+    return np.asarray(np.abs(rows[row_of] - common[common_of]).max(axis=1))
+
+
+def sum_polynomials(
+    table: FloatArray,
+    basis: FloatArray,
+    information: FloatArray,
+    slope: FloatArray,
+    variance: FloatArray,
+    reach: FloatArray,
+    rows: FloatArray,
+    row_of: IntArray,
+    common: FloatArray,
+    common_of: IntArray,
+    bounds: IntArray,
+) -> FloatArray:
+    """Polynomials of leaves at every draw, moved by the draw's shift and added over runs of leaves.
+
+    See `kernels.sum_polynomials`.
+    """
+    polynomial = np.ascontiguousarray(np.moveaxis(table @ basis, 1, 0))
+    shrink = 1.0 / (1.0 + information[:, np.newaxis] * variance)
+    polynomial[0] += 0.5 * (variance * shrink * (slope**2)[:, np.newaxis] + np.log(shrink))
+    polynomial[1] += shrink * (slope * reach)[:, np.newaxis]
+    polynomial[2] -= 0.5 * shrink * (information * reach**2)[:, np.newaxis]
+    move(polynomial, (rows[row_of] - common[common_of]) / reach[:, np.newaxis])
+    return np.asarray(np.add.reduceat(polynomial, bounds[:-1], axis=1))
+
+
+def move(polynomial: FloatArray, distance: FloatArray, keep: int | None = None) -> None:
+    """Turn coefficients of p(x) into those of p(x + distance), in place, by repeated synthetic division.
+
+    Parameters
+    ----------
+    polynomial : (order + 1, ...)
+    distance : (...)
+    keep : int, optional
+        How many of the lowest coefficients to bring to their final value; all by default.
+    """
+    order = len(polynomial) - 1
+    for lowest in range(order if keep is None else min(keep, order)):
+        for power in range(order - 1, lowest - 1, -1):
+            polynomial[power] += distance * polynomial[power + 1]
+
+
+def integrate_polynomials(
+    polynomial: FloatArray,
+    reach: FloatArray,
+    centre: FloatArray,
+    sd: FloatArray,
+    points: FloatArray,
+    log_weights: FloatArray,
+    furthest: float,
+    newton_steps: int,
+) -> FloatArray:
+    """Integrate exp p((σz − centre)/reach) over a standard normal z; see `kernels.integrate_polynomials`."""
+    shape = polynomial.shape[1:]
+    unit = np.broadcast_to((1.0 / reach)[:, np.newaxis], shape)
+    spread = np.broadcast_to(sd, shape)
+
+    def derivatives(argument: FloatArray) -> Derivatives:
+        extra = (1,) * (argument.ndim - len(shape))
+        scale = unit.reshape(*shape, *extra)
+        wanted = (argument - centre.reshape(*shape, *extra)) * scale
+        x = np.clip(wanted, -furthest, furthest)
+        value, slope, half = (np.zeros_like(x) for _ in range(3))
+        for coefficient in polynomial.reshape(*polynomial.shape, *extra)[::-1]:
+            half = half * x + slope
+            slope = slope * x + value
+            value = value * x + coefficient
+        value += slope * (wanted - x)
+        return Derivatives(value, slope * scale, np.minimum(2.0 * half, 0.0) * scale**2)
+
+    start = np.clip(centre / np.maximum(spread, 1e-300), -3.0, 3.0)
+    result = integrate_normal(
+        derivatives,
+        np.zeros(shape),
+        spread,
+        start,
+        quadrature=(points, log_weights),
+        newton_steps=newton_steps,
+    )
+    return np.stack([result.value, result.mean, result.variance, result.third, result.fourth])
+
+
+def leaf_effects(
+    polynomial: FloatArray, reach: FloatArray, away: FloatArray, sd: FloatArray, scores: FloatArray
+) -> FloatArray:
+    """Draw leaf effects given their trust.
+
+    Derivatives of m in s are cumulants of the effect z = v/σ: κₙ = σⁿ·m⁽ⁿ⁾, plus one for the variance
+    (Tweedie's formula; Efron 2011, JASA 106:1602). See `kernels.leaf_effects`.
+    """
+    moved = polynomial.copy()
+    move(moved, away / reach[:, np.newaxis], keep=5)
+    unit = sd / reach[:, np.newaxis]
+    mean, width, skewness, kurtosis = shape_of(
+        moved[1] * unit,
+        1.0 + 2.0 * moved[2] * unit**2,
+        6.0 * moved[3] * unit**3,
+        24.0 * moved[4] * unit**4,
+    )
+    effects = cornish_fisher(mean, width, skewness, kurtosis, scores)
+    return np.stack([sd * effects, sd * mean, sd * width, skewness, kurtosis])

@@ -1,0 +1,296 @@
+"""Mode of the standard deviations, and the normal pseudo-observations that describe the data around it.
+
+Each leaf, its own effect integrated out exactly, is replaced by the normal observation with the same slope
+and curvature. Because a normal mixture obeys the heat equation, ∂m/∂σ² = ½(m'' + m'²), that replacement also
+matches the leaf's derivative in its own σ; so maximising the closed-form marginal density of the replaced
+tree and replacing again converges to the mode of the Laplace approximation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from brightspots.common.parallel import map_in_order, spans
+from brightspots.common.settings import HalfNormal
+from brightspots.data.cells import FloatArray
+from brightspots.engine.integration.leaf import leaf_marginals
+from brightspots.engine.integration.tree import (
+    BorderSolution,
+    Elimination,
+    Scales,
+    Tree,
+    eliminate,
+    solve_border,
+    solve_effects,
+)
+from brightspots.likelihood.outcomes import Outcomes
+
+_ROUNDS = 40
+_AVERAGED_ROUNDS = 2
+_LONGEST_SHIFT = 2.0
+_LONGEST_LOG_STEP = 1.0
+_TOLERANCE = 1e-2
+_LEAVES_AT_ONCE = 20_000
+_DIFFERENCE = 0.02
+# Prior standard deviations (or scales) beyond which an intercept, a coefficient or a σ counts as strained.
+_STRAIN = 2.0
+# A σ that is next to nothing on the scale of logarithms, from which other modes are looked for.
+_NARROW = 0.02
+# Squared distance, by the curvature at a mode, beyond which a top is another one.
+_APART = 9.0
+# Log density below the highest place's from which another counts for nothing.
+_NO_ACCOUNT = 12.0
+
+
+@dataclass(frozen=True, eq=False)
+class PseudoData:
+    """Normal pseudo-observations of the leaves, −½·information·x² + linear·x with x without the offset, (N,) each."""
+
+    information: FloatArray
+    linear: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Mode:
+    """Where the Laplace marginal density of log σ peaks.
+
+    Parameters
+    ----------
+    log_sd : (k,)
+    curvature : (k, k)
+        Minus the Hessian of the log density, made positive definite.
+    border : (B,)
+    data : PseudoData
+    """
+
+    log_sd: FloatArray
+    curvature: FloatArray
+    border: FloatArray
+    data: PseudoData
+
+
+def pseudo_data(
+    tree: Tree, predictor: FloatArray, leaf_sd: float, spread: FloatArray | None = None
+) -> PseudoData:
+    """Replace every leaf by a normal observation that matches its marginal slope and curvature.
+
+    Parameters
+    ----------
+    tree : Tree
+    predictor : (N,)
+    leaf_sd : float
+    spread : (N,), optional
+        Match the slope and curvature averaged over N(predictor, spread²) instead of those at `predictor`. The average
+        slope is what the border feels of a leaf whose trust is uncertain, so it gives the border's mean, not its mode.
+    """
+    points = np.zeros(1) if spread is None else np.array([-1.0, 1.0])  # two points: exact for cubics
+    width = np.zeros(len(predictor)) if spread is None else spread
+
+    def one(span: slice) -> tuple[FloatArray, FloatArray]:
+        at = predictor[span, np.newaxis] + width[span, np.newaxis] * points
+        marginal = leaf_marginals(Outcomes.of(tree.cells, span), at, np.array(leaf_sd), tree.loops)
+        slope, curvature, variance = (
+            part.mean(axis=1) for part in (marginal.slope, marginal.curvature, marginal.variance)
+        )
+        # With raw information I, weight = I/(1 + Iσ²) and Var[z] = 1/(1 + Iσ²).
+        information = -curvature / variance
+        return information, slope / variance + information * (predictor[span] - tree.cells.offset[span])
+
+    parts = map_in_order(one, spans(tree.cells.n_leaves, _LEAVES_AT_ONCE))
+    information, linear = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return PseudoData(information, linear)
+
+
+def find_modes(tree: Tree) -> tuple[Mode, ...]:
+    """Find where the density of the σ's lies: at its mode, and elsewhere too if the data strain against a prior.
+
+    Where the intercept lies many prior standard deviations out, a wide σ that lets department types or trusts share the
+    distance may be likelier by far, and no path uphill leads there: all counts thirty times what was expected are
+    one level far off, or three types that all are. Or it is as likely, along a bend that the curvature at the mode does
+    not show. So wherever something is strained (see `_strained`) each σ in turn, and all of them, are set as far
+    as the strain reaches, half as far and near nothing; the density is followed uphill from there, once with that
+    σ held and once free.
+
+    Returns
+    -------
+    tuple of Mode
+        Places that differ and count, the likeliest first: modes, and points of a ridge between them.
+    """
+    first = find_mode(tree)
+    reach = _strained(tree, first)
+    if reach == 0.0:
+        return (first,)
+    places = [first]
+
+    def is_new(log_sd: FloatArray) -> bool:
+        return not any(_same(log_sd, known) for known in places)
+
+    k = len(first.log_sd)
+    for sd in (reach, 0.5 * reach, _NARROW):
+        for level in (*range(k), None):
+            held = np.ones(k, dtype=bool) if level is None else np.arange(k) == level
+            start = np.where(held, np.log(sd), first.log_sd)
+            ridge, curvature = _climb(tree, first.data, start, ~held)
+            top, _ = _climb(tree, first.data, ridge)
+            if is_new(top) and is_new((found := find_mode(tree, top)).log_sd):
+                places.append(found)
+            if is_new(ridge):
+                places.append(replace(first, log_sd=ridge, curvature=curvature))
+    heights = np.array([log_marginal(tree, first.data, place.log_sd) for place in places])
+    order = np.argsort(-heights, kind="stable")
+    return tuple(places[at] for at in order if heights[at] > heights.max() - _NO_ACCOUNT)
+
+
+def _strained(tree: Tree, mode: Mode) -> float:
+    """How far the data pull something that its prior holds, 0 where nothing is strained.
+
+    Strained are an intercept or coefficient more than `_STRAIN` prior standard deviations from its prior's mean, and a
+    σ that is more than `_STRAIN` times the scale of its half-normal prior.
+    """
+    mean, precision = tree.border_prior(tree.scales(mode.log_sd))
+    n_fixed = tree.fixed.shape[1]
+    away = np.abs(mode.border - mean)[:n_fixed]
+    pulled = [float(distance) for distance in away[away * np.sqrt(precision[:n_fixed]) > _STRAIN]]
+    for level, sd in zip(tree.terms.levels, np.exp(mode.log_sd), strict=True):
+        prior = tree.terms.scale_prior(level)
+        if isinstance(prior, HalfNormal) and sd > _STRAIN * prior.scale:
+            pulled.append(float(sd))
+    return max(pulled, default=0.0)
+
+
+def _same(log_sd: FloatArray, mode: Mode) -> bool:
+    """Whether a top is a mode that is known already: no further than its curvature makes plausible."""
+    away = log_sd - mode.log_sd
+    return bool(away @ mode.curvature @ away < _APART)
+
+
+def _climb(
+    tree: Tree, data: PseudoData, log_sd: FloatArray, free: npt.NDArray[np.bool_] | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Follow the density of log σ under given pseudo-data uphill, along those that are free; the curvature there."""
+    for _ in range(_ROUNDS):
+        step, curvature = _newton_step(tree, data, log_sd, free)
+        log_sd = log_sd + step
+        if np.abs(step).max() < _TOLERANCE:
+            break
+    return log_sd, curvature
+
+
+def find_mode(tree: Tree, start: FloatArray | None = None) -> Mode:
+    """Alternate between replacing the leaves and maximising over log σ, border and effects.
+
+    Parameters
+    ----------
+    tree : Tree
+    start : (k,), optional
+        Where log σ starts; by default at half the spread of the data, for every level.
+    """
+    cells = tree.cells
+    guess, information = Outcomes.of(cells).guess()
+    raw = guess - cells.offset
+    centre = float(np.average(raw, weights=information))
+    spread = float(np.sqrt(np.average((raw - centre) ** 2, weights=information)))
+    narrow = np.log(max(0.5 * spread, 1e-3))
+    log_sd = np.full(len(tree.terms.levels), narrow) if start is None else start
+    predictor = cells.offset + centre
+    for _ in range(_ROUNDS):
+        scales = tree.scales(log_sd)
+        data = pseudo_data(tree, predictor, float(scales.leaf))
+        step, curvature = _newton_step(tree, data, log_sd)
+        log_sd = log_sd + step
+        scales = tree.scales(log_sd)
+        solution = solve_border(tree, eliminate(tree, data.information, data.linear, scales), scales)
+        shift = np.clip(_fitted(tree, solution) - predictor, -_LONGEST_SHIFT, _LONGEST_SHIFT)
+        predictor = predictor + shift
+        if np.abs(step).max() < _TOLERANCE and np.sqrt(np.mean(shift**2)) < _TOLERANCE * spread:
+            break
+    for _ in range(_AVERAGED_ROUNDS):
+        eliminated = eliminate(tree, data.information, data.linear, scales)
+        data = pseudo_data(tree, predictor, float(scales.leaf), _predictor_sd(tree, eliminated))
+        step, curvature = _newton_step(tree, data, log_sd)
+        log_sd = log_sd + step
+        scales = tree.scales(log_sd)
+        solution = solve_border(tree, eliminate(tree, data.information, data.linear, scales), scales)
+        predictor = _fitted(tree, solution)
+    return Mode(log_sd, curvature, solution.border, data)
+
+
+def _fitted(tree: Tree, solution: BorderSolution) -> FloatArray:
+    """Linear predictor of every leaf at the modes of border, u and v, (N,)."""
+    cells = tree.cells
+    return tree.predictor(solution.border) + solution.trust[cells.leaf_trust] + solution.cell[cells.leaf_cell]
+
+
+def _predictor_sd(tree: Tree, eliminated: Elimination) -> FloatArray:
+    """Standard deviation of u + v given the border, at every leaf, (N,)."""
+    cells = tree.cells
+    kept = 1.0 - eliminated.cell_gain * cells.cell_sum(eliminated.leaf_weight)
+    variance = eliminated.cell_gain + kept**2 * eliminated.trust_gain[cells.cell_trust]
+    return np.sqrt(variance)[cells.leaf_cell]
+
+
+def centre_effects(tree: Tree, border: FloatArray, scales: Scales, rounds: int = 8) -> tuple[FloatArray, ...]:
+    """Modes of u (T,) and v (C,) given border and σ's, and the pseudo-data there (information, linear)."""
+    cells = tree.cells
+    # From what the counts alone suggest: further off than a leaf's own spread its integral is not to be trusted.
+    guess, precision = Outcomes.of(cells).guess()
+    linear = precision * (guess - cells.offset)
+    trust, cell = solve_effects(tree, eliminate(tree, precision, linear, scales), border)
+    base = tree.predictor(border)
+    for _ in range(rounds):
+        predictor = base + trust[cells.leaf_trust] + cell[cells.leaf_cell]
+        data = pseudo_data(tree, predictor, float(scales.leaf))
+        new_trust, new_cell = solve_effects(
+            tree, eliminate(tree, data.information, data.linear, scales), border
+        )
+        moved = max(np.abs(new_trust - trust).max(), np.abs(new_cell - cell).max())
+        trust = trust + np.clip(new_trust - trust, -_LONGEST_SHIFT, _LONGEST_SHIFT)
+        cell = cell + np.clip(new_cell - cell, -_LONGEST_SHIFT, _LONGEST_SHIFT)
+        if moved < _TOLERANCE * float(scales.trust):
+            break
+    predictor = base + trust[cells.leaf_trust] + cell[cells.leaf_cell]
+    data = pseudo_data(tree, predictor, float(scales.leaf))
+    return trust, cell, data.information, data.linear
+
+
+def log_marginal(tree: Tree, data: PseudoData, log_sd: FloatArray) -> float:
+    """Log density of log σ under the pseudo-data, up to a constant."""
+    scales = tree.scales(log_sd)
+    eliminated = eliminate(tree, data.information, data.linear, scales)
+    return float(tree.log_prior(log_sd)) + solve_border(tree, eliminated, scales).log_marginal
+
+
+def _newton_step(
+    tree: Tree, data: PseudoData, at: FloatArray, free: npt.NDArray[np.bool_] | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """One damped Newton step for log σ (those that are free, by default all) by differences, and the curvature."""
+    k = len(at)
+    free = np.ones(k, dtype=bool) if free is None else free
+    steps = _DIFFERENCE * np.eye(k)
+
+    def density(log_sd: FloatArray) -> float:
+        return log_marginal(tree, data, log_sd)
+
+    here = density(at)
+    up = np.array([density(at + step) for step in steps])
+    down = np.array([density(at - step) for step in steps])
+    gradient = (up - down) / (2.0 * _DIFFERENCE)
+    curvature = np.diag(-(up - 2.0 * here + down))
+    for i in range(k):
+        for j in range(i):
+            both = density(at + steps[i] + steps[j])
+            curvature[i, j] = curvature[j, i] = -(both - up[i] - up[j] + here)
+    values, vectors = np.linalg.eigh(curvature / _DIFFERENCE**2)
+    values = np.maximum(values, 0.5)  # flatter than this only on the way, or towards a boundary
+    positive = (vectors * values) @ vectors.T
+    step = np.zeros(k)
+    step[free] = np.linalg.solve(positive[np.ix_(free, free)], gradient[free])
+    step = np.clip(step, -_LONGEST_LOG_STEP, _LONGEST_LOG_STEP)
+    for _ in range(6):
+        if density(at + step) >= here - 1e-6:
+            break
+        step = 0.5 * step
+    return step, positive

@@ -1,0 +1,259 @@
+"""Where joint draws of σ's and border are proposed.
+
+log σ comes from a heavy-tailed t around the mode first (the pilot) and then from a kernel mixture through
+the weighted pilot (West 1993, JRSS B 55:409), which takes on any skewness. Both live on a warped scale: where σ → 0
+is not excluded its density is flat there, so that log σ has a tail falling as e^x, longer than a t of the same spread
+covers well; bent by a square root below the mode, that tail is a normal's. The border given the σ's is normal:
+the curvature of the data in the border is a smooth function of the σ's, kept on a small grid, while the prior, which
+moves fast when σ_a is small, is added exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from scipy.special import ndtri
+
+from brightspots.data.cells import FloatArray
+from brightspots.engine.integration.mode import PseudoData
+from brightspots.engine.integration.tree import Scales, Tree, eliminate
+
+_PILOT_FREEDOM = 5.0
+_PILOT_INFLATION = 1.25
+_KERNEL_FREEDOM = 8.0
+_MOST_KERNELS = 500
+_GRID_SPACING = 0.5
+_MOST_GRID_POINTS = 7
+
+
+def latin_normals(size: int, columns: int, generator: np.random.Generator) -> FloatArray:
+    """Standard normals (size, columns), each column stratified (Latin hypercube; McKay et al. 1979)."""
+    strata = generator.permuted(np.tile(np.arange(size), (columns, 1)), axis=1).T
+    normals: FloatArray = ndtri((strata + generator.random((size, columns))) / size)
+    return normals
+
+
+def warp(log_sd: FloatArray, knots: FloatArray) -> FloatArray:
+    """Bend log σ, (..., k), below its knots, so that a tail falling as e^x becomes one falling as exp(−y²/2)."""
+    return np.asarray(np.maximum(log_sd, knots) - np.sqrt(1.0 + 2.0 * np.maximum(knots - log_sd, 0.0)) + 1.0)
+
+
+def unwarp(bent: FloatArray, knots: FloatArray) -> FloatArray:
+    """Inverse of `warp`."""
+    below = np.maximum(knots - bent, 0.0)
+    return np.asarray(np.maximum(bent, knots) - below - 0.5 * below**2)
+
+
+@dataclass(frozen=True, eq=False)
+class StudentMixture:
+    """Mixture of multivariate t's with one shape, in log σ warped below its knots.
+
+    Parameters
+    ----------
+    knots : (k,)
+    centres : (n, k)
+        On the warped scale, as is the shape.
+    weights : (n,)
+    factor : (k, k)
+        Lower triangular.
+    freedom : float
+    """
+
+    knots: FloatArray
+    centres: FloatArray
+    weights: FloatArray
+    factor: FloatArray
+    freedom: float
+
+    def draw(self, size: int, generator: np.random.Generator) -> FloatArray:
+        """Stratified draws of log σ, (size, k)."""
+        k = len(self.factor)
+        normal = latin_normals(size, k, generator)
+        stretch = np.sqrt(self.freedom / generator.chisquare(self.freedom, size))
+        points = (np.arange(size) + generator.random()) / size
+        which = np.minimum(np.searchsorted(np.cumsum(self.weights), points), len(self.weights) - 1)
+        centres = self.centres[generator.permutation(which)]
+        return unwarp(centres + stretch[:, np.newaxis] * (normal @ self.factor.T), self.knots)
+
+    def log_density(self, log_sd: FloatArray) -> FloatArray:
+        """Log density in log σ, at points (S, k)."""
+        k, nu = len(self.factor), self.freedom
+        inverse = np.linalg.inv(self.factor).T
+        scaled, centres = warp(log_sd, self.knots) @ inverse, self.centres @ inverse
+        distance = (
+            np.sum(scaled**2, axis=1)[:, np.newaxis] + np.sum(centres**2, axis=1) - 2.0 * scaled @ centres.T
+        )
+        logs = -0.5 * (nu + k) * np.log1p(np.maximum(distance, 0.0) / nu)
+        peak = logs.max(axis=1)
+        mixed = peak + np.log(np.exp(logs - peak[:, np.newaxis]) @ self.weights)
+        constant = math.lgamma(0.5 * (nu + k)) - math.lgamma(0.5 * nu) - 0.5 * k * math.log(nu * math.pi)
+        slope = -0.5 * np.log1p(2.0 * np.maximum(self.knots - log_sd, 0.0)).sum(axis=1)
+        return np.asarray(mixed + constant - np.log(np.diag(self.factor)).sum() + slope)
+
+
+def pilot(log_sd: FloatArray, curvature: FloatArray) -> StudentMixture:
+    """A t around the mode, somewhat wider than the curvature says."""
+    factor = np.linalg.cholesky(np.linalg.inv(curvature)) * _PILOT_INFLATION
+    return StudentMixture(log_sd, log_sd[np.newaxis], np.ones(1), factor, _PILOT_FREEDOM)
+
+
+def kernels(log_sd: FloatArray, weights: FloatArray, knots: FloatArray) -> StudentMixture:
+    """Kernel mixture through weighted draws of log σ, shrunk so that their covariance is kept."""
+    k = log_sd.shape[1]
+    points = warp(log_sd, knots)
+    mean = weights @ points
+    centred = points - mean
+    covariance = (weights[:, np.newaxis] * centred).T @ centred + 1e-10 * np.eye(k)
+    effective = 1.0 / np.sum(weights**2)
+    width = (4.0 / ((k + 2.0) * max(effective, 2.0))) ** (1.0 / (k + 4.0))
+    width = min(max(width, 0.3), 0.9)
+    centres = mean + np.sqrt(1.0 - width**2) * centred
+    # Beyond a few hundred kernels more of them cost time and change nothing: evenly spaced ones along the first σ.
+    count = min(len(weights), _MOST_KERNELS)
+    order = np.argsort(centres[:, 0], kind="stable")
+    places = (np.arange(count) + 0.5) / count
+    centres = centres[order[np.minimum(np.searchsorted(np.cumsum(weights[order]), places), len(order) - 1)]]
+    # A t with ν degrees of freedom has ν/(ν − 2) times the covariance of its shape.
+    shape = covariance * width**2 * (_KERNEL_FREEDOM - 2.0) / _KERNEL_FREEDOM
+    factor = np.linalg.cholesky(shape) * 1.1
+    return StudentMixture(knots, centres, np.full(count, 1.0 / count), factor, _KERNEL_FREEDOM)
+
+
+@dataclass(frozen=True, eq=False)
+class BorderProposal:
+    """Normal proposal of the border given the σ's.
+
+    With the data's curvature in the department types diagonalised once, adding their prior 1/σ_a² and drawing cost
+    O(A²) a draw. Away from the middle of the grid the eigenvectors are kept and the eigenvalues follow the σ's: still a
+    normal whose density is known, and close because σ's mostly scale the curvature.
+
+    Parameters
+    ----------
+    tree : Tree
+    centre : (B,)
+        Around which the data's log likelihood is quadratic.
+    axes : tuple of arrays
+        Grid of a transformed σ for each of trust, middle and leaf (one point where the role is empty).
+    floors : (3,)
+        The transform is log(σ + floor).
+    fixed : (points, 1 + K, 1 + K)
+        Precision of intercept and coefficients given the types, their prior included.
+    cross : (points, 1 + K, A)
+    vectors : (A, A)
+    values : (points, A)
+        Curvature in the types, intercept and coefficients eliminated, along `vectors`.
+    fixed_gradient, type_gradient : (points, 1 + K), (points, A)
+    """
+
+    tree: Tree
+    centre: FloatArray
+    axes: tuple[FloatArray, ...]
+    floors: FloatArray
+    fixed: FloatArray
+    cross: FloatArray
+    vectors: FloatArray
+    values: FloatArray
+    fixed_gradient: FloatArray
+    type_gradient: FloatArray
+
+    @classmethod
+    def fit(cls, tree: Tree, data: PseudoData, centre: FloatArray, log_sd: FloatArray) -> BorderProposal:
+        """Lay the grid over draws of log σ, (S, k)."""
+        scales = tree.scales(log_sd)
+        roles = (scales.trust, scales.middle, scales.leaf)
+        floors = np.array([0.25 * float(np.median(sd)) for sd in roles])
+        axes = tuple(_axis(sd, floor) for sd, floor in zip(roles, floors, strict=True))
+        n_fixed = tree.fixed.shape[1]
+        middle = tree.scales(np.median(log_sd, axis=0))
+        mean, precision = (values[..., :n_fixed] for values in tree.border_prior(middle))
+        at_middle = _types_alone(*_curvature(tree, data, centre, middle, mean, precision), n_fixed)[0]
+        vectors = np.linalg.eigh(at_middle)[1]
+        parts = []
+        for point in product(*axes):
+            trust, between, leaf = (
+                np.array(0.0 if floor == 0.0 else np.exp(value) - floor)
+                for value, floor in zip(point, floors, strict=True)
+            )
+            at = middle._replace(trust=trust, middle=between, leaf=leaf)
+            curvature, gradient = _curvature(tree, data, centre, at, mean, precision)
+            alone, alone_gradient = _types_alone(curvature, gradient, n_fixed)
+            values = np.maximum(np.einsum("ij,ik,kj->j", vectors, alone, vectors, optimize=True), 0.0)
+            parts.append((
+                curvature[:n_fixed, :n_fixed], curvature[:n_fixed, n_fixed:], values,
+                gradient[:n_fixed], alone_gradient @ vectors,
+            ))  # fmt: skip
+        fixed, cross, values, fixed_gradient, type_gradient = (
+            np.array(part) for part in zip(*parts, strict=True)
+        )
+        return cls(tree, centre, axes, floors, fixed, cross, vectors, values, fixed_gradient, type_gradient)
+
+    def draw(self, log_sd: FloatArray, generator: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Border draws (S, B) and their log densities (S,), given log σ (S, k)."""
+        size, n_fixed = len(log_sd), self.fixed.shape[1]
+        normal = latin_normals(size, len(self.centre), generator)
+        mix = self._interpolate(log_sd)
+        types = np.zeros((size, 0))
+        log_density = -0.5 * np.sum(normal**2, axis=1)
+        if self.tree.n_types:
+            prior = (self.tree.scales(log_sd).types ** -2.0)[:, np.newaxis]
+            precision = mix @ self.values + prior
+            # The prior's mean is 0, which lies at −centre from where the gradient was taken.
+            gradient = mix @ self.type_gradient - prior * (self.centre[n_fixed:] @ self.vectors)
+            types = (gradient / precision + normal[:, n_fixed:] / np.sqrt(precision)) @ self.vectors.T
+            log_density += 0.5 * np.log(precision).sum(axis=1)
+        fixed = np.einsum("sp,pij->sij", mix, self.fixed)
+        gradient = mix @ self.fixed_gradient - np.einsum(
+            "sp,pij,sj->si", mix, self.cross, types, optimize=True
+        )
+        factor = np.linalg.cholesky(fixed)
+        half = np.linalg.solve(factor, gradient[..., np.newaxis])[..., 0] + normal[:, :n_fixed]
+        rest = np.linalg.solve(np.swapaxes(factor, 1, 2), half[..., np.newaxis])[..., 0]
+        log_density += np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+        return self.centre + np.column_stack([rest, types]), log_density
+
+    def _interpolate(self, log_sd: FloatArray) -> FloatArray:
+        """Multilinear weights of the grid points, (S, points): never negative, so precisions stay positive."""
+        scales = self.tree.scales(log_sd)
+        weights = np.ones((len(log_sd), 1))
+        for sd, axis, floor in zip(
+            (scales.trust, scales.middle, scales.leaf), self.axes, self.floors, strict=True
+        ):
+            along = np.ones((len(log_sd), 1))
+            if len(axis) > 1:
+                place = (np.log(sd + floor) - axis[0]) / (axis[1] - axis[0])
+                place = np.clip(place, 0.0, len(axis) - 1.0)[:, np.newaxis]
+                along = np.maximum(1.0 - np.abs(place - np.arange(len(axis))), 0.0)
+            weights = (weights[:, :, np.newaxis] * along[:, np.newaxis, :]).reshape(len(log_sd), -1)
+        return weights
+
+
+def _axis(sd: FloatArray, floor: float) -> FloatArray:
+    """Evenly spaced log(σ + floor) over the draws; one point for a role that is empty."""
+    if floor == 0.0:
+        return np.zeros(1)
+    low, high = np.log(np.array([sd.min(), sd.max()]) + floor)
+    return np.linspace(low, high, min(2 + int((high - low) / _GRID_SPACING), _MOST_GRID_POINTS))
+
+
+def _curvature(
+    tree: Tree, data: PseudoData, centre: FloatArray, scales: Scales, mean: FloatArray, precision: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Curvature (B, B) and gradient (B,) of the log posterior of the border at `centre`, the types' prior left out."""
+    eliminated = eliminate(tree, data.information, data.linear, scales)
+    curvature = eliminated.precision.copy()
+    gradient = eliminated.gradient - curvature @ centre
+    n_fixed = len(mean)
+    curvature[np.arange(n_fixed), np.arange(n_fixed)] += precision
+    gradient[:n_fixed] += precision * (mean - centre[:n_fixed])
+    return curvature, gradient
+
+
+def _types_alone(curvature: FloatArray, gradient: FloatArray, n_fixed: int) -> tuple[FloatArray, FloatArray]:
+    """Curvature (A, A) and gradient (A,) of the types with intercept and coefficients eliminated."""
+    cross = curvature[:n_fixed, n_fixed:]
+    solved = np.linalg.solve(curvature[:n_fixed, :n_fixed], np.column_stack([cross, gradient[:n_fixed]]))
+    alone = curvature[n_fixed:, n_fixed:] - cross.T @ solved[:, :-1]
+    return 0.5 * (alone + alone.T), gradient[n_fixed:] - cross.T @ solved[:, -1]

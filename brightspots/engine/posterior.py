@@ -1,0 +1,257 @@
+"""What an engine hands over: draws of the shared parameters, and effects trust by trust.
+
+Cells × draws need never be held at once. An engine gives a `Posterior`, and whoever summarises it walks
+through `Posterior.blocks()`: each block holds whole trusts, so every quantity that compares a department
+with the rest of its own trust can be computed inside one block.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from brightspots.common.parallel import map_in_order
+from brightspots.data.cells import Cells, FloatArray
+
+Result = TypeVar("Result")
+
+_LEAST_SD = np.float32(1e-12)
+_INVERSE_ROOT = np.float32(1.0 / np.sqrt(2.0 * np.pi))
+
+
+@dataclass(frozen=True)
+class SharedDraws:
+    """S equally weighted joint draws of the parameters that all trusts share.
+
+    Parameters
+    ----------
+    intercept : (S,)
+    coefficients : (S, K)
+        Per unit of the scaled design columns of `Cells`.
+    sd_trust : (S,)
+    sd_department, sd_period, sd_department_type : (S,) or None
+        None where the level is not in the model.
+    type_effect : (S, A)
+        Department-type effects a; zeros where the level is not in the model.
+    degrees_of_freedom : (S,) or None
+        Of Student's t where department effects follow it; None where they are normal.
+    sd_department_by_type : (S, D) or None
+        Where every department type has its own; `sd_department` is then the root mean square over cells.
+    """
+
+    intercept: FloatArray
+    coefficients: FloatArray
+    sd_trust: FloatArray
+    sd_department: FloatArray | None
+    sd_period: FloatArray | None
+    sd_department_type: FloatArray | None
+    type_effect: FloatArray
+    degrees_of_freedom: FloatArray | None = None
+    sd_department_by_type: FloatArray | None = None
+
+    @property
+    def has_normal_departments(self) -> bool:
+        """Whether department effects are normal with one σ, as the integrating engine and `surprise` take them."""
+        return self.degrees_of_freedom is None and self.sd_department_by_type is None
+
+    def department_variance(self, cells: Cells) -> FloatArray:
+        """Posterior mean of σ_v² of each cell's department, (C,); 0 where the level is not in the model."""
+        if self.sd_department_by_type is not None:
+            return np.asarray(np.mean(self.sd_department_by_type**2, axis=0)[cells.cell_department])
+        variance = 0.0 if self.sd_department is None else float(np.mean(self.sd_department**2))
+        return np.full(cells.n_cells, variance)
+
+    @property
+    def n_draws(self) -> int:
+        """S."""
+        return len(self.intercept)
+
+    def leaf_predictor(self, cells: Cells, leaves: slice = slice(None)) -> FloatArray:
+        """Offset + x'β + a for some leaves, (leaves, S): the linear predictor before u, v and w."""
+        fixed = self.intercept + self.type_effect[:, cells.leaf_type[leaves]].T
+        if self.coefficients.shape[1]:
+            fixed = fixed + cells.design[leaves] @ self.coefficients.T
+        return fixed + cells.offset[leaves, np.newaxis]
+
+    def mean_leaf_predictor(self, cells: Cells) -> FloatArray:
+        """Posterior mean of offset + x'β + a of each leaf, (N,): what it would be at u = v = w = 0.
+
+        Linear in the draws, so that none need be held leaf by leaf.
+        """
+        types = self.type_effect.mean(axis=0)[cells.leaf_type]
+        fixed: FloatArray = cells.offset + self.intercept.mean() + types
+        return fixed + cells.design @ self.coefficients.mean(axis=0)
+
+
+class Conditional(NamedTuple):
+    """The nearly normal distribution of v given u and the shared parameters, cell by cell and draw by draw.
+
+    Arrays (cells, S) of single precision: mean, standard deviation, skewness and excess kurtosis.
+    """
+
+    mean: npt.NDArray[np.float32]
+    sd: npt.NDArray[np.float32]
+    skewness: npt.NDArray[np.float32]
+    kurtosis: npt.NDArray[np.float32]
+
+    def above(self, threshold: FloatArray) -> npt.NDArray[np.float32]:
+        """P(v > threshold), (cells, S), by Edgeworth's series to second order (Hall 1992, ch. 2)."""
+        # Further out than 10 the normal's tail is nil in single precision, as is the correction.
+        z = np.clip((threshold.astype(np.float32) - self.mean) / np.maximum(self.sd, _LEAST_SD), -10.0, 10.0)
+        square = z * z
+        correction = self.skewness * (square - 1.0) / 6.0 + z * (
+            self.kurtosis * (square - 3.0) / 24.0
+            + self.skewness**2 * ((square - 10.0) * square + 15.0) / 72.0
+        )
+        density = np.exp(-0.5 * square) * _INVERSE_ROOT
+        return np.asarray(np.clip(special.ndtr(-z) + density * correction, 0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class EffectBlock:
+    """Draws of the effects of a few whole trusts, jointly with `SharedDraws` draw by draw.
+
+    Parameters
+    ----------
+    trusts, cells : slice
+        Which trusts and which cells, in the order of `Cells`.
+    trust_effect : (trusts, S)
+        u.
+    department_effect : (cells, S)
+        v; zeros where the level is not in the model.
+    conditional : Conditional or None
+        What v was drawn from, where the engine knows it: averages over it carry less noise than over the draws
+        (Rao & Blackwell).
+    """
+
+    trusts: slice
+    cells: slice
+    trust_effect: FloatArray
+    department_effect: FloatArray
+    conditional: Conditional | None = None
+
+    def above(self, threshold: FloatArray) -> npt.NDArray[np.floating]:
+        """P(v > threshold) draw by draw, (cells, S), where `threshold` does not depend on the cell's own v."""
+        if self.conditional is None:
+            return np.where(np.isnan(threshold), np.nan, self.department_effect > threshold)
+        return self.conditional.above(threshold)
+
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        """Conditional mean of v, (cells, S), and the variance about it, (cells,); the draws and 0 where unknown."""
+        if self.conditional is None:
+            return self.department_effect, np.zeros(len(self.department_effect))
+        sd = self.conditional.sd.astype(np.float64)
+        return self.conditional.mean.astype(np.float64), np.mean(sd**2, axis=1)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Whether the numbers of a fit may be relied on, and why.
+
+    Parameters
+    ----------
+    method : {"integrate", "nuts"}
+    effective_draws : float
+        Effective number of independent posterior draws of the worst-determined shared parameter.
+    pareto_k : float
+        Shape of the tail of the importance weights (Vehtari et al. 2024); NaN for NUTS.
+    r_hat : float
+        Largest rank-normalised split R-hat (Vehtari et al. 2021); NaN for the integrating engine.
+    divergences : int
+        Divergent transitions of NUTS; 0 for the integrating engine.
+    seconds : float
+        Wall time of the fit.
+    ok : bool
+    message : str
+        One line: what holds, or what does not and what to do.
+    shortfall : float
+        By what factor the worst of the checks misses its limit; 1 or less where all hold. NaN where it is not known.
+    """
+
+    method: str
+    effective_draws: float
+    pareto_k: float
+    r_hat: float
+    divergences: int
+    seconds: float
+    ok: bool
+    message: str
+    shortfall: float = float("nan")
+
+
+def worst_of(*factors: float) -> float:
+    """Largest of the factors by which checks miss their limits; one that cannot be computed misses by all."""
+    return max(math.inf if math.isnan(factor) else factor for factor in factors)
+
+
+class Posterior(Protocol):
+    """What every engine gives."""
+
+    @property
+    def cells(self) -> Cells:
+        """The data that were fitted."""
+        ...
+
+    @property
+    def shared(self) -> SharedDraws:
+        """Draws of σ's, intercept, coefficients and department-type effects."""
+        ...
+
+    @property
+    def chains(self) -> int:
+        """Number of chains that the S draws are made of, equally long and in order (1 for independent draws)."""
+        ...
+
+    def blocks(self) -> Iterator[EffectBlock]:
+        """Every trust once, in order; the same numbers each time it is called."""
+        ...
+
+    def map_blocks(self, work: Callable[[EffectBlock], Result]) -> Iterator[Result]:
+        """Apply `work` to every block, on all cores, in order: for work that is heavier than passing blocks on."""
+        ...
+
+
+@dataclass(frozen=True)
+class StoredPosterior:
+    """A posterior whose effects are held in memory: what NUTS gives and what a file gives back."""
+
+    cells: Cells
+    shared: SharedDraws
+    trust_effect: FloatArray
+    department_effect: FloatArray
+    chains: int = 1
+
+    # Numbers of a block that are held at once: large enough for NumPy, small beside the draws themselves.
+    BLOCK_NUMBERS = 500_000
+
+    def blocks(self) -> Iterator[EffectBlock]:
+        """Slices of the stored arrays."""
+        for trusts, cells in trust_blocks(self.cells, self.BLOCK_NUMBERS // self.shared.n_draws):
+            yield EffectBlock(trusts, cells, self.trust_effect[trusts], self.department_effect[cells])
+
+    def map_blocks(self, work: Callable[[EffectBlock], Result]) -> Iterator[Result]:
+        """Apply `work` to every block, on all cores, in order."""
+        return map_in_order(work, self.blocks())
+
+
+def trust_blocks(cells: Cells, cells_per_block: int) -> Iterator[tuple[slice, slice]]:
+    """Cut the trusts into runs of whole trusts with about `cells_per_block` cells each.
+
+    Yields
+    ------
+    tuple of slice
+        Trusts, and their cells.
+    """
+    bounds = cells.trust_cells
+    start = 0
+    while start < cells.n_trusts:
+        stop = int(np.searchsorted(bounds, bounds[start] + max(cells_per_block, 1), side="right")) - 1
+        stop = min(max(stop, start + 1), cells.n_trusts)
+        yield slice(start, stop), slice(int(bounds[start]), int(bounds[stop]))
+        start = stop

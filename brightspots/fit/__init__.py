@@ -1,0 +1,1 @@
+"""What users hold: `fit_hierarchy()`, the fit, its spots, tables, text, figures and files."""

@@ -1,0 +1,310 @@
+"""A rule applied to a fit: statuses crossed with ratings, as tables, and whom to talk to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from brightspots.common import vocabulary as names
+from brightspots.common.arguments import checked
+from brightspots.common.errors import SettingsError
+from brightspots.common.pickling import PickledByFields, made_alike
+from brightspots.common.settings import SpotRule, check_probability
+from brightspots.data.cells import Cells, FloatArray
+from brightspots.disclosure.intake import vouch_for
+from brightspots.engine.posterior import Posterior
+from brightspots.fit import frames
+from brightspots.fit.fitted import Fitted
+from brightspots.statistics import learning_pairs, summaries
+from brightspots.statistics.decisions import Decisions
+from brightspots.statistics.kept_decision import Decision
+from brightspots.statistics.persistence import count_same_side, period_sides
+from brightspots.statistics.rating_model import fit_with_ratings
+from brightspots.statistics.rating_statistics import RatingStatistics, rating_statistics
+from brightspots.statistics.ratings import Ratings, rating_status
+
+OTHER_FIT: Final = "the spots come from another fit: pass fit.find_spots() of the same fit"
+RATED_NOBODY: Final = (
+    "Nobody in the data has a rating: it is blank throughout, and that is as if there were none."
+)
+STRENGTH_UNKNOWN: Final = (
+    "Which bands of this rating count as strong is not known ({}): no flag is set against it."
+)
+
+
+@checked
+@dataclass(frozen=True, eq=False, repr=False)
+class Decided(PickledByFields):
+    """What a rule says of every department of a fit; `Spots` is this with its text.
+
+    Attributes
+    ----------
+    fit : Fitted
+        The fit that the statuses come from.
+    rule : SpotRule
+    decisions : Decisions
+        Statuses and probabilities in the order of `Cells`.
+    ratings : Ratings or None
+        None where none were given, or nobody is rated.
+    rating_uses_outcome : bool
+    rating_asked : bool
+        Whether ratings were given, be anybody rated or not.
+    """
+
+    fit: Fitted
+    rule: SpotRule
+    decisions: Decisions
+    ratings: Ratings | None
+    rating_uses_outcome: bool
+    rating_asked: bool = False
+
+    @property
+    def rating_note(self) -> str:
+        """Why flags are not set against the rating that was given; empty where they are, or where there is none."""
+        if self.ratings is None:
+            return RATED_NOBODY if self.rating_asked else ""
+        if self.ratings.strong is None:
+            return STRENGTH_UNKNOWN.format(", ".join(map(str, self.ratings.levels)))
+        return ""
+
+    @property
+    def decision(self) -> Decision:
+        """The rule and the ratings: with the fit they determine all else."""
+        return Decision(self.rule, self.ratings, self.rating_uses_outcome, self.rating_asked)
+
+    def is_of(self, fit: Fitted) -> bool:
+        """Whether these are spots of this fit, or of a copy of it."""
+        return fit.higher_is == self.higher_is and made_alike(self.effects, fit.effects)
+
+    @property
+    def effects(self) -> Posterior:
+        """The posterior of the fit."""
+        return self.fit.effects
+
+    @property
+    def margin(self) -> float:
+        """The ratio that matters, or the difference where effects are not ratios."""
+        return self.fit.margin(self.rule)
+
+    @property
+    def higher_is(self) -> names.HigherIs:
+        """Which side is dark."""
+        return self.fit.higher_is
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """`HierarchyFit.departments` with what was decided, unrounded, in the order of the data.
+
+        Adds `status, why, probability, rating, rating_status, p_other_band, p_two_bands`. `why` says of those that
+        cannot be told what is missing: `thin` (its 95% interval holds both a bright and a dark value), `near the
+        margin` (it does not), `by assumption` (in line under the model, because departments differ little here, but
+        not by its own data), `unlike peers` (in line with its own trust and not with its peers), `alone` (its trust's
+        only department), `not eligible` (below `min_reliability` or `min_expected`). `detectable_ratio`
+        (`_high`, `_low`) is that under the smallest exceedance probability that this list needed, where anything was
+        flagged.
+        `p_other_band` and `p_two_bands` are the probabilities, given the outcomes and the rating itself, that
+        the band which the department's own level would earn lies at least one or two bands from its rating.
+        ``.attrs["rating_status"]`` says why flags are not set against a rating that was given, where they are not: it
+        rates nobody, or what counts as strong is not known of it.
+
+        With periods it also adds
+
+        - `persistent`, the probability that the department's average over the periods shown exceeds the margin on the
+          side of the flag (without a flag: on the likelier side). Ratios of a fit with periods describe v, what the
+          periods have in common, so this is what the flag rests on, and for a flagged department the same as
+          `probability`; what was particular to one period (w) is not in it, and what few periods cannot tell apart
+          from w keeps it low. It says nothing of other periods: where a department drifts, or one period resembles
+          the one before, the average is neither its level now nor what will last;
+        - `periods_same_side` of `periods`: in how many of the periods that can be compared the department lay on
+          that side as counted, see `persistence.period_sides`.
+        """
+        cells, decisions, rated = self.effects.cells, self.decisions, self.ratings
+        table = self.fit.departments(margin=self.rule.margin, difference=self.rule.difference)
+        order = frames.cell_order(cells)
+        columns: dict[str, Any] = {
+            "status": decisions.status,
+            "why": [reason or None for reason in decisions.why.tolist()],
+            "probability": decisions.probability,
+        }
+        columns["rating"] = _rating_column(cells, rated)
+        columns["rating_status"] = rating_status(decisions.status, rated)
+        columns["p_other_band"], columns["p_two_bands"] = self._p_bands()
+        if cells.has_periods:
+            sides = period_sides(cells, self.effects.shared)
+            same, compared = count_same_side(cells, sides, self.rule.reference, decisions.side)
+            columns |= {"persistent": decisions.beyond, "periods_same_side": same, "periods": compared}
+        for name, values in columns.items():
+            table[name] = np.asarray(values)[order]
+        if np.isfinite(decisions.needed):
+            summary = self.fit.cell_summary(self.margin, 0.95)
+            needed = float(np.clip(decisions.needed, 0.5, 1.0 - 1e-6))
+            detectable = frames.detectable_columns(
+                cells, self.effects.shared, summary, self.margin, self.higher_is, needed=needed
+            )
+            for name, values in detectable.items():
+                table[name] = values[order]
+        if self.rating_note:
+            table.attrs["rating_status"] = self.rating_note
+        return table if self.fit.rules is None else vouch_for(table, self.fit.rules)
+
+    @property
+    def bright(self) -> pd.DataFrame:
+        """Rows of the bright spots."""
+        return self.table[self.table["status"] == names.BRIGHT]
+
+    @property
+    def dark(self) -> pd.DataFrame:
+        """Rows of the dark spots."""
+        return self.table[self.table["status"] == names.DARK]
+
+    @property
+    def expected_false_flags(self) -> float:
+        """Expected number of flags in the list that are false, Σ(1 − p)."""
+        return self.decisions.expected_false
+
+    def summary(self) -> pd.DataFrame:
+        """Count departments by status, with the expected number of false flags among each kind of flag.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by `status`; `departments`, `expected_false` (missing where nothing is flagged);
+            `.attrs["expected_false_flags"]` is the total.
+        """
+        status, probability = self.decisions.status, self.decisions.probability
+        flags = (names.BRIGHT, names.DARK)
+        frame = pd.DataFrame(
+            {
+                "departments": [int(np.sum(status == each)) for each in names.STATUSES],
+                "expected_false": [
+                    float(np.sum(1.0 - probability[status == each])) if each in flags else np.nan
+                    for each in names.STATUSES
+                ],
+            },
+            index=pd.Index(names.STATUSES, name="status"),
+        )
+        frame.attrs["expected_false_flags"] = self.expected_false_flags
+        return frame
+
+    def rating_explains(self, probability: float = 0.95) -> pd.DataFrame:
+        """Say how much of the variation the overall rating explains.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows `trust` (share of the variance between rated trusts; not where departments have ratings of their
+            own) and `trust_and_department` (share of the variance between departments of all trusts); columns
+            `share, share_lower, share_upper`. `.attrs["p_reversed"]` is the
+            probability, with interval, that a random department of a higher-rated trust (or one rated higher
+            itself) is worse than one of a lower-rated trust; `.attrs["rating_uses_outcome"]` repeats what was
+            said of the rating.
+
+        Notes
+        -----
+        The model is fitted once more with the bands as a level between nation and trust; a share is the variance
+        of the bands' means over that plus the variance within bands (Nakagawa & Schielzeth 2013, Methods in
+        Ecology and Evolution 4:133). A variance cannot be negative: of a rating that says nothing the share is
+        small, and its interval begins near zero. `share` is the posterior median, which near that bound is less
+        biased than the mean. With covariates in the fit, the shares are of what they leave.
+
+        Raises
+        ------
+        SettingsError
+            Where no rating was given, nobody is rated, or only one band occurs.
+        """
+        check_probability("probability", probability)
+        if self.ratings is None:
+            why = RATED_NOBODY if self.rating_asked else "no rating was given: pass rating=… to find_spots()"
+            raise SettingsError(why)
+        if len(self.ratings.levels) < 2:
+            unit = "department" if self.ratings.by_department else "trust"
+            raise SettingsError(
+                f"every rated {unit} has the rating {self.ratings.levels[0]!r}: it explains nothing"
+            )
+        statistics = self._rating_statistics
+        explained = {
+            name: summaries.summarise(draws, probability) for name, draws in statistics.explained.items()
+        }
+        frame = pd.DataFrame(
+            {
+                "share": [float(np.median(draws)) for draws in statistics.explained.values()],
+                "share_lower": [float(e.lower) for e in explained.values()],
+                "share_upper": [float(e.upper) for e in explained.values()],
+            },
+            index=pd.Index(list(explained), name="of"),
+        )
+        reversed_ = summaries.summarise(statistics.reversed, probability)
+        frame.attrs["p_reversed"] = tuple(
+            float(v) for v in (reversed_.point, reversed_.lower, reversed_.upper)
+        )
+        frame.attrs["rating_uses_outcome"] = self.rating_uses_outcome
+        return frame
+
+    @cached_property
+    def _rating_statistics(self) -> RatingStatistics:
+        """Departments against their ratings, of which there are at least two bands."""
+        assert self.ratings is not None  # asked only where there are ratings
+        seed = 0 if self.fit.seed is None else self.fit.seed
+        rated = fit_with_ratings(self.effects.cells, self.fit.priors, self.ratings, seed)
+        return rating_statistics(rated, self.higher_is)
+
+    def _p_bands(self) -> tuple[FloatArray, FloatArray]:
+        """P(another band) and P(at least two bands away) of each cell; where one band occurs, there is no other."""
+        other, two = (np.full(self.effects.cells.n_cells, np.nan) for _ in range(2))
+        if self.ratings is not None:
+            rated, several = self.ratings.rated, len(self.ratings.levels) > 1
+            other[rated] = self._rating_statistics.p_other_band if several else 0.0
+            two[rated] = self._rating_statistics.p_two_bands if several else 0.0
+        return other, two
+
+    def learning_pairs(self, k: int = 3) -> pd.DataFrame:
+        """For each dark spot, the bright spots to talk to: same department type, another trust, nearest in size.
+
+        Nearest in size (log of the expected events, denominator or precision) and, where the fit has covariates,
+        in those too: standardised Euclidean distance, see `learning.learning_pairs`.
+
+        Parameters
+        ----------
+        k : int, default 3
+            Partners per dark spot at most.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a pair: `trust, department` of the dark spot, `partner_trust`, the `size` of both, and
+            `p_truly_better`, the probability that the partner's level is better by more than the rule's margin
+            (partners with at most an even chance are not shown); `own_ratio` and `peer_ratio` of both say why;
+            `distance` says how alike they are. `.attrs["without_partner"]` lists the dark spots for which no bright
+            spot of their type elsewhere is probably better.
+
+        Examples
+        --------
+        >>> import brightspots as bs
+        >>> fit = bs.fit_hierarchy(bs.load_sample("nation"), period=False, seed=1)
+        >>> pairs = fit.find_spots().learning_pairs(k=1)
+        >>> pairs[["trust", "department", "partner_trust"]].head(2)
+          trust        department partner_trust
+        0  T001       Haematology          T...
+        1  T001  Medical oncology          T...
+        """
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+            raise SettingsError(f"k must be a positive whole number; received {k!r}")
+        return learning_pairs.learning_pairs(
+            self.effects,
+            self.fit.cell_summary(self.margin, 0.95),
+            self.decisions.status,
+            margin=self.margin,
+            higher_is=self.higher_is,
+            k=k,
+        )
+
+
+def _rating_column(cells: Cells, rated: Ratings | None) -> Any:
+    if rated is None:
+        return np.full(cells.n_cells, None, dtype=object)
+    labels = np.array([*rated.levels, None], dtype=object)
+    return labels[rated.cell_band]

@@ -1,0 +1,287 @@
+"""A fit and its tables: what all that is decided, drawn and written of a fit is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from brightspots.common import vocabulary as names
+from brightspots.common.arguments import checked
+from brightspots.common.cautions import Caution
+from brightspots.common.errors import SettingsError
+from brightspots.common.pickling import PickledByFields
+from brightspots.common.settings import Priors, SpotRule, check_probability, margin_in_use
+from brightspots.data.cells import FloatArray
+from brightspots.data.checks import data_cautions
+from brightspots.data.counts import ColumnNames
+from brightspots.data.tables import Table
+from brightspots.disclosure import Rules
+from brightspots.disclosure.intake import vouch_for
+from brightspots.engine.chains import stacks
+from brightspots.engine.posterior import Certificate, Posterior
+from brightspots.engine.run import Request
+from brightspots.fit import draw_tree, frames
+from brightspots.statistics import summaries
+from brightspots.statistics.effect_shape import EffectShape, effect_shapes
+from brightspots.statistics.kept_decision import Decision
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+    from brightspots.engine.integration.leave_one_out import Surprise
+
+Result = TypeVar("Result")
+
+
+@checked
+@dataclass(frozen=True, eq=False, repr=False)
+class Fitted(PickledByFields):
+    """A fitted hierarchy: what the data say of trusts, of departments within them, and how surely.
+
+    `HierarchyFit` is this with all that is decided, drawn and written of it.
+
+    Attributes
+    ----------
+    certificate : Certificate
+        Whether the numbers may be relied on: method, effective draws, Pareto k̂ or R-hat, seconds, `ok`, `message`.
+    table : Table
+        The checked data.
+    priors : Priors
+    higher_is : {"worse", "better"}
+    seed : int or None
+    request : Request
+        What was asked of the engine.
+    rules : Rules or None
+        The rules of disclosure control by which the data were suppressed before they were fitted.
+    decision : Decision or None
+        The rule and the ratings that a saved fit remembers, by which `find_spots` decides where none are given; None
+        where it was saved without.
+    disclosed : tuple of str
+        What `suppressed` did to the data, in sentences that readers of its results must see.
+    """
+
+    table: Table
+    columns: ColumnNames
+    priors: Priors
+    higher_is: names.HigherIs
+    seed: int | None
+    certificate: Certificate
+    effects: Posterior
+    request: Request = field(default_factory=Request)
+    rules: Rules | None = None
+    decision: Decision | None = None
+    disclosed: tuple[str, ...] = ()
+    _cache: dict[object, Any] = field(default_factory=dict, init=False)
+
+    def variance_partition(self, probability: float = 0.95) -> pd.DataFrame:
+        """Divide the variance between trusts, departments within trusts and, with periods, periods.
+
+        Parameters
+        ----------
+        probability : float, default 0.95
+            Of the central intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by `level`; columns `sd, share, median_ratio`, each with `_lower` and `_upper`. `sd` is on the
+            scale of the linear predictor (log ratio or log odds); `share` is σ²/Σσ² computed draw by draw;
+            `median_ratio` is
+            the median ratio between two randomly chosen units, exp(√2·Φ⁻¹(¾)·σ) (Larsen & Merlo 2005).
+            `.attrs["p_department_exceeds_trust"]` is P(σ_department > σ_trust); `.attrs["sd_department_type"]` the σ
+            between department types nationally (point, lower, upper), which is outside the shares.
+            With ``estimate_scale="difference"`` `sd` is in the units of the estimates, and `median_difference`,
+            √2·Φ⁻¹(¾)·σ, stands in place of `median_ratio`.
+
+        Examples
+        --------
+        >>> import brightspots as bs
+        >>> fit = bs.fit_hierarchy(bs.load_sample("nation"), period=False, seed=1)
+        >>> fit.variance_partition()["share"].round(1).to_dict()
+        {'trust': 0.3, 'department': 0.7}
+        """
+        check_probability("probability", probability)
+        ratios = self.table.cells.is_ratio
+        return frames.partition_frame(summaries.partition(self.effects.shared, probability), ratios=ratios)
+
+    def departments(
+        self, margin: float = 1.1, probability: float = 0.95, *, difference: float | None = None
+    ) -> pd.DataFrame:
+        """Describe every department of every trust, one row a cell, in the order of the data.
+
+        Parameters
+        ----------
+        margin : float, default 1.1
+            A ratio matters beyond `margin` or below 1/`margin`.
+        probability : float, default 0.95
+            Of the central intervals.
+        difference : float
+            In place of `margin`, and without a default, where the fit has ``estimate_scale="difference"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `trust, department`, the data, `raw_ratio`, `peer_ratio` (against the same department nationally),
+            `own_ratio` (against the other departments of its own trust), `excess` (events above its own
+            trust's level), all with
+            intervals; `p_peer_high, p_peer_low, p_own_high, p_own_low`; `reliability`, `surprise`;
+            `detectable_ratio_high` and `detectable_ratio_low`, the smallest and largest true `own_ratio` that would be
+            flagged with a probability of 0.8 on their side (infinite and 0 where none would: fewer events say less than
+            more), and `detectable_ratio`, whichever of them is on the dark side. Point values of ratios are
+            exp(posterior mean of the logarithm). With periods ratios and excess are of the average over the periods
+            shown, and say nothing of other periods. With ``estimate_scale="difference"``: `peer_difference,
+            own_difference, detectable_difference` (`_high, _low`) in place of these ratios, in the units of the
+            estimates, and no `excess`.
+
+            `surprise` is a leave-one-out mid-p: near 0 the department is higher, near 1 lower, than everything but
+            itself would have it. Of few predicted events none is no surprise: below about three
+            it cannot exceed 0.975 whatever is counted. `.attrs["surprise"]` says of how many departments that
+            is so (and where `surprise` is missing, why).
+
+        Examples
+        --------
+        >>> import brightspots as bs
+        >>> fit = bs.fit_hierarchy(bs.simulate_nation(30, 8, seed=1).cells, seed=1)
+        >>> fit.departments()[["trust", "department", "own_ratio"]].head(2).round(1)
+          trust       department  own_ratio
+        0  T001       Cardiology        ...
+        1  T001  General surgery        ...
+        """
+        margin = margin_in_use(margin, difference, ratios=self.table.cells.is_ratio)
+        check_probability("probability", probability)
+        summary = self.cell_summary(margin, probability)
+        frame = frames.departments_frame(
+            self.table, self.effects.shared, summary, self.surprise(), margin, self.higher_is
+        )
+        return frame if self.rules is None else vouch_for(frame, self.rules)
+
+    def trusts(
+        self, margin: float = 1.1, probability: float = 0.95, *, difference: float | None = None
+    ) -> pd.DataFrame:
+        """Describe every trust: `trust_ratio` with interval and exceedances, expected rank with interval.
+
+        Arguments as for `departments`; with ``estimate_scale="difference"`` `trust_difference`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Sorted by label. `.attrs["rankability"]` is the share of the variation that is not chance, and
+            `.attrs["rankability_interval"]` its interval (lower, upper); where it is low, ranks say little (van
+            Dishoeck et al. 2011; `information.rankability_draws` has the definition).
+        """
+        margin = margin_in_use(margin, difference, ratios=self.table.cells.is_ratio)
+        check_probability("probability", probability)
+        summary = summaries.trust_summary(self.effects, margin, probability)
+        frame = frames.trusts_frame(self.table, summary)
+        return frame if self.rules is None else vouch_for(frame, self.rules)
+
+    def department_types(self, probability: float = 0.95) -> pd.DataFrame:
+        """National level of each department type, `type_ratio` with interval, against what was expected of it.
+
+        With ``Priors(department_by_type=…)`` also `sd_department` with interval, the standard deviation of its
+        departments between trusts.
+        """
+        check_probability("probability", probability)
+        shared = self.effects.shared
+        return frames.types_frame(
+            self.table.cells,
+            summaries.type_summary(shared, probability),
+            summaries.type_spread(shared, probability),
+        )
+
+    def effect_shape(self) -> pd.DataFrame:
+        """Say whether a normal distribution of effects is good enough: the shape of the posterior's own draws.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by `level` (trust, department); `units, excess_kurtosis` (0 for a normal) with
+            `excess_kurtosis_lower` and `_upper`, and `p`, the probability that normal effects would show as heavy
+            tails: about uniform where effects are normal, missing where there are too few units or too little is known
+            of them. Below 0.01 the text of the fit says so. See `brightspots.statistics.effect_shape`.
+        """
+        return frames.shape_frame(self._effect_shapes())
+
+    @property
+    def cautions(self) -> tuple[Caution, ...]:
+        """What readers should know of the data: computed from them, and what was noted on their way here.
+
+        Doubts first; what was noted by readers, by `tidy` and by the checks has the code "way in".
+        """
+        noted = tuple(Caution(names.WAY_IN, note) for note in self.table.notes)
+        return self._once("cautions", lambda: data_cautions(self.table.cells) + noted)
+
+    @property
+    def posterior(self) -> xr.DataTree:
+        """All draws as a DataTree: group `posterior`, dims (chain, draw, trust | department | cell)."""
+        return self._once("tree", lambda: draw_tree.posterior_tree(self.effects))
+
+    def draws(self, n: int) -> xr.DataTree:
+        """Give `n` equally weighted draws, evenly spaced among those held, as a DataTree like `posterior`.
+
+        Raises
+        ------
+        SettingsError
+            Where more are asked for than the fit holds.
+        """
+        held = self.effects.shared.n_draws
+        if not 1 <= n <= held:
+            raise SettingsError(f"draws(n) takes 1 to {held:,} (refit with draws=… for more); received {n!r}")
+        return draw_tree.posterior_tree(self.effects, np.linspace(0, held - 1, n).astype(np.int64))
+
+    def to_arviz(self) -> Any:
+        """The posterior as whatever the installed ArviZ takes: InferenceData on 0.x, DataTree on 1.x."""
+        return stacks.to_arviz(self.posterior)
+
+    def pymc_model(self) -> pm.Model:
+        """Write the same model in PyMC, to extend."""
+        from brightspots.engine.chains.pymc_model import build_model
+
+        return build_model(self.table.cells, self.priors)
+
+    def rule_in_use(self, rule: SpotRule | None) -> SpotRule:
+        """The rule given, else the one that a saved fit remembers, else the default."""
+        if rule is not None and not isinstance(rule, SpotRule):
+            raise SettingsError(f"rule must be a SpotRule; received {rule!r}")
+        return rule or (SpotRule() if self.decision is None else self.decision.rule)
+
+    def margin(self, rule: SpotRule) -> float:
+        """What matters under a rule: a ratio, or a difference where effects are not ratios."""
+        return margin_in_use(rule.margin, rule.difference, ratios=self.table.cells.is_ratio)
+
+    def cell_summary(self, margin: float, probability: float) -> summaries.CellSummary:
+        """Estimands of every cell, computed once for a margin and a probability; see `summaries.cell_summary`."""
+        return self._once(
+            ("cells", margin, probability), lambda: summaries.cell_summary(self.effects, margin, probability)
+        )
+
+    def trust_level(self) -> FloatArray:
+        """Posterior mean of each trust's effect, (T,), on the scale of the linear predictor."""
+        return self._once("trust level", lambda: summaries.trust_effects(self.effects).mean(axis=1))
+
+    def surprise(self) -> Surprise:
+        """Leave-one-out mid-p of every cell; missing where department effects are not normal with one σ."""
+        return self._once("surprise", self._leave_one_out)
+
+    def _leave_one_out(self) -> Surprise:
+        from brightspots.engine.integration.leave_one_out import Surprise, leave_one_out
+
+        if self.effects.shared.has_normal_departments:
+            return leave_one_out(self.effects)
+        missing = np.full(self.table.cells.n_cells, np.nan)
+        return Surprise(missing, missing, missing)
+
+    def _effect_shapes(self) -> dict[str, EffectShape]:
+        return self._once("shapes", lambda: effect_shapes(self.effects))
+
+    def _once(self, key: object, compute: Callable[[], Result]) -> Result:
+        """What was computed for a key before, or what is computed now and kept."""
+        if key not in self._cache:
+            self._cache[key] = compute()
+        kept: Result = self._cache[key]
+        return kept

@@ -1,0 +1,199 @@
+"""Units and limits of a fit's own funnels: what `plots` and the report draw, as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy import special, stats
+
+from brightspots.common import vocabulary as names
+from brightspots.common.arguments import is_label, shown
+from brightspots.common.errors import SettingsError
+from brightspots.data.cells import Cells, FloatArray, IntArray, LabelArray
+from brightspots.engine.posterior import SharedDraws
+from brightspots.fit.fitted import Fitted
+from brightspots.limits.funnel import FunnelLimits, hierarchical_limits, method_limits
+from brightspots.limits.units import Units
+
+FunnelKind = Literal["hierarchical", "exact"]
+
+
+@dataclass(frozen=True)
+class FunnelUnits:
+    """Units of a funnel, already put on the nation's terms (n,).
+
+    Parameters
+    ----------
+    labels : array (n,)
+    lower, upper : (n,)
+        Events, as an interval where a count is suppressed; estimates less their national level.
+    size : (n,)
+        Events expected at the national level of each department (poisson), people (binomial), standard error (normal).
+    expected : (n,)
+        Events expected at the national level of each department.
+    """
+
+    labels: LabelArray
+    lower: FloatArray
+    upper: FloatArray
+    size: FloatArray
+    expected: FloatArray
+
+    @property
+    def suppressed(self) -> int:
+        """How many units have a suppressed count."""
+        return int(np.sum(self.lower != self.upper))
+
+
+def gather_units(cells: Cells, shared: SharedDraws, group: IntArray, labels: LabelArray) -> FunnelUnits:
+    """Sum leaves into units, (n,).
+
+    Parameters
+    ----------
+    cells : Cells
+    shared : SharedDraws
+    group : int array (N,)
+        Unit of each leaf, −1 for leaves that belong to none.
+    labels : array (n,)
+    """
+    inside = group >= 0
+    member, count = group[inside], len(labels)
+
+    def total(values: FloatArray) -> FloatArray:
+        return np.bincount(member, values[inside], count).astype(np.float64, copy=False)
+
+    national = shared.mean_leaf_predictor(cells)
+    if cells.family == "normal":
+        precision = total(cells.size**-2.0)
+        gap = total(cells.size**-2.0 * (cells.lower - national)) / precision
+        error = precision**-0.5
+        return FunnelUnits(labels, gap, gap, error, error)
+    if cells.family == "poisson":
+        expected = total(np.exp(national))
+        size = expected
+    else:
+        expected = total(cells.size * special.expit(national))
+        size = total(cells.size)
+    return FunnelUnits(labels, total(cells.lower), total(cells.upper), size, expected)
+
+
+def only_known(units: FunnelUnits) -> FunnelUnits:
+    """Those whose counts are not suppressed."""
+    known = units.lower == units.upper
+    columns = (units.labels, units.lower, units.upper, units.size, units.expected)
+    return FunnelUnits(*(column[known] for column in columns))
+
+
+def unit_limits(
+    units: FunnelUnits,
+    family: names.Family,
+    *,
+    sd: float,
+    centre: float,
+    kind: FunnelKind,
+    levels: Sequence[float],
+) -> FunnelLimits:
+    """Limits of the units: the fitted hierarchy's predictive ones, or those of chance alone."""
+    if kind not in ("hierarchical", "exact"):
+        raise SettingsError(f"limits must be 'hierarchical' or 'exact'; received {kind!r}")
+    known = np.where(units.lower == units.upper, units.lower, np.nan)
+    if kind == "exact" and family == "poisson":
+        counted = Units(pd.Index(units.labels), known, units.lower, units.upper, units.expected)
+        return method_limits(counted, names.EXPECTED, "spiegelhalter", levels, target=float(np.exp(centre)))
+    observed = pd.Series(known, index=units.labels)
+    lower, upper = (units.lower, units.upper) if units.suppressed else (None, None)
+    offset = special.logit(units.expected / units.size) if family == "binomial" else None
+    spread = sd if kind == "hierarchical" else 0.0
+    return hierarchical_limits(
+        units.size, spread, centre, observed=observed, family=family, offset=offset, levels=levels,
+        observed_lower=lower, observed_upper=upper,
+    )  # fmt: skip
+
+
+def trust_limits(fit: Fitted, kind: FunnelKind, levels: Sequence[float]) -> FunnelLimits:
+    """Limits of all trusts about the national level.
+
+    A trust's total varies by its own effect and by what its departments' effects leave over in the average, so that the
+    variance on the log scale is σ_u² + σ_v²·Σω², Σω² being that of a trust in the middle.
+    """
+    cells, shared = fit.table.cells, fit.effects.shared
+    units = gather_units(cells, shared, cells.leaf_trust, cells.trusts)
+    variance = float(np.mean(shared.sd_trust**2))
+    if shared.sd_department is not None:
+        weight = cells.weight / np.bincount(cells.cell_trust, cells.weight)[cells.cell_trust]
+        left_over = float(np.median(np.bincount(cells.cell_trust, weight**2)))
+        variance += float(np.mean(shared.sd_department**2)) * left_over
+    sd = float(np.sqrt(variance))
+    return _with_doubts(fit, unit_limits(units, cells.family, sd=sd, centre=0.0, kind=kind, levels=levels))
+
+
+def department_limits(fit: Fitted, trust: object, kind: FunnelKind, levels: Sequence[float]) -> FunnelLimits:
+    """Limits of one trust's departments about the trust's own level.
+
+    A department in several periods averages what is particular to one: σ_w² is divided by their number (its median).
+    """
+    cells, shared = fit.table.cells, fit.effects.shared
+    if shared.sd_department is None:
+        raise SettingsError("the fit has no departments: it was made with Priors(department=None)")
+    position = trust_position(cells, trust)
+    own = slice(int(cells.trust_cells[position]), int(cells.trust_cells[position + 1]))
+    group = np.where(cells.leaf_trust == position, cells.leaf_cell - own.start, -1)
+    units = gather_units(cells, shared, group, cells.departments[cells.cell_department[own]])
+    centre = float(fit.trust_level()[position])
+    variance = float(np.mean(shared.sd_department**2))
+    if shared.sd_period is not None:
+        periods = float(np.median(np.diff(cells.cell_leaves)[own]))
+        variance += float(np.mean(shared.sd_period**2)) / periods
+    limits = unit_limits(
+        units, cells.family, sd=float(np.sqrt(variance)), centre=centre, kind=kind, levels=levels
+    )
+    return _with_doubts(fit, limits)
+
+
+def _with_doubts(fit: Fitted, limits: FunnelLimits) -> FunnelLimits:
+    """Limits that say what is doubtful about the fit's data, as its figures do in their captions."""
+    doubts = [caution for caution in fit.cautions if caution.is_doubt]
+    return replace(limits, cautions=(*doubts, *limits.cautions))
+
+
+def trust_position(cells: Cells, trust: object) -> int:
+    """Index of a trust's label, or `SettingsError`."""
+    found = np.flatnonzero(cells.trusts == trust) if is_label(trust) else np.empty(0, dtype=np.int64)
+    if not len(found):
+        some = ", ".join(repr(label) for label in cells.trusts[:3].tolist())
+        raise SettingsError(
+            f"there is no trust {shown(trust)}; the data have {cells.n_trusts:,}, such as {some}"
+        )
+    return int(found[0])
+
+
+def period_ratios(units: FunnelUnits, family: names.Family) -> dict[str, FloatArray]:
+    """Ratio of each unit to its national level with the 95% interval of chance alone, (n,) each.
+
+    Exact for counts (Garwood 1936 for Poisson, Clopper & Pearson 1934 for binomial); exp(z ± 1.96·s) for estimates.
+    """
+    observed, size, tail = units.lower, units.size, 0.025
+    if family == "normal":
+        reach = stats.norm.isf(tail) * size
+        return {
+            "ratio": np.exp(observed),
+            "lower": np.exp(observed - reach),
+            "upper": np.exp(observed + reach),
+        }
+    if family == "poisson":
+        lower = stats.gamma.ppf(tail, observed)
+        upper = stats.gamma.isf(tail, observed + 1.0)
+    else:
+        lower = size * stats.beta.ppf(tail, observed, size - observed + 1.0)
+        upper = size * stats.beta.isf(tail, observed + 1.0, size - observed)
+        upper = np.where(observed == size, size, upper)
+    lower = np.where(observed == 0, 0.0, lower)
+    return {
+        "ratio": observed / units.expected,
+        "lower": lower / units.expected,
+        "upper": upper / units.expected,
+    }

@@ -1,0 +1,108 @@
+"""Whether the arrays of a saved fit fit one another and hold what such arrays can hold."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from brightspots.common.errors import DataError
+from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.engine.posterior import SharedDraws, StoredPosterior
+from brightspots.statistics.ratings import Ratings
+
+
+def check_cells(cells: Cells) -> None:
+    """Raise `DataError` where labels, codes, counts or sizes cannot be those of a table."""
+    for name in ("trusts", "departments", "periods"):
+        labels = getattr(cells, name)
+        if labels is not None and len(set(labels.tolist())) < max(np.size(labels), 1):
+            raise DataError(f"{name} are not different labels")
+    n_periods = 0 if cells.periods is None else len(cells.periods)
+    _codes("cell_trust", cells.cell_trust, (len(cells.cell_trust),), cells.n_trusts, ascending=True)
+    _codes("cell_department", cells.cell_department, (cells.n_cells,), cells.n_departments)
+    leaves = (len(cells.leaf_cell),)
+    _codes("leaf_cell", cells.leaf_cell, leaves, cells.n_cells, ascending=True)
+    _codes("leaf_type", cells.leaf_type, leaves, cells.n_types)
+    if cells.has_periods != (cells.leaf_period is not None):
+        raise DataError("periods are there by half")
+    if cells.leaf_period is not None:
+        _codes("leaf_period", cells.leaf_period, leaves, n_periods)
+    _codes("row", cells.row, leaves, np.iinfo(np.int64).max)
+    for name in ("lower", "size", "offset", "expected", "counted_from"):
+        _numbers(name, getattr(cells, name), leaves)
+    _numbers("upper", cells.upper, leaves, finite=False)
+    _numbers("design", cells.design, (*leaves, len(cells.covariates)))
+    _numbers("covariate_scale", cells.covariate_scale, (len(cells.covariates),))
+    if np.any(cells.size < 0) or not np.all(cells.lower <= cells.upper):
+        raise DataError("counts and sizes cannot be those of a table")
+
+
+def check_shared(cells: Cells, shared: SharedDraws) -> None:
+    """Raise `DataError` where draws are missing, of unequal number, or no numbers that they can be."""
+    draws = len(shared.intercept)
+    shapes = {
+        "coefficients": (draws, len(cells.covariates)),
+        "type_effect": (draws, cells.n_types),
+        "sd_department_by_type": (draws, cells.n_departments),
+    }
+    for item in fields(SharedDraws):
+        values = getattr(shared, item.name)
+        if values is None and item.name in ("intercept", "coefficients", "sd_trust", "type_effect"):
+            raise DataError(f"{item.name} is missing")
+        _numbers(item.name, values, shapes.get(item.name, (draws,)))
+        if values is not None and item.name.startswith("sd_") and np.any(values < 0):
+            raise DataError(f"{item.name} is negative")
+    if not draws:
+        raise DataError("it holds no draws")
+
+
+def check_stored(effects: StoredPosterior) -> None:
+    """Raise `DataError` where effects are not those of every trust and cell, draw by draw."""
+    draws = effects.shared.n_draws
+    _numbers("trust_effect", effects.trust_effect, (effects.cells.n_trusts, draws))
+    _numbers("department_effect", effects.department_effect, (effects.cells.n_cells, draws))
+    if effects.chains < 1 or draws % effects.chains:
+        raise DataError("chains are not equally long")
+
+
+def check_rows(cells: Cells, row_cell: IntArray) -> None:
+    """Raise `DataError` where a row of the data belongs to no cell."""
+    _codes("row_cell", row_cell, (len(row_cell),), cells.n_cells)
+
+
+def check_ratings(cells: Cells, ratings: Ratings) -> None:
+    """Raise `DataError` where bands are not those of the fit's cells and trusts."""
+    levels = len(ratings.levels)
+    _codes("cell_band", ratings.cell_band, (cells.n_cells,), levels, least=-1)
+    if ratings.trust_band is not None:
+        _codes("trust_band", ratings.trust_band, (cells.n_trusts,), levels, least=-1)
+    if ratings.strong is not None and ratings.strong.shape != (levels,):
+        raise DataError("strong bands are not those of the ratings")
+
+
+def _codes(
+    name: str, codes: Any, shape: tuple[int, ...], end: int, *, least: int = 0, ascending: bool = False
+) -> None:
+    _shape(name, codes, shape, "iu")
+    if (
+        codes.size == 0
+        or codes.min() < least
+        or codes.max() >= end
+        or (ascending and np.any(np.diff(codes) < 0))
+    ):
+        raise DataError(f"{name} has codes that do not exist")
+
+
+def _numbers(name: str, values: FloatArray | None, shape: tuple[int, ...], *, finite: bool = True) -> None:
+    if values is None:
+        return
+    _shape(name, values, shape, "fiu")
+    if np.any(np.isnan(values)) or (finite and not np.all(np.isfinite(values))):
+        raise DataError(f"{name} is not finite")
+
+
+def _shape(name: str, values: Any, shape: tuple[int, ...], kinds: str) -> None:
+    if values is None or values.shape != shape or values.dtype.kind not in kinds:
+        raise DataError(f"{name} is not an array of {' × '.join(map(str, shape))} numbers")

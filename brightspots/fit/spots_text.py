@@ -1,0 +1,109 @@
+"""Text and HTML of a list of spots, rounded for people. All text from data is escaped in HTML."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import pandas as pd
+
+from brightspots.common import vocabulary as names
+from brightspots.common.wording import interval_text, probability_text
+from brightspots.fit.decided import Decided
+from brightspots.fit.frames import with_interval
+
+SHOWN_SPOTS = 10
+
+
+def spots_line(spots: Decided) -> str:
+    """Counts by status and the expected number of false flags, in one line."""
+    counts = spots.summary()["departments"]
+    plural = {names.BRIGHT: "bright spots", names.DARK: "dark spots"}
+    said = [
+        f"{count:,} {status if count == 1 else plural.get(str(status), str(status))}"
+        for status, count in counts.items()
+    ]
+    reference = {
+        "organisation": "their own trust",
+        "peers": "the same department elsewhere",
+        "both": "their own trust and the same department elsewhere",
+    }
+    return (
+        f"Departments against {reference[spots.rule.reference]}, {_margin_words(spots)}: {', '.join(said)}; "
+        f"{spots.expected_false_flags:.1f} of the flags are expected to be false"
+    )
+
+
+def _margin_words(spots: Decided) -> str:
+    word = "margin" if spots.effects.cells.is_ratio else "difference"
+    return f"{word} {spots.margin:g}"
+
+
+def spots_table(spots: Decided) -> pd.DataFrame:
+    """The flagged departments, most certain first within dark and bright, rounded for people."""
+    flagged = spots.table[spots.table["status"].isin([names.BRIGHT, names.DARK])]
+    flagged = flagged.sort_values(["status", "probability"], ascending=[False, False], kind="stable")
+    shown_for = {"organisation": ["own"], "peers": ["peer"], "both": ["own", "peer"]}
+    kind, form = ("ratio", ".2f") if spots.effects.cells.is_ratio else ("difference", ".3g")
+    columns: dict[str, Any] = {name: flagged[name] for name in ("trust", "department", "status")}
+    for of in shown_for[spots.rule.reference]:
+        told = with_interval(flagged, f"{of}_{kind}")
+        columns[f"{of} {kind}"] = [interval_text(*row, form=form) for row in told]
+    if spots.effects.cells.family != "normal":  # estimates have no events to be in excess
+        columns["excess"] = [
+            "only department" if pd.isna(events) else f"{events:+,.0f}" for events in flagged["excess"]
+        ]
+    columns["probability"] = flagged["probability"].map(probability_text)
+    if "periods" in flagged:
+        columns["periods on this side"] = [
+            f"{same} of {compared}"
+            for same, compared in zip(flagged["periods_same_side"], flagged["periods"], strict=True)
+        ]
+    shown = pd.DataFrame(columns)
+    if spots.ratings is not None:
+        shown["rating"] = flagged["rating"].map(lambda value: "not rated" if pd.isna(value) else str(value))
+    if spots.ratings is not None and spots.ratings.strong is not None:
+        shown["against rating"] = flagged["rating_status"]
+    return shown.reset_index(drop=True)
+
+
+def spots_text(spots: Decided) -> str:
+    """A bounded slice of the list, and how much it hides."""
+    table = spots_table(spots)
+    lines = [spots_line(spots)]
+    if len(table):
+        lines += ["", table.head(SHOWN_SPOTS).to_string(index=False)]
+    lines += _footnotes(spots, len(table) - SHOWN_SPOTS)
+    return "\n".join(lines)
+
+
+def spots_html(spots: Decided) -> str:
+    """The whole list as a HTML fragment."""
+    notes = "".join(f"<p>{html.escape(note)}</p>" for note in _footnotes(spots, 0))
+    table: Any = spots_table(spots).to_html(index=False, escape=True, border=0)
+    return f"<div class='brightspots'><p><b>{html.escape(spots_line(spots))}</b></p>{table}{notes}</div>"
+
+
+def _reasons(spots: Decided) -> str:
+    """Why the data cannot tell, the number of departments before each reason."""
+    why = spots.decisions.why.tolist()
+    limit = "margin" if spots.effects.cells.is_ratio else "difference"
+    counted = [
+        f"{why.count(reason):,} {reason}".replace("margin", limit)
+        for reason in names.REASONS
+        if reason in why
+    ]
+    return f" (why: {', '.join(counted)})" if counted else ""
+
+
+def _footnotes(spots: Decided, hidden: int) -> list[str]:
+    notes = []
+    if hidden > 0:
+        notes.append(f"… and {hidden:,} more: see .table")
+    notes.append(f"'cannot tell' means that the data do not say; it is not reassurance{_reasons(spots)}.")
+    if spots.rating_note:
+        how = " Say it with strong_from=…" if spots.ratings is not None else ""
+        notes.append(f"{spots.rating_note}{how}")
+    if spots.rating_uses_outcome:
+        notes.append("The rating was built partly from this outcome: the two are not independent.")
+    return notes

@@ -1,0 +1,326 @@
+"""What would have been found: the true effect, on either side, that a list would flag with a given probability.
+
+Fewer events say less than more, so that the two sides differ: a department with 5 expected events may be found with 15,
+and never with none. What is known of a cell without its own data is taken for normal in the two numbers that matter, D
+and the predictor t of the cell's total:
+
+    t = fixed + u + v (+ what passes),   D = v − M,   M the mean effect of the other departments of the trust.
+
+The cell's data speak of t alone. So P(D beyond the margin | count) is that of a normal variable about a + b·t, with t
+from its prior and the likelihood of the count; it rises with the count, and from some count on (below some count)
+it is enough for a flag. A cell of which D = δ is true has t about fixed + u + M + δ, and shows such a count
+with probability 0.8 at the δ that is looked for.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from brightspots.common.vocabulary import Family
+from brightspots.data.cells import Cells, FloatArray
+from brightspots.engine.posterior import SharedDraws
+from brightspots.statistics.left_out import Cavity, cavities
+from brightspots.statistics.summaries import CellSummary
+
+_HERMITE_X, _HERMITE_W = np.polynomial.hermite_e.hermegauss(9)
+_HERMITE_W = _HERMITE_W / np.sqrt(2.0 * np.pi)
+_MOST_STEPS, _QUICK_STEPS, _MODE_STEPS = 50, 6, 5
+# How near the normal score of the exceedance must come to the one needed.
+_CLOSE = 0.01
+# Predictors so far from where they are expected belong to no data (for estimates: in standard deviations).
+_FURTHEST = 30.0
+_LARGEST_PREDICTOR = 300.0
+_LEAST_VARIANCE = 1e-12
+
+
+class Detectable(NamedTuple):
+    """Smallest effect above and largest below that would be flagged on their side, (C,) each.
+
+    ∞ and −∞ where no count would be flagged; NaN for a trust's only department.
+    """
+
+    high: FloatArray
+    low: FloatArray
+
+
+def detectable_effects(
+    cells: Cells,
+    shared: SharedDraws,
+    summary: CellSummary,
+    reach: float,
+    *,
+    needed: float = 0.95,
+    power: float = 0.8,
+) -> Detectable:
+    """Find the true D of each cell from which it would be flagged with probability `power`, above and below.
+
+    A cell is taken to be flagged above when P(D > reach | y) ≥ `needed`, below when P(D < −reach | y) ≥ `needed`, with
+    everything but its own data as it is. Student's t effects are taken for normal ones with the same σ; the periods of
+    a cell count as one total that says as much. Counts that would fall into an interval (the cell's own, where its
+    count is suppressed) are taken not to be flagged, and nor are counts below `Cells.counted_from`, which would not be
+    in the data; where withheld counts are likely the result is the less exact.
+
+    Parameters
+    ----------
+    cells : Cells
+    shared : SharedDraws
+    summary : CellSummary
+        Its posterior means are used.
+    reach : float
+        What an effect must exceed to matter.
+    needed : float, default 0.95
+        Exceedance probability from which a department would be flagged on its own at a false discovery rate of 0.05.
+    power : float, default 0.8
+    """
+    cavity = cavities(cells, shared, summary)
+    found = [_effect(cells, cavity, side, reach, needed, power) for side in (1.0, -1.0)]
+    alone = np.isnan(summary.own.point)
+    return Detectable(*(np.where(alone, np.nan, effect) for effect in found))
+
+
+def _effect(
+    cells: Cells, cavity: Cavity, side: float, reach: float, needed: float, power: float
+) -> FloatArray:
+    """δ on one side, (C,): `side` is 1 above and −1 below."""
+    level, spread = cavity.level.mean(axis=0), cavity.spread.mean(axis=0)
+    z = side * float(special.ndtri(power))
+    size = _size(cells)
+    outcome = _needed_outcome(cells.family, size, cavity, _seen(cells, size), side, reach, needed)
+    if cells.family == "normal":
+        effect = outcome - level + z * np.sqrt(spread + size)
+    else:
+        effect = _effect_of_count(cells, _shown(cells, outcome, side), size, level, spread, z)
+    return np.where(np.isnan(effect), side * np.inf, effect)
+
+
+def _effect_of_count(
+    cells: Cells, count: FloatArray, size: FloatArray, level: FloatArray, spread: FloatArray, z: float
+) -> FloatArray:
+    """Effect of which the quantile z would show at least (at most, where z < 0) a count, (C,); NaN for no count.
+
+    At least k events: a Gamma(k) variable below their mean, or a Beta(k, n − k + 1) variable below their probability.
+    """
+    least = count if z > 0 else count + 1.0
+    possible = np.isfinite(least) & (least >= 1.0)
+    if cells.family == "binomial":
+        possible &= least <= size
+    k = np.where(possible, least, 1.0)
+    cumulants = [special.psi(k), *(special.polygamma(order, k) for order in (1, 2, 3))]
+    if cells.family == "binomial":
+        rest = np.where(possible, size - k + 1.0, 1.0)
+        others = [special.psi(rest), *(special.polygamma(order, rest) for order in (1, 2, 3))]
+        cumulants = [
+            one + sign * other for one, other, sign in zip(cumulants, others, (-1, 1, -1, 1), strict=True)
+        ]
+    mean, variance, third, fourth = cumulants
+    sd = np.sqrt(variance + spread)
+    effect = mean - level + sd * _cornish_fisher(z, third / sd**3, fourth / sd**4)
+    return np.where(possible, effect, np.nan)
+
+
+def _size(cells: Cells) -> FloatArray:
+    """Denominator (binomial) or squared standard error (normal) of each cell's total, (C,); 1 for Poisson."""
+    if cells.family == "normal":
+        return 1.0 / cells.cell_sum(cells.size**-2.0)
+    return cells.cell_sum(cells.size) if cells.family == "binomial" else np.ones(cells.n_cells)
+
+
+def _seen(cells: Cells, size: FloatArray) -> FloatArray:
+    """What each cell's data were, (C,): a count, the middle of an interval, an estimate over its squared error."""
+    if cells.family == "normal":
+        return cells.cell_sum(cells.lower * cells.size**-2.0)
+    lower = cells.cell_sum(cells.lower)
+    upper = np.where(np.isfinite(cells.upper), cells.upper, cells.lower)
+    seen = 0.5 * (lower + cells.cell_sum(upper))
+    return np.minimum(seen, size) if cells.family == "binomial" else seen
+
+
+def _needed_outcome(
+    family: Family,
+    size: FloatArray,
+    cavity: Cavity,
+    was: FloatArray,
+    side: float,
+    reach: float,
+    needed: float,
+) -> FloatArray:
+    """Outcome from which a cell would be flagged, (C,), counts not yet whole; NaN where no effect is enough.
+
+    The unknown is the mode of t given the outcome, which says the outcome at once. D follows it at about the rate
+    `slope`, so that quasi-Newton steps, kept between bounds, find where the exceedance is the one needed. The sets of
+    variances, equally likely given the outcome that there `was`, become the likelier the better they foretell another.
+    """
+    location, variance = cavity.location.mean(axis=0), cavity.variance.mean(axis=0)
+    slope, contrast = cavity.slope.mean(axis=0), cavity.contrast.mean(axis=0)
+    furthest = _FURTHEST * (np.sqrt(variance + size) if family == "normal" else np.ones_like(size))
+    outcome = np.full(size.shape, np.nan)
+    active = np.flatnonzero((slope > 0.0) & (variance > 0.0))
+    several = len(cavity.location) > 1
+    prior = (
+        -_integrals(family, size, cavity, location, was).log_likelihood if several else 0.0 * cavity.location
+    )
+    # Distance of the mode from what is expected, outwards; the exceedance rises with it. A step that leaves what
+    # is known of its place, and every other one after the first few, halves the place instead.
+    away = np.zeros(size.shape)
+    away[active] = (reach - side * contrast[active]) / slope[active]
+    within = np.stack([-furthest, furthest])
+    for step in range(_MOST_STEPS):
+        at = active
+        out = away[at] = np.clip(away[at], *within[:, at])
+        mode = location[at] + side * out
+        mean, _ = _mean_and_information(family, size[at], mode)
+        seen = mean + side * out / variance[at]
+        few = cavity.of(at)
+        score, sd = _score(few, _integrals(family, size[at], few, mode, seen), prior[:, at], side, reach)
+        missed = score - special.ndtri(needed)
+        outcome[at] = np.where(np.abs(missed) < _CLOSE, seen, np.nan)
+        within[0, at], within[1, at] = (
+            np.where(missed < 0.0, out, within[0, at]),
+            np.where(missed < 0.0, within[1, at], out),
+        )
+        following = out - missed * sd / slope[at]
+        halve = (following <= within[0, at]) | (following >= within[1, at])
+        if step >= _QUICK_STEPS:
+            halve |= step % 2 == 0
+        away[at] = np.where(halve, within[:, at].mean(axis=0), following)
+        active = at[
+            (np.abs(missed) >= 0.1 * _CLOSE) & (np.diff(within[:, at], axis=0)[0] > 1e-6 * furthest[at])
+        ]
+        if not len(active):
+            break
+    return outcome * size if family == "normal" else outcome
+
+
+def _mean_and_information(
+    family: Family, size: FloatArray, predictor: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """First and second derivative of the potential: of estimates, in units of their squared standard errors."""
+    if family == "normal":
+        return predictor / size, np.broadcast_to(1.0 / size, predictor.shape)
+    if family == "poisson":
+        mean = np.exp(np.minimum(predictor, _LARGEST_PREDICTOR))
+        return mean, mean
+    share = special.expit(predictor)
+    return size * share, size * share * (1.0 - share)
+
+
+class _Given(NamedTuple):
+    """Of t given an outcome: mean less prior mean, central moments, log marginal likelihood of the outcome, (K, C)."""
+
+    shift: FloatArray
+    second: FloatArray
+    third: FloatArray
+    fourth: FloatArray
+    log_likelihood: FloatArray
+
+
+def _integrals(
+    family: Family, size: FloatArray, cavity: Cavity, mode: FloatArray, seen: FloatArray
+) -> _Given:
+    """Moments of t given an outcome, whose likelihood is exp(seen·t − potential), by Gauss–Hermite quadrature.
+
+    Under every set of variances the mode is its own; from a common guess Newton's steps are few.
+    """
+    prior = 1.0 / np.maximum(cavity.variance, _LEAST_VARIANCE)
+    modes = np.broadcast_to(mode, cavity.location.shape)
+    for _ in range(_MODE_STEPS if len(cavity.location) > 1 else 0):
+        mean, information = _mean_and_information(family, size, modes)
+        slope = seen - mean - (modes - cavity.location) * prior
+        modes = modes + np.clip(slope / (information + prior), -1.0, 1.0)
+    mean, information = _mean_and_information(family, size, modes)
+    width = 1.0 / np.sqrt(information + prior)
+    step = width[..., np.newaxis] * _HERMITE_X
+    # Log posterior about its mode over the normal that the nodes are for; the linear terms cancel at the mode.
+    log_ratio = 0.5 * information[..., np.newaxis] * step**2 - _rise(family, size, modes, mean, step)
+    weight = np.exp(log_ratio) * _HERMITE_W
+    whole = weight.sum(axis=-1)
+    weight /= whole[..., np.newaxis]
+    shift = np.sum(weight * step, axis=-1)
+    away = step - shift[..., np.newaxis]
+    square = away * away
+    part = weight * square  # products, which are cheaper than powers of an array
+    second, third, fourth = (np.sum(each, axis=-1) for each in (part, part * away, part * square))
+    from_prior = modes - cavity.location
+    log_likelihood = (
+        seen * modes
+        - _potential(family, size, modes)
+        - 0.5 * from_prior**2 * prior
+        + np.log(whole * width * np.sqrt(prior))
+    )
+    return _Given(from_prior + shift, second, third, fourth, log_likelihood)
+
+
+def _score(
+    cavity: Cavity, given: _Given, log_prior: FloatArray, side: float, reach: float
+) -> tuple[FloatArray, FloatArray]:
+    """Normal score of P(D beyond the margin | outcome) and standard deviation of D, (C,)."""
+    slope = cavity.slope
+    sd = np.sqrt(slope**2 * given.second + cavity.rest)
+    above = _above(
+        (reach - side * (cavity.contrast + slope * given.shift)) / sd,
+        side * slope**3 * given.third / sd**3,
+        slope**4 * (given.fourth - 3.0 * given.second**2) / sd**4,
+    )
+    weight = special.softmax(log_prior + given.log_likelihood, axis=0)
+    probability = np.clip(np.sum(weight * above, axis=0), 1e-12, 1.0 - 1e-12)
+    return special.ndtri(probability), np.sum(weight * sd, axis=0)
+
+
+def _potential(family: Family, size: FloatArray, predictor: FloatArray) -> FloatArray:
+    """Of which `_mean_and_information` has the derivatives."""
+    if family == "normal":
+        return 0.5 * predictor**2 / size
+    if family == "poisson":
+        return np.exp(np.minimum(predictor, _LARGEST_PREDICTOR))
+    return size * np.logaddexp(0.0, predictor)
+
+
+def _rise(
+    family: Family, size: FloatArray, mode: FloatArray, mean: FloatArray, step: FloatArray
+) -> FloatArray:
+    """Potential at mode + step, less its value and its tangent at the mode, (K, C, nodes)."""
+    if family == "normal":
+        return 0.5 * step**2 / size[:, np.newaxis]
+    if family == "poisson":
+        return mean[..., np.newaxis] * (np.expm1(step) - step)
+    share = special.expit(mode)[..., np.newaxis]
+    return size[:, np.newaxis] * (np.log1p(share * np.expm1(step)) - share * step)
+
+
+def _above(z: FloatArray, skewness: FloatArray, kurtosis: FloatArray) -> FloatArray:
+    """P(a standardised variable > z) by Edgeworth's series to second order (Hall 1992, ch. 2)."""
+    square = z * z
+    correction = skewness * (square - 1.0) / 6.0 + z * (
+        kurtosis * (square - 3.0) / 24.0 + skewness**2 * ((square - 10.0) * square + 15.0) / 72.0
+    )
+    return special.ndtr(-z) + np.exp(-0.5 * square) / np.sqrt(2.0 * np.pi) * correction
+
+
+def _cornish_fisher(z: float, skewness: FloatArray, kurtosis: FloatArray) -> FloatArray:
+    """Quantile z of a standardised variable, to second order (Cornish & Fisher 1938, Rev Inst Int Stat 5:307)."""
+    return np.asarray(
+        z
+        + (z**2 - 1.0) * skewness / 6.0
+        + (z**3 - 3.0 * z) * kurtosis / 24.0
+        - (2.0 * z**3 - 5.0 * z) * skewness**2 / 36.0
+    )
+
+
+def _shown(cells: Cells, count: FloatArray, side: float) -> FloatArray:
+    """Smallest whole count above a threshold (largest below) that would be shown, (C,); NaN where none is."""
+    count = np.ceil(count - 1e-6) if side > 0 else np.floor(count + 1e-6)
+    if side > 0:
+        count = np.maximum(count, 0.0)
+    withheld = cells.censored
+    if withheld.any():
+        some = cells.cell_sum(withheld.astype(np.float64)) > 0
+        lower, upper = cells.cell_sum(cells.lower), cells.cell_sum(cells.upper)
+        inside = some & (count >= lower) & (count <= upper)
+        count = np.where(inside, upper + 1.0 if side > 0 else lower - 1.0, count)
+    if cells.counted_from is not None:
+        least = cells.cell_sum(cells.counted_from)
+        count = np.maximum(count, least) if side > 0 else np.where(count < least, np.nan, count)
+    return np.where(count < 0.0, np.nan, count)

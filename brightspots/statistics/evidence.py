@@ -1,0 +1,167 @@
+"""What a department's own data say of it: the same question with a flat prior on its own effect.
+
+Where departments differ little, the model takes one of which next to nothing is known for one like the others: in a
+type that expects 0.05 deaths every department lies within a margin of 1.1 with a probability near one, whatever
+happens there. That is an assumption, not a finding. So before a department is called in line its own counts have to
+say so too: with no prior on its effect v, and everything that the others have taught (the level of its trust, its
+type, its other departments) as it is.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from brightspots.common.parallel import map_in_order, spans
+from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.engine.integration.leaf import leaf_marginals
+from brightspots.engine.integration.loops import choose_loops
+from brightspots.engine.posterior import SharedDraws
+from brightspots.likelihood.outcomes import Outcomes
+
+# Nodes for the level that a department is compared with, which is nearly normal.
+_NODES = 15
+# Grid of a likelihood without a closed form: this many standard deviations either side of its peak.
+_GRID = np.linspace(-10.0, 10.0, 161)
+_NEWTON_STEPS = 30
+_LONGEST_STEP = 2.0
+_SETTLED = 1e-3
+_NUMBERS_AT_ONCE = 400_000
+
+
+class Level(NamedTuple):
+    """The level that each cell is compared with, as a shift of the mean predictor of its leaves.
+
+    Posterior mean and standard deviation of what, added to offset + x'β + a at their posterior mean, gives what the
+    department would have if it were as its comparison is, (C,) each; NaN where it has none.
+    """
+
+    mean: FloatArray
+    sd: FloatArray
+
+
+def within_by_own_data(cells: Cells, shared: SharedDraws, level: Level, reach: float) -> FloatArray:
+    """P(−reach ≤ D ≤ reach | flat prior on the department's own effect v), (C,).
+
+    The posterior of v alone is then its likelihood, normalised: for a count y of which λ is expected at the level that
+    it is compared with, exp(D)·λ ~ Gamma(y, 1); for a proportion the odds follow a beta's; for an estimate D is
+    normal. With a count of nothing, or of everybody, the likelihood has no end on one side and cannot be normalised:
+    the data alone exclude no v on that side, and the probability is 0. It is averaged over the level, taken as normal.
+    Intervals and truncated counts, and what passes from period to period (σ_period at its posterior mean), are
+    integrated on a grid.
+
+    Parameters
+    ----------
+    cells : Cells
+    shared : SharedDraws
+    level : Level
+    reach : float
+        Logarithm of the margin, or the difference that matters.
+
+    Returns
+    -------
+    (C,)
+        NaN where the level is.
+    """
+    points, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    centres = level.mean[:, np.newaxis] + level.sd[:, np.newaxis] * points
+    edges = np.stack([centres - reach, centres + reach])
+    predictor = shared.mean_leaf_predictor(cells)
+    below = np.empty_like(edges)
+    simple = _is_simple(cells, shared)
+    if simple.any():
+        below[:, simple] = _closed_form(cells, predictor, simple, edges[:, simple])
+    rest = np.flatnonzero(~simple)
+    if len(rest):
+        below[:, rest] = _on_grid(cells, shared, predictor, rest, edges[:, rest])
+    within = (below[1] - below[0]) @ (weights / weights.sum())
+    return np.where(np.isnan(level.mean), np.nan, np.clip(within, 0.0, 1.0))
+
+
+def _is_simple(cells: Cells, shared: SharedDraws) -> npt.NDArray[np.bool_]:
+    """Which cells hold one plain count (or, of events against expected, several of one lasting level), (C,)."""
+    plain = np.ones(cells.n_leaves, dtype=bool)
+    plain[Outcomes.of(cells).conditioned] = False
+    leaves = np.diff(cells.cell_leaves)
+    several = cells.family == "poisson" and shared.sd_period is None
+    return np.asarray((cells.cell_sum(plain.astype(np.float64)) == leaves) & ((leaves == 1) | several))
+
+
+def _closed_form(
+    cells: Cells, predictor: FloatArray, which: npt.NDArray[np.bool_], shift: FloatArray
+) -> FloatArray:
+    """P(shift of a cell ≤ stated) under a flat prior, (…, cells, nodes); 0 where there is no such posterior."""
+    first = cells.cell_leaves[:-1][which]
+    observed = cells.cell_sum(cells.lower)[which, np.newaxis]
+    if cells.family == "normal":
+        return np.asarray(
+            special.ndtr(
+                (shift + (predictor - cells.lower)[first][:, np.newaxis]) / cells.size[first][:, np.newaxis]
+            )
+        )
+    if cells.family == "poisson":
+        expected = cells.cell_sum(np.exp(predictor))[which, np.newaxis]
+        return np.where(
+            observed > 0, special.gammainc(np.maximum(observed, 1.0), expected * np.exp(shift)), 0.0
+        )
+    others = cells.size[first][:, np.newaxis] - observed
+    p = special.expit(predictor[first][:, np.newaxis] + shift)
+    cumulative = special.betainc(np.maximum(observed, 1.0), np.maximum(others, 1.0), p)
+    return np.where((observed > 0) & (others > 0), cumulative, 0.0)
+
+
+def _on_grid(
+    cells: Cells, shared: SharedDraws, predictor: FloatArray, which: IntArray, shift: FloatArray
+) -> FloatArray:
+    """As `_closed_form`, by the trapezoidal rule about the peak of each cell's likelihood; `which` are cells."""
+    loops = choose_loops(cells.n_leaves * len(_GRID))
+    leaves = int(np.diff(cells.cell_leaves)[which].max())
+    result = np.empty_like(shift)
+
+    def some(span: slice) -> None:
+        part = cells.only(which[span])
+        base = predictor[np.isin(cells.leaf_cell, which[span])]
+        outcomes = Outcomes.of(part)
+        starts = part.cell_leaves[:-1]
+
+        def summed(at: FloatArray) -> tuple[FloatArray, ...]:
+            """Log likelihood of each cell with slope and curvature, from shifts of each (cells, …)."""
+            leaves = base[:, np.newaxis] + at[part.leaf_cell]
+            if shared.sd_period is None:
+                of_leaf: tuple[FloatArray, ...] = outcomes.derivatives(leaves)
+            else:
+                of_leaf = leaf_marginals(outcomes, leaves, np.array(shared.sd_period.mean()), loops)[:3]
+            return tuple(np.add.reduceat(values, starts, axis=0) for values in of_leaf)
+
+        guess, information = outcomes.guess()
+        weighted = np.add.reduceat(information * (guess - base), starts)
+        peak = (weighted / np.add.reduceat(information, starts))[:, np.newaxis]
+        for _ in range(_NEWTON_STEPS):
+            _, slope, curvature = summed(peak)
+            step = np.clip(slope / np.maximum(-curvature, 1e-12), -_LONGEST_STEP, _LONGEST_STEP)
+            peak = peak + step
+            if np.all(np.abs(step) * np.sqrt(np.maximum(-curvature, 0.0)) < _SETTLED):
+                break
+        width = 1.0 / np.sqrt(np.maximum(-summed(peak)[2], 1e-12))
+        grid = peak + width * _GRID
+        value = summed(grid)[0]
+        density = np.exp(value - value.max(axis=1, keepdims=True))
+        # Without an end the likelihood is still high at an end of the grid, however wide.
+        endless = np.maximum(density[:, 0], density[:, -1]) > _SETTLED
+        cumulative = np.concatenate(
+            [np.zeros((len(grid), 1)), np.cumsum(0.5 * (density[:, 1:] + density[:, :-1]), axis=1)], axis=1
+        )
+        cumulative /= cumulative[:, -1:]
+        for cell in range(len(grid)):
+            here = shift[:, span.start + cell]
+            result[:, span.start + cell] = (
+                0.0 if endless[cell] else np.interp(here, grid[cell], cumulative[cell])
+            )
+
+    at_once = max(_NUMBERS_AT_ONCE // (len(_GRID) * leaves), 1)
+    for _ in map_in_order(some, spans(len(which), at_once)):
+        pass
+    return result

@@ -1,0 +1,65 @@
+"""How much each count says of its predictor, and what that leaves to be known of trusts: normal algebra, no draws.
+
+A leaf's information I is minus the second derivative of its log likelihood at the fitted level. Of a department's
+lasting level s its periods tell i = Σ 1/(σ_w² + 1/I), and of its trust's effect the department tells
+w = 1/(σ_v² + 1/i).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from brightspots.data.cells import Cells, FloatArray
+from brightspots.engine.posterior import SharedDraws
+
+
+def leaf_information(cells: Cells, shared: SharedDraws, peer: FloatArray) -> FloatArray:
+    """Information of each leaf on its linear predictor, (N,), at the posterior mean.
+
+    A suppressed count is taken for what it would tell if it were shown.
+
+    Parameters
+    ----------
+    peer : (C,)
+        Posterior mean of u + v.
+    """
+    if cells.family == "normal":
+        return np.asarray(cells.size**-2.0)
+    predictor = shared.mean_leaf_predictor(cells) + peer[cells.leaf_cell]
+    if cells.family == "poisson":
+        return np.asarray(np.exp(predictor))
+    return np.asarray(cells.size * special.expit(predictor) * special.expit(-predictor))
+
+
+def cell_information(cells: Cells, leaf: FloatArray, period_variance: float) -> FloatArray:
+    """Information of each cell on its lasting level u + v, (C,), its periods' own effects being noise."""
+    return cells.cell_sum(leaf / (1.0 + period_variance * leaf))
+
+
+def rankability_draws(cells: Cells, shared: SharedDraws, peer: FloatArray) -> FloatArray:
+    """Rankability of the trusts at every draw of the standard deviations, (S,).
+
+    σ_u²/(σ_u² + median_t s_t²), the share of the variation between the trusts' estimates that is not chance (van
+    Dishoeck et al. 2011, BMJ Qual Saf 20:869). s_t is the standard error of a trust's effect were it estimated by
+    itself: s_t⁻² = Σ_d 1/(σ_v² + 1/i_td), over its departments, which differ by chance and by σ_v. It is the same as
+    1 − median_t Var(u_t | σ, y)/σ_u².
+
+    Parameters
+    ----------
+    peer : (C,)
+        Posterior mean of u + v.
+    """
+    leaf = leaf_information(cells, shared, peer)
+    starts = cells.trust_cells[:-1]
+    result = np.empty(shared.n_draws)
+    for draw in range(shared.n_draws):
+        passing = 0.0 if shared.sd_period is None else float(shared.sd_period[draw]) ** 2
+        known = cell_information(cells, leaf, passing)
+        if shared.sd_department_by_type is not None:
+            lasting = shared.sd_department_by_type[draw, cells.cell_department] ** 2
+        else:
+            lasting = 0.0 if shared.sd_department is None else shared.sd_department[draw] ** 2
+        error = np.median(1.0 / np.add.reduceat(known / (1.0 + lasting * known), starts))
+        result[draw] = shared.sd_trust[draw] ** 2 / (shared.sd_trust[draw] ** 2 + error)
+    return result

@@ -1,0 +1,181 @@
+"""The hierarchy with the rating in it: bands between the nation and the trusts.
+
+What is said of a rating must not come from effects that were shrunk without regard to it: where data are thin,
+they lean towards the national mean whatever the band, so that the rating explains too little and departments
+contradict it too often. So the model is fitted once more with the bands as covariates,
+
+    η = x'β + a + μ_band + u + v,    u ~ N(0, σ_u²) within bands,
+
+and the bands are then given the prior that makes them one more level of the hierarchy, μ ~ N(0, λ²) with λ
+half-normal as every other standard deviation. Fixed band means would overstate what the rating explains by
+about 2·(bands − 1)/trusts.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from brightspots.common.errors import CertificateWarning
+from brightspots.common.settings import HalfNormal, Priors
+from brightspots.data.cells import Cells, FloatArray
+from brightspots.engine.posterior import Posterior, SharedDraws
+from brightspots.engine.terms import location_precision, resolve_priors
+from brightspots.statistics.ratings import Ratings
+
+# Standard deviation of a band's mean, in units of the linear predictor, that the fit with fixed bands allows for:
+# so wide that only the prior that follows it matters.
+_REACH = 10.0
+_GRID = 1_000
+
+
+@dataclass(frozen=True)
+class RatedPosterior:
+    """Joint posterior of band means and effects within bands, of the rated cells alone.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Of the rated cells; trust effects are within bands.
+    ratings : Ratings
+        Of the same cells.
+    band_mean : (levels, S)
+        μ, whose mean over rated trusts (or departments) is 0 in every draw.
+    """
+
+    posterior: Posterior
+    ratings: Ratings
+    band_mean: FloatArray
+
+    @property
+    def between(self) -> FloatArray:
+        """Variance that the rating explains: of μ over rated trusts (or departments), (S,)."""
+        explained: FloatArray = self.ratings.frequencies @ self.band_mean**2
+        return explained
+
+    @property
+    def trust_variance(self) -> FloatArray:
+        """σ_u², within bands, (S,)."""
+        return self.posterior.shared.sd_trust**2
+
+    @property
+    def department_variance(self) -> FloatArray:
+        """σ_v², (S,); zeros where departments are not in the model."""
+        sd = self.posterior.shared.sd_department
+        return np.zeros(self.posterior.shared.n_draws) if sd is None else sd**2
+
+    def levels(self) -> Iterator[tuple[slice, FloatArray]]:
+        """Departments' own levels μ + u + v, block by block: cells, and draws (cells, S)."""
+        for block in self.posterior.blocks():
+            trust = self.posterior.cells.cell_trust[block.cells] - block.trusts.start
+            within = block.trust_effect[trust] + block.department_effect
+            yield block.cells, self.band_mean[self.ratings.cell_band[block.cells]] + within
+
+
+def fit_with_ratings(cells: Cells, priors: Priors, ratings: Ratings, seed: int) -> RatedPosterior:
+    """Fit the hierarchy with the rating in it, with normal effects whatever those of the fit.
+
+    Unrated trusts (or departments) are left out: they vary as much as all bands together, and would be mistaken for
+    variation within one.
+
+    Parameters
+    ----------
+    cells : Cells
+    priors : Priors
+        λ has the prior of the standard deviation between trusts where that is half-normal, else a flat one.
+    ratings : Ratings
+        At least two bands.
+    seed : int
+
+    Warns
+    -----
+    CertificateWarning
+        Where the fit does not earn its certificate.
+    """
+    from brightspots.engine.integration.conditional import ConditionalPosterior
+    from brightspots.engine.integration.integrate import integrate
+
+    cells, ratings = cells.only(ratings.rated), ratings.only_rated()
+    columns, reference = _band_columns(cells, ratings)
+    _, precision = location_precision(resolve_priors(cells, priors).covariate)
+    unit = 1.0 if precision == 0.0 else _REACH * np.sqrt(precision)
+    with_bands = replace(
+        cells,
+        design=np.hstack([cells.design, unit * columns]),
+        covariates=(*cells.covariates, *(f"band {number}" for number in range(columns.shape[1]))),
+        covariate_scale=np.concatenate([cells.covariate_scale, np.ones(columns.shape[1])]),
+    )
+    fitted, certificate = integrate(with_bands, replace(priors, effects="normal"), seed=seed)
+    if not certificate.ok:
+        warnings.warn(
+            f"the fit that compares departments with the ratings did not earn its certificate: {certificate.message}",
+            CertificateWarning,
+            stacklevel=2,
+        )
+    shared = fitted.shared
+    first, bands = cells.design.shape[1], len(ratings.levels)
+    others = np.delete(np.arange(bands), reference)
+    effect = np.zeros((bands, shared.n_draws))
+    effect[others] = unit * shared.coefficients[:, first:].T
+    scale = priors.trust.scale if isinstance(priors.trust, HalfNormal) else np.inf
+    effect = as_level(effect, scale, np.random.default_rng([seed, bands]))
+    coefficients = shared.coefficients.copy()
+    coefficients[:, first:] = (effect[others] - effect[reference]).T / unit
+    moved: SharedDraws = replace(shared, coefficients=coefficients)
+    centred = effect - ratings.frequencies @ effect
+    return RatedPosterior(ConditionalPosterior(with_bands, moved, fitted.seed), ratings, centred)
+
+
+def _band_columns(cells: Cells, ratings: Ratings) -> tuple[FloatArray, int]:
+    """Centred indicators of all bands but the commonest, columns (N, levels − 1), and which that is."""
+    band = ratings.cell_band[cells.leaf_cell]
+    reference = int(np.argmax(np.bincount(band, minlength=len(ratings.levels))))
+    columns = np.equal.outer(band, np.delete(np.arange(len(ratings.levels)), reference)).astype(np.float64)
+    return columns - columns.mean(axis=0), reference
+
+
+def as_level(effect: FloatArray, scale: float, generator: np.random.Generator) -> FloatArray:
+    """Turn draws of fixed band means into draws under μ ~ N(0, λ²), λ half-normal.
+
+    The fixed contrasts are summarised as a normal likelihood. Given λ each principal contrast, with mean m and
+    variance g, then has mean κm and variance κg, κ = λ²/(λ² + g), and λ has a marginal density in closed form. A
+    draw is moved to κm + √κ·(draw − m), so that it stays with the σ's and coefficients that it came with.
+
+    Parameters
+    ----------
+    effect : (bands, S)
+        Draws of the means under a flat prior, up to a constant per draw.
+    scale : float
+        Of the half-normal prior of λ; infinite for a flat one.
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    (bands, S)
+        Contrasts with mean 0 over bands.
+
+    References
+    ----------
+    Gelman A (2006). Prior distributions for variance parameters in hierarchical models. Bayesian Analysis 1:515.
+    """
+    contrasts = effect - effect.mean(axis=0)
+    variance, axes = np.linalg.eigh(np.atleast_2d(np.cov(contrasts)))
+    variance, axes = variance[1:, np.newaxis], axes[:, 1:]  # the first is the constant, which has none
+    draws = axes.T @ contrasts
+    mean = draws.mean(axis=1, keepdims=True)
+
+    # A half-normal prior ends where it has nothing left, a flat one where the likelihood of λ has long been falling.
+    top = 5.0 * scale if np.isfinite(scale) else 20.0 * float(np.sqrt(np.max(mean**2 + variance)))
+    sd = np.geomspace(min(1e-3 * np.sqrt(variance.min()), 1e-3 * top), top, _GRID)
+    total = variance + sd**2
+    log_density = -0.5 * np.sum(np.log(total) + mean**2 / total, axis=0) - 0.5 * (sd / scale) ** 2
+    mass = np.exp(log_density - log_density.max()) * np.gradient(sd)
+    cumulative = np.cumsum(mass) / mass.sum()
+    count = effect.shape[1]
+    level = np.interp(generator.permutation((np.arange(count) + 0.5) / count), cumulative, sd)
+    kept = level**2 / (level**2 + variance)
+    moved: FloatArray = axes @ (kept * mean + np.sqrt(kept) * (draws - mean))
+    return moved

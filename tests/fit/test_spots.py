@@ -1,0 +1,184 @@
+"""The list: what it counts, what it crosses, whom it points to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import brightspots as bs
+from brightspots import DataError, SettingsError, SpotRule
+from brightspots.common.vocabulary import RATING_STATUSES, STATUSES
+from tests.conftest import simulate_frame
+
+
+@pytest.fixture(scope="module")
+def fit() -> bs.HierarchyFit:
+    return bs.fit_hierarchy(simulate_frame(25, 8, sd_department=0.3), seed=1)
+
+
+@pytest.fixture(scope="module")
+def spots(fit) -> bs.Spots:
+    return fit.find_spots()
+
+
+def test_every_department_has_one_of_the_four_statuses(spots):
+    assert set(spots.table["status"]) <= set(STATUSES)
+    assert len(spots.bright) > 3
+    assert len(spots.dark) > 3
+    assert spots.summary()["departments"].sum() == len(spots.table)
+
+
+def test_expected_false_flags_are_the_sum_over_the_list_and_keep_the_rate(spots):
+    flagged = spots.table[spots.table["status"].isin(["bright spot", "dark spot"])]
+    expected = (1 - flagged["probability"]).sum()
+    assert spots.expected_false_flags == pytest.approx(expected)
+    assert spots.summary()["expected_false"].sum() == pytest.approx(expected)
+    assert expected / len(flagged) <= spots.rule.fdr
+    assert f"{expected:.1f} of the flags are expected to be false" in repr(spots)
+
+
+def test_a_stricter_rule_flags_no_more(fit):
+    def flags(**options) -> int:
+        spots = fit.find_spots(SpotRule(**options))
+        return len(spots.bright) + len(spots.dark)
+
+    assert flags(margin=1.5) <= flags(margin=1.2) <= flags(margin=1.0)
+    assert flags(fdr=0.025) <= flags(fdr=0.05) <= flags(fdr=0.1)
+    assert flags(reference="both") <= flags(reference="peers") + flags()
+
+
+def test_the_rating_column_of_the_data_is_used_and_crossed(spots):
+    assert set(spots.table["rating_status"]) <= set(RATING_STATUSES)
+    strong = spots.table["rating"] == "Outstanding"
+    dark = spots.table["status"] == "dark spot"
+    assert set(spots.table.loc[strong & dark, "rating_status"]) <= {"dark in strong"}
+    assert np.all(spots.table["p_two_bands"] <= spots.table["p_other_band"])
+
+
+def test_a_mapping_may_rate_some_trusts_only(fit):
+    rated = fit.find_spots(rating={"T000": 1, "T001": 2, "T002": 3})
+    assert rated.table["rating_status"].eq("not rated").sum() == 22 * 8
+    assert rated.table.loc[rated.table["trust"] == "T003", "p_other_band"].isna().all()
+
+
+def test_without_ratings_nothing_is_rated():
+    bare = bs.fit_hierarchy(simulate_frame(6, 4).drop(columns="rating"), seed=1).find_spots()
+    assert set(bare.table["rating_status"]) == {"not rated"}
+    assert bare.table["rating"].isna().all()
+    with pytest.raises(SettingsError, match="no rating was given"):
+        bare.rating_explains()
+
+
+def test_a_rating_that_varies_within_a_trust_is_refused():
+    frame = simulate_frame(6, 4)
+    frame.loc[0, "rating"] = "Inadequate"
+    with pytest.raises(DataError, match="more than one rating") as error:
+        bs.fit_hierarchy(frame, seed=1).find_spots()
+    assert error.value.rows == ("trust T000",)
+
+
+def test_a_rating_column_that_is_not_there_is_refused(fit):
+    with pytest.raises(DataError, match="'stars'"):
+        fit.find_spots(rating="stars")
+
+
+def test_rating_explains_shares_and_reversals(spots):
+    explained = spots.rating_explains()
+    assert list(explained.index) == ["trust", "trust_and_department"]
+    assert explained.loc["trust", "share"] > explained.loc["trust_and_department", "share"] > 0
+    assert 0 < explained.attrs["p_reversed"][0] < 0.5
+
+
+def test_a_rating_built_from_the_outcome_is_said(fit):
+    assert "not independent" in repr(fit.find_spots(rating_uses_outcome=True))
+    assert "not independent" not in repr(fit.find_spots())
+
+
+def test_learning_pairs_join_dark_with_bright_of_the_same_type_elsewhere(spots):
+    pairs = spots.learning_pairs(k=2)
+    bright = set(zip(spots.bright["trust"], spots.bright["department"], strict=True))
+    dark = set(zip(spots.dark["trust"], spots.dark["department"], strict=True))
+    assert set(zip(pairs["partner_trust"], pairs["department"], strict=True)) <= bright
+    assert set(zip(pairs["trust"], pairs["department"], strict=True)) <= dark
+    assert (pairs["trust"] != pairs["partner_trust"]).all()
+    assert pairs.groupby(["trust", "department"]).size().max() <= 2
+    paired = set(zip(pairs["trust"], pairs["department"], strict=True))
+    assert paired | set(pairs.attrs["without_partner"]) == dark
+    assert pairs["p_truly_better"].between(0, 1).all()
+
+
+def test_partners_are_the_nearest_in_size(spots):
+    pairs = spots.learning_pairs(k=1)
+    row = pairs.iloc[0]
+    same = spots.bright[
+        (spots.bright["department"] == row["department"]) & (spots.bright["trust"] != row["trust"])
+    ]
+    nearest = (np.log(same["expected"]) - np.log(row["size"])).abs().idxmin()
+    assert same.loc[nearest, "trust"] == row["partner_trust"]
+
+
+@pytest.mark.parametrize("k", [0, -1, 1.5, True])
+def test_k_must_be_a_positive_whole_number(spots, k):
+    with pytest.raises(SettingsError, match="k must"):
+        spots.learning_pairs(k=k)
+
+
+def test_a_rule_must_be_a_rule(fit):
+    with pytest.raises(SettingsError, match="SpotRule"):
+        fit.find_spots({"margin": 1.2})
+
+
+def test_the_text_is_a_bounded_slice_that_says_what_it_hides(spots):
+    flagged = len(spots.bright) + len(spots.dark)
+    assert flagged > 10
+    assert f"and {flagged - 10:,} more" in repr(spots)
+    assert "not reassurance" in repr(spots)
+
+
+def test_the_table_keeps_the_order_of_the_data(fit):
+    frame = simulate_frame(25, 8, sd_department=0.3)
+    pd.testing.assert_frame_equal(
+        fit.find_spots().table[["trust", "department"]], frame[["trust", "department"]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("reference", "said", "ratios"),
+    [
+        ("organisation", "against their own trust, margin", ["own ratio"]),
+        ("peers", "against the same department elsewhere, margin", ["peer ratio"]),
+        (
+            "both",
+            "against their own trust and the same department elsewhere, margin",
+            ["own ratio", "peer ratio"],
+        ),
+    ],
+)
+def test_the_list_says_against_what_and_shows_the_ratios_that_were_judged(fit, reference, said, ratios):
+    spots = fit.find_spots(SpotRule(reference=reference))
+    false = f"{spots.expected_false_flags:.1f} of the flags are expected to be false"
+    for shown in (repr(spots), spots.to_html()):
+        assert said in shown
+        assert false in shown
+        assert [each for each in ("own ratio", "peer ratio") if each in shown] == ratios
+
+
+def test_an_only_department_can_be_flagged_against_its_peers_without_an_excess():
+    frame = simulate_frame(25, 8, sd_department=0.3)
+    alone = (frame["trust"] == "T003") & (frame["department"] == "D02")
+    frame.loc[alone, "observed"] = 10 * frame.loc[alone, "expected"].round()
+    fit = bs.fit_hierarchy(frame[(frame["trust"] != "T003") | alone], seed=1)
+    spots = fit.find_spots(SpotRule(reference="peers"))
+    assert spots.dark["excess"].isna().sum() == 1
+    assert "only department" in repr(spots)
+    assert "nan" not in repr(spots)
+
+
+def test_estimates_have_no_excess_to_show():
+    frame = simulate_frame(25, 8, sd_department=0.3)
+    frame = frame.assign(estimate=np.log(frame["observed"] + 0.5) - np.log(frame["expected"] + 0.5))
+    frame["standard_error"] = frame["expected"] ** -0.5
+    spots = bs.fit_hierarchy(frame, estimate="estimate", standard_error="standard_error", seed=1).find_spots()
+    assert len(spots.dark) > 3
+    assert "excess" not in repr(spots)

@@ -1,0 +1,103 @@
+"""The Bayesian false discovery rate, and the four statuses."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from brightspots import SpotRule
+from brightspots.statistics.decisions import bayesian_fdr, decide
+from brightspots.statistics.summaries import CellSummary, Interval
+
+PROBABILITIES = hnp.arrays(float, st.integers(1, 9), elements=st.floats(0, 1, width=16))
+FDR = st.floats(0.01, 0.5)
+
+
+def summary_of(high, low, *, reliability=1.0) -> CellSummary:
+    """A summary in which both references say the same."""
+    high, low = np.asarray(high, float), np.asarray(low, float)
+    nothing = Interval(*(np.zeros(len(high)) for _ in range(3)))
+    ones = np.ones(len(high))
+    return CellSummary(
+        float(np.log(1.1)),
+        nothing,
+        nothing,
+        nothing,
+        high,
+        low,
+        high,
+        low,
+        high,
+        low,
+        ones,
+        np.broadcast_to(reliability, len(high)),
+        1.0 - high - low,
+        ones,
+    )
+
+
+@given(PROBABILITIES, FDR)
+def test_the_list_is_the_longest_that_keeps_the_rate(probability, fdr):
+    """Against brute force over every set that is closed upwards (whoever is likelier is flagged too)."""
+    flagged = bayesian_fdr(probability, fdr)
+    best = 0
+    for size in range(1, len(probability) + 1):
+        for chosen in itertools.combinations(range(len(probability)), size):
+            inside = probability[list(chosen)]
+            outside = np.delete(probability, chosen)
+            closed = not len(outside) or inside.min() > outside.max()
+            if closed and np.mean(1 - inside) <= fdr:
+                best = size
+    assert flagged.sum() == best
+    if flagged.any() and not flagged.all():
+        assert probability[flagged].min() > probability[~flagged].max()
+
+
+@given(PROBABILITIES, FDR)
+def test_halving_the_rate_never_adds_flags(probability, fdr):
+    assert not np.any(bayesian_fdr(probability, fdr / 2) & ~bayesian_fdr(probability, fdr))
+
+
+def test_missing_probabilities_are_never_flagged():
+    assert list(bayesian_fdr(np.array([np.nan, 0.99]), 0.05)) == [False, True]
+    assert not bayesian_fdr(np.array([np.nan]), 0.05).any()
+
+
+def test_the_four_statuses():
+    decisions = decide(
+        summary_of([0.99, 0.0, 0.05, 0.4, np.nan], [0, 0.99, 0.05, 0.1, np.nan]), np.ones(5), SpotRule()
+    )
+    assert list(decisions.status) == ["dark spot", "bright spot", "in line", "cannot tell", "cannot tell"]
+    np.testing.assert_allclose(decisions.probability, [0.99, 0.99, 0.9, 0.5, np.nan])
+    assert decisions.expected_false == pytest.approx(0.02)
+    assert decisions.needed == 0.99
+
+
+@given(hnp.arrays(float, 12, elements=st.floats(0, 1)), hnp.arrays(float, 12, elements=st.floats(0, 1)), FDR)
+def test_swapping_the_direction_swaps_bright_and_dark(share, side, fdr):
+    high, low = share * side, share * (1 - side)
+    rule = SpotRule(fdr=fdr)
+    worse = decide(summary_of(high, low), np.ones(12), rule, "worse").status
+    better = decide(summary_of(high, low), np.ones(12), rule, "better").status
+    swap = {"dark spot": "bright spot", "bright spot": "dark spot"}
+    assert list(better) == [swap.get(status, status) for status in worse]
+
+
+def test_thin_data_and_small_cells_can_be_kept_off_the_list():
+    summary = summary_of([0.99, 0.99], [0, 0], reliability=np.array([0.1, 0.9]))
+    reliable = decide(summary, np.ones(2), SpotRule(min_reliability=0.5))
+    assert list(reliable.status) == ["cannot tell", "dark spot"]
+    large = decide(summary, np.array([100.0, 1.0]), SpotRule(min_expected=10))
+    assert list(large.status) == ["dark spot", "cannot tell"]
+
+
+def test_each_reference_reads_its_own_exceedance():
+    summary = summary_of([0.99], [0.0])
+    summary = replace(summary, p_peer_high=np.array([0.3]), p_both_high=np.array([0.29]))
+    assert decide(summary, np.ones(1), SpotRule()).status[0] == "dark spot"
+    assert decide(summary, np.ones(1), SpotRule(reference="peers")).status[0] == "cannot tell"
+    assert decide(summary, np.ones(1), SpotRule(reference="both")).probability[0] == pytest.approx(0.29)
