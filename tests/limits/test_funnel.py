@@ -21,7 +21,7 @@ SIX_EXPECTED = [108, 112, 165, 95, 100, 220]
 RATIO_METHODS = ("poisson", "spiegelhalter", "shmi", "cqc", "phs")
 # Formulas and conventions need few units; what is said of limits from few is tested in test_funnel_checks.py.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:(the multiplicative limits rest on|φ is):brightspots.errors.DataWarning"
+    "ignore:(the multiplicative limits rest on|φ is):brightspots.DataWarning"
 )
 COLUMNS = ["ratio", "lower_95", "upper_95", "lower_99.8", "upper_99.8", "zone"]
 
@@ -356,7 +356,7 @@ def test_any_kind_of_column_gives_the_same():
         pd.testing.assert_frame_equal(funnel_limits(kind(SIX_OBSERVED), kind(SIX_EXPECTED)).table, plain)
 
 
-@pytest.mark.filterwarnings("ignore:.*events were observed:brightspots.errors.DataWarning")
+@pytest.mark.filterwarnings("ignore:.*events were observed:brightspots.DataWarning")
 @settings(max_examples=40, deadline=None)
 @given(
     rows=st.lists(st.tuples(st.integers(0, 500), st.floats(0.05, 500)), min_size=3, max_size=30),
