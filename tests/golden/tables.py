@@ -30,6 +30,7 @@ import brightspots as bs
 HERE = Path(__file__).resolve().parent
 KEPT = HERE / "tables.zip"
 # What a page says of the run and not of the data: versions, seconds, digests of files that hold seconds, addresses.
+_SECONDS = re.compile(r"\d+(\.\d+)? ?s\b")
 _OF_THE_RUN = re.compile(
     r"\d+(\.\d+)? ?s\b|\d+\.\d+(\.\d+)*([a-z]+\d+)?|[0-9a-f]{12,64}|0x[0-9a-f]+|\d{4}-\d\d-\d\dT[\d:.+]*Z?"
 )
@@ -245,7 +246,7 @@ def files(kept_only: bool = False) -> Iterator[tuple[str, str]]:
         yield "disclosed.csv", bs.suppress(nation(mean_expected=8.0), below=5, round_to=5).to_csv(index=False)
         if not kept_only:
             for name, text in texts():
-                yield name, _OF_THE_RUN.sub("·", text) if "xml" not in name and "txt" not in name else text
+                yield name, (_OF_THE_RUN if name.endswith("html") else _SECONDS).sub("·", text)
 
 
 def differences(before: str, after: str) -> Iterator[tuple[str, float]]:
