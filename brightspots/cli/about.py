@@ -91,10 +91,11 @@ def version(output: OutputOptions) -> None:
 
 def _readers() -> dict[str, Any]:
     """Readers by their name on the command line: `read_ny_iqi` is ``ny-iqi``."""
-    import brightspots
+    from brightspots import readers
 
-    public = [name for name in brightspots.__all__ if name.startswith("read_")]
-    return {name.removeprefix("read_").replace("_", "-"): getattr(brightspots, name) for name in public}
+    return {
+        name.removeprefix("read_").replace("_", "-"): getattr(readers, name) for name in readers.__all__
+    }
 
 
 def _summary(reader: Any) -> str:
