@@ -10,18 +10,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from brightspots.common.arrays import FloatArray as FloatArray
+from brightspots.common.arrays import IntArray as IntArray
+from brightspots.common.arrays import LabelArray as LabelArray
 from brightspots.common.pickling import PickledByFields
 from brightspots.common.vocabulary import EstimateScale, Family, PeriodOrder
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-LabelArray = npt.NDArray[Any]
-
 
 @dataclass(frozen=True, eq=False)
 class Cells(PickledByFields):

@@ -19,14 +19,11 @@ nodes are enough for an expected count of 0.01 and of 10⁶:
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from scipy import special
 
-from brightspots.data.cells import FloatArray
-
-CountFamily = Literal["poisson", "binomial"]
+from brightspots.common.arrays import FloatArray
+from brightspots.likelihood.family import CountFamily
 
 # Where sd exceeds this many widths of the count's own uncertainty about θ, the second integral is used.
 _WIDE = 1.0
@@ -48,7 +45,7 @@ def count_quantile(
 
     Parameters
     ----------
-    family : {"poisson", "binomial"}
+    family : CountFamily
     probability : float
         p, strictly between 0 and 1.
     size : float array (n,)
@@ -64,8 +61,8 @@ def count_quantile(
     float array (n,)
         Counts, at least 0 (and at most the denominator).
     """
-    top = np.full(size.shape, np.inf) if family == "poisson" else np.ceil(size)
-    start = _start(family, probability, size, location, sd)
+    top = np.ceil(family.limit(size))
+    start = family.start_of_quantile(probability, size, location, sd)
     if len(size) > _GUIDED:
         start = _guided_start(family, probability, size, location, sd, start)
     quantile = np.empty(size.shape)
@@ -73,18 +70,6 @@ def count_quantile(
         part = slice(first, first + _CHUNK)
         quantile[part] = _search(family, probability, size[part], location[part], sd, start[part], top[part])
     return quantile
-
-
-def _start(family: CountFamily, p: float, size: FloatArray, location: FloatArray, sd: float) -> FloatArray:
-    """Guess counts near the quantile, from a normal approximation on the scale of θ."""
-    z = float(special.ndtri(p))
-    if family == "poisson":
-        mean = np.exp(location)
-        wide = z * np.sqrt(sd**2 + 1.0 / (mean + 0.5))
-        return np.asarray(np.floor(mean * np.exp(np.clip(wide, -30.0, 30.0))))
-    share = special.expit(location)
-    width = np.sqrt(sd**2 + 1.0 / (size * share * (1.0 - share) + 0.5))
-    return np.asarray(np.floor(size * special.expit(location + z * width)))
 
 
 def _guided_start(
@@ -139,16 +124,16 @@ def _search(
         inside = np.isfinite(following) & (following > below[active]) & (following <= above[active])
         count[active] = np.where(inside, following, middle)
         active = active[~found]
-    return np.clip(quantile, 0.0, None if family == "poisson" else size)
+    return np.clip(quantile, 0.0, family.limit(size))
 
 
 def _distribution(
     family: CountFamily, r: FloatArray, size: FloatArray, location: FloatArray, sd: float
 ) -> tuple[FloatArray, FloatArray]:
     """F(r) and P(y = r) of each unit."""
-    full = np.zeros(r.shape, dtype=bool) if family == "poisson" else r >= size
+    full = r >= family.limit(size)
     cdf, pmf = np.ones(r.shape), np.empty(r.shape)
-    wide = ~full & (sd > _WIDE * _width(family, r, size))
+    wide = ~full & (sd > _WIDE * family.threshold_width(r, size))
     narrow = ~full & ~wide
     for chosen, integral in ((narrow, _over_level), (wide, _over_variate)):
         if chosen.any():
@@ -158,14 +143,6 @@ def _distribution(
         fewer, _ = _distribution(family, r[full] - 1.0, size[full], location[full], sd)
         pmf[full] = 1.0 - fewer
     return cdf, pmf
-
-
-def _width(family: CountFamily, r: FloatArray, size: FloatArray) -> FloatArray:
-    """Approximate the standard deviation of log Gamma(r + 1) or logit Beta(r + 1, n − r)."""
-    if family == "poisson":
-        return 1.0 / np.sqrt(r + 1.0)
-    with np.errstate(divide="ignore"):
-        return np.sqrt((size + 1.0) / ((r + 1.0) * np.maximum(size - r, 0.0)))
 
 
 def _over_level(
@@ -178,41 +155,14 @@ def _over_level(
         nodes, weights = _HERMITE_X, _HERMITE_W
     theta = location[:, np.newaxis] + sd * nodes
     r, size = r[:, np.newaxis], size[:, np.newaxis]
-    if family == "poisson":
-        mean = np.exp(theta)
-        cdf = special.gammaincc(r + 1.0, mean)
-        pmf = np.exp(r * theta - mean - special.gammaln(r + 1.0))
-    else:
-        cdf = special.betainc(size - r, r + 1.0, special.expit(-theta))
-        log_choose = -special.betaln(r + 1.0, size - r) - np.log(size - r)
-        pmf = np.exp(log_choose + r * theta - size * np.logaddexp(0.0, theta))
-    return cdf @ weights, pmf @ weights
+    return family.at_most(r, size, theta) @ weights, family.mass(r, size, theta) @ weights
 
 
 def _over_variate(
     family: CountFamily, r: FloatArray, size: FloatArray, location: FloatArray, sd: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Trapezoidal rule over t = log Gamma(r + 1) or logit Beta(r + 1, n − r)."""
-    width = _width(family, r, size)
-    # The density of t falls like exp((r + 1)t) on the left, and like exp(−(n − r)t) on the right of a logit.
-    left = 6.0 * width + 25.0 / (r + 1.0)
-    right = 6.0 * width
-    if family == "binomial":
-        right = right + 25.0 / (size - r)
-    distance = -left[:, np.newaxis] + (left + right)[:, np.newaxis] * _TRAPEZOID
-    r, size = r[:, np.newaxis], size[:, np.newaxis]
-    # Log densities relative to their mode, and scaled to sum to one: nothing large is ever subtracted.
-    if family == "poisson":
-        t = np.log(r + 1.0) + distance
-        density = np.exp((r + 1.0) * (distance - np.expm1(distance)))
-        inverse = np.exp(-t)
-    else:
-        mode = np.log((r + 1.0) / (size - r))
-        t = mode + distance
-        rise = np.log1p(special.expit(mode) * np.expm1(distance))
-        density = np.exp((r + 1.0) * distance - (size + 1.0) * rise)
-        inverse = 1.0 / (special.expit(t) * (size - r))
-    density /= density.sum(axis=1, keepdims=True)
+    """Trapezoidal rule over the threshold of r + 1."""
+    t, density, inverse = family.threshold_density(r, size, _TRAPEZOID)
     standard = (t - location[:, np.newaxis]) / sd
     normal = np.exp(-0.5 * standard**2) / (sd * np.sqrt(2.0 * np.pi))
     return (density * special.ndtr(standard)).sum(axis=1), (density * inverse * normal).sum(axis=1)

@@ -1,46 +1,32 @@
-"""Likelihood of one leaf as a function of its linear predictor, for every family, with its first two derivatives.
+"""Likelihood of leaves as a function of their linear predictors, whatever is known of the outcomes.
 
-The linear predictor s includes the offset, so a Poisson leaf is y·s − exp(s), a binomial leaf
-y·s − n·log(1 + exp(s)), and an estimate z with standard error e is −(z − s)²/2e², constants aside. A count
-known only as an interval contributes the sum over the interval: its derivatives are
-E[y | interval] − E[y] and Var[y | interval] − Var[y], in either count family.
+An outcome may be known exactly; a count may also be known as an interval, or be in the data only because it is not
+small. An interval contributes the sum of the probabilities inside it, a count shown only from m on its probability
+given that it is at least m. The densities themselves are those of a `Family`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import expit, gammaln
 
-from brightspots.common.vocabulary import Family
-from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.common.arrays import BoolArray, FloatArray, IntArray
+from brightspots.likelihood.family import LARGEST_PREDICTOR, CountFamily, Derivatives, Family, Moments
 from brightspots.likelihood.truncation import NEGLIGIBLE, tail
-
-
-class Derivatives(NamedTuple):
-    """Log likelihood, and its first and second derivative in the linear predictor."""
-
-    value: FloatArray
-    slope: FloatArray
-    curvature: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
-    """What was observed in N leaves: the part of `Cells` that a likelihood needs.
+    """What was observed in N leaves.
 
     Parameters
     ----------
-    family : {"poisson", "binomial", "normal"}
+    family : Family
     lower, upper : (N,)
         The count as an interval (equal when exact); the estimate, for `normal`.
     size : (N,)
-        Denominator (binomial) or standard error (normal); not used for `poisson`.
-    censored : int array
-        Positions of the leaves whose count is an interval.
+        Expected events (poisson), people (binomial) or standard error (normal).
     counted_from : (N,), optional
         Smallest count that the data would show of each leaf (0: any): its likelihood is that of a count given that it
         is at least so large.
@@ -50,24 +36,17 @@ class Outcomes:
     lower: FloatArray
     upper: FloatArray
     size: FloatArray
-    censored: IntArray
     counted_from: FloatArray | None = None
-
-    @classmethod
-    def of(cls, cells: Cells, leaves: slice | IntArray = slice(None)) -> Outcomes:
-        """Outcomes of some leaves of `cells`."""
-        lower, upper = cells.lower[leaves], cells.upper[leaves]
-        counted_from = None if cells.counted_from is None else cells.counted_from[leaves]
-        censored = np.flatnonzero(lower != upper)
-        return cls(cells.family, lower, upper, cells.size[leaves], censored, counted_from)
 
     def take(self, leaves: IntArray) -> Outcomes:
         """Outcomes of some of the leaves."""
-        lower, upper = self.lower[leaves], self.upper[leaves]
         counted_from = None if self.counted_from is None else self.counted_from[leaves]
-        return Outcomes(
-            self.family, lower, upper, self.size[leaves], np.flatnonzero(lower != upper), counted_from
-        )
+        return Outcomes(self.family, self.lower[leaves], self.upper[leaves], self.size[leaves], counted_from)
+
+    @property
+    def censored(self) -> IntArray:
+        """Positions of the leaves whose count is an interval."""
+        return np.flatnonzero(self.lower != self.upper)
 
     @property
     def conditioned(self) -> IntArray:
@@ -91,83 +70,57 @@ class Outcomes:
             constant) is left out, except that all terms of an interval are on one scale.
         """
         extra = (1,) * (predictor.ndim - 1)
-        count = self.lower.reshape(-1, *extra)
-        size = self.size.reshape(-1, *extra)
-        if self.family == "normal":
-            precision = size**-2.0
-            miss = count - predictor
-            slope = precision * miss
-            return Derivatives(-0.5 * slope * miss, slope, np.broadcast_to(-precision, predictor.shape))
-        if self.family == "poisson":
-            mean = np.exp(np.minimum(predictor, _LARGEST_PREDICTOR))
-            potential, variance = mean, mean
-        else:
-            probability = expit(predictor)
-            mean = size * probability
-            variance = mean * (1.0 - probability)
-            potential = size * np.logaddexp(0.0, predictor)
-        value = count * predictor - potential
-        slope = count - mean
-        curvature = -variance
-        if len(self.censored):
-            self._set_intervals(predictor, mean, variance, potential, (value, slope, curvature))
+        value, size = self.lower.reshape(-1, *extra), self.size.reshape(-1, *extra)
+        if not isinstance(self.family, CountFamily):
+            return self.family.derivatives(value, size, predictor)
+        censored = self.censored
+        if not len(censored) and self.counted_from is None:
+            return self.family.derivatives(value, size, predictor)
+        moments = self.family.moments(size, predictor)
+        into = Derivatives(
+            value * predictor - moments.potential, value - moments.mean, -moments.information
+        )
+        if len(censored):
+            self._set_intervals(self.family, censored, predictor, moments, into)
         if self.counted_from is not None:
             at = np.flatnonzero(self.counted_from > 0)
-            shown = tail(self.counted_from[at], self._people(at), predictor[at], mean[at], variance[at])
-            value[at] -= shown.log_probability
-            slope[at] -= shown.excess
-            curvature[at] -= shown.variance - variance[at]
-        return Derivatives(value, slope, curvature)
-
-    def _people(self, at: IntArray) -> FloatArray | None:
-        return self.size[at] if self.family == "binomial" else None
+            shown = tail(self.family, self.counted_from[at], self.size[at], predictor[at], _at(moments, at))
+            into.value[at] -= shown.log_probability
+            into.slope[at] -= shown.excess
+            into.curvature[at] -= shown.variance - moments.information[at]
+        return into
 
     def _set_intervals(
         self,
+        family: CountFamily,
+        censored: IntArray,
         predictor: FloatArray,
-        mean: FloatArray,
-        variance: FloatArray,
-        potential: FloatArray,
-        into: tuple[FloatArray, FloatArray, FloatArray],
+        moments: Moments,
+        into: Derivatives,
     ) -> None:
         """Put the value, slope and curvature of intervals, with and without an upper end, in their places."""
-        value, slope, curvature = into
-        endless = self._endless()
-        at = self.censored[endless]
+        endless = family.without_end(self.upper[censored], self.size[censored])
+        at = censored[endless]
         if len(at):
-            above = tail(self.lower[at], self._people(at), predictor[at], mean[at], variance[at])
-            value[at] = above.log_probability
-            slope[at] = above.excess
-            curvature[at] = above.variance - variance[at]
-        at = self.censored[~endless]
+            above = tail(family, self.lower[at], self.size[at], predictor[at], _at(moments, at))
+            into.value[at] = above.log_probability
+            into.slope[at] = above.excess
+            into.curvature[at] = above.variance - moments.information[at]
+        at = censored[~endless]
         if len(at):
-            log_sum, inside_mean, inside_variance = self._interval_moments(at, predictor[at], mean[at])
-            value[at] = log_sum - potential[at]
-            slope[at] = inside_mean - mean[at]
-            curvature[at] = inside_variance - variance[at]
-
-    def _endless(self) -> npt.NDArray[np.bool_]:
-        """Which intervals have no upper end (or that of everybody), among the censored."""
-        upper = self.upper[self.censored]
-        return np.asarray(np.isinf(upper) | (self.family == "binomial") & (upper >= self.size[self.censored]))
+            log_sum, mean, variance = self._interval_moments(family, at, predictor[at], moments.mean[at])
+            into.value[at] = log_sum - moments.potential[at]
+            into.slope[at] = mean - moments.mean[at]
+            into.curvature[at] = variance - moments.information[at]
 
     def guess(self) -> tuple[FloatArray, FloatArray]:
-        """Predictor that a leaf alone would suggest, and the information behind it, (N,) each.
-
-        A half is added to counts so that a zero has a logarithm; a starting point, never a result.
-        """
-        middle = 0.5 * (
-            self.lower + np.where(np.isinf(self.upper), np.maximum(self.lower, self.size), self.upper)
-        )
-        if self.family == "normal":
-            return middle, self.size**-2.0
-        if self.family == "poisson":
-            return np.log(middle + 0.5), middle + 0.5
-        probability = (middle + 0.5) / (self.size + 1.0)
-        return np.log(probability) - np.log1p(-probability), self.size * probability * (1.0 - probability)
+        """Predictor that a leaf alone would suggest, and the information behind it, (N,) each: a start of searches."""
+        endless = np.isinf(self.upper)
+        middle = 0.5 * (self.lower + np.where(endless, np.maximum(self.lower, self.size), self.upper))
+        return self.family.guess(middle, self.size)
 
     def _interval_moments(
-        self, at: IntArray, predictor: FloatArray, mean: FloatArray
+        self, family: CountFamily, at: IntArray, predictor: FloatArray, mean: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Log of Σ h(j)·exp(j·s) over each interval, and mean and variance of the count inside it.
 
@@ -175,10 +128,8 @@ class Outcomes:
         it cannot overflow whatever the interval and the predictor.
         """
         extra = (1,) * (predictor.ndim - 1)
-        low = self.lower[at].reshape(-1, *extra)
-        high = self.upper[at].reshape(-1, *extra)
-        size = self.size[at].reshape(-1, *extra) if self.family == "binomial" else None
-        odds = np.exp(np.clip(predictor, -_LARGEST_PREDICTOR, _LARGEST_PREDICTOR))
+        low, high, size = (each[at].reshape(-1, *extra) for each in (self.lower, self.upper, self.size))
+        odds = np.exp(np.clip(predictor, -LARGEST_PREDICTOR, LARGEST_PREDICTOR))
         start = np.clip(np.floor(mean), low, high)
         total, first, second = np.ones_like(odds), np.zeros_like(odds), np.zeros_like(odds)
         for direction in (1.0, -1.0):
@@ -186,9 +137,8 @@ class Outcomes:
             for step in range(1, int(np.max(high - low)) + 1):
                 count = start + direction * step
                 upper_of_pair = count if direction > 0 else count + 1.0
-                inside = (count >= low) & (count <= high)
-                pair = np.where(inside, upper_of_pair, 1.0)
-                ratio = odds / pair if size is None else odds * (size - pair + 1.0) / pair
+                inside: BoolArray = (count >= low) & (count <= high)
+                ratio = family.neighbours(odds, np.where(inside, upper_of_pair, 1.0), size)
                 term = np.where(inside, term * (ratio if direction > 0 else 1.0 / ratio), 0.0)
                 if np.all(term <= NEGLIGIBLE * total):
                     break
@@ -196,11 +146,9 @@ class Outcomes:
                 first += direction * step * term
                 second += step * step * term
         shift = first / total
-        log_start = start * predictor - gammaln(start + 1.0)
-        if size is not None:
-            log_start = log_start - gammaln(size - start + 1.0)
+        log_start = start * predictor + family.log_base(start, size)
         return log_start + np.log(total), start + shift, np.maximum(second / total - shift**2, 0.0)
 
 
-# Beyond this the exponential leaves the range in which sums of leaves stay finite.
-_LARGEST_PREDICTOR = 300.0
+def _at(moments: Moments, leaves: IntArray) -> Moments:
+    return Moments(*(values[leaves] for values in moments))

@@ -1,0 +1,310 @@
+"""What a family of outcomes is: everything that depends on whether counts, proportions or estimates were observed.
+
+A leaf (one row of the data) has an outcome y, a size m and a linear predictor s, which includes the offset:
+
+    family     y                 size m            E[y]             link
+    poisson    events            expected events   exp(s)           log
+    binomial   events            people            m·logit⁻¹(s)     logit
+    normal     an estimate       standard error    s                identity
+
+A `Family` answers every question whose answer differs between these: the log density and its derivatives, moments,
+tails, how leaves add up to totals, how outcomes are drawn, the PyMC distribution, and the words for them. There is one
+object of each, in `likelihood.families`; a new family is a module beside `poisson.py` and a line there.
+
+Arrays given to one method broadcast with each other, element by element, unless their shapes are stated.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from scipy.special import gammaln
+
+from brightspots.common.arrays import BoolArray, FloatArray
+from brightspots.common.vocabulary import Family as FamilyName
+
+Link = Literal["log", "logit", "identity"]
+# Sums an array of leaves, (N, ...), into units, (n, ...).
+Totals = Callable[[FloatArray], FloatArray]
+
+# Beyond this the exponential leaves the range in which sums of leaves stay finite.
+LARGEST_PREDICTOR = 300.0
+
+
+class Derivatives(NamedTuple):
+    """Log likelihood, and its first and second derivative in the linear predictor."""
+
+    value: FloatArray
+    slope: FloatArray
+    curvature: FloatArray
+
+
+class Moments(NamedTuple):
+    """The potential A(s) of a density h(y)·exp(w·(y·s − A(s)/w)), with w·E[y] and w·Var-like information.
+
+    `potential` is A, `mean` its first and `information` its second derivative in s. For counts w is 1, so that they are
+    the mean and the variance of the count; for an estimate with standard error m they are s²/2m², s/m² and 1/m².
+    """
+
+    potential: FloatArray
+    mean: FloatArray
+    information: FloatArray
+
+
+class Threshold(NamedTuple):
+    """Cumulants, first to fourth, of the predictor that a count would just have been reached at."""
+
+    mean: FloatArray
+    variance: FloatArray
+    third: FloatArray
+    fourth: FloatArray
+
+
+class Family(ABC):
+    """One family of outcomes. Objects hold nothing: all are alike, equal and as good as each other.
+
+    Attributes
+    ----------
+    name : str
+        As users write it, and as saved fits hold it.
+    link : {"log", "logit", "identity"}
+        From the mean to the linear predictor.
+    is_count : bool
+        Whether y is a number of events, which may be known as an interval only, or missing because it is small.
+    is_bounded : bool
+        Whether y can be at most m.
+    value_column, size_column : str
+        Usual names of the columns that y and m are read from.
+    loop : int or None
+        Number of the family in the compiled loops over leaves (`engine.integration.loops_compiled.leaf_marginals`);
+        None where the general quadrature does.
+    plain : str
+        What limits of chance alone are called.
+    described : str
+        What the data are, in the first lines of a printed fit.
+    """
+
+    name: ClassVar[FamilyName]
+    link: ClassVar[Link]
+    is_count: ClassVar[bool]
+    is_bounded: ClassVar[bool]
+    value_column: ClassVar[str]
+    size_column: ClassVar[str]
+    loop: ClassVar[int | None] = None
+    plain: ClassVar[str]
+    described: ClassVar[str]
+    measured_by: ClassVar[str]
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    # The density.
+
+    @abstractmethod
+    def derivatives(self, value: FloatArray, size: FloatArray, predictor: FloatArray) -> Derivatives:
+        """Log density of y at s with its derivatives; constants in s are left out."""
+
+    @abstractmethod
+    def moments(self, size: FloatArray, predictor: FloatArray) -> Moments:
+        """Potential, and its derivatives."""
+
+    @abstractmethod
+    def rise(self, size: FloatArray, predictor: FloatArray, mean: FloatArray, step: FloatArray) -> FloatArray:
+        """A(s + step) − A(s) − step·A'(s), without cancellation; `mean` is A'(s)."""
+
+    @abstractmethod
+    def guess(self, value: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Predictor that a leaf alone would suggest, and the information behind it: a start, never a result."""
+
+    # Means and information.
+
+    @abstractmethod
+    def mean(self, size: FloatArray, predictor: FloatArray) -> FloatArray:
+        """E[y] at s."""
+
+    @abstractmethod
+    def information(self, size: FloatArray, predictor: FloatArray) -> FloatArray:
+        """Minus the second derivative of the log density at s."""
+
+    @abstractmethod
+    def usual_information(self, value: FloatArray, size: FloatArray) -> FloatArray:
+        """Information of each leaf, (N,), at about the level of the whole table: for choices, never for results."""
+
+    # Sizes and totals.
+
+    @abstractmethod
+    def weight(self, size: FloatArray) -> FloatArray:
+        """How much a leaf counts in averages: its expected events, its people, or its precision."""
+
+    @abstractmethod
+    def offset(self, size: FloatArray, expected: FloatArray | None) -> FloatArray:
+        """What s is when the outcome is as expected; 0 where there is no expected, (N,)."""
+
+    @abstractmethod
+    def total_size(self, size: FloatArray, total: Totals) -> FloatArray:
+        """Size of sums of leaves (for estimates: standard error of their weighted mean), (n,)."""
+
+    @abstractmethod
+    def total_predictor(
+        self, size: FloatArray, predictor: FloatArray, variance: FloatArray, total: Totals
+    ) -> tuple[FloatArray, FloatArray]:
+        """Predictor of totals of leaves, and its variance where each leaf has a normal effect of its own.
+
+        Parameters
+        ----------
+        size : (N, ...)
+        predictor : (N, ...)
+        variance : broadcasts to (n, ...)
+            Of the leaves' own effects; 0 for none.
+        total : callable
+            Sums leaves into units.
+
+        Returns
+        -------
+        predictor, variance : (n, ...)
+        """
+
+    # Simulation.
+
+    @abstractmethod
+    def draw(
+        self, uniform: FloatArray, size: FloatArray, log_ratio: FloatArray, rate: FloatArray
+    ) -> Mapping[str, Any]:
+        """Columns of simulated outcomes, the outcome first, then what it is measured against.
+
+        Parameters
+        ----------
+        uniform : (N,)
+            Where in its distribution each outcome lies.
+        size : (N,)
+            Expected events; for estimates the inverse variance.
+        log_ratio : (N,)
+            s without its offset.
+        rate : (N,)
+            Expected events per person (where people are counted).
+        """
+
+    # The same density in PyMC.
+
+    @abstractmethod
+    def pymc_distribution(self, size: FloatArray, predictor: Any) -> tuple[Any, dict[str, Any]]:
+        """PyMC distribution of y and its arguments, given sizes (N,) and a symbolic predictor (N,)."""
+
+
+class CountFamily(Family):
+    """A family of counts: log p(y) = y·s − A(s) + log h(y), whose tails and intervals follow from h.
+
+    With such a density log P(y in a set) has the slope E[y | set] − E[y] and the curvature Var[y | set] − Var[y].
+
+    A count of at least k means a certain variable below the predictor: log Gamma(k) for Poisson counts, logit
+    Beta(k, m − k + 1) for binomial ones. Its quantiles and cumulants are those of the *threshold* of k.
+    """
+
+    is_count = True
+
+    def derivatives(self, value: FloatArray, size: FloatArray, predictor: FloatArray) -> Derivatives:
+        potential, mean, variance = self.moments(size, predictor)
+        return Derivatives(value * predictor - potential, value - mean, -variance)
+
+    def limit(self, size: FloatArray) -> FloatArray:
+        """Largest count that can be: ∞, or m where counts are bounded by it."""
+        return size if self.is_bounded else np.full(np.shape(size), np.inf)
+
+    @abstractmethod
+    def log_base(self, count: FloatArray, size: FloatArray) -> FloatArray:
+        """log h(y)."""
+
+    @abstractmethod
+    def neighbours(self, odds: FloatArray, count: FloatArray, size: FloatArray) -> FloatArray:
+        """p(y)/p(y − 1), y ≥ 1, where `odds` is exp(s)."""
+
+    @abstractmethod
+    def at_most(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
+        """P(y ≤ count), count below its limit."""
+
+    @abstractmethod
+    def at_least(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
+        """P(y ≥ count), count ≥ 1."""
+
+    @abstractmethod
+    def mass(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
+        """P(y = count), count below its limit; sizes need not be whole."""
+
+    @abstractmethod
+    def threshold_quantile(self, count: FloatArray, size: FloatArray, probability: float) -> FloatArray:
+        """Predictor at which P(y ≥ count) is `probability`, count ≥ 1."""
+
+    @abstractmethod
+    def threshold_information(self, count: FloatArray, size: FloatArray) -> FloatArray:
+        """About the inverse of the threshold's variance, count ≥ 1."""
+
+    @abstractmethod
+    def threshold_cumulants(self, count: FloatArray, size: FloatArray) -> Threshold:
+        """Cumulants of the threshold, count ≥ 1."""
+
+    @abstractmethod
+    def threshold_width(self, count: FloatArray, size: FloatArray) -> FloatArray:
+        """About the standard deviation of the threshold of `count` + 1."""
+
+    @abstractmethod
+    def threshold_density(
+        self, count: FloatArray, size: FloatArray, part: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Nodes t over all of the threshold of r + 1 that matters, its density there, and dF/dr per unit of density.
+
+        Parameters
+        ----------
+        count, size : (n,)
+            r, below its limit, and the size.
+        part : (nodes,)
+            Where between the ends of the range the nodes lie, evenly from 0 to 1.
+
+        Returns
+        -------
+        nodes, density, inverse : (n, nodes)
+            The density sums to one over the nodes. P(y = r) = Σ density·inverse·φ, with φ the density of s at t.
+        """
+
+    @abstractmethod
+    def start_of_quantile(
+        self, probability: float, size: FloatArray, location: FloatArray, sd: float
+    ) -> FloatArray:
+        """Counts near the quantile where s ~ N(location, sd²), from a normal approximation: a start, never a result."""
+
+    @abstractmethod
+    def flat_posterior(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
+        """P(s ≤ predictor | count) under a flat prior on s; 0 where that posterior does not exist."""
+
+    @abstractmethod
+    def chance_interval(
+        self, count: FloatArray, size: FloatArray, tail: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Exact confidence limits of E[y] given a count: those means at which it has the tail probability `tail`."""
+
+    @abstractmethod
+    def pymc_log_tail(self, least: FloatArray, size: FloatArray, predictor: Any) -> Any:
+        """Symbolic log P(y ≥ least), least ≥ 1, by functions whose tails do not cancel."""
+
+    def log_mass(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
+        """Log P(y = count)."""
+        return np.asarray(
+            count * predictor + self.log_base(count, size) - self.moments(size, predictor).potential
+        )
+
+    def without_end(self, upper: FloatArray, size: FloatArray) -> BoolArray:
+        """Which intervals go up to the largest count that can be."""
+        return np.asarray(upper >= self.limit(size))
+
+
+def log_choose(count: FloatArray, size: FloatArray) -> FloatArray:
+    """Logarithm of the binomial coefficient."""
+    return np.asarray(gammaln(size + 1.0) - gammaln(count + 1.0) - gammaln(size - count + 1.0))
