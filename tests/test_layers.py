@@ -1,4 +1,4 @@
-"""Who may import whom: arrows point down, nothing goes round in a circle, and heavy packages stay out of `import brightspots`.
+"""Who may import whom: arrows point down, none goes round in a circle, and `import brightspots` loads nothing heavy.
 
 The rooms and their order are read from the table of ARCHITECTURE.md, so that it says what is so.
 """
@@ -35,7 +35,9 @@ INSIDE = {name: path for name, path in MODULES.items() if name not in ("brightsp
 
 def rooms_in_order() -> list[list[str]]:
     """Floors from the ground up, each a list of rooms, as the table of ARCHITECTURE.md has them."""
-    rows = re.findall(r"^\| (\d+) \| `(\w+)/` \|", (ROOT / "ARCHITECTURE.md").read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (\d+) \| `(\w+)/` \|", (ROOT / "ARCHITECTURE.md").read_text("utf-8"), re.MULTILINE
+    )
     floors: dict[int, list[str]] = {}
     for floor, room in rows:
         floors.setdefault(int(floor), []).append(room)

@@ -79,7 +79,7 @@ def readers(
 @grouped
 def version(output: OutputOptions) -> None:
     """Print the versions that results depend on."""
-    from brightspots.report.manifest import versions
+    from brightspots.common.versions import versions
 
     found = versions(sampled=True)
     if output.json:
@@ -93,9 +93,7 @@ def _readers() -> dict[str, Any]:
     """Readers by their name on the command line: `read_ny_iqi` is ``ny-iqi``."""
     from brightspots import readers
 
-    return {
-        name.removeprefix("read_").replace("_", "-"): getattr(readers, name) for name in readers.__all__
-    }
+    return {name.removeprefix("read_").replace("_", "-"): getattr(readers, name) for name in readers.__all__}
 
 
 def _summary(reader: Any) -> str:

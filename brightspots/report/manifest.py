@@ -9,32 +9,17 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from importlib import metadata
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brightspots._version import __version__
+from brightspots.common.versions import versions
 from brightspots.data.cells import Cells
 
 if TYPE_CHECKING:
     from brightspots.common.cautions import Caution
     from brightspots.fit.fitted import Fitted
     from brightspots.limits.funnel import FunnelLimits
-
-# Packages whose version can change a number. Read from what is installed, never by importing them.
-_PACKAGES: Final = (
-    "numpy",
-    "scipy",
-    "pandas",
-    "xarray",
-    "numba",
-    "formulaic",
-    "statsmodels",
-    "narwhals",
-    "duckdb",
-)
-_SAMPLER_PACKAGES: Final = ("pymc", "pytensor", "nutpie", "arviz")
 
 
 @dataclass(frozen=True)
@@ -129,23 +114,6 @@ def without_digests(manifest: Manifest, fit: Fitted | None = None) -> Manifest:
         method=fit.certificate.method,
         cautions=fit.cautions,
     )
-
-
-def versions(*, sampled: bool = False) -> dict[str, str]:
-    """Versions of brightspots, of Python and of the installed packages that numbers depend on.
-
-    Parameters
-    ----------
-    sampled : bool, default False
-        Include PyMC and what it samples with.
-    """
-    found = {"brightspots": __version__, "python": platform.python_version()}
-    for package in (*_PACKAGES, *(_SAMPLER_PACKAGES if sampled else ())):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue  # an extra that is not installed took no part
-    return found
 
 
 def cells_digest(cells: Cells) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -90,12 +89,6 @@ def test_the_card_goes_into_json(cells):
 
 
 # ---- the figure ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def test_the_figure_draws_what_the_table_holds(cells):

@@ -113,6 +113,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "is_of": {},
     "curve": {"x": [10.0, 100.0]},
     "get": {"key": "deaths"},
+    "cell_summary": {"margin": 1.1, "probability": 0.95},
     "scaled": {"factor": 2.0},
     "text": {"shell": True},
     "of_weight": {"weight": "note"},

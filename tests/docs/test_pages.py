@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from matplotlib import pyplot as plt
 
 from tests.conftest import ROOT
 from tests.docs.conftest import blocks as tool
@@ -19,12 +18,6 @@ PYTHON = {
     if (found := [block for block in tool.read_blocks(page) if block.language == "python"])
 }
 MARKED = [name for name, found in PYTHON.items() if any(block.needs for block in found)]
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 def check_output(block, printed: str) -> None:

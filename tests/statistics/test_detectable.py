@@ -208,7 +208,7 @@ def planted(nation: Nation, seed: int) -> list[np.ndarray]:
         options = {"denominator": "denominator"}
     fit = bs.fit_hierarchy(nation.cells, seed=seed, **options)
     cells, shared, rng = fit.table.cells, fit.effects.shared, np.random.default_rng(seed)
-    summary, needed = fit._cell_summary(1.1, 0.95), fit.find_spots().decisions.needed
+    summary, needed = fit.cell_summary(1.1, 0.95), fit.find_spots().decisions.needed
     effects = detectable_effects(cells, shared, summary, MARGIN, needed=needed)
     keys = ["trust", "department", *(["period"] if cells.has_periods else [])]
     rows = nation.cells.sort_values(keys, kind="stable").index
