@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from brightspots.common import vocabulary as names
 from brightspots.data.cells import FloatArray, IntArray
 from brightspots.data.columns import Columns
 from brightspots.data.intervals import interval_of, most_claimed, read_bounds
+from brightspots.data.leaves import PER_LEAF, Index, values_at
 from brightspots.data.numbers import Source, check_rows, number_column
 
 # What columns are called in files of fits and in tests; the public name is `brightspots.Columns`.
@@ -28,11 +29,15 @@ _MOST_DIGITS: Final = 15
 class Counts:
     """Per row: the count as an interval, its size, expected events and the smallest count shown (or None)."""
 
-    lower: FloatArray
-    upper: FloatArray
-    size: FloatArray
-    expected: FloatArray | None
-    counted_from: FloatArray | None = None
+    lower: FloatArray = field(metadata=PER_LEAF)
+    upper: FloatArray = field(metadata=PER_LEAF)
+    size: FloatArray = field(metadata=PER_LEAF)
+    expected: FloatArray | None = field(metadata=PER_LEAF)
+    counted_from: FloatArray | None = field(default=None, metadata=PER_LEAF)
+
+    def at_leaves(self, rows: Index) -> Counts:
+        """The counts at some rows."""
+        return Counts(**values_at(self, rows))
 
 
 def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> Counts:
@@ -202,13 +207,6 @@ def _check_whole(source: Source, column: str, values: FloatArray, what: str) -> 
         expected="whole numbers",
         action="give counts; for rates or scores use family='normal' with estimate= and standard_error=",
     )
-
-
-def take(counts: Counts, rows: npt.NDArray[np.intp]) -> Counts:
-    """The counts at some rows."""
-    expected = None if counts.expected is None else counts.expected[rows]
-    counted_from = None if counts.counted_from is None else counts.counted_from[rows]
-    return Counts(counts.lower[rows], counts.upper[rows], counts.size[rows], expected, counted_from)
 
 
 def pool(counts: Counts, leaf_of_row: IntArray, order: npt.NDArray[np.intp], family: names.Family) -> Counts:

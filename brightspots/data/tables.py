@@ -19,7 +19,7 @@ from brightspots.common.errors import DataError, DataWarning, SettingsError
 from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells, IntArray
 from brightspots.data.columns import text_names, with_text_names
-from brightspots.data.counts import ColumnNames, Counts, offset, pool, read_counts, take
+from brightspots.data.counts import ColumnNames, Counts, offset, pool, read_counts
 from brightspots.data.covariates import covariate_design
 from brightspots.data.empty_rows import empty_rows, without_empty
 from brightspots.data.keys import KeyColumn, key_column
@@ -191,7 +191,7 @@ def read_table(
         counts = pool(counts, leaf_of_row, order, family)
         design.check_constant_within(leaf_of_row, source)
     else:
-        counts = take(counts, leaf_rows)
+        counts = counts.at_leaves(leaf_rows)
 
     cell_key = trust.codes[leaf_rows] * len(department.labels) + department.codes[leaf_rows]
     cell_keys, leaf_cell = np.unique(cell_key, return_inverse=True)

@@ -197,13 +197,7 @@ def _without(cells: Cells, keep: npt.NDArray[np.bool_]) -> tuple[Cells, npt.NDAr
         raise DataError("no row is left whose number of people may be shown", action="lower below=…")
     left = np.zeros(cells.n_cells, dtype=bool)
     left[cells.leaf_cell[keep]] = True
-    fields = ("leaf_cell", "leaf_type", "lower", "upper", "size", "offset", "design", "row")
-    arrays = {name: getattr(cells, name)[keep] for name in fields}
-    for name in ("leaf_period", "expected", "counted_from"):
-        value = getattr(cells, name)
-        arrays[name] = None if value is None else value[keep]
-    some = replace(cells, **arrays)
-    return some.only(np.flatnonzero(left)), left
+    return cells.at_leaves(keep), left
 
 
 def _table_of(table: Table, cells: Cells, keep: npt.NDArray[np.bool_]) -> Table:

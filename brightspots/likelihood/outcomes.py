@@ -8,7 +8,7 @@ E[y | interval] − E[y] and Var[y | interval] − Var[y], in either count famil
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from scipy.special import expit, gammaln
 
 from brightspots.common.vocabulary import Family
 from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.data.leaves import PER_LEAF, Index, values_at
 from brightspots.likelihood.truncation import NEGLIGIBLE, tail
 
 
@@ -47,27 +48,21 @@ class Outcomes:
     """
 
     family: Family
-    lower: FloatArray
-    upper: FloatArray
-    size: FloatArray
+    lower: FloatArray = field(metadata=PER_LEAF)
+    upper: FloatArray = field(metadata=PER_LEAF)
+    size: FloatArray = field(metadata=PER_LEAF)
     censored: IntArray
-    counted_from: FloatArray | None = None
+    counted_from: FloatArray | None = field(default=None, metadata=PER_LEAF)
 
     @classmethod
-    def of(cls, cells: Cells, leaves: slice | IntArray = slice(None)) -> Outcomes:
+    def of(cls, cells: Cells | Outcomes, leaves: Index = slice(None)) -> Outcomes:
         """Outcomes of some leaves of `cells`."""
-        lower, upper = cells.lower[leaves], cells.upper[leaves]
-        counted_from = None if cells.counted_from is None else cells.counted_from[leaves]
-        censored = np.flatnonzero(lower != upper)
-        return cls(cells.family, lower, upper, cells.size[leaves], censored, counted_from)
+        arrays = values_at(cells, leaves, of=cls)
+        return cls(cells.family, **arrays, censored=np.flatnonzero(arrays["lower"] != arrays["upper"]))
 
     def take(self, leaves: IntArray) -> Outcomes:
         """Outcomes of some of the leaves."""
-        lower, upper = self.lower[leaves], self.upper[leaves]
-        counted_from = None if self.counted_from is None else self.counted_from[leaves]
-        return Outcomes(
-            self.family, lower, upper, self.size[leaves], np.flatnonzero(lower != upper), counted_from
-        )
+        return Outcomes.of(self, leaves)
 
     @property
     def conditioned(self) -> IntArray:
