@@ -71,8 +71,8 @@ def funnel(
 
     if out.suffix.lower() not in SUFFIXES:
         raise SettingsError(f"figures are written as {', '.join(SUFFIXES)}; received {str(out)!r}")
-    if limits_table is not None and limits_table.suffix not in exports.TABLE_SUFFIXES:
-        raise SettingsError(f"tables are written as .csv or .parquet; received {str(limits_table)!r}")
+    if limits_table is not None:
+        exports.check_table_path(limits_table, exports.PROGRAM_SUFFIXES)
     beside = None if limits_table is None else limits_table.with_suffix(".json")
     written = [path for path in (out, limits_table, beside) if path is not None]
     exports.refuse_to_overwrite(written, force=output.force)

@@ -1,7 +1,7 @@
-"""Fields that hold one value a leaf (or a row), marked where they are declared, so that no part of the data forgets one.
+"""Fields that hold one value a leaf (or a row), marked where they are declared, so that no part forgets one.
 
-Whoever takes some leaves of `Cells`, of `Counts` or of a likelihood's `Outcomes` asks `leaf_fields` which arrays have an
-entry for each leaf, in place of a list of its own.
+Whoever takes some leaves of `Cells`, of `Counts` or of a likelihood's `Outcomes` asks `leaf_fields` which arrays have
+an entry for each leaf, in place of a list of its own.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from tests.conftest import simulate_frame, table_of
 
 @pytest.fixture(scope="module")
 def cells() -> Cells:
-    """With everything that cells can hold, and no two numbers of things alike: a first axis tells what an array is of."""
+    """With everything that cells can hold, and no two sizes alike: the first axis tells what an array is of."""
     frame = simulate_frame(7, 4)
     frame = pd.concat([frame.assign(period=year) for year in (2021, 2022, 2023)], ignore_index=True)
     made = table_of(frame.assign(counted_from=1, beds=np.arange(len(frame)) % 11), covariates="beds").cells
