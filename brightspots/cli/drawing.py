@@ -197,7 +197,7 @@ def _units(
     frame: pd.DataFrame, trust: str, observed: str, size: str, *, sized: str, sum_rows: bool, tidy: bool
 ) -> pd.DataFrame:
     """One row a trust; rows of the same trust are added up only where that was asked for."""
-    from brightspots.data.tables import missing_columns
+    from brightspots.data.resolving import missing_columns
     from brightspots.disclosure.intake import with_one_spelling
 
     parts = {"trust": trust, "observed": observed, sized: size}

@@ -81,12 +81,17 @@ class Columns:
                 raise SettingsError(f"{item.name} must be the name of a column; received {shown(name)}{hint}")
         keys = {
             part: name
-            for part in ("trust", "department", "period", "outcome")
-            if isinstance(name := getattr(self, part), str)
+            for part, name in self.named.items()
+            if part in ("trust", "department", "period", "outcome")
         }
         if len(set(keys.values())) < len(keys):
             named = ", ".join(f"{part}={name!r}" for part, name in keys.items())
             raise SettingsError(f"one column plays two parts: {named}")
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The names by the part they play, without the parts that are left open."""
+        return {part: name for part, name in vars(self).items() if isinstance(name, str)}
 
 
 def _may_be_absent(part: str, name: object) -> bool:

@@ -15,7 +15,7 @@ from brightspots.data.intervals import interval_of, most_claimed, read_bounds
 from brightspots.data.leaves import PER_LEAF, Index, values_at
 from brightspots.data.numbers import Source, check_rows, number_column
 
-# What columns are called in files of fits and in tests; the public name is `brightspots.Columns`.
+# The earlier name, by which tests/golden/nuts_reference.py asks for it.
 ColumnNames = Columns
 
 
@@ -40,7 +40,7 @@ class Counts:
         return Counts(**values_at(self, rows))
 
 
-def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> Counts:
+def read_counts(source: Source, columns: Columns, family: names.Family) -> Counts:
     """Read the columns of a family, row by row (R,), and refuse values that cannot be."""
     if family == "normal":
         estimate = number_column(source, str(columns.estimate), "estimate")
@@ -123,7 +123,7 @@ def _refuse_withheld(source: Source, column: str) -> None:
         )
 
 
-def _counted_from(source: Source, columns: ColumnNames, upper: FloatArray) -> FloatArray | None:
+def _counted_from(source: Source, columns: Columns, upper: FloatArray) -> FloatArray | None:
     """Smallest count that would be in the data, 0 where any would; None where that is so in every row."""
     if columns.counted_from is None:
         return None
@@ -141,7 +141,7 @@ def _counted_from(source: Source, columns: ColumnNames, upper: FloatArray) -> Fl
     return least if least.any() else None
 
 
-def _observed_interval(source: Source, columns: ColumnNames) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _observed_interval(source: Source, columns: Columns) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Counts (NaN where there are none), and what each can be as an interval."""
     bounded = columns.observed_lower is not None and columns.observed_upper is not None
     if columns.observed is None:

@@ -19,8 +19,8 @@ from brightspots.data.empty_rows import left_out_note, listed
 from brightspots.data.intervals import interval_of, most_claimed, read_bounds
 from brightspots.data.keys import one_spelling
 from brightspots.data.numbers import Source, check_rows, number_column, row_word_of
+from brightspots.data.opening import frame_of
 from brightspots.data.period_order import declared_order, order_periods
-from brightspots.data.tables import frame_of
 from brightspots.disclosure.counts import TwoWay, rounded
 from brightspots.disclosure.rules import Rules, Totals
 

@@ -16,7 +16,7 @@ from brightspots.common.arguments import checked
 from brightspots.common.errors import DataError, DataWarning, SettingsError
 from brightspots.data.cells import FloatArray
 from brightspots.data.columns import Columns
-from brightspots.data.tables import notes_of
+from brightspots.data.opening import notes_of
 from brightspots.disclosure.counts import BoolArray, Shown, disclose, rounded
 from brightspots.disclosure.expected import publishable_expected
 from brightspots.disclosure.intake import (
