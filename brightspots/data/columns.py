@@ -93,6 +93,11 @@ class Columns:
         """The names by the part they play, without the parts that are left open."""
         return {part: name for part, name in vars(self).items() if isinstance(name, str)}
 
+    def name_of(self, part: str) -> str:
+        """The name of a part's column; the standard one, which is the part's own, where it is left open."""
+        name: object = getattr(self, part)
+        return name if isinstance(name, str) else part
+
 
 def _may_be_absent(part: str, name: object) -> bool:
     """Whether a part may be left open in this way."""

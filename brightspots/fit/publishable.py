@@ -16,8 +16,8 @@ from brightspots.data.tables import Table
 from brightspots.disclosure.counts import BESIDE, SMALL, TwoWay, disclose, rounded
 from brightspots.disclosure.expected import publishable_expected
 from brightspots.disclosure.intake import count_column
+from brightspots.disclosure.order import came_sorted
 from brightspots.disclosure.rules import ONE_RELEASE, Rules
-from brightspots.disclosure.table import came_sorted
 from brightspots.engine.run import run
 from brightspots.fit.fitted import Fitted
 from brightspots.fit.spots import Spots, rated_spots
