@@ -14,7 +14,7 @@ import pytest
 
 from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells
-from brightspots.data.counts import ColumnNames
+from brightspots.data.columns import Columns
 from brightspots.data.tables import Table, read_table
 from brightspots.engine.posterior import SharedDraws, StoredPosterior
 
@@ -78,7 +78,7 @@ def table_of(
     """Read a table as `fit_hierarchy` would."""
     return read_table(
         data,
-        ColumnNames(**columns),
+        Columns(**columns),
         family=family,
         covariates=covariates,
         priors=priors or Priors(),

@@ -13,7 +13,7 @@ from brightspots.casemix.factors import Kind
 from brightspots.casemix.records import Records, collect
 from brightspots.common.errors import DataError
 from brightspots.data.labels import tidy_label
-from brightspots.data.tables import missing_columns
+from brightspots.data.resolving import missing_columns
 
 # How the columns are called inside queries, so that the caller's names never matter there.
 TRUST: Final = "k_trust"

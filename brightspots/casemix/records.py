@@ -20,7 +20,7 @@ from brightspots.common.errors import DataError, MissingExtraError
 from brightspots.common.parallel import spans
 from brightspots.common.placing import scratch_folder
 from brightspots.data.columns import with_text_names
-from brightspots.data.tables import frame_of
+from brightspots.data.opening import frame_of
 
 PARQUET: Final = (".parquet", ".pq")
 TEXT: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt")

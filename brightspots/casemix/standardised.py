@@ -12,7 +12,7 @@ from brightspots.casemix.card import ModelCard, card_html, card_text
 from brightspots.casemix.models import CaseMixModel
 from brightspots.common import vocabulary as names
 from brightspots.common.arguments import checked
-from brightspots.data.tables import CellTable
+from brightspots.data.opening import CellTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

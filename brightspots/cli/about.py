@@ -45,8 +45,7 @@ def readers(
     from brightspots.readers.opening import read_stored
     from brightspots.report.manifest import InputFile, file_digest, make_manifest
 
-    if out.suffix not in (".csv", ".xlsx", ".parquet"):
-        raise SettingsError(f"tables are written as .csv, .xlsx or .parquet; received {str(out)!r}")
+    exports.check_table_path(out)
     beside = out.with_suffix(".json")
     exports.refuse_to_overwrite([out, beside], force=output.force)
     exports.check_folder(out)

@@ -49,10 +49,7 @@ def check(
     if rating is not None and ratings_file is not None:
         raise SettingsError("give --rating (a column) or --ratings-file (a table), not both")
     if out is not None:
-        if out.suffix not in exports.TABLE_SUFFIXES:
-            raise SettingsError(
-                f"tables are written as {', '.join(exports.TABLE_SUFFIXES)}; received {str(out)!r}"
-            )
+        exports.check_table_path(out, exports.PROGRAM_SUFFIXES)
         exports.refuse_to_overwrite([out], force=output.force)
         exports.check_folder(out)
     order = None if rating_order is None else [part.strip() for part in rating_order.split(",")]

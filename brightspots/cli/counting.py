@@ -70,8 +70,7 @@ def standardise(
     from brightspots.disclosure import suppress
     from brightspots.report.manifest import make_manifest, without_digests
 
-    if out.suffix not in (".csv", ".parquet"):
-        raise SettingsError(f"tables are written as .csv or .parquet; received {str(out)!r}")
+    exports.check_table_path(out, exports.PROGRAM_SUFFIXES)
     if calibration is not None and calibration.suffix.lower() not in SUFFIXES:
         raise SettingsError(f"figures are written as {', '.join(SUFFIXES)}; received {str(calibration)!r}")
     rules = disclosure.rules

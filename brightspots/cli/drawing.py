@@ -71,8 +71,8 @@ def funnel(
 
     if out.suffix.lower() not in SUFFIXES:
         raise SettingsError(f"figures are written as {', '.join(SUFFIXES)}; received {str(out)!r}")
-    if limits_table is not None and limits_table.suffix not in exports.TABLE_SUFFIXES:
-        raise SettingsError(f"tables are written as .csv or .parquet; received {str(limits_table)!r}")
+    if limits_table is not None:
+        exports.check_table_path(limits_table, exports.PROGRAM_SUFFIXES)
     beside = None if limits_table is None else limits_table.with_suffix(".json")
     written = [path for path in (out, limits_table, beside) if path is not None]
     exports.refuse_to_overwrite(written, force=output.force)
@@ -197,7 +197,7 @@ def _units(
     frame: pd.DataFrame, trust: str, observed: str, size: str, *, sized: str, sum_rows: bool, tidy: bool
 ) -> pd.DataFrame:
     """One row a trust; rows of the same trust are added up only where that was asked for."""
-    from brightspots.data.tables import missing_columns
+    from brightspots.data.resolving import missing_columns
     from brightspots.disclosure.intake import with_one_spelling
 
     parts = {"trust": trust, "observed": observed, sized: size}

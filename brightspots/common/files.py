@@ -7,14 +7,15 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import pandas as pd
 
-from brightspots.common.errors import MissingExtraError
+from brightspots.common.errors import MissingExtraError, SettingsError
 from brightspots.common.placing import atomic_path as atomic_path
 from brightspots.common.placing import check_folder as check_folder
 from brightspots.common.placing import check_out_folder as check_out_folder
@@ -30,7 +31,6 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "�
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
-TABLE_SUFFIXES: Final = (".csv", ".parquet")
 _BREAKS: Final = frozenset("\t\n\v\f\r\x85\u2028\u2029")
 
 
@@ -64,38 +64,57 @@ def to_json(content: Mapping[str, Any], indent: int | None = None) -> str:
 
 
 def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, index: bool = False) -> None:
-    """Write a frame as .csv, .xlsx or .parquet by suffix, atomically and at full precision.
+    """Write a frame in the format that the suffix names (`TABLE_FORMATS`), atomically and at full precision.
 
     In CSV and Excel, text that a spreadsheet would run as a formula gets an apostrophe in front (`neutralise`). Parquet
     keeps text as it is: its columns have types, and no program runs them.
 
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    path : path
+    index : bool, default False
+        Write the index as columns too.
+
     Raises
     ------
+    SettingsError
+        Where no format has that suffix.
     MissingExtraError
         Where Parquet is asked for and pyarrow is not installed, or Excel and openpyxl is not.
     """
-    suffix = Path(path).suffix
+    form = TABLE_FORMATS[check_table_path(path)]
     # Written to memory first: what the libraries do when a disk is full is not uniform, and not always an error.
     held = io.BytesIO()
-    if suffix == ".parquet":
-        bare = frame.reset_index() if index else frame.copy()
-        bare.attrs.clear()  # notes for people, which Parquet would try to write as metadata
-        bare = _replaced(bare, _HALVES)
-        try:
-            bare.to_parquet(held, index=False, engine="pyarrow")
-        except ImportError as error:
-            raise MissingExtraError("pyarrow", extra="parquet", purpose="writing Parquet") from error
-    else:
-        flat = frame.reset_index() if index else frame
-        safe = pd.DataFrame({neutralise(str(name)): _safe_column(flat[name]) for name in flat.columns})
-        if suffix == ".xlsx":
-            _write_excel(safe, held)
-        else:
-            _replaced(safe, _HALVES).to_csv(held, index=False, encoding="utf-8", lineterminator="\n")
+    form.write(frame.reset_index() if index else frame, held)
     write_bytes(path, held.getvalue())
 
 
-def _write_excel(safe: pd.DataFrame, held: io.BytesIO) -> None:
+def check_table_path(path: str | os.PathLike[str], suffixes: Sequence[str] | None = None) -> str:
+    """Return the suffix of a table to be written, in small letters, or raise `SettingsError`.
+
+    Parameters
+    ----------
+    path : path
+    suffixes : sequence of str, optional
+        Those that are taken here; by default all that there are.
+    """
+    taken = tuple(TABLE_FORMATS) if suffixes is None else tuple(suffixes)
+    suffix = Path(path).suffix.lower()
+    if suffix not in taken:
+        raise SettingsError(
+            f"tables are written as {', '.join(taken[:-1])} or {taken[-1]}; received {os.fspath(path)!r}: give the "
+            "file a name that ends so"
+        )
+    return suffix
+
+
+def _write_csv(frame: pd.DataFrame, held: IO[bytes]) -> None:
+    """UTF-8, a line feed after each row."""
+    _replaced(_safe(frame), _HALVES).to_csv(held, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def _write_excel(frame: pd.DataFrame, held: IO[bytes]) -> None:
     """One sheet of values: text without what a workbook cannot hold, and cut with an ellipsis where it is too long."""
 
     def cut(value: Any) -> Any:
@@ -103,11 +122,54 @@ def _write_excel(safe: pd.DataFrame, held: io.BytesIO) -> None:
             return f"{value[: _LONGEST_CELL - 1]}…"
         return value
 
-    clean = _replaced(safe, _ILLEGAL).rename(columns=cut).map(cut)
+    clean = _replaced(_safe(frame), _ILLEGAL).rename(columns=cut).map(cut)
     try:
         clean.to_excel(held, index=False, engine="openpyxl")
     except ImportError as error:
         raise MissingExtraError("openpyxl", extra="excel", purpose="writing Excel") from error
+
+
+def _write_parquet(frame: pd.DataFrame, held: IO[bytes]) -> None:
+    """Columns with their types."""
+    bare = frame.copy()
+    bare.attrs.clear()  # notes for people, which Parquet would try to write as metadata
+    bare = _replaced(bare, _HALVES)
+    try:
+        bare.to_parquet(held, index=False, engine="pyarrow")
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", extra="parquet", purpose="writing Parquet") from error
+
+
+@dataclass(frozen=True)
+class TableFormat:
+    """How tables of one suffix are written.
+
+    Parameters
+    ----------
+    write : callable
+        Takes a frame, whose index is not written, and a binary file. Neither the frame nor its attributes may be
+        changed, nor the attributes written.
+    for_programs : bool, default True
+        Whether tables that other programs read on, such as those of ``brightspots standardise``, are written so too,
+        and not only those that people open.
+    """
+
+    write: Callable[[pd.DataFrame, IO[bytes]], None]
+    for_programs: bool = True
+
+
+# A new format is one entry here.
+TABLE_FORMATS: Final[Mapping[str, TableFormat]] = {
+    ".csv": TableFormat(_write_csv),
+    ".xlsx": TableFormat(_write_excel, for_programs=False),
+    ".parquet": TableFormat(_write_parquet),
+}
+PROGRAM_SUFFIXES: Final = tuple(suffix for suffix, form in TABLE_FORMATS.items() if form.for_programs)
+
+
+def _safe(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with names of columns and text that no spreadsheet runs."""
+    return pd.DataFrame({neutralise(str(name)): _safe_column(frame[name]) for name in frame.columns})
 
 
 def _replaced(frame: pd.DataFrame, characters: re.Pattern[str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ of the rows given can never reach a result, and so that everything that belongs 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,6 +19,7 @@ from brightspots.common.arrays import IntArray as IntArray
 from brightspots.common.arrays import LabelArray as LabelArray
 from brightspots.common.pickling import PickledByFields
 from brightspots.common.vocabulary import EstimateScale, Family, PeriodOrder
+from brightspots.data.leaves import PER_LEAF, Index, values_at
 
 @dataclass(frozen=True, eq=False)
 class Cells(PickledByFields):
@@ -72,20 +73,20 @@ class Cells(PickledByFields):
     periods: LabelArray | None
     cell_trust: IntArray
     cell_department: IntArray
-    leaf_cell: IntArray
-    leaf_period: IntArray | None
-    leaf_type: IntArray
-    lower: FloatArray
-    upper: FloatArray
-    size: FloatArray
-    offset: FloatArray
-    expected: FloatArray | None
-    design: FloatArray
+    leaf_cell: IntArray = field(metadata=PER_LEAF)
+    leaf_period: IntArray | None = field(metadata=PER_LEAF)
+    leaf_type: IntArray = field(metadata=PER_LEAF)
+    lower: FloatArray = field(metadata=PER_LEAF)
+    upper: FloatArray = field(metadata=PER_LEAF)
+    size: FloatArray = field(metadata=PER_LEAF)
+    offset: FloatArray = field(metadata=PER_LEAF)
+    expected: FloatArray | None = field(metadata=PER_LEAF)
+    design: FloatArray = field(metadata=PER_LEAF)
     covariates: tuple[str, ...]
     covariate_scale: FloatArray
-    row: IntArray
+    row: IntArray = field(metadata=PER_LEAF)
     estimate_scale: EstimateScale = "log ratio"
-    counted_from: FloatArray | None = None
+    counted_from: FloatArray | None = field(default=None, metadata=PER_LEAF)
     period_order: PeriodOrder = "unknown"
 
     @property
@@ -152,27 +153,29 @@ class Cells(PickledByFields):
         """Sum a leaf array (N,) over the leaves of each cell, (C,)."""
         return np.bincount(self.leaf_cell, leaf_values, self.n_cells).astype(np.float64, copy=False)
 
-    def only(self, cells: IntArray) -> Cells:
-        """Some of the cells (ascending) and their trusts; department types and scaled covariates stay as they are."""
-        leaves = np.flatnonzero(np.isin(self.leaf_cell, cells))
-        trusts, cell_trust = np.unique(self.cell_trust[cells], return_inverse=True)
+    def at_leaves(self, leaves: Index) -> Cells:
+        """Some of the leaves, with the cells and trusts that still have any.
+
+        Department types, periods and the scale of covariates stay as they are, so that effects keep their meaning.
+
+        Parameters
+        ----------
+        leaves : int array (ascending), bool array (N,) or slice
+        """
+        kept = values_at(self, leaves)
+        cells, kept["leaf_cell"] = _used(kept["leaf_cell"])
+        trusts, cell_trust = _used(self.cell_trust[cells])
         return replace(
             self,
             trusts=self.trusts[trusts],
-            cell_trust=cell_trust.astype(np.int64),
+            cell_trust=cell_trust,
             cell_department=self.cell_department[cells],
-            leaf_cell=np.searchsorted(cells, self.leaf_cell[leaves]).astype(np.int64),
-            leaf_period=None if self.leaf_period is None else self.leaf_period[leaves],
-            leaf_type=self.leaf_type[leaves],
-            lower=self.lower[leaves],
-            upper=self.upper[leaves],
-            size=self.size[leaves],
-            offset=self.offset[leaves],
-            expected=None if self.expected is None else self.expected[leaves],
-            design=self.design[leaves],
-            row=self.row[leaves],
-            counted_from=None if self.counted_from is None else self.counted_from[leaves],
+            **kept,
         )
+
+    def only(self, cells: IntArray) -> Cells:
+        """Some of the cells (ascending), with their leaves and trusts; see `at_leaves`."""
+        return self.at_leaves(np.isin(self.leaf_cell, cells))
 
     @cached_property
     def weight(self) -> FloatArray:
@@ -183,3 +186,9 @@ class Cells(PickledByFields):
         if self.family == "normal":
             return self.cell_sum(self.size**-2.0)
         return self.cell_sum(self.size if self.expected is None else self.expected)
+
+
+def _used(codes: IntArray) -> tuple[IntArray, IntArray]:
+    """The codes that occur, ascending, and the place of each code among them."""
+    used, places = np.unique(codes, return_inverse=True)
+    return used, places.astype(np.int64)

@@ -81,12 +81,22 @@ class Columns:
                 raise SettingsError(f"{item.name} must be the name of a column; received {shown(name)}{hint}")
         keys = {
             part: name
-            for part in ("trust", "department", "period", "outcome")
-            if isinstance(name := getattr(self, part), str)
+            for part, name in self.named.items()
+            if part in ("trust", "department", "period", "outcome")
         }
         if len(set(keys.values())) < len(keys):
             named = ", ".join(f"{part}={name!r}" for part, name in keys.items())
             raise SettingsError(f"one column plays two parts: {named}")
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The names by the part they play, without the parts that are left open."""
+        return {part: name for part, name in vars(self).items() if isinstance(name, str)}
+
+    def name_of(self, part: str) -> str:
+        """The name of a part's column; the standard one, which is the part's own, where it is left open."""
+        name: object = getattr(self, part)
+        return name if isinstance(name, str) else part
 
 
 def _may_be_absent(part: str, name: object) -> bool:

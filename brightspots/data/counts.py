@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -12,9 +12,10 @@ from brightspots.common import vocabulary as names
 from brightspots.data.cells import FloatArray, IntArray
 from brightspots.data.columns import Columns
 from brightspots.data.intervals import interval_of, most_claimed, read_bounds
+from brightspots.data.leaves import PER_LEAF, Index, values_at
 from brightspots.data.numbers import Source, check_rows, number_column
 
-# What columns are called in files of fits and in tests; the public name is `brightspots.Columns`.
+# The earlier name, by which tests/golden/nuts_reference.py asks for it.
 ColumnNames = Columns
 
 
@@ -28,14 +29,18 @@ _MOST_DIGITS: Final = 15
 class Counts:
     """Per row: the count as an interval, its size, expected events and the smallest count shown (or None)."""
 
-    lower: FloatArray
-    upper: FloatArray
-    size: FloatArray
-    expected: FloatArray | None
-    counted_from: FloatArray | None = None
+    lower: FloatArray = field(metadata=PER_LEAF)
+    upper: FloatArray = field(metadata=PER_LEAF)
+    size: FloatArray = field(metadata=PER_LEAF)
+    expected: FloatArray | None = field(metadata=PER_LEAF)
+    counted_from: FloatArray | None = field(default=None, metadata=PER_LEAF)
+
+    def at_leaves(self, rows: Index) -> Counts:
+        """The counts at some rows."""
+        return Counts(**values_at(self, rows))
 
 
-def read_counts(source: Source, columns: ColumnNames, family: names.Family) -> Counts:
+def read_counts(source: Source, columns: Columns, family: names.Family) -> Counts:
     """Read the columns of a family, row by row (R,), and refuse values that cannot be."""
     if family == "normal":
         estimate = number_column(source, str(columns.estimate), "estimate")
@@ -118,7 +123,7 @@ def _refuse_withheld(source: Source, column: str) -> None:
         )
 
 
-def _counted_from(source: Source, columns: ColumnNames, upper: FloatArray) -> FloatArray | None:
+def _counted_from(source: Source, columns: Columns, upper: FloatArray) -> FloatArray | None:
     """Smallest count that would be in the data, 0 where any would; None where that is so in every row."""
     if columns.counted_from is None:
         return None
@@ -136,7 +141,7 @@ def _counted_from(source: Source, columns: ColumnNames, upper: FloatArray) -> Fl
     return least if least.any() else None
 
 
-def _observed_interval(source: Source, columns: ColumnNames) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _observed_interval(source: Source, columns: Columns) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Counts (NaN where there are none), and what each can be as an interval."""
     bounded = columns.observed_lower is not None and columns.observed_upper is not None
     if columns.observed is None:
@@ -202,13 +207,6 @@ def _check_whole(source: Source, column: str, values: FloatArray, what: str) -> 
         expected="whole numbers",
         action="give counts; for rates or scores use family='normal' with estimate= and standard_error=",
     )
-
-
-def take(counts: Counts, rows: npt.NDArray[np.intp]) -> Counts:
-    """The counts at some rows."""
-    expected = None if counts.expected is None else counts.expected[rows]
-    counted_from = None if counts.counted_from is None else counts.counted_from[rows]
-    return Counts(counts.lower[rows], counts.upper[rows], counts.size[rows], expected, counted_from)
 
 
 def pool(counts: Counts, leaf_of_row: IntArray, order: npt.NDArray[np.intp], family: names.Family) -> Counts:

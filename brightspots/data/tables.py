@@ -1,34 +1,28 @@
-"""Any eager dataframe in, checked `Cells` out: the one place that asks what kind of table this is."""
+"""Any eager dataframe in, checked `Cells` out: `read_table`."""
 
 from __future__ import annotations
 
-import difflib
-import os
 import warnings
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from brightspots.common import vocabulary as names
-from brightspots.common.errors import DataError, DataWarning, SettingsError
+from brightspots.common.errors import DataError, DataWarning
 from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells, IntArray
-from brightspots.data.columns import text_names, with_text_names
-from brightspots.data.counts import ColumnNames, Counts, offset, pool, read_counts, take
-from brightspots.data.covariates import covariate_design
+from brightspots.data.columns import Columns
+from brightspots.data.counts import Counts, offset, pool, read_counts
+from brightspots.data.covariates import Design, covariate_design
 from brightspots.data.empty_rows import empty_rows, without_empty
 from brightspots.data.keys import KeyColumn, key_column
-from brightspots.data.numbers import Source, check_rows, row_word_of
+from brightspots.data.numbers import Source, check_rows
+from brightspots.data.opening import open_source
 from brightspots.data.period_order import period_order_caution
+from brightspots.data.resolving import infer_family, resolve_names
 from brightspots.data.total_rows import total_rows
-
-# Names of a table's columns that an error lists.
-_SHOWN_COLUMNS: Final = 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,81 +57,9 @@ class Table:
         )
 
 
-class CellTable:
-    """What brings its cells along as a table in the standard columns: the result of `standardise()`."""
-
-    table: pd.DataFrame
-
-
-def open_source(data: Any) -> Source:
-    """Wrap an eager dataframe, a mapping of columns or standardised cells, without changing or copying it.
-
-    Raises
-    ------
-    DataError
-        Where `data` is not a table, is lazy, has no rows or repeats a column name.
-    """
-    if isinstance(data, CellTable):
-        data = data.table
-    if isinstance(data, Mapping):
-        data = frame_of(data)
-    if isinstance(data, pd.DataFrame):
-        data = with_text_names(data)
-    try:
-        frame = nw.from_native(data, eager_only=True)
-    except TypeError:
-        lazy = hasattr(data, "collect") or hasattr(data, "execute") or hasattr(data, "compute")
-        action = (
-            "collect it first (for example .collect()), or count patient records with standardise()"
-            if lazy
-            else "read the file first, for example with pandas.read_csv"
-            if isinstance(data, str | os.PathLike)
-            else "pass a pandas, polars or pyarrow table, or a mapping of columns"
-        )
-        raise DataError(
-            f"the data are a {type(data).__name__}", expected="an eager dataframe", action=action
-        ) from None
-    if len(frame) == 0:
-        raise DataError("the data have no rows", expected="one row per trust and department")
-    index = nw.maybe_get_index(frame)
-    labels = np.arange(len(frame)) if index is None else np.asarray(index)
-    return Source(frame, labels, notes_of(data), row_word_of(index))
-
-
-def frame_of(columns: Mapping[Any, Any]) -> pd.DataFrame:
-    """A mapping of columns as a frame; names that are no text become text, and lists stay the values that they are."""
-    named = dict(zip(text_names(columns), columns.values(), strict=True))
-    for name, column in named.items():
-        if (
-            isinstance(column, str | bytes)
-            or not hasattr(column, "__len__")
-            or not hasattr(column, "__iter__")
-        ):
-            raise DataError(
-                f"a {type(column).__name__} stands in place of values", column=name,
-                expected="one value per row", action="pass a list, an array or a Series for each column",
-            )  # fmt: skip
-    lengths = {name: len(column) for name, column in named.items()}
-    if len(set(lengths.values())) > 1:
-        raise DataError(f"the columns of the mapping differ in length: {lengths}")
-    try:
-        return pd.DataFrame(named)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"the mapping cannot be read as a table: {' '.join(str(error).split())}",
-            expected="one-dimensional columns of one length",
-        ) from error
-
-
-def notes_of(data: object) -> tuple[str, ...]:
-    """What readers, `tidy` and `suppress` say of a table, a sentence each: its ``.attrs["notes"]``, if it has any."""
-    said = data.attrs.get("notes", ()) if isinstance(data, pd.DataFrame) else ()
-    return (said,) if isinstance(said, str) else tuple(map(str, said))
-
-
 def read_table(
     data: object,
-    columns: ColumnNames,
+    columns: Columns,
     *,
     family: names.Family | None,
     covariates: str | None,
@@ -149,7 +71,7 @@ def read_table(
     Parameters
     ----------
     data : eager dataframe or mapping of columns
-    columns : ColumnNames
+    columns : Columns
     family : {"poisson", "binomial", "normal"} or None
         None infers it from the columns.
     covariates : str or None
@@ -172,32 +94,72 @@ def read_table(
     """
     source = data if isinstance(data, Source) else open_source(data)
     columns = resolve_names(source, columns, family)
-    family = family or _infer_family(columns)
+    family = family or infer_family(columns)
     source, keys, said = _read_keys(source, columns, family, tidy_labels)
-    trust, department, period = keys["trust"], keys["department"], keys.get("period")
-    if period is not None and len(period.labels) == 1:
-        period = None  # one period cannot tell what is particular to it from what is not
     counts = read_counts(source, columns, family)
-    source, doubts = _point_out_totals(source, columns, trust, department, period, counts, family)
+    source, doubts = _point_out_totals(source, columns, keys, counts, family)
     for text in (*said, *doubts):
         warnings.warn(text, DataWarning, stacklevel=5)
-    design = covariate_design(source, covariates)
+    cells, row_cell = _cells_of(source, columns, keys, counts, family, covariate_design(source, covariates))
+    _check_identifiable(cells, columns, priors)
+    caution = period_order_caution(cells)
+    if caution is not None:
+        warnings.warn(f"column {columns.period!r}: {caution}", DataWarning, stacklevel=5)
+    return Table(cells, _extras(source, set(columns.named.values())), row_cell, source.notes, tidy_labels)
 
-    order, leaf_of_row = _canonical_leaves(source, trust, department, period, counts, columns)
-    first = np.unique(leaf_of_row[order], return_index=True)[1]
-    leaf_rows = order[first]
+
+@dataclass(frozen=True, eq=False)
+class _Keys:
+    """Labels of trusts, departments and, where there are several, periods, with the code of each row."""
+
+    trust: KeyColumn
+    department: KeyColumn
+    period: KeyColumn | None
+
+    @property
+    def cell(self) -> IntArray:
+        """One number for each trust × department, by row, (R,)."""
+        return self.trust.codes * len(self.department.labels) + self.department.codes
+
+    def leaf(self, of: IntArray) -> IntArray:
+        """The same for each of some things in one period, by row, (R,); the things themselves without periods."""
+        return of.copy() if self.period is None else of * len(self.period.labels) + self.period.codes
+
+
+def _read_keys(
+    source: Source, columns: Columns, family: names.Family, tidy: bool
+) -> tuple[Source, _Keys, tuple[str, ...]]:
+    """The rows that carry information, their labels, and what to warn of."""
+    named = {"trust": columns.trust, "department": columns.department, "period": columns.period}
+    keys = {
+        part: key_column(source, column, part, tidy=tidy)
+        for part, column in named.items()
+        if isinstance(column, str)
+    }
+    source = source.noting(*(note for key in keys.values() for note in key.notes))
+    said = [text for key in keys.values() for text in key.warnings]
+    source, keys, left_out = without_empty(source, empty_rows(source, columns, family), keys)
+    period = keys.get("period")
+    if period is not None and len(period.labels) == 1:
+        period = None  # one period cannot tell what is particular to it from what is not
+    said += [] if left_out is None else [left_out]
+    return source, _Keys(keys["trust"], keys["department"], period), tuple(said)
+
+
+def _cells_of(
+    source: Source, columns: Columns, keys: _Keys, counts: Counts, family: names.Family, design: Design
+) -> tuple[Cells, IntArray]:
+    """The rows in canonical order, pooled where that was asked for, and the cell of each row, (R,)."""
+    order, leaf_of_row = _canonical_leaves(source, keys, counts, columns)
+    leaf_rows = order[np.unique(leaf_of_row[order], return_index=True)[1]]
     if columns.period is False and len(leaf_rows) < len(source):
         _refuse_to_pool_truncated(source, columns, counts)
         counts = pool(counts, leaf_of_row, order, family)
         design.check_constant_within(leaf_of_row, source)
     else:
-        counts = take(counts, leaf_rows)
-
-    cell_key = trust.codes[leaf_rows] * len(department.labels) + department.codes[leaf_rows]
-    cell_keys, leaf_cell = np.unique(cell_key, return_inverse=True)
-    leaf_type = department.codes[leaf_rows].copy()
-    if period is not None:
-        leaf_type = leaf_type * len(period.labels) + period.codes[leaf_rows]
+        counts = counts.at_leaves(leaf_rows)
+    trust, department, period = keys.trust, keys.department, keys.period
+    cell_keys, leaf_cell = np.unique(keys.cell[leaf_rows], return_inverse=True)
     scaled, scale = design.scaled(leaf_rows)
     cells = Cells(
         family=family,
@@ -208,7 +170,7 @@ def read_table(
         cell_department=cell_keys % len(department.labels),
         leaf_cell=leaf_cell.astype(np.int64),
         leaf_period=None if period is None else period.codes[leaf_rows],
-        leaf_type=leaf_type,
+        leaf_type=keys.leaf(department.codes)[leaf_rows],
         lower=counts.lower,
         upper=counts.upper,
         size=counts.size,
@@ -221,58 +183,27 @@ def read_table(
         counted_from=counts.counted_from,
         period_order="unknown" if period is None else period.period_order,
     )
-    _check_identifiable(cells, columns, priors)
-    caution = period_order_caution(cells)
-    if caution is not None:
-        warnings.warn(f"column {columns.period!r}: {caution}", DataWarning, stacklevel=5)
-    used = {value for value in vars(columns).values() if isinstance(value, str)}
-    return Table(
-        cells, _extras(source, used), leaf_cell[leaf_of_row].astype(np.int64), source.notes, tidy_labels
-    )
-
-
-def _read_keys(
-    source: Source, columns: ColumnNames, family: names.Family, tidy: bool
-) -> tuple[Source, dict[str, KeyColumn], tuple[str, ...]]:
-    """The rows that carry information, their labels, and what to warn of."""
-    named = {"trust": columns.trust, "department": columns.department, "period": columns.period}
-    keys = {
-        part: key_column(source, column, part, tidy=tidy)
-        for part, column in named.items()
-        if isinstance(column, str)
-    }
-    source = source.noting(*(note for key in keys.values() for note in key.notes))
-    said = [text for key in keys.values() for text in key.warnings]
-    source, keys, left_out = without_empty(source, empty_rows(source, columns, family), keys)
-    return source, keys, (*said, *([] if left_out is None else [left_out]))
+    return cells, leaf_cell[leaf_of_row].astype(np.int64)
 
 
 def _point_out_totals(
-    source: Source,
-    columns: ColumnNames,
-    trust: KeyColumn,
-    department: KeyColumn,
-    period: KeyColumn | None,
-    counts: Counts,
-    family: names.Family,
+    source: Source, columns: Columns, keys: _Keys, counts: Counts, family: names.Family
 ) -> tuple[Source, list[str]]:
     """Note and warn of labels that add the others up: beside its parts a total counts every event twice."""
-    time = 0 if period is None else period.codes
-    times = 1 if period is None else len(period.labels)
     said = []
+    added = None if family == "normal" else counts
     for key, other, part, column, words in (
-        (trust, department, "trust", columns.trust, names.TRUST_TOTAL_WORDS),
-        (department, trust, "department", columns.department, names.TOTAL_WORDS),
+        (keys.trust, keys.department, "trust", columns.trust, names.TRUST_TOTAL_WORDS),
+        (keys.department, keys.trust, "department", columns.department, names.TOTAL_WORDS),
     ):
-        place = other.codes * times + time
-        found = total_rows(key.labels, key.codes, place, None if family == "normal" else counts, words)
+        found = total_rows(key.labels, key.codes, keys.leaf(other.codes), added, words)
         source = source.noting(*found.notes(part, column))
         warning = found.warning(part, column)
         said += [] if warning is None else [warning]
     return source, said
 
 
-def _refuse_to_pool_truncated(source: Source, columns: ColumnNames, counts: Counts) -> None:
+def _refuse_to_pool_truncated(source: Source, columns: Columns, counts: Counts) -> None:
     """A sum of counts, each of which is there only because it is not small, has no truncation of its own."""
     if counts.counted_from is not None:
         check_rows(
@@ -282,125 +213,22 @@ def _refuse_to_pool_truncated(source: Source, columns: ColumnNames, counts: Coun
         )  # fmt: skip
 
 
-def resolve_names(source: Source, columns: ColumnNames, family: names.Family | None) -> ColumnNames:
-    """Fill in the standard names that the data have, and check that the named ones exist."""
-    have = set(source.columns)
-    resolved: dict[str, Any] = dict(vars(columns))
-
-    def adopt(part: str) -> None:
-        # Bounds stand beside the count that they are of: deaths_lower beside deaths.
-        beside = (
-            f"{columns.observed}{part.removeprefix('observed')}" if part.startswith("observed_") else part
-        )
-        for name in (part, beside):
-            if resolved[part] is None and name in have:
-                resolved[part] = name
-
-    if family == "normal" or (family is None and columns.observed not in have):
-        adopt("estimate")
-        adopt("standard_error")
-    if resolved["estimate"] is None and (
-        family == "binomial" or (family is None and columns.expected not in have)
-    ):
-        adopt("denominator")
-    if resolved["estimate"] is None:
-        adopt("observed_lower")
-        adopt("observed_upper")
-        adopt("counted_from")
-        bounded = resolved["observed_lower"] is not None and resolved["observed_upper"] is not None
-        if bounded and columns.observed == names.OBSERVED and names.OBSERVED not in have:
-            resolved["observed"] = None  # bounds alone say what was counted
-    if resolved["period"] is None:
-        adopt("period")
-
-    if family == "normal" or resolved["estimate"] is not None:
-        for part in ("expected", "denominator", "observed_lower", "observed_upper", "counted_from"):
-            resolved[part] = None
-        resolved["observed"] = None
-        required = ["trust", "department", "estimate", "standard_error"]
-    else:
-        resolved["standard_error"] = None
-        if family == "poisson":
-            resolved["denominator"] = None
-        binomial = family == "binomial" or resolved["denominator"] is not None
-        if binomial and columns.expected == names.EXPECTED and names.EXPECTED not in have:
-            resolved["expected"] = None
-        counted = [] if resolved["observed_lower"] is not None else ["observed"]
-        required = ["trust", "department", *counted, "denominator" if binomial else "expected"]
-    sought = {part: resolved[part] or part for part in required}
-    sought |= {part: name for part, name in resolved.items() if isinstance(name, str)}
-    missing = [(part, name) for part, name in sought.items() if name not in have]
-    if missing:
-        raise missing_columns(missing, source.columns)
-    if (resolved["observed_lower"] is None) != (resolved["observed_upper"] is None):
-        raise SettingsError("observed_lower and observed_upper must be given together")
-    return ColumnNames(**resolved)
-
-
-def missing_columns(
-    missing: Sequence[tuple[str, str]], columns: Sequence[str], what: str = "data"
-) -> DataError:
-    """Say of all columns that were looked for and are not there which part they play, and which might be meant.
-
-    Parameters
-    ----------
-    missing : sequence of (part, column)
-    columns : sequence of str
-        That there are.
-    what : str, default "data"
-        Where they were looked for.
-    """
-    plain = {" ".join(name.replace("_", " ").split()).casefold(): name for name in columns}
-    meant = []
-    for part, name in missing:
-        near = [
-            close
-            for wanted in dict.fromkeys((name, part))
-            for close in difflib.get_close_matches(
-                wanted.replace("_", " ").casefold(), plain, n=1, cutoff=0.7
-            )
-        ]
-        near += [word for word in plain if part in word.split()]
-        if near:
-            meant.append(f"{part}={plain[near[0]]!r}")
-    parts = list(dict.fromkeys(part for part, _ in missing))
-    several = len(missing) > 1
-    hidden = len(columns) - _SHOWN_COLUMNS
-    known = ", ".join(map(repr, columns[:_SHOWN_COLUMNS])) + (f" and {hidden:,} more" if hidden > 0 else "")
-    perhaps = f"did you mean {', '.join(meant)}? " if meant else ""
-    return DataError(
-        f"{'are' if several else 'is'} not in the {what}",
-        column=[name for _, name in missing],
-        expected=f"{'columns' if several else 'a column'} for {', '.join(parts)}",
-        action=f"{perhaps}pass {', '.join(f'{part}=…' for part in parts)} with one of: {known}",
-    )
-
-
-def _infer_family(columns: ColumnNames) -> names.Family:
-    if columns.estimate is not None:
-        return "normal"
-    return "binomial" if columns.denominator is not None else "poisson"
-
-
 def _canonical_leaves(
-    source: Source,
-    trust: KeyColumn,
-    department: KeyColumn,
-    period: KeyColumn | None,
-    counts: Counts,
-    columns: ColumnNames,
+    source: Source, keys: _Keys, counts: Counts, columns: Columns
 ) -> tuple[npt.NDArray[np.intp], IntArray]:
     """Rows sorted by key, and the leaf of each row; a repeated key is an error unless periods are pooled."""
-    key = trust.codes * len(department.labels) + department.codes
-    if period is not None:
-        key = key * len(period.labels) + period.codes
+    key = keys.leaf(keys.cell)
     # Ties (rows that pooling will sum) are broken by value, so that rounding cannot depend on row order.
     order = np.lexsort((counts.upper, counts.lower, counts.size, key))
     _, leaf_of_row, rows_of_leaf = np.unique(key, return_inverse=True, return_counts=True)
     if columns.period is not False:
         repeated = rows_of_leaf[leaf_of_row] > 1
         if repeated.any():
-            described = columns.trust, columns.department, *([columns.period] if period is not None else [])
+            described = (
+                columns.trust,
+                columns.department,
+                *([columns.period] if keys.period is not None else []),
+            )
             action = (
                 "sum the rows, name the column that tells them apart with period= or outcome=, or pass period=False "
                 "to pool them"
@@ -416,7 +244,7 @@ def _canonical_leaves(
     return order, leaf_of_row.astype(np.int64)
 
 
-def _check_identifiable(cells: Cells, columns: ColumnNames, priors: Priors) -> None:
+def _check_identifiable(cells: Cells, columns: Columns, priors: Priors) -> None:
     """Refuse data that cannot tell the levels of the model apart."""
     if cells.n_trusts < 2:
         raise DataError(

@@ -19,8 +19,8 @@ from brightspots.data.empty_rows import left_out_note, listed
 from brightspots.data.intervals import interval_of, most_claimed, read_bounds
 from brightspots.data.keys import one_spelling
 from brightspots.data.numbers import Source, check_rows, number_column, row_word_of
+from brightspots.data.opening import frame_of
 from brightspots.data.period_order import declared_order, order_periods
-from brightspots.data.tables import frame_of
 from brightspots.disclosure.counts import TwoWay, rounded
 from brightspots.disclosure.rules import Rules, Totals
 
@@ -28,9 +28,15 @@ from brightspots.disclosure.rules import Rules, Totals
 # nothing of what they withhold.
 RULES: Final = "disclosure_rules"
 VOUCHED: Final = "disclosure_columns"
+KEYS: Final = ("trust", "department", "period")
 
 
-def places(table: pd.DataFrame, trust: str, department: str, period: str) -> TwoWay:
+def keys_in(table: pd.DataFrame, columns: Columns) -> list[str]:
+    """The columns of labels that a table has."""
+    return [name for part in KEYS if (name := columns.name_of(part)) in table]
+
+
+def places(table: pd.DataFrame, columns: Columns) -> TwoWay:
     """Where each row stands, by the order of the labels; without departments (or trusts) all stand in one line.
 
     Places are those of `Cells`: whoever suppresses a table, and whoever fits it, withholds the same counts.
@@ -40,6 +46,7 @@ def places(table: pd.DataFrame, trust: str, department: str, period: str) -> Two
     DataError
         Where a place is taken twice.
     """
+    trust, department, period = (columns.name_of(part) for part in KEYS)
 
     def codes(column: str) -> npt.NDArray[np.int64]:
         if column not in table:
@@ -59,19 +66,19 @@ def places(table: pd.DataFrame, trust: str, department: str, period: str) -> Two
 
     if len(table) == 0:
         raise DataError("the data have no rows", expected="one row per trust and department")
-    tables, rows, columns = codes(period), codes(trust), codes(department)
+    tables, rows, across = codes(period), codes(trust), codes(department)
     if trust not in table and department not in table:
-        columns = np.arange(len(table))
-    where = pd.DataFrame({"table": tables, "row": rows, "column": columns})
+        across = np.arange(len(table))
+    where = pd.DataFrame({"table": tables, "row": rows, "column": across})
     twice = where.duplicated(keep=False).to_numpy()
     if twice.any():
-        keys = [column for column in (trust, department, period) if column in table]
+        keys = keys_in(table, columns)
         raise DataError(
             "the same cell appears more than once", column=", ".join(keys), rows=table.index[twice].tolist(),
             expected=f"one row per {' × '.join(keys)}", action="suppress one outcome or part at a time",
             row_word=row_word_of(table.index),
         )  # fmt: skip
-    return TwoWay(tables, rows, columns)
+    return TwoWay(tables, rows, across)
 
 
 def rules_of_one_line(rules: Rules, by_trust: bool) -> Rules:
@@ -114,27 +121,25 @@ def _only_numbers_rows(frame: pd.DataFrame) -> bool:
     return not (numbers == index.to_numpy()[:, None]).all(axis=0).any()
 
 
-def column_options(columns: Columns | None, **shorthand: str) -> tuple[str, ...]:
-    """Names of the columns, in the order of the keyword arguments; parts left open have their standard names.
+def count_columns(columns: Columns | None, **shorthand: str) -> Columns:
+    """The columns as one object, from ``columns=`` or from the keyword arguments of `suppress`.
 
     Raises
     ------
     SettingsError
         Where a name is no text, a part is named twice, or bounds are named, which have their standard names here.
     """
-    standard = Columns(denominator=names.DENOMINATOR, period=names.PERIOD)
-    named = columns_given(columns, standard, **shorthand)
+    named = columns_given(columns, Columns(denominator=names.DENOMINATOR, period=names.PERIOD), **shorthand)
     for part in (names.OBSERVED_LOWER, names.OBSERVED_UPPER, names.COUNTED_FROM):
         if getattr(named, part) not in (None, part):
             raise SettingsError(
                 f"suppress reads {part} from the column of this name: rename {getattr(named, part)!r}"
             )
-    found = {part: getattr(named, part) or getattr(standard, part) for part in shorthand}
     if columns is None:
         for part, given in shorthand.items():
             if not isinstance(given, str):
                 raise SettingsError(f"{part} must be the name of a column; received {given!r}")
-    return tuple(map(str, found.values()))
+    return named
 
 
 def check_mark(mark: object) -> None:
@@ -230,7 +235,7 @@ def with_one_spelling(
 
 
 def without_empty_rows(
-    table: pd.DataFrame, observed: str, sizes: Sequence[str], rules: Rules
+    table: pd.DataFrame, columns: Columns, rules: Rules
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The table without rows of 0 of 0 where zeros are withheld; a sentence that names them, and a note that does not.
 
@@ -238,7 +243,8 @@ def without_empty_rows(
     others are withheld, and a fit, which has no use for them, would withhold others: two releases that tell together
     what neither tells alone.
     """
-    given = [size for size in sizes if size in table]
+    observed = columns.name_of("observed")
+    given = [size for part in ("expected", "denominator") if (size := columns.name_of(part)) in table]
     if rules.zeros == "shown" or not given or observed not in table:
         return table, ()
     empty = np.nan_to_num(count_column(table, observed)) == 0.0
@@ -263,10 +269,13 @@ def count_column(table: pd.DataFrame, column: str) -> FloatArray:
     return values
 
 
-def people_column(table: pd.DataFrame, column: str, bounds: tuple[str, str]) -> FloatArray:
+def people_column(table: pd.DataFrame, columns: Columns) -> FloatArray | None:
     """How many people the events are among, NaN where missing; bounds beside it may not contradict it."""
+    column = columns.name_of("denominator")
+    if column not in table:
+        return None
     source, count = _source(table), count_column(table, column)
-    low_name, high_name = bounds
+    low_name, high_name = names.DENOMINATOR_LOWER, names.DENOMINATOR_UPPER
     lower = read_bounds(source, low_name if low_name in table else None, "bounds")
     upper = read_bounds(source, high_name if high_name in table else None, "bounds", endless=True)
     interval_of(source, (column, low_name, high_name), count, lower, upper)
@@ -295,14 +304,17 @@ class Events:
         return np.maximum(low, 0.0), high
 
 
-def read_events(table: pd.DataFrame, observed: str, denominator: str, people: FloatArray | None) -> Events:
-    """Read counts of events and their bounds: 0 to infinity where neither is known.
+def read_events(table: pd.DataFrame, columns: Columns, people: FloatArray | None) -> Events | None:
+    """Read counts of events and their bounds: 0 to infinity where neither is known; None where there are no events.
 
     Raises
     ------
     DataError
         Where a count or a bound cannot be, they contradict each other, or there are more events than people.
     """
+    observed, denominator = columns.name_of("observed"), columns.name_of("denominator")
+    if not any(name in table for name in (observed, names.OBSERVED_LOWER, names.OBSERVED_UPPER)):
+        return None
     source = _source(table)
     count = count_column(table, observed) if observed in table else np.full(len(table), np.nan)
     low_name, high_name = names.OBSERVED_LOWER, names.OBSERVED_UPPER

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations, permutations
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from brightspots.common import vocabulary as names
@@ -16,17 +15,19 @@ from brightspots.common.arguments import checked
 from brightspots.common.errors import DataError, DataWarning, SettingsError
 from brightspots.data.cells import FloatArray
 from brightspots.data.columns import Columns
-from brightspots.data.tables import notes_of
-from brightspots.disclosure.counts import BoolArray, Shown, disclose, rounded
+from brightspots.data.opening import notes_of
+from brightspots.disclosure.counts import BoolArray, Disclosed, Shown, TwoWay, disclose, rounded
 from brightspots.disclosure.expected import publishable_expected
 from brightspots.disclosure.intake import (
+    KEYS,
     VOUCHED,
     as_pandas,
     check_mark,
-    column_options,
+    count_columns,
     counted_from_column,
     expected_column,
     kept_columns,
+    keys_in,
     people_column,
     places,
     read_events,
@@ -36,6 +37,7 @@ from brightspots.disclosure.intake import (
     with_one_spelling,
     without_empty_rows,
 )
+from brightspots.disclosure.order import order_of_labels
 from brightspots.disclosure.rules import ONE_RELEASE, Rules, Totals, Zeros
 from brightspots.disclosure.words import changed_text, results_text, still_small_text, withheld_text
 
@@ -49,8 +51,6 @@ _STATUSES: Final = frozenset((*names.STATUSES, *names.RATING_STATUSES))
 _DECIMALS: Final = 2
 # Labels with several rows that it takes to see that a column belongs to them.
 _LABELS_AT_LEAST: Final = 2
-# Steps from one row to the next that all go one way before an order is taken for one by results.
-_STEPS: Final = 3
 
 
 @checked
@@ -135,7 +135,7 @@ def suppress(
     check_mark(mark)
     if not isinstance(tidy_labels, bool):
         raise SettingsError(f"tidy_labels must be True or False; received {tidy_labels!r}")
-    trust, department, period, observed, expected, denominator = column_options(
+    named = count_columns(
         columns,
         trust=trust,
         department=department,
@@ -144,48 +144,133 @@ def suppress(
         expected=expected,
         denominator=denominator,
     )
-    table, joined, said = with_one_spelling(
-        as_pandas(frame), {"trust": trust, "department": department, "period": period}, tidy_labels
-    )
-    table, left_out = without_empty_rows(table, observed, (expected, denominator), rules)
+    keys = {part: named.name_of(part) for part in KEYS}
+    table, joined, said = with_one_spelling(as_pandas(frame), keys, tidy_labels)
+    table, left_out = without_empty_rows(table, named, rules)
     for text in (*said, *left_out[:1]):
         warnings.warn(text, DataWarning, stacklevel=3)
-    counts = [name for name in (observed, denominator) if name in table]
-    counted = any(name in table for name in (observed, names.OBSERVED_LOWER, names.OBSERVED_UPPER))
-    if not counts and not counted:
+    read = _read(table, named, keep, rules)
+    if read.earlier is not None:
+        rules.check_same(read.earlier, "start from the exact table, and publish one of the two")
+    if mark is None and WITHHELD in table and read.vouched.issuperset(table.columns):
+        return table.copy()
+    trusts, departments = named.trust in table, named.department in table
+    used = rules if trusts and departments else rules_of_one_line(rules, trusts)
+    shown = disclose(read.at, used, events=read.events, people=read.people)
+    result, notes = _with_counts_shown(read, shown, used, mark)
+    notes = [*notes_of(table), *joined, *left_out[1:], rules.text, ONE_RELEASE, *notes]
+    hidden = shown.reason != ""
+    results = _results_among(result, read, hidden)
+    notes += _coarsen(result, results, hidden, rules)
+    result[WITHHELD] = shown.reason
+    counts = (*read.counts, named.name_of("expected"))
+    order = order_of_labels(
+        table, named, read.at, counts, (*results, names.OBSERVED_LOWER, DENOMINATOR_LOWER)
+    )
+    if order is not None:
+        result = result.iloc[order].reset_index(drop=True)
+        notes.append("Rows are put in the order of their labels: they came in that of a count or a result.")
+    result.attrs = {"notes": tuple(notes)}
+    return vouch_for(result, rules)
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A table as it was given, with what was read of it.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame (R rows)
+    columns : Columns
+    kept : tuple of str
+        Columns that are to stay as they are.
+    at : TwoWay
+        Where each row stands.
+    people : (R,) or None
+        How many people the events are among.
+    events : pair of float arrays (R,) or None
+        Lower and upper end of each number of events.
+    earlier : Rules or None
+        Under which the table was suppressed before.
+    """
+
+    table: pd.DataFrame
+    columns: Columns
+    kept: tuple[str, ...]
+    at: TwoWay
+    people: FloatArray | None
+    events: tuple[FloatArray, FloatArray] | None
+    earlier: Rules | None
+
+    @property
+    def keys(self) -> list[str]:
+        """Columns of labels that there are."""
+        return keys_in(self.table, self.columns)
+
+    @property
+    def counts(self) -> list[str]:
+        """Columns of counts that there are."""
+        return _counts_in(self.table, self.columns)
+
+    @property
+    def exact(self) -> FloatArray | None:
+        """Numbers of events, NaN where only an interval is known."""
+        return (
+            None
+            if self.events is None
+            else np.where(self.events[0] == self.events[1], self.events[0], np.nan)
+        )
+
+    @property
+    def vouched(self) -> set[str]:
+        """Columns that hold no more than the earlier rules leave."""
+        return set() if self.earlier is None else set(self.table.attrs.get(VOUCHED, ()))
+
+
+def _counts_in(table: pd.DataFrame, columns: Columns) -> list[str]:
+    return [name for part in ("observed", "denominator") if (name := columns.name_of(part)) in table]
+
+
+def _read(table: pd.DataFrame, columns: Columns, keep: Sequence[str], rules: Rules) -> _Read:
+    """Read the counts of a table, and refuse one without any."""
+    observed, denominator = columns.name_of("observed"), columns.name_of("denominator")
+    counts = _counts_in(table, columns)
+    if not counts and not any(name in table for name in (names.OBSERVED_LOWER, names.OBSERVED_UPPER)):
         raise DataError(
             f"there is no column {observed!r} or {denominator!r}", expected="counts to withhold or round",
             action=f"name them with observed=…, denominator=…; the frame has {', '.join(map(repr, table.columns))}",
         )  # fmt: skip
-    keys = [column for column in (trust, department, period) if column in table]
-    kept = kept_columns(table, keep, (*keys, *counts, expected))
-    at = places(table, trust, department, period)
-    bounds = (DENOMINATOR_LOWER, DENOMINATOR_UPPER)
-    people = people_column(table, denominator, bounds) if denominator in table else None
-    read = read_events(table, observed, denominator, people) if counted else None
-    events = None if read is None else read.no_narrower_than(rules, people)
-    exact = None if events is None else np.where(events[0] == events[1], events[0], np.nan)
-    shown_as_given = (exact, None if read is None else read.given, people)
-    earlier = rules_of(table, *(each for each in shown_as_given if each is not None))
-    if earlier is not None:
-        rules.check_same(earlier, "start from the exact table, and publish one of the two")
-    vouched = set() if earlier is None else set(table.attrs.get(VOUCHED, ()))
-    if mark is None and WITHHELD in table and vouched.issuperset(table.columns):
-        return table.copy()
-    used = rules if department in table and trust in table else rules_of_one_line(rules, trust in table)
-    shown = disclose(at, used, events=events, people=people)
+    others = (*keys_in(table, columns), *counts, columns.name_of("expected"))
+    kept = kept_columns(table, keep, others)
+    at = places(table, columns)
+    people = people_column(table, columns)
+    given = read_events(table, columns, people)
+    events = None if given is None else given.no_narrower_than(rules, people)
+    read = _Read(table, columns, kept, at, people, events, None)
+    as_given = (read.exact, None if given is None else given.given, people)
+    return replace(read, earlier=rules_of(table, *(each for each in as_given if each is not None)))
 
+
+def _with_counts_shown(
+    read: _Read, shown: Disclosed, rules: Rules, mark: str | None
+) -> tuple[pd.DataFrame, list[str]]:
+    """The table with its counts, and what follows from them, as they may be shown; and what is to be said of it."""
+    table, columns = read.table, read.columns
+    observed, denominator = columns.name_of("observed"), columns.name_of("denominator")
+    expected = columns.name_of("expected")
     result = table.drop(columns=[name for name in _BOUNDS if name in table])
-    notes = [*notes_of(table), *joined, *left_out[1:], rules.text, ONE_RELEASE]
+    notes: list[str] = []
     if shown.people is not None:
-        notes += withheld_text(table, shown.people, at, denominator, trust, department)
-        _write(result, denominator, shown.people, bounds, mark)
+        notes += withheld_text(table, shown.people, read.at, columns, "denominator")
+        _write(result, denominator, shown.people, (DENOMINATOR_LOWER, DENOMINATOR_UPPER), mark)
     if expected in table:
         given = expected_column(table, expected)
-        result[expected], changed = publishable_expected(given, exact, people, shown, at, used)
-        notes += changed_text(table, changed, expected, department)
+        result[expected], changed = publishable_expected(
+            given, read.exact, read.people, shown, read.at, rules
+        )
+        notes += changed_text(table, changed, columns)
     if shown.events is not None:
-        notes += withheld_text(table, shown.events, at, observed, trust, department)
+        notes += withheld_text(table, shown.events, read.at, columns, "observed")
         _write(result, observed, shown.events, (names.OBSERVED_LOWER, names.OBSERVED_UPPER), mark)
         if "raw_ratio" in result:
             against = result[expected].to_numpy(dtype=np.float64) if expected in result else np.nan
@@ -195,52 +280,20 @@ def suppress(
         least = counted_from_column(table)
         hidden_count = shown.events is not None and shown.events.withheld
         result[names.COUNTED_FROM] = np.where(hidden_count, least, rounded(least, rules.round_to))
-    hidden = shown.reason != ""
-    handled = {*keys, *counts, expected, *_BOUNDS, *_LABELS, *kept, *vouched, WITHHELD}
-    results = [
+    return result, notes
+
+
+def _results_among(result: pd.DataFrame, read: _Read, hidden: BoolArray) -> list[str]:
+    """Columns that are taken for results: neither counts nor labels, nor asked to be kept."""
+    columns = read.columns
+    handled = {*read.keys, *read.counts, columns.name_of("expected"), *_BOUNDS, *_LABELS, WITHHELD}
+    handled |= {*read.kept, *read.vouched}
+    whose = (columns.trust, columns.department)
+    return [
         name
         for name in result.columns
-        if name not in handled and not _is_label(table, name, (trust, department), hidden)
+        if name not in handled and not _is_label(read.table, name, whose, hidden)
     ]
-    notes += _coarsen(result, results, hidden, rules)
-    result[WITHHELD] = shown.reason
-    times = {period: at.table} if period in keys else {}
-    order = _order_of_labels(
-        table, keys, times, (*results, names.OBSERVED_LOWER, DENOMINATOR_LOWER), (*counts, expected)
-    )
-    if order is not None:
-        result = result.iloc[order].reset_index(drop=True)
-        notes.append("Rows are put in the order of their labels: they came in that of a count or a result.")
-    result.attrs = {"notes": tuple(notes)}
-    return vouch_for(result, rules)
-
-
-def came_sorted(columns: Iterable[FloatArray], groups: Iterable[npt.NDArray[Any]]) -> bool:
-    """Whether rows came in the order of some numbers, all together or within every group of some labels.
-
-    Such an order bounds a withheld number by its neighbours.
-
-    Parameters
-    ----------
-    columns : iterable of float arrays (R,)
-    groups : iterable of int arrays (R,)
-        Codes of labels.
-    """
-    codes = [*groups]
-    together = [
-        pd.factorize(pd.MultiIndex.from_arrays(some))[0]
-        for size in range(1, len(codes))
-        for some in combinations(codes, size)
-    ]
-    for values in columns:
-        for group in (np.zeros(len(values), dtype=np.int64), *together):
-            by_group = np.argsort(group, kind="stable")
-            ordered, group_of = values[by_group], group[by_group]
-            steps = np.diff(ordered)[(np.diff(group_of) == 0)]
-            steps = steps[np.isfinite(steps)]
-            if np.sum(steps != 0) >= _STEPS and (np.all(steps >= 0) or np.all(steps <= 0)):
-                return True
-    return False
 
 
 def _write(
@@ -291,32 +344,3 @@ def _coarsen(result: pd.DataFrame, columns: Sequence[str], hidden: BoolArray, ru
             result[column] = result[column].astype(object).mask(hidden, None)
     said = [results_text(columns)] if set(columns) - {"raw_ratio"} else []
     return said + still_small_text(result, columns, rules)
-
-
-def _order_of_labels(
-    table: pd.DataFrame,
-    keys: Sequence[str],
-    times: Mapping[str, npt.NDArray[np.int64]],
-    results: Sequence[str],
-    counts: Sequence[str],
-) -> npt.NDArray[np.int64] | None:
-    """Rows in the order of their labels, where they came in the order of numbers; None where they need not be moved."""
-    codes = {key: pd.factorize(table[key].astype(str).to_numpy(), sort=True)[0] for key in keys}
-    codes |= times
-    for order in permutations(codes):
-        combined = np.lexsort([codes[key] for key in reversed(order)]) if order else np.arange(len(table))
-        if np.array_equal(combined, np.arange(len(table))):
-            return None
-    numbers = [
-        table[name].to_numpy(dtype=np.float64)
-        for name in dict.fromkeys((*counts, *results))
-        if name in table and table[name].dtype.kind in "if"
-    ]
-    present = [name for name in counts if name in table and table[name].dtype.kind in "if"]
-    if len(present) > 1:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            first = table[present[0]].to_numpy(dtype=np.float64)
-            numbers += [first / table[name].to_numpy(dtype=np.float64) for name in present[1:]]
-    if not came_sorted(numbers, codes.values()):
-        return None
-    return np.lexsort([codes[key] for key in reversed(list(codes))]) if codes else None

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from brightspots.data.columns import Columns
 from brightspots.disclosure.counts import BESIDE, SMALL, BoolArray, Shown, TwoWay
 from brightspots.disclosure.rules import Rules
 
 
-def withheld_text(
-    table: pd.DataFrame, shown: Shown, at: TwoWay, column: str, trust: str, department: str
-) -> list[str]:
-    """Sentences on how many counts of a column are withheld, and on totals that must not be published."""
+def withheld_text(table: pd.DataFrame, shown: Shown, at: TwoWay, columns: Columns, part: str) -> list[str]:
+    """Sentences on how many counts of a part are withheld, and on totals that must not be published."""
+    column = columns.name_of(part)
     small, beside = int(np.sum(shown.reason == SMALL)), int(np.sum(shown.reason == BESIDE))
     secondary = list(shown.protected.values())
     said = []
@@ -23,8 +23,8 @@ def withheld_text(
             f"Withheld {small:,} small counts and {beside:,} beside them of {len(table):,} in {column!r}."
         )
     for what, totals, codes in (
-        (trust, [each.row_totals for each in secondary], at.row),
-        (department, [each.column_totals for each in secondary], at.column),
+        (columns.trust, [each.row_totals for each in secondary], at.row),
+        (columns.department, [each.column_totals for each in secondary], at.column),
     ):
         wanted = frozenset().union(*totals)
         if wanted:
@@ -42,14 +42,15 @@ def withheld_text(
     return said
 
 
-def changed_text(table: pd.DataFrame, changed: BoolArray, expected: str, department: str) -> list[str]:
+def changed_text(table: pd.DataFrame, changed: BoolArray, columns: Columns) -> list[str]:
     """Sentences on expected events that would have told a total."""
     if not changed.any():
         return []
+    department = columns.department
     labels = table[department][changed].drop_duplicates() if department in table else ["all rows"]
     return [
-        f"{expected!r} sums to the observed events, and so would tell what is withheld or rounded: in "
-        f"{', '.join(map(str, labels))} it was changed to sum to what is shown (see the page on disclosure)."
+        f"{columns.name_of('expected')!r} sums to the observed events, and so would tell what is withheld or rounded: "
+        f"in {', '.join(map(str, labels))} it was changed to sum to what is shown (see the page on disclosure)."
     ]
 
 

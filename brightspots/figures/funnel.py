@@ -30,7 +30,8 @@ from brightspots.figures.funnel_artists import (
 )
 from brightspots.figures.labels import place_labels
 from brightspots.figures.palette import STATUS_MARKS, zone_marks
-from brightspots.limits.funnel import CANNOT_PLACE, WITHIN, FunnelLimits
+from brightspots.limits.funnel import FunnelLimits
+from brightspots.limits.zones import CANNOT_PLACE, WITHIN
 
 
 @checked

@@ -17,7 +17,8 @@ from brightspots.data.cells import FloatArray
 from brightspots.figures import canvas
 from brightspots.figures.describe import listed
 from brightspots.figures.palette import FILL, INK, NEUTRAL, STATUS_MARKS, Mark
-from brightspots.limits.funnel import WITHIN, FunnelLimits, limit_column, zone_names
+from brightspots.limits.funnel import FunnelLimits
+from brightspots.limits.zones import WITHIN, limit_column, zone_names
 
 XScale = Literal["auto", "linear", "log"]
 

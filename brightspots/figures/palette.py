@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from brightspots.common.vocabulary import BRIGHT, CANNOT_TELL, DARK, IN_LINE, HigherIs
-from brightspots.limits.funnel import CANNOT_PLACE, WITHIN, zone_names
+from brightspots.limits.zones import CANNOT_PLACE, WITHIN, zone_names
 
 BRIGHT_COLOUR: Final = "#005EB8"
 DARK_COLOUR: Final = "#e46c0a"

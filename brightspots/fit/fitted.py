@@ -18,7 +18,7 @@ from brightspots.common.pickling import PickledByFields
 from brightspots.common.settings import Priors, SpotRule, check_probability, margin_in_use
 from brightspots.data.cells import FloatArray
 from brightspots.data.checks import data_cautions
-from brightspots.data.counts import ColumnNames
+from brightspots.data.columns import Columns
 from brightspots.data.tables import Table
 from brightspots.disclosure import Rules
 from brightspots.disclosure.intake import vouch_for
@@ -66,7 +66,7 @@ class Fitted(PickledByFields):
     """
 
     table: Table
-    columns: ColumnNames
+    columns: Columns
     priors: Priors
     higher_is: names.HigherIs
     seed: int | None

@@ -18,7 +18,8 @@ from brightspots.data.checks import data_cautions
 from brightspots.data.columns import Columns, columns_given
 from brightspots.data.estimates import check_estimate_scale, on_scale, priors_in_units
 from brightspots.data.keys import key_column
-from brightspots.data.tables import open_source, read_table
+from brightspots.data.opening import open_source
+from brightspots.data.tables import read_table
 from brightspots.disclosure.intake import rules_of
 from brightspots.engine.chains.stacks import SAMPLERS
 from brightspots.engine.run import Method, Request, run

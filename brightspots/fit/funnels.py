@@ -16,7 +16,8 @@ from brightspots.common.errors import SettingsError
 from brightspots.data.cells import Cells, FloatArray, IntArray, LabelArray
 from brightspots.engine.posterior import SharedDraws
 from brightspots.fit.fitted import Fitted
-from brightspots.limits.funnel import FunnelLimits, hierarchical_limits, method_limits
+from brightspots.limits.funnel import FunnelLimits, method_limits
+from brightspots.limits.hierarchical import hierarchical_limits
 from brightspots.limits.units import Units
 
 FunnelKind = Literal["hierarchical", "exact"]

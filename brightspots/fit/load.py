@@ -14,7 +14,7 @@ import xarray as xr
 from brightspots.common.arguments import checked
 from brightspots.common.errors import DataError
 from brightspots.common.sealing import check_seal, damaged, not_ours
-from brightspots.data.counts import ColumnNames
+from brightspots.data.columns import Columns
 from brightspots.data.tables import Table
 from brightspots.disclosure.rules import Rules
 from brightspots.engine.integration.conditional import ConditionalPosterior
@@ -109,7 +109,7 @@ def _fit_from(tree: xr.DataTree, header: Mapping[str, Any]) -> HierarchyFit:
     }
     return HierarchyFit(
         Table(cells, extras, row_cell, tuple(header.get("notes", ())), header.get("tidy_labels", False)),
-        ColumnNames(**header["columns"]),
+        Columns(**header["columns"]),
         priors_from_json(header["priors"]),
         header["higher_is"],
         header["seed"],

@@ -16,8 +16,8 @@ from brightspots.data.tables import Table
 from brightspots.disclosure.counts import BESIDE, SMALL, TwoWay, disclose, rounded
 from brightspots.disclosure.expected import publishable_expected
 from brightspots.disclosure.intake import count_column
+from brightspots.disclosure.order import came_sorted
 from brightspots.disclosure.rules import ONE_RELEASE, Rules
-from brightspots.disclosure.table import came_sorted
 from brightspots.engine.run import run
 from brightspots.fit.fitted import Fitted
 from brightspots.fit.spots import Spots, rated_spots
@@ -197,13 +197,7 @@ def _without(cells: Cells, keep: npt.NDArray[np.bool_]) -> tuple[Cells, npt.NDAr
         raise DataError("no row is left whose number of people may be shown", action="lower below=…")
     left = np.zeros(cells.n_cells, dtype=bool)
     left[cells.leaf_cell[keep]] = True
-    fields = ("leaf_cell", "leaf_type", "lower", "upper", "size", "offset", "design", "row")
-    arrays = {name: getattr(cells, name)[keep] for name in fields}
-    for name in ("leaf_period", "expected", "counted_from"):
-        value = getattr(cells, name)
-        arrays[name] = None if value is None else value[keep]
-    some = replace(cells, **arrays)
-    return some.only(np.flatnonzero(left)), left
+    return cells.at_leaves(keep), left
 
 
 def _table_of(table: Table, cells: Cells, keep: npt.NDArray[np.bool_]) -> Table:

@@ -61,7 +61,7 @@ def hierarchical_cautions(
         Of `normal` the size is the standard error.
     family : {"poisson", "binomial", "normal"}
     centre, sd, offset
-        As in `brightspots.limits.funnel.hierarchical_limits`.
+        As in `brightspots.limits.hierarchical.hierarchical_limits`.
     """
     if sd == 0.0:
         return ()  # the limits are those of chance alone, and the zones say it

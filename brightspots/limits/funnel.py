@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Literal, get_args
@@ -16,60 +16,33 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special
 
 from brightspots.common.arguments import checked, shown
 from brightspots.common.cautions import Caution, warn_of
 from brightspots.common.errors import DataWarning, SettingsError
-from brightspots.common.vocabulary import (
-    DENOMINATOR,
-    ESTIMATE,
-    EXPECTED,
-    FAMILIES,
-    OBSERVED,
-    STANDARD_ERROR,
-    WAY_IN,
-    Family,
-)
+from brightspots.common.vocabulary import EXPECTED, OBSERVED, WAY_IN
 from brightspots.data.cells import FloatArray
 from brightspots.data.empty_rows import left_out_note
-from brightspots.limits.boundaries import (
-    Boundary,
-    binomial_boundary,
-    binomial_ratio,
-    expected_binomial_boundary,
-    method_boundary,
-    normal_boundary,
-    poisson_boundary,
-)
-from brightspots.limits.checks import funnel_cautions, hierarchical_cautions
+from brightspots.limits.boundaries import Boundary, method_boundary
+from brightspots.limits.checks import funnel_cautions
 from brightspots.limits.overdispersion import Dispersion, method_dispersion
 from brightspots.limits.units import (
     FunnelMethod,
     Sides,
     Units,
-    check_finite,
     check_levels,
     check_options,
-    check_positive,
     check_sides,
     check_target,
     checked_counts,
     choose_size,
-    read_offsets,
     read_units,
     refuse_twin_units,
     without_empty_units,
 )
+from brightspots.limits.zones import CANNOT_PLACE, level_text, limit_columns, limits_table, zone_names
 
 Statistic = Literal["ratio", "proportion", "estimate"]
-
-WITHIN: Final = "within limits"
-# Of a unit whose count is suppressed: the interval that it lies in reaches over a limit.
-CANNOT_PLACE: Final = "cannot be placed"
-PRECISION: Final = "precision"
-# A ratio of e¹⁰ between units one standard deviation apart: beyond this a number is a mistake.
-MAXIMUM_SD: Final = 10.0
 
 _METHOD_WORDS: Final = {
     "poisson": "exact Poisson limits",
@@ -161,7 +134,7 @@ class FunnelLimits:
             raise SettingsError(
                 f"curve(x) takes positive finite sizes ({self.size_name}); received {shown(x)}"
             )
-        columns = _limit_columns(partial(self.boundary, sizes), self.levels, self.sides)
+        columns = limit_columns(partial(self.boundary, sizes), self.levels, self.sides)
         return pd.DataFrame(columns, index=pd.Index(sizes, name=self.size_name))
 
     @property
@@ -185,7 +158,7 @@ class FunnelLimits:
     def __repr__(self) -> str:
         parts = [
             f"{len(self.size):,} units",
-            f"levels {', '.join(map(_percent, self.levels))}",
+            f"levels {', '.join(map(level_text, self.levels))}",
             self.method_text,
         ]
         if "zone" in self.table:
@@ -345,186 +318,10 @@ def method_limits(
         target=target,
         levels=levels,
         sides=sides,
-        table=_table(units, size, partial(boundary, size), levels, sides),
+        table=limits_table(units, size, partial(boundary, size), levels, sides),
         size=size,
         phi=dispersion.phi,
         tau2=dispersion.tau2,
         kept=dispersion.kept,
         boundary=boundary,
     )
-
-
-def hierarchical_limits(
-    size: Any,
-    sd: float,
-    centre: float = 0.0,
-    *,
-    observed: Any = None,
-    family: Family = "poisson",
-    offset: Any = None,
-    levels: Iterable[float] = (0.95, 0.998),
-    sides: Sides = "two",
-    observed_lower: Any = None,
-    observed_upper: Any = None,
-) -> FunnelLimits:
-    """Limits that a fitted hierarchy predicts: chance, and the variation it finds between units.
-
-    Quantiles of Poisson(E·exp(η)), Binomial(n, logit⁻¹(offset + η)) or N(η, s²) with η ~ N(centre, sd²),
-    interpolated between counts as in Spiegelhalter (2005, Stat Med 24:1185, appendix).
-
-    Parameters
-    ----------
-    size : array-like (n,)
-        Expected events (poisson), denominators (binomial) or standard errors (normal).
-    sd : float
-        Standard deviation of the linear predictor between units, from 0 to 10.
-    centre : float, default 0
-        Centre of the linear predictor: log ratio, log odds (ratio), or the estimate's own scale.
-    observed : array-like (n,), optional
-        Events, or estimates (normal). Without them the table has limits, but neither ratio nor zone.
-    family : {"poisson", "binomial", "normal"}, default "poisson"
-    offset : float or array-like (n,), optional
-        Binomial only. A number (default 0) gives a funnel of proportions O/n; an array, logit(E/n) of each
-        unit, gives one of ratios O/E along E. Each unit then has the limits of its own n and E, while curves
-        are drawn at the overall rate ΣE/Σn.
-    levels, sides, observed_lower, observed_upper
-        As in `funnel_limits`.
-
-    Returns
-    -------
-    FunnelLimits
-        `tau2` is sd².
-
-    Raises
-    ------
-    DataError, SettingsError
-        As in `funnel_limits`.
-    """
-    if family not in FAMILIES:
-        raise SettingsError(f"family must be one of {', '.join(FAMILIES)}; received {family!r}")
-    levels = check_levels(levels)
-    check_sides(sides)
-    sd = check_finite("sd", sd)
-    if not 0.0 <= sd <= MAXIMUM_SD:
-        raise SettingsError(f"sd must lie in [0, {MAXIMUM_SD:g}]; received {sd!r}")
-    centre = check_finite("centre", centre)
-    if offset is not None and family != "binomial":
-        raise SettingsError(
-            f"offset belongs to family='binomial'; received one with {family!r} (multiply the size instead)"
-        )
-
-    given_name = {"poisson": EXPECTED, "binomial": DENOMINATOR, "normal": STANDARD_ERROR}[family]
-    value_name = ESTIMATE if family == "normal" else OBSERVED
-    if family == "normal" and (observed_lower is not None or observed_upper is not None):
-        raise SettingsError("observed_lower and observed_upper are bounds of counts, and family is 'normal'")
-    units = read_units(observed, size, value_name, given_name, (observed_lower, observed_upper))
-    given, valued = units.size, observed is not None or observed_lower is not None
-    if family != "normal":
-        units = checked_counts(units, given_name)
-    else:
-        check_positive(units.index, given, given_name)
-
-    size_axis, position, scale = given_name, given, given
-    boundary: Boundary
-    if family == "poisson":
-        statistic: Statistic = "ratio"
-        target = math.exp(centre)
-        boundary = partial(poisson_boundary, centre=centre, sd=sd)
-        own = partial(boundary, given)
-    elif family == "normal":
-        statistic, target = "estimate", centre
-        size_axis, position, scale = PRECISION, given**-2.0, np.ones_like(given)
-        boundary = partial(normal_boundary, centre=centre, sd=sd)
-        own = partial(boundary, position)
-    elif offset is None or np.ndim(offset) == 0:
-        location = centre + check_finite("offset", 0.0 if offset is None else offset)
-        statistic, target = "proportion", float(special.expit(location))
-        boundary = partial(binomial_boundary, location=location, sd=sd)
-        own = partial(boundary, given)
-    else:
-        offsets = read_offsets(offset, units.index)
-        statistic, size_axis = "ratio", EXPECTED
-        position = scale = given * special.expit(offsets)
-        rate = float(scale.sum() / given.sum())
-        target = float(special.expit(special.logit(rate) + centre) / rate)
-        boundary = partial(expected_binomial_boundary, rate=rate, centre=centre, sd=sd)
-        own = partial(binomial_ratio, given, offsets + centre, sd, scale)
-    return FunnelLimits(
-        method="hierarchical",
-        statistic=statistic,
-        size_name=size_axis,
-        target=target,
-        levels=levels,
-        sides=sides,
-        table=_table(units, scale if valued else None, own, levels, sides),
-        size=position,
-        phi=math.nan,
-        tau2=sd**2,
-        kept=0,
-        boundary=boundary,
-        cautions=() if observed is None else hierarchical_cautions(units, family, centre, sd, offset),
-    )
-
-
-def limit_column(side: Literal["lower", "upper"], level: float) -> str:
-    """Name of a limit in the table: ``lower_95``, ``upper_99.8``."""
-    return f"{side}_{_percent(level)[:-1]}"
-
-
-def zone_names(levels: Iterable[float], sides: Sides = "two") -> tuple[str, ...]:
-    """Every zone, from the lowest to the highest."""
-    ascending = sorted(levels)
-    below = [f"below {_percent(level)}" for level in reversed(ascending)] if sides != "upper" else []
-    above = [f"above {_percent(level)}" for level in ascending] if sides != "lower" else []
-    return (*below, WITHIN, *above)
-
-
-def _percent(level: float) -> str:
-    return f"{100.0 * level:.10g}%"
-
-
-def _limit_columns(
-    limit: Callable[[float, bool], FloatArray], levels: tuple[float, ...], sides: Sides
-) -> dict[str, FloatArray]:
-    columns = {}
-    for level in levels:
-        tail = (1.0 - level) / (2.0 if sides == "two" else 1.0)
-        if sides != "upper":
-            columns[limit_column("lower", level)] = limit(tail, False)
-        if sides != "lower":
-            columns[limit_column("upper", level)] = limit(tail, True)
-    return columns
-
-
-def _table(
-    units: Units,
-    scale: FloatArray | None,
-    limit: Callable[[float, bool], FloatArray],
-    levels: tuple[float, ...],
-    sides: Sides,
-) -> pd.DataFrame:
-    """Limits and, with a `scale` by which values become ratios, ratios and zones."""
-    columns: dict[str, Any] = _limit_columns(limit, levels, sides)
-    if scale is not None:
-        low, high = units.lower / scale, units.upper / scale
-        zone, other = (_zones(ratio, columns, levels) for ratio in (low, high))
-        zone[zone != other] = CANNOT_PLACE
-        ratio = {"ratio": np.where(units.known, low, np.nan)}
-        if not units.known.all():
-            ratio |= {"ratio_lower": low, "ratio_upper": high}
-        columns = {**ratio, **columns, "zone": zone}
-    return pd.DataFrame(columns, index=units.index)
-
-
-def _zones(
-    ratio: FloatArray, limits: dict[str, FloatArray], levels: tuple[float, ...]
-) -> npt.NDArray[np.object_]:
-    """Name the widest limit that each unit lies strictly outside: levels ascend, so the last one stands."""
-    zone = np.full(len(ratio), WITHIN, dtype=object)
-    for level in levels:
-        lower, upper = limits.get(limit_column("lower", level)), limits.get(limit_column("upper", level))
-        if lower is not None:
-            zone[ratio < lower] = f"below {_percent(level)}"
-        if upper is not None:
-            zone[ratio > upper] = f"above {_percent(level)}"
-    return zone

@@ -1,4 +1,4 @@
-"""What `brightspots.limits.funnel` is called with: units read and checked, options checked."""
+"""What the limits of a funnel are computed from: units read and checked, options checked."""
 
 from __future__ import annotations
 

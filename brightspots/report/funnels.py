@@ -14,7 +14,8 @@ import numpy as np
 from brightspots.common import vocabulary as names
 from brightspots.data.cells import FloatArray
 from brightspots.fit import funnels as fit_limits
-from brightspots.limits.funnel import CANNOT_PLACE, FunnelLimits, limit_column
+from brightspots.limits.funnel import FunnelLimits
+from brightspots.limits.zones import CANNOT_PLACE, limit_column
 from brightspots.report.document import Funnel, Kind, Limit, Point
 from brightspots.report.measure import Measure
 from brightspots.report.subject import Subject

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -23,9 +22,9 @@ from scipy import special
 
 from brightspots.common import vocabulary as names
 from brightspots.common.arguments import checked
-from brightspots.common.errors import SettingsError
-from brightspots.common.settings import check_probability, check_seed
-from brightspots.data.cells import LabelArray
+from brightspots.common.settings import check_seed
+from brightspots.data.cells import FloatArray, IntArray
+from brightspots.simulate.design import DEPARTMENT_NAMES, Design
 from brightspots.simulate.draws import (
     EffectShape,
     Stream,
@@ -41,14 +40,6 @@ from brightspots.simulate.draws import (
     uniform_draws,
 )
 
-DEPARTMENT_NAMES: Final = (
-    "Cardiology", "General surgery", "Stroke medicine", "Trauma and orthopaedics", "Respiratory medicine",
-    "Gastroenterology", "Urology", "Geriatric medicine", "Acute medicine", "Vascular surgery",
-    "Renal medicine", "Haematology", "Medical oncology", "Neurology", "Gynaecology", "Critical care",
-    "Diabetes and endocrinology", "Colorectal surgery", "Ear, nose and throat", "Emergency medicine",
-    "Rheumatology", "Cardiac surgery", "Neurosurgery", "Infectious diseases",
-)  # fmt: skip
-
 # Share of each band among the 243 rated organisations of the Care Quality Commission's file of 2013–2019.
 CQC_FREQUENCIES: Final[Mapping[str, float]] = MappingProxyType(
     dict(zip(names.CQC_RATINGS, (6 / 243, 88 / 243, 126 / 243, 23 / 243), strict=True))
@@ -57,12 +48,10 @@ CQC_FREQUENCIES: Final[Mapping[str, float]] = MappingProxyType(
 # Standard deviation of the logit of a department type's base rate (binomial).
 _SD_TYPE_RATE: Final = 0.5
 
-# Units of one kind; beyond it a number is a mistake, and memory would not hold the nation.
-_MOST_UNITS: Final = 1_000_000
-_MOST_EXPECTED: Final = 1_000_000_000
-# Logarithms: e¹⁰ between units one standard deviation apart is beyond all that is counted.
-_MOST_SD: Final = 10.0
 _SAMPLE_SEED: Final = 20210401
+
+# Trust, department and period of each row, (R,) each.
+Rows = tuple[IntArray, IntArray, IntArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,65 +189,130 @@ def simulate_nation(
     >>> list(nation.cells.columns)
     ['trust', 'trust_name', 'department', 'observed', 'expected', 'rating']
     """
-    parameters = dict(locals())  # the arguments, and nothing else yet
     given_seed = check_seed(seed)
-    _check_arguments(parameters)
-    seed = _drawn_seed() if given_seed is None else given_seed
-    parameters["seed"] = seed
-    department_labels = _department_labels(departments)
-    period_labels = _period_labels(periods)
-    shape = (trusts, len(department_labels), len(period_labels or (0,)))
-
-    trust_effect = sd_trust * normal_draws(seed, Stream.TRUST, trusts)
-    department_effect = sd_department * standard_effects(
-        seed, shape[:2], effects, degrees_of_freedom, contamination_share, contamination_scale
+    design = Design(
+        trusts=trusts,
+        departments=departments,
+        periods=periods,
+        family=family,
+        intercept=intercept,
+        sd_trust=sd_trust,
+        sd_department=sd_department,
+        sd_period=sd_period,
+        sd_department_type=sd_department_type,
+        effects=effects,
+        degrees_of_freedom=degrees_of_freedom,
+        contamination_share=contamination_share,
+        contamination_scale=contamination_scale,
+        mean_expected=mean_expected,
+        sd_trust_size=sd_trust_size,
+        sd_department_size=sd_department_size,
+        sd_cell_size=sd_cell_size,
+        base_rate=base_rate,
+        missing_departments=missing_departments,
+        rating_validity=rating_validity,
+        rating_frequencies=rating_frequencies,
+        suppress=suppress,
+        seed=_drawn_seed() if given_seed is None else given_seed,
     )
-    type_effect = sd_department_type * normal_draws(seed, Stream.TYPE, *shape[1:])
-    passing = (sd_period if period_labels else 0.0) * normal_draws(seed, Stream.PERIOD, *shape)
-    sizes = expected_events(seed, shape, mean_expected, sd_trust_size, sd_department_size, sd_cell_size)
+    return _simulate(design)
 
-    row = rows_present(seed, shape, missing_departments)
-    row_trust, row_department, row_period = row
-    log_ratio = (
-        intercept + type_effect[row_department, row_period] + trust_effect[row_trust]
-        + department_effect[row_trust, row_department] + passing[row]
+
+def _simulate(design: Design) -> Nation:
+    """Draw effects, sizes and outcomes, and write down both what an analyst sees and the truth."""
+    effects = _draw_effects(design)
+    sizes = expected_events(
+        design.seed, design.shape, design.mean_expected, design.sd_trust_size, design.sd_department_size,
+        design.sd_cell_size,
     )  # fmt: skip
-    uniform = uniform_draws(seed, Stream.COUNT, *shape)[row]
-    type_logit = special.logit(base_rate) + _SD_TYPE_RATE * normal_draws(seed, Stream.TYPE_RATE, shape[1])
-    rate = np.asarray(special.expit(type_logit), dtype=np.float64)[row_department]
-    outcome = draw_outcomes(family, uniform, sizes[row], log_ratio, rate)
-    weight = sizes[row] if family == "normal" else outcome[names.EXPECTED].to_numpy()
+    row = rows_present(design.seed, design.shape, design.missing_departments)
+    log_ratio = effects.log_ratio(row, design.intercept)
+    outcome = _draw_outcome(design, row, sizes[row], log_ratio)
+    weight = sizes[row] if design.family == "normal" else outcome[names.EXPECTED].to_numpy()
 
-    trust_labels = _trust_labels(trusts)
-    trust_frame = pd.DataFrame({names.TRUST: trust_labels, names.TRUST_EFFECT: trust_effect})
-    keys = pd.DataFrame(
-        {
-            names.TRUST: trust_labels[row_trust],
-            names.TRUST_NAME: np.array([f"Simulated Trust {label[1:]}" for label in trust_labels])[row_trust],
-            names.DEPARTMENT: department_labels[row_department],
-        }
+    keys = _keys(design, row)
+    shown = outcome if design.suppress is None else suppress_counts(outcome, design.suppress)
+    cells = pd.concat([keys, shown], axis=1)
+    trusts = pd.DataFrame({names.TRUST: design.trust_labels, names.TRUST_EFFECT: effects.trust})
+    if design.rating_validity is not None:
+        latent = latent_rating(design.seed, effects.trust, design.sd_trust, design.rating_validity)
+        trusts["latent_rating"] = latent
+        cells[names.RATING] = cut_bands(latent, design.rating_frequencies)[row[0]]
+    cells.attrs["notes"] = (
+        f"Simulated by brightspots with seed {design.seed}: no real trust, no real patient.",
     )
-    if period_labels is not None:
-        keys[names.PERIOD] = np.asarray(period_labels)[row_period]
-    cells = pd.concat([keys, outcome if suppress is None else suppress_counts(outcome, suppress)], axis=1)
-    if rating_validity is not None:
-        latent = latent_rating(seed, trust_effect, sd_trust, rating_validity)
-        trust_frame["latent_rating"] = latent
-        cells[names.RATING] = cut_bands(latent, rating_frequencies)[row_trust]
-    cells.attrs["notes"] = (f"Simulated by brightspots with seed {seed}: no real trust, no real patient.",)
-
     row_truth = pd.DataFrame(
         {
-            names.DEPARTMENT_TYPE_EFFECT: type_effect[row_department, row_period],
-            "period_effect": passing[row],
+            names.DEPARTMENT_TYPE_EFFECT: effects.department_type[row[1:]],
+            "period_effect": effects.period[row],
             "log_ratio": log_ratio,
             outcome.columns[0]: outcome.iloc[:, 0],
         }
     )
-    estimands = cell_estimands(trust_effect, department_effect, type_effect, row[:2], weight)
+    estimands = cell_estimands(effects.trust, effects.department, effects.department_type, row[:2], weight)
     cell_keys = keys[[names.TRUST, names.DEPARTMENT]].drop_duplicates(ignore_index=True)
     truth = pd.concat([cell_keys, estimands], axis=1)
-    return Nation(cells, truth, row_truth, trust_frame, parameters)
+    return Nation(cells, truth, row_truth, trusts, vars(design))
+
+
+@dataclass(frozen=True, eq=False)
+class _Effects:
+    """u (T,), v (T, D), a (D, P) and w (T, D, P), on the logarithm (of estimates: on their scale)."""
+
+    trust: FloatArray
+    department: FloatArray
+    department_type: FloatArray
+    period: FloatArray
+
+    def log_ratio(self, row: Rows, intercept: float) -> FloatArray:
+        """η without its offset: intercept + a + u + v + w of some rows, given by trust, department and period."""
+        trust, department, period = row
+        return (
+            intercept
+            + self.department_type[department, period]
+            + self.trust[trust]
+            + self.department[trust, department]
+            + self.period[row]
+        )
+
+
+def _draw_effects(design: Design) -> _Effects:
+    seed, shape = design.seed, design.shape
+    department = standard_effects(
+        seed, shape[:2], design.effects, design.degrees_of_freedom, design.contamination_share,
+        design.contamination_scale,
+    )  # fmt: skip
+    return _Effects(
+        design.sd_trust * normal_draws(seed, Stream.TRUST, shape[0]),
+        design.sd_department * department,
+        design.sd_department_type * normal_draws(seed, Stream.TYPE, *shape[1:]),
+        (0.0 if design.periods is None else design.sd_period) * normal_draws(seed, Stream.PERIOD, *shape),
+    )
+
+
+def _draw_outcome(design: Design, row: Rows, size: FloatArray, log_ratio: FloatArray) -> pd.DataFrame:
+    """What is observed in each row, beside what is expected there; see `draw_outcomes`."""
+    uniform = uniform_draws(design.seed, Stream.COUNT, *design.shape)[row]
+    deviation = normal_draws(design.seed, Stream.TYPE_RATE, design.shape[1])
+    type_logit = special.logit(design.base_rate) + _SD_TYPE_RATE * deviation
+    rate = np.asarray(special.expit(type_logit), dtype=np.float64)[row[1]]
+    return draw_outcomes(design.family, uniform, size, log_ratio, rate)
+
+
+def _keys(design: Design, row: Rows) -> pd.DataFrame:
+    """The labels of each row."""
+    trust, department, period = row
+    labels = design.trust_labels
+    keys = pd.DataFrame(
+        {
+            names.TRUST: labels[trust],
+            names.TRUST_NAME: np.array([f"Simulated Trust {label[1:]}" for label in labels])[trust],
+            names.DEPARTMENT: design.department_labels[department],
+        }
+    )
+    if design.period_labels is not None:
+        keys[names.PERIOD] = np.asarray(design.period_labels)[period]
+    return keys
 
 
 def sample_nation() -> Nation:
@@ -277,74 +331,6 @@ def write_sample(path: Path) -> None:
 def _drawn_seed() -> int:
     """Draw a seed from the system's entropy, small enough to be typed again."""
     return int(np.random.SeedSequence().generate_state(1)[0])
-
-
-def _trust_labels(trusts: int) -> LabelArray:
-    width = max(3, len(str(trusts)))
-    return np.array([f"T{number:0{width}d}" for number in range(1, trusts + 1)], dtype=object)
-
-
-def _department_labels(departments: int | Sequence[str]) -> LabelArray:
-    if not isinstance(departments, int):
-        return np.array(departments, dtype=object)
-    numbered = (f"Department {number:03d}" for number in range(len(DEPARTMENT_NAMES) + 1, departments + 1))
-    return np.array([*DEPARTMENT_NAMES[:departments], *numbered], dtype=object)
-
-
-def _period_labels(periods: int | Sequence[int] | Sequence[str] | None) -> tuple[int | str, ...] | None:
-    if periods is None:
-        return None
-    return tuple(range(1, periods + 1)) if isinstance(periods, int) else tuple(periods)
-
-
-def _check_arguments(given: Mapping[str, Any]) -> None:
-    """Refuse what lies outside its range, quoting what was received."""
-
-    def require(name: str, holds: bool, wanted: str) -> None:
-        if not holds:
-            raise SettingsError(f"{name} must be {wanted}; received {given[name]!r}")
-
-    def is_number(value: object) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-    for name in ("trusts", "departments", "periods"):
-        value = given[name]
-        labels = name != "trusts" and isinstance(value, Sequence) and not isinstance(value, str)
-        if labels:
-            require(name, 0 < len(value) == len(set(value)), "labels that differ from each other")
-        elif value is not None or name != "periods":
-            whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
-            wanted = "a positive whole number"
-            require(name, whole, wanted if name == "trusts" else f"{wanted} or a sequence of labels")
-            require(name, value <= _MOST_UNITS, f"at most {_MOST_UNITS:,}")
-    for name, literal in (("family", names.Family), ("effects", EffectShape)):
-        require(name, given[name] in get_args(literal), f"one of {', '.join(get_args(literal))}")
-    require("intercept", is_number(given["intercept"]), "a finite number")
-    require("intercept", abs(given["intercept"]) <= _MOST_SD, f"from -{_MOST_SD:g} to {_MOST_SD:g}")
-    for name in given:
-        if name.startswith("sd_"):
-            require(name, is_number(given[name]) and given[name] >= 0, "a finite number of at least 0")
-            require(name, given[name] <= _MOST_SD, f"at most {_MOST_SD:g}, on the scale of logarithms")
-    for name, above in (("degrees_of_freedom", 2), ("contamination_scale", 0), ("mean_expected", 0)):
-        require(name, is_number(given[name]) and given[name] > above, f"a finite number above {above}")
-    require("mean_expected", given["mean_expected"] <= _MOST_EXPECTED, f"at most {_MOST_EXPECTED:,}")
-    check_probability("base_rate", given["base_rate"])
-    for name in ("contamination_share", "missing_departments"):
-        require(name, is_number(given[name]) and 0 <= given[name] < 1, "a number from 0 to below 1")
-    validity = given["rating_validity"]
-    valid = validity is None or (is_number(validity) and -1 <= validity <= 1)
-    require("rating_validity", valid, "None or between -1 and 1")
-    shares = given["rating_frequencies"]
-    usable = isinstance(shares, Mapping) and all(is_number(share) and share >= 0 for share in shares.values())
-    usable = usable and sum(shares.values()) > 0
-    require("rating_frequencies", usable, "a mapping from band to share, worst first")
-    if given["suppress"] is not None:
-        ends = given["suppress"]
-        pair = isinstance(ends, tuple) and len(ends) == 2 and all(isinstance(end, int) for end in ends)
-        require(
-            "suppress", pair and 0 <= ends[0] <= ends[1], "(lower, upper), whole numbers, 0 ≤ lower ≤ upper"
-        )
-        require("suppress", given["family"] != "normal", "None for estimates, which are not counts")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,7 +15,8 @@ from brightspots.common.errors import DataError, DataWarning, SettingsError
 from brightspots.common.settings import Priors
 from brightspots.data.columns import Columns, columns_given
 from brightspots.data.estimates import check_estimate_scale, on_scale
-from brightspots.data.tables import Table, open_source, read_table
+from brightspots.data.opening import open_source
+from brightspots.data.tables import Table, read_table
 from brightspots.parsing import Reading, parse_frame, read_table_file
 from brightspots.tidying.number_checks import missing_columns, number_findings
 from brightspots.tidying.rating_checks import rating_findings

@@ -139,7 +139,7 @@ def _totals(frame: pd.DataFrame, roles: Roles) -> dict[str, TotalRows]:
         known = codes >= 0
         if counts is not None:
             known &= np.isfinite(counts.lower) & np.isfinite(counts.size)
-            counts = Counts(counts.lower[known], counts.upper[known], counts.size[known], None)
+            counts = counts.at_leaves(known)
         totals = total_rows(
             np.asarray(labels, dtype=object),
             codes[known].astype(np.int64),

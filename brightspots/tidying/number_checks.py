@@ -8,7 +8,8 @@ import pandas as pd
 from brightspots.common import vocabulary as names
 from brightspots.common.errors import DataError, SettingsError
 from brightspots.common.wording import counted, quoted
-from brightspots.data.tables import open_source, resolve_names
+from brightspots.data.opening import open_source
+from brightspots.data.resolving import resolve_names
 from brightspots.tidying.report import Finding
 from brightspots.tidying.roles import COUNTS, Roles, column_of, numbers_of, row_word
 from brightspots.tidying.step import QUOTED, Mask

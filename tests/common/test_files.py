@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from brightspots import MissingExtraError, SettingsError
+from brightspots.cli.fitting import fit
 from brightspots.common.files import (
+    PROGRAM_SUFFIXES,
+    TABLE_FORMATS,
+    TableFormat,
     atomic_path,
+    check_table_path,
     neutralise,
     refuse_to_overwrite,
     to_json,
@@ -133,3 +140,39 @@ def test_without_openpyxl_a_workbook_says_what_to_install(tmp_path, monkeypatch)
     with pytest.raises(MissingExtraError, match=r"brightspots\[excel\]"):
         write_table(pd.DataFrame({"a": [1]}), tmp_path / "a.xlsx")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.json", "a.csv.gz", "a", "a.", ".csv"])
+def test_a_table_of_an_unknown_suffix_is_refused_and_nothing_is_written(tmp_path, name):
+    with pytest.raises(
+        SettingsError, match=r"written as \.csv, \.xlsx or \.parquet; received .*give the file a name"
+    ):
+        write_table(pd.DataFrame({"a": [1]}), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_suffixes_in_capitals_are_the_same_formats(tmp_path):
+    frame = pd.DataFrame({"a": [1]})
+    write_table(frame, tmp_path / "a.CSV")
+    write_table(frame, tmp_path / "a.Parquet")
+    assert (tmp_path / "a.CSV").read_text() == "a\n1\n"
+    assert pd.read_parquet(tmp_path / "a.Parquet").equals(frame)
+
+
+def test_a_workbook_is_not_for_programs_and_the_refusal_says_what_is():
+    with pytest.raises(SettingsError, match=r"written as \.csv or \.parquet; received 'a\.xlsx'"):
+        check_table_path("a.xlsx", PROGRAM_SUFFIXES)
+
+
+def test_a_new_format_is_one_entry(tmp_path, monkeypatch):
+    def lines(frame: pd.DataFrame, held) -> None:
+        held.write(frame.to_json(orient="records", lines=True).encode())
+
+    monkeypatch.setitem(TABLE_FORMATS, ".jsonl", TableFormat(lines))
+    write_table(pd.DataFrame({"a": [1, 2]}), tmp_path / "a.jsonl")
+    assert (tmp_path / "a.jsonl").read_text() == '{"a":1}\n{"a":2}\n'
+
+
+def test_the_command_that_fits_offers_every_format():
+    choices = get_args(inspect.signature(fit, eval_str=True).parameters["format_"].annotation)[0]
+    assert {f".{choice}" for choice in get_args(choices)} == set(TABLE_FORMATS)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 import brightspots as bs
 from brightspots import DataError, SettingsError, funnel_limits
 from brightspots.cli import app
-from brightspots.limits.funnel import hierarchical_limits
+from brightspots.limits.hierarchical import hierarchical_limits
 from tests.conftest import simulate_frame, table_of, withhold
 
 FRAME = simulate_frame(4, 3, mean_expected=60.0)

@@ -20,6 +20,7 @@ from brightspots.cli import app
 from brightspots.data.period_order import declared_order, order_periods, period_order_caution, period_texts
 from brightspots.figures.describe import describe
 from brightspots.figures.trend import draw_trend
+from brightspots.fit.saved_parts import cells_dataset, cells_from
 from brightspots.report.pack import compose
 from brightspots.report.subject import Subject
 from tests.conftest import table_of
@@ -259,8 +260,6 @@ def test_a_fit_of_periods_in_no_known_order_says_so_and_so_does_its_figure(natio
 
 
 def test_a_file_from_before_the_order_was_kept_tells_it_where_its_labels_do(nation):
-    from brightspots.fit.saved_parts import cells_dataset, cells_from
-
     cells = table_of(retyped(nation, ["2019", "2020", "2021", "2022"]), period="period").cells
     header = {"family": cells.family, "covariates": list(cells.covariates)}
     assert cells_from(cells_dataset(cells), header).period_order == "number"

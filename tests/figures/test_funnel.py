@@ -16,7 +16,8 @@ from matplotlib.axes import Axes
 from brightspots.common.errors import SettingsError
 from brightspots.figures.describe import describe
 from brightspots.figures.funnel import draw_funnel, draw_two_stage, plot_funnel
-from brightspots.limits.funnel import FunnelLimits, funnel_limits, hierarchical_limits
+from brightspots.limits.funnel import FunnelLimits, funnel_limits
+from brightspots.limits.hierarchical import hierarchical_limits
 
 from .conftest import NAMES
 

@@ -13,7 +13,7 @@ import xarray as xr
 
 import brightspots as bs
 from brightspots import DataError, Flat, InverseGamma, Normal, Priors
-from brightspots.data.counts import ColumnNames
+from brightspots.data.columns import Columns
 from brightspots.engine.posterior import Certificate
 from brightspots.fit.hierarchy_fit import HierarchyFit
 from tests.conftest import made_up_posterior, simulate_frame, table_of
@@ -68,7 +68,7 @@ def test_a_sampled_fit_comes_back_with_its_chains(tmp_path):
     priors = Priors(
         intercept=Normal(0.1, 2.0), trust=InverseGamma(0.1, 0.2), department_type=None, period=Flat()
     )
-    fit = HierarchyFit(table, ColumnNames(), priors, "worse", None, certificate, posterior)
+    fit = HierarchyFit(table, Columns(), priors, "worse", None, certificate, posterior)
     fit.save(tmp_path / "fit.nc")
     loaded = bs.load_fit(tmp_path / "fit.nc")
     assert loaded.posterior["posterior"].sizes["chain"] == 4

@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 import brightspots as bs
 from brightspots import DataWarning
 from brightspots.cli import app
-from brightspots.limits.funnel import WITHIN, funnel_limits, hierarchical_limits
+from brightspots.limits.funnel import funnel_limits
+from brightspots.limits.hierarchical import hierarchical_limits
+from brightspots.limits.zones import WITHIN
 from brightspots.report.manifest import make_manifest
 
 ADDITIVE = ("shmi", "cqc")

@@ -14,7 +14,9 @@ from scipy import integrate, stats
 
 from brightspots.common.errors import DataError, SettingsError
 from brightspots.likelihood.mixtures import count_quantile
-from brightspots.limits.funnel import WITHIN, funnel_limits, hierarchical_limits, limit_column, zone_names
+from brightspots.limits.funnel import funnel_limits
+from brightspots.limits.hierarchical import hierarchical_limits
+from brightspots.limits.zones import WITHIN, limit_column, zone_names
 
 SIX_OBSERVED = [100, 150, 180, 80, 120, 225]
 SIX_EXPECTED = [108, 112, 165, 95, 100, 220]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from brightspots.common.settings import Priors
-from brightspots.data.counts import ColumnNames
+from brightspots.data.columns import Columns
 from brightspots.engine.posterior import Certificate
 from brightspots.fit.hierarchy_fit import HierarchyFit
 from tests.conftest import made_up_posterior, simulate_frame, table_of
@@ -29,7 +29,7 @@ def make_fit(
     names = {name: value for name, value in columns.items() if name != "family"}
     return HierarchyFit(
         table,
-        ColumnNames(**names),
+        Columns(**names),
         Priors(),
         higher_is,
         1,

@@ -8,7 +8,7 @@ import pytest
 from scipy import integrate, stats
 
 import brightspots as bs
-from brightspots.data.counts import ColumnNames
+from brightspots.data.columns import Columns
 from brightspots.data.tables import read_table
 from brightspots.engine.posterior import SharedDraws
 from brightspots.statistics import evidence
@@ -19,7 +19,7 @@ REACH = float(np.log(1.1))
 
 def cells_of(frame: pd.DataFrame, **columns):
     return read_table(
-        frame, ColumnNames(**columns), family=None, covariates=None, priors=bs.Priors(period=0.5)
+        frame, Columns(**columns), family=None, covariates=None, priors=bs.Priors(period=0.5)
     ).cells
 
 

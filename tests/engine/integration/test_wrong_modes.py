@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import brightspots as bs
-from brightspots.data.counts import ColumnNames
+from brightspots.data.columns import Columns
 from brightspots.data.tables import read_table
 from brightspots.engine.integration.mode import find_modes
 from brightspots.engine.integration.tree import Tree
@@ -128,6 +128,6 @@ def test_a_strained_prior_makes_the_search_look_elsewhere():
 
 def tree_of(priors: bs.Priors) -> Tree:
     cells = read_table(
-        bs.simulate_nation(20, 6, seed=1).cells, ColumnNames(), family=None, covariates=None, priors=priors
+        bs.simulate_nation(20, 6, seed=1).cells, Columns(), family=None, covariates=None, priors=priors
     ).cells
     return Tree(cells, resolve_priors(cells, priors))
