@@ -259,7 +259,7 @@ def summarise(
         "trusts": cells.n_trusts,
         "departments": cells.n_departments,
         "cells": cells.n_cells,
-        "family": cells.family,
+        "family": cells.family.name,
         "higher_is": fitted.higher_is,
         "certificate": asdict(fitted.certificate),
         "cautions": [asdict(caution) for caution in fitted.cautions],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-Family = Literal["poisson", "binomial", "normal"]
+FamilyName = Literal["poisson", "binomial", "normal"]
 FAMILIES: Final = ("poisson", "binomial", "normal")
 
 HigherIs = Literal["worse", "better"]

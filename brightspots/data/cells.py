@@ -17,9 +17,11 @@ import numpy.typing as npt
 from brightspots.common.arrays import FloatArray as FloatArray
 from brightspots.common.arrays import IntArray as IntArray
 from brightspots.common.arrays import LabelArray as LabelArray
+from brightspots.common.leaves import PER_LEAF, Index, values_at
 from brightspots.common.pickling import PickledByFields
-from brightspots.common.vocabulary import EstimateScale, Family, PeriodOrder
-from brightspots.data.leaves import PER_LEAF, Index, values_at
+from brightspots.common.vocabulary import EstimateScale, PeriodOrder
+from brightspots.likelihood.family import Family
+
 
 @dataclass(frozen=True, eq=False)
 class Cells(PickledByFields):
@@ -30,8 +32,8 @@ class Cells(PickledByFields):
 
     Parameters
     ----------
-    family : {"poisson", "binomial", "normal"}
-        Likelihood of a leaf.
+    family : Family
+        What the outcomes of leaves are: see `likelihood.family`.
     trusts, departments, periods : array of labels
         Labels in order, (T,), (D,) and (P,); `periods` is None where the data have none.
     cell_trust, cell_department : int array (C,)
@@ -183,9 +185,7 @@ class Cells(PickledByFields):
 
         Expected events where given, else the denominator; for estimates, 1/s² summed over periods.
         """
-        if self.family == "normal":
-            return self.cell_sum(self.size**-2.0)
-        return self.cell_sum(self.size if self.expected is None else self.expected)
+        return self.cell_sum(self.family.weight(self.size if self.expected is None else self.expected))
 
 
 def _used(codes: IntArray) -> tuple[IntArray, IntArray]:

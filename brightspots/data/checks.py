@@ -51,7 +51,7 @@ def data_cautions(cells: Cells) -> tuple[Caution, ...]:
     tuple of Caution
         Doubts first. Computed from what the cells hold: of suppressed counts, from their intervals.
     """
-    found = (_shrunken(cells), _too_alike(cells)) if cells.family == "normal" else (_national_ratio(cells),)
+    found = (_shrunken(cells), _too_alike(cells)) if not cells.family.is_count else (_national_ratio(cells),)
     order = period_order_caution(cells)
     order_unknown = None if order is None else Caution(ORDER_UNKNOWN, f"{order}.")
     return tuple(caution for caution in (*found, _outside_plain(cells), order_unknown) if caution is not None)
@@ -283,8 +283,7 @@ def _outside_plain(cells: Cells) -> Caution | None:
     about = (
         "the national level of each type of department" if cells.expected is None else "the expected events"
     )
-    plain = {"poisson": "plain Poisson", "binomial": "plain binomial", "normal": "normal"}[cells.family]
-    return plain_caution(parts, f"{plain} limits about {about}")
+    return plain_caution(parts, f"{cells.family.plain} limits about {about}")
 
 
 def _beyond(cells: Cells, used: npt.NDArray[np.bool_], unit: IntArray) -> npt.NDArray[np.bool_]:
@@ -293,12 +292,12 @@ def _beyond(cells: Cells, used: npt.NDArray[np.bool_], unit: IntArray) -> npt.ND
     def total(values: FloatArray) -> FloatArray:
         return np.bincount(unit, values[used]).astype(np.float64)
 
-    if cells.family == "normal":
+    if not cells.family.is_count:
         deviation, precision = _about_types(cells)
         z = total(deviation * precision) / np.sqrt(total(precision))
         return np.asarray(np.abs(z) > -special.ndtri(PLAIN_TAIL))
     expected = _national_events(cells) if cells.expected is None else cells.expected
-    people = total(cells.size) if cells.family == "binomial" else None
+    people = total(cells.size) if cells.family.is_bounded else None
     return beyond_chance(total(cells.lower), total(cells.upper), total(expected), people)
 
 

@@ -9,15 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from brightspots.common import vocabulary as names
+from brightspots.common.leaves import PER_LEAF, Index, values_at
 from brightspots.data.cells import FloatArray, IntArray
 from brightspots.data.columns import Columns
 from brightspots.data.intervals import interval_of, most_claimed, read_bounds
-from brightspots.data.leaves import PER_LEAF, Index, values_at
 from brightspots.data.numbers import Source, check_rows, number_column
-
-# The earlier name, by which tests/golden/nuts_reference.py asks for it.
-ColumnNames = Columns
-
+from brightspots.likelihood.family import Family
 
 # Whole numbers up to here have a float of their own.
 _MOST_COUNTED: Final = 2.0**53
@@ -40,9 +37,9 @@ class Counts:
         return Counts(**values_at(self, rows))
 
 
-def read_counts(source: Source, columns: Columns, family: names.Family) -> Counts:
+def read_counts(source: Source, columns: Columns, family: Family) -> Counts:
     """Read the columns of a family, row by row (R,), and refuse values that cannot be."""
-    if family == "normal":
+    if not family.is_count:
         estimate = number_column(source, str(columns.estimate), "estimate")
         error = number_column(source, str(columns.standard_error), "standard error")
         _check_reach(source, str(columns.estimate), estimate, "estimates are", small=False)
@@ -74,7 +71,7 @@ def read_counts(source: Source, columns: Columns, family: names.Family) -> Count
             expected="positive expected events",
             action="drop cells in which nobody was at risk, or correct the expected",
         )
-    if family == "poisson":
+    if not family.is_bounded:
         assert expected is not None  # required by resolve_names
         return Counts(lower, upper, expected, expected, counted_from)
     column = str(columns.denominator)
@@ -209,25 +206,16 @@ def _check_whole(source: Source, column: str, values: FloatArray, what: str) -> 
     )
 
 
-def pool(counts: Counts, leaf_of_row: IntArray, order: npt.NDArray[np.intp], family: names.Family) -> Counts:
+def pool(counts: Counts, leaf_of_row: IntArray, order: npt.NDArray[np.intp], family: Family) -> Counts:
     """Sum counts over the rows of a cell; average estimates with inverse-variance weights."""
     leaf = leaf_of_row[order]
 
     def total(values: FloatArray) -> FloatArray:
         return np.bincount(leaf, values[order]).astype(np.float64, copy=False)
 
-    if family == "normal":
-        precision = counts.size**-2.0
+    if not family.is_count:
+        precision = family.weight(counts.size)
         pooled = total(counts.lower * precision) / total(precision)
-        return Counts(pooled, pooled, total(precision) ** -0.5, None)
+        return Counts(pooled, pooled, family.total_size(counts.size, total), None)
     expected = None if counts.expected is None else total(counts.expected)
     return Counts(total(counts.lower), total(counts.upper), total(counts.size), expected)
-
-
-def offset(counts: Counts, family: names.Family) -> FloatArray:
-    """Give log E, logit(E/n), or zero where there is no expected."""
-    if family == "poisson":
-        return np.log(counts.size)
-    if family == "binomial" and counts.expected is not None:
-        return np.log(counts.expected) - np.log(counts.size - counts.expected)
-    return np.zeros(len(counts.size))

@@ -12,18 +12,18 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from brightspots.common import vocabulary as names
 from brightspots.common.errors import DataError
 from brightspots.data.cells import FloatArray, LabelArray
 from brightspots.data.columns import Columns
 from brightspots.data.keys import KeyColumn
 from brightspots.data.numbers import Source, number_column
+from brightspots.likelihood.family import Family
 
 # Rows, and labels that have no other rows, that a warning names.
 _SHOWN = 5
 
 
-def empty_rows(source: Source, columns: Columns, family: names.Family) -> npt.NDArray[np.bool_]:
+def empty_rows(source: Source, columns: Columns, family: Family) -> npt.NDArray[np.bool_]:
     """Which rows are 0 of 0, (R,): nobody at risk (nothing expected), and no event or none known of.
 
     Parameters
@@ -31,14 +31,14 @@ def empty_rows(source: Source, columns: Columns, family: names.Family) -> npt.ND
     source : Source
     columns : Columns
         Resolved: the parts that the table has.
-    family : {"poisson", "binomial", "normal"}
+    family : Family
         Estimates are never empty.
     """
-    size = columns.denominator if family == "binomial" else columns.expected
-    if family == "normal" or size is None:
+    size = columns.denominator if family.is_bounded else columns.expected
+    if not family.is_count or size is None:
         return np.zeros(len(source), dtype=bool)
     none = number_column(
-        source, size, "denominator" if family == "binomial" else "expected events", allow_missing=True
+        source, size, "denominator" if family.is_bounded else "expected events", allow_missing=True
     )
     empty = none == 0.0
     if not empty.any():

@@ -43,10 +43,10 @@ def on_scale(cells: Cells, estimate_scale: names.EstimateScale | None) -> Cells:
         Where no scale is given and the estimates are typically further from 0 than the logarithm of 10, or look like
         ratios themselves: all positive, and between 0.5 and 2 in the middle.
     """
-    if cells.family != "normal":
+    if cells.family.is_count:
         if estimate_scale is not None:
             raise SettingsError(
-                f"estimate_scale={estimate_scale!r} is for estimates; the data are counts ({cells.family})"
+                f"estimate_scale={estimate_scale!r} is for estimates; the data are counts ({cells.family.name})"
             )
         return cells
     typical = float(np.median(np.abs(cells.lower)))

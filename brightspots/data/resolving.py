@@ -10,13 +10,17 @@ from brightspots.common import vocabulary as names
 from brightspots.common.errors import DataError, SettingsError
 from brightspots.data.columns import Columns
 from brightspots.data.numbers import Source
+from brightspots.likelihood.families import BINOMIAL, NORMAL, POISSON, family_of
+from brightspots.likelihood.family import Family
 
 # Names of a table's columns that an error lists.
 _SHOWN_COLUMNS: Final = 20
 
 
-def resolve_names(source: Source, columns: Columns, family: names.Family | None) -> Columns:
+def resolve_names(source: Source, columns: Columns, name: names.FamilyName | None) -> Columns:
     """Fill in the standard names that the data have, and check that the named ones exist."""
+    family = None if name is None else family_of(name)
+    estimates = family is not None and not family.is_count
     have = set(source.columns)
     resolved: dict[str, Any] = dict(vars(columns))
 
@@ -25,15 +29,15 @@ def resolve_names(source: Source, columns: Columns, family: names.Family | None)
         beside = (
             f"{columns.observed}{part.removeprefix('observed')}" if part.startswith("observed_") else part
         )
-        for name in (part, beside):
-            if resolved[part] is None and name in have:
-                resolved[part] = name
+        for column in (part, beside):
+            if resolved[part] is None and column in have:
+                resolved[part] = column
 
-    if family == "normal" or (family is None and columns.observed not in have):
+    if estimates or (family is None and columns.observed not in have):
         adopt("estimate")
         adopt("standard_error")
     if resolved["estimate"] is None and (
-        family == "binomial" or (family is None and columns.expected not in have)
+        (family is not None and family.is_bounded) or (family is None and columns.expected not in have)
     ):
         adopt("denominator")
     if resolved["estimate"] is None:
@@ -46,20 +50,20 @@ def resolve_names(source: Source, columns: Columns, family: names.Family | None)
     if resolved["period"] is None:
         adopt("period")
 
-    if family == "normal" or resolved["estimate"] is not None:
+    if estimates or resolved["estimate"] is not None:
         for part in ("expected", "denominator", "observed_lower", "observed_upper", "counted_from"):
             resolved[part] = None
         resolved["observed"] = None
         required = ["trust", "department", "estimate", "standard_error"]
     else:
         resolved["standard_error"] = None
-        if family == "poisson":
+        if family is not None and not family.is_bounded:
             resolved["denominator"] = None
-        binomial = family == "binomial" or resolved["denominator"] is not None
-        if binomial and columns.expected == names.EXPECTED and names.EXPECTED not in have:
+        among_people = (family is not None and family.is_bounded) or resolved["denominator"] is not None
+        if among_people and columns.expected == names.EXPECTED and names.EXPECTED not in have:
             resolved["expected"] = None
         counted = [] if resolved["observed_lower"] is not None else ["observed"]
-        required = ["trust", "department", *counted, "denominator" if binomial else "expected"]
+        required = ["trust", "department", *counted, "denominator" if among_people else "expected"]
     sought = {part: resolved[part] or part for part in required}
     sought |= {part: name for part, name in resolved.items() if isinstance(name, str)}
     missing = [(part, name) for part, name in sought.items() if name not in have]
@@ -109,8 +113,8 @@ def missing_columns(
     )
 
 
-def infer_family(columns: Columns) -> names.Family:
+def infer_family(columns: Columns) -> Family:
     """The family that resolved columns are of: estimates are normal, counts among people binomial, others Poisson."""
     if columns.estimate is not None:
-        return "normal"
-    return "binomial" if columns.denominator is not None else "poisson"
+        return NORMAL
+    return BINOMIAL if columns.denominator is not None else POISSON

@@ -14,7 +14,7 @@ from brightspots.common.errors import DataError, DataWarning
 from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells, IntArray
 from brightspots.data.columns import Columns
-from brightspots.data.counts import Counts, offset, pool, read_counts
+from brightspots.data.counts import Counts, pool, read_counts
 from brightspots.data.covariates import Design, covariate_design
 from brightspots.data.empty_rows import empty_rows, without_empty
 from brightspots.data.keys import KeyColumn, key_column
@@ -23,6 +23,8 @@ from brightspots.data.opening import open_source
 from brightspots.data.period_order import period_order_caution
 from brightspots.data.resolving import infer_family, resolve_names
 from brightspots.data.total_rows import total_rows
+from brightspots.likelihood.families import family_of
+from brightspots.likelihood.family import Family
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,7 +63,7 @@ def read_table(
     data: object,
     columns: Columns,
     *,
-    family: names.Family | None,
+    family: names.FamilyName | None,
     covariates: str | None,
     priors: Priors,
     tidy_labels: bool = False,
@@ -94,13 +96,13 @@ def read_table(
     """
     source = data if isinstance(data, Source) else open_source(data)
     columns = resolve_names(source, columns, family)
-    family = family or infer_family(columns)
-    source, keys, said = _read_keys(source, columns, family, tidy_labels)
-    counts = read_counts(source, columns, family)
-    source, doubts = _point_out_totals(source, columns, keys, counts, family)
+    kind = infer_family(columns) if family is None else family_of(family)
+    source, keys, said = _read_keys(source, columns, kind, tidy_labels)
+    counts = read_counts(source, columns, kind)
+    source, doubts = _point_out_totals(source, columns, keys, counts, kind)
     for text in (*said, *doubts):
         warnings.warn(text, DataWarning, stacklevel=5)
-    cells, row_cell = _cells_of(source, columns, keys, counts, family, covariate_design(source, covariates))
+    cells, row_cell = _cells_of(source, columns, keys, counts, kind, covariate_design(source, covariates))
     _check_identifiable(cells, columns, priors)
     caution = period_order_caution(cells)
     if caution is not None:
@@ -127,7 +129,7 @@ class _Keys:
 
 
 def _read_keys(
-    source: Source, columns: Columns, family: names.Family, tidy: bool
+    source: Source, columns: Columns, family: Family, tidy: bool
 ) -> tuple[Source, _Keys, tuple[str, ...]]:
     """The rows that carry information, their labels, and what to warn of."""
     named = {"trust": columns.trust, "department": columns.department, "period": columns.period}
@@ -147,7 +149,7 @@ def _read_keys(
 
 
 def _cells_of(
-    source: Source, columns: Columns, keys: _Keys, counts: Counts, family: names.Family, design: Design
+    source: Source, columns: Columns, keys: _Keys, counts: Counts, family: Family, design: Design
 ) -> tuple[Cells, IntArray]:
     """The rows in canonical order, pooled where that was asked for, and the cell of each row, (R,)."""
     order, leaf_of_row = _canonical_leaves(source, keys, counts, columns)
@@ -174,7 +176,7 @@ def _cells_of(
         lower=counts.lower,
         upper=counts.upper,
         size=counts.size,
-        offset=offset(counts, family),
+        offset=family.offset(counts.size, counts.expected),
         expected=counts.expected,
         design=scaled,
         covariates=design.names,
@@ -187,11 +189,11 @@ def _cells_of(
 
 
 def _point_out_totals(
-    source: Source, columns: Columns, keys: _Keys, counts: Counts, family: names.Family
+    source: Source, columns: Columns, keys: _Keys, counts: Counts, family: Family
 ) -> tuple[Source, list[str]]:
     """Note and warn of labels that add the others up: beside its parts a total counts every event twice."""
     said = []
-    added = None if family == "normal" else counts
+    added = counts if family.is_count else None
     for key, other, part, column, words in (
         (keys.trust, keys.department, "trust", columns.trust, names.TRUST_TOTAL_WORDS),
         (keys.department, keys.trust, "department", columns.department, names.TOTAL_WORDS),
@@ -269,7 +271,7 @@ def _check_identifiable(cells: Cells, columns: Columns, priors: Priors) -> None:
                 expected="trusts with several departments, to tell the levels apart",
                 action=alone,
             )
-    if cells.family != "normal":
+    if cells.family.is_count:
         if not cells.upper.any():
             raise DataError(
                 "there are no events at all",
@@ -277,7 +279,7 @@ def _check_identifiable(cells: Cells, columns: Columns, priors: Priors) -> None:
                 expected="at least one event",
                 action="ratios cannot be estimated; use a longer period or a commoner outcome",
             )
-        if cells.family == "binomial" and np.array_equal(cells.lower, cells.size):
+        if cells.family.is_bounded and np.array_equal(cells.lower, cells.size):
             raise DataError(
                 "everybody had the event in every cell",
                 column=columns.observed or columns.observed_lower,

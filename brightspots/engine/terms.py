@@ -79,7 +79,7 @@ def resolve_priors(cells: Cells, priors: Priors) -> Terms:
     """
     intercept = priors.intercept
     if intercept is None:
-        on_logit = cells.family == "binomial" and cells.expected is None
+        on_logit = cells.family.link == "logit" and cells.expected is None
         intercept = INTERCEPT_ON_LOGIT if on_logit else INTERCEPT_AGAINST_EXPECTED
     return Terms(
         intercept=_location(intercept),

@@ -16,7 +16,6 @@ from brightspots.fit.spots_text import spots_line
 
 # Probability of tails as heavy under the model below which the text of a fit speaks of it.
 HEAVY_TAILS = 0.01
-_COUNTED = {"poisson": "events against expected", "binomial": "events among people", "normal": "estimates"}
 
 
 def fit_text(fit: Fitted) -> str:
@@ -67,7 +66,7 @@ def _headline(fit: Fitted) -> str:
     ]
     if cells.periods is not None:
         sizes.append(f"{len(cells.periods):,} periods")
-    return f"Hierarchy of {', '.join(sizes)}: {_COUNTED[cells.family]} ({cells.family}), higher is {fit.higher_is}"
+    return f"Hierarchy of {', '.join(sizes)}: {cells.family.described} ({cells.family.name}), higher is {fit.higher_is}"
 
 
 def _partition_table(partition: pd.DataFrame) -> pd.DataFrame:

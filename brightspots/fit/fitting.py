@@ -49,7 +49,7 @@ def fit_hierarchy(
     columns: Columns | None = None,
     tidy_labels: bool = False,
     covariates: str | None = None,
-    family: names.Family | None = None,
+    family: names.FamilyName | None = None,
     higher_is: names.HigherIs = "worse",
     priors: Priors | None = None,
     method: Method = "auto",
@@ -223,7 +223,7 @@ def fit_hierarchy(
         except (np.linalg.LinAlgError, ArithmeticError) as error:
             raise _too_far_apart(table.cells) from error
         asked = Request(method, draws)
-        rules = None if table.cells.family == "normal" else rules_of(data, table.cells.exact, given)
+        rules = rules_of(data, table.cells.exact, given) if table.cells.family.is_count else None
         return HierarchyFit(table, roles, in_units, higher_is, seed, certificate, effects, asked, rules)
 
     if outcome is None:
@@ -251,11 +251,11 @@ def _too_far_apart(cells: Cells) -> DataError:
     middle = np.where(np.isfinite(cells.upper), 0.5 * (cells.lower + cells.upper), cells.lower)
     against = cells.size if cells.expected is None else cells.expected
     with np.errstate(over="ignore"):
-        place = middle / against if cells.family == "normal" else np.log((middle + 0.5) / (against + 0.5))
+        place = np.log((middle + 0.5) / (against + 0.5)) if cells.family.is_count else middle / against
     furthest = int(np.argmax(np.abs(place - np.median(place))))
     trust = cells.trusts[cells.leaf_trust[furthest]]
     department = cells.departments[cells.cell_department[cells.leaf_cell[furthest]]]
-    estimates = cells.family == "normal"
+    estimates = not cells.family.is_count
     what, size = ("estimate", "standard error") if estimates else ("observed", "expected or at risk")
     return DataError(
         "the numbers are too large, or lie too far apart, to be computed with; furthest from the others is "

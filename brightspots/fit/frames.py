@@ -131,8 +131,9 @@ def surprise_bounds(surprise: Surprise, higher_is: names.HigherIs) -> str:
 
 
 def _data_columns(cells: Cells) -> dict[str, FloatArray]:
-    if cells.family == "normal":
-        precision = cells.size**-2.0
+    family = cells.family
+    if not family.is_count:
+        precision = family.weight(cells.size)
         total = cells.cell_sum(precision)
         return {
             names.ESTIMATE: cells.cell_sum(precision * cells.lower) / total,
@@ -148,7 +149,7 @@ def _data_columns(cells: Cells) -> dict[str, FloatArray]:
         columns[names.COUNTED_FROM] = cells.cell_sum(cells.counted_from)
     if cells.expected is not None:
         columns[names.EXPECTED] = cells.cell_sum(cells.expected)
-    if cells.family == "binomial":
+    if family.is_bounded:
         columns[names.DENOMINATOR] = cells.cell_sum(cells.size)
     return columns
 

@@ -16,6 +16,7 @@ from brightspots.common.errors import SettingsError
 from brightspots.data.cells import Cells, FloatArray, IntArray, LabelArray
 from brightspots.engine.posterior import SharedDraws
 from brightspots.fit.fitted import Fitted
+from brightspots.likelihood.family import CountFamily, Family
 from brightspots.limits.funnel import FunnelLimits, method_limits
 from brightspots.limits.hierarchical import hierarchical_limits
 from brightspots.limits.units import Units
@@ -67,18 +68,14 @@ def gather_units(cells: Cells, shared: SharedDraws, group: IntArray, labels: Lab
     def total(values: FloatArray) -> FloatArray:
         return np.bincount(member, values[inside], count).astype(np.float64, copy=False)
 
-    national = shared.mean_leaf_predictor(cells)
-    if cells.family == "normal":
-        precision = total(cells.size**-2.0)
-        gap = total(cells.size**-2.0 * (cells.lower - national)) / precision
+    national, family = shared.mean_leaf_predictor(cells), cells.family
+    if not family.is_count:
+        precision = total(family.weight(cells.size))
+        gap = total(family.weight(cells.size) * (cells.lower - national)) / precision
         error = precision**-0.5
         return FunnelUnits(labels, gap, gap, error, error)
-    if cells.family == "poisson":
-        expected = total(np.exp(national))
-        size = expected
-    else:
-        expected = total(cells.size * special.expit(national))
-        size = total(cells.size)
+    expected = total(family.mean(cells.size, national))
+    size = total(cells.size) if family.is_bounded else expected
     return FunnelUnits(labels, total(cells.lower), total(cells.upper), size, expected)
 
 
@@ -91,7 +88,7 @@ def only_known(units: FunnelUnits) -> FunnelUnits:
 
 def unit_limits(
     units: FunnelUnits,
-    family: names.Family,
+    family: Family,
     *,
     sd: float,
     centre: float,
@@ -102,15 +99,15 @@ def unit_limits(
     if kind not in ("hierarchical", "exact"):
         raise SettingsError(f"limits must be 'hierarchical' or 'exact'; received {kind!r}")
     known = np.where(units.lower == units.upper, units.lower, np.nan)
-    if kind == "exact" and family == "poisson":
+    if kind == "exact" and family.link == "log":
         counted = Units(pd.Index(units.labels), known, units.lower, units.upper, units.expected)
         return method_limits(counted, names.EXPECTED, "spiegelhalter", levels, target=float(np.exp(centre)))
     observed = pd.Series(known, index=units.labels)
     lower, upper = (units.lower, units.upper) if units.suppressed else (None, None)
-    offset = special.logit(units.expected / units.size) if family == "binomial" else None
+    offset = special.logit(units.expected / units.size) if family.is_bounded else None
     spread = sd if kind == "hierarchical" else 0.0
     return hierarchical_limits(
-        units.size, spread, centre, observed=observed, family=family, offset=offset, levels=levels,
+        units.size, spread, centre, observed=observed, family=family.name, offset=offset, levels=levels,
         observed_lower=lower, observed_upper=upper,
     )  # fmt: skip
 
@@ -172,27 +169,20 @@ def trust_position(cells: Cells, trust: object) -> int:
     return int(found[0])
 
 
-def period_ratios(units: FunnelUnits, family: names.Family) -> dict[str, FloatArray]:
+def period_ratios(units: FunnelUnits, family: Family) -> dict[str, FloatArray]:
     """Ratio of each unit to its national level with the 95% interval of chance alone, (n,) each.
 
     Exact for counts (Garwood 1936 for Poisson, Clopper & Pearson 1934 for binomial); exp(z ± 1.96·s) for estimates.
     """
     observed, size, tail = units.lower, units.size, 0.025
-    if family == "normal":
+    if not isinstance(family, CountFamily):
         reach = stats.norm.isf(tail) * size
         return {
             "ratio": np.exp(observed),
             "lower": np.exp(observed - reach),
             "upper": np.exp(observed + reach),
         }
-    if family == "poisson":
-        lower = stats.gamma.ppf(tail, observed)
-        upper = stats.gamma.isf(tail, observed + 1.0)
-    else:
-        lower = size * stats.beta.ppf(tail, observed, size - observed + 1.0)
-        upper = size * stats.beta.isf(tail, observed + 1.0, size - observed)
-        upper = np.where(observed == size, size, upper)
-    lower = np.where(observed == 0, 0.0, lower)
+    lower, upper = family.chance_interval(observed, size, tail)
     return {
         "ratio": observed / units.expected,
         "lower": lower / units.expected,

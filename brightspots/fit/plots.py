@@ -46,7 +46,7 @@ def _suppressed(left_out: int) -> str | None:
 
 def _value_words(fit: Fitted, multiplier: float = 1.0) -> str:
     times = "" if multiplier == 1.0 else f" × {multiplier:,g}"
-    if fit.table.cells.family == "normal":
+    if not fit.table.cells.family.is_count:
         return f"Estimate above the national level{times}"
     return f"Observed / expected at the national level{times}"
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from brightspots.common import vocabulary as names
 from brightspots.common.errors import DataError, SettingsError
-from brightspots.data import counts as reading
 from brightspots.data.cells import Cells, FloatArray
 from brightspots.data.tables import Table
 from brightspots.disclosure.counts import BESIDE, SMALL, TwoWay, disclose, rounded
@@ -79,8 +78,10 @@ def people_of(table: Table) -> FloatArray | None:
     people, or few without the event, would tell, and two releases of it must say the same.
     """
     cells = table.cells
-    if cells.family != "poisson":
-        return cells.size if cells.family == "binomial" else None
+    if cells.family.is_bounded:
+        return cells.size
+    if not cells.family.is_count:
+        return None
     if names.DENOMINATOR not in table.extras:
         return None
     people = count_column(table.extras, names.DENOMINATOR)
@@ -119,7 +120,7 @@ def suppress_cells(
         fitted.
     notes : tuple of str
     """
-    if cells.family == "normal":
+    if not cells.family.is_count:
         raise SettingsError("estimates are not counts: suppress the table that they were made from")
     period = np.zeros(cells.n_leaves, dtype=np.int64) if cells.leaf_period is None else cells.leaf_period
     at = TwoWay(period, cells.leaf_trust, cells.cell_department[cells.leaf_cell])
@@ -129,7 +130,7 @@ def suppress_cells(
     if expected is not None:
         expected, rescaled = publishable_expected(expected, cells.exact, people, shown, at, rules)
     size = expected
-    if cells.family == "binomial":
+    if cells.family.is_bounded:
         assert shown.people is not None
         size = shown.people.value
     assert size is not None  # what is not among people is against expected events
@@ -143,7 +144,7 @@ def suppress_cells(
         notes.append(
             f"Covariates go along as they are ({', '.join(cells.covariates)}): see that none follows from a count."
         )
-    upper = np.minimum(shown.events.upper, size) if cells.family == "binomial" else shown.events.upper
+    upper = np.minimum(shown.events.upper, size) if cells.family.is_bounded else shown.events.upper
     lower, least = np.minimum(shown.events.lower, upper), cells.counted_from
     if least is not None:
         # A count that is shown for not being smaller is rounded like it; one that is withheld lies above the least.
@@ -162,9 +163,7 @@ def suppress_cells(
     keep = np.ones(cells.n_cells, dtype=bool)
     if not fitted.all():
         changed, keep = _without(changed, fitted)
-    offset = reading.offset(
-        reading.Counts(changed.lower, changed.upper, changed.size, changed.expected), cells.family
-    )
+    offset = cells.family.offset(changed.size, changed.expected)
     return replace(changed, offset=offset), keep, tuple(notes)
 
 

@@ -18,6 +18,7 @@ from brightspots.data.cells import Cells, IntArray, LabelArray
 from brightspots.data.period_order import order_periods
 from brightspots.data.tables import Table
 from brightspots.fit.saved_checks import check_ratings
+from brightspots.likelihood.families import family_of
 from brightspots.statistics.kept_decision import Decision
 from brightspots.statistics.ratings import Ratings
 
@@ -138,7 +139,7 @@ def cells_from(dataset: xr.Dataset, header: Mapping[str, Any]) -> Cells:
         known_by = header.get("period_order", ordered.known_by if in_order else "unknown")
     return Cells(
         period_order=known_by,
-        family=header["family"],
+        family=family_of(header["family"]),
         covariates=tuple(header["covariates"]),
         estimate_scale=header.get("estimate_scale", "log ratio"),  # files from before there was a choice
         **arrays,

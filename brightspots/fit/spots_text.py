@@ -49,7 +49,7 @@ def spots_table(spots: Decided) -> pd.DataFrame:
     for of in shown_for[spots.rule.reference]:
         told = with_interval(flagged, f"{of}_{kind}")
         columns[f"{of} {kind}"] = [interval_text(*row, form=form) for row in told]
-    if spots.effects.cells.family != "normal":  # estimates have no events to be in excess
+    if spots.effects.cells.family.is_count:  # estimates have no events to be in excess
         columns["excess"] = [
             "only department" if pd.isna(events) else f"{events:+,.0f}" for events in flagged["excess"]
         ]

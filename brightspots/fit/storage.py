@@ -40,7 +40,7 @@ def save(fit: Fitted, path: str | os.PathLike[str], decision: Decision | None) -
         "sealed": True,
         "seed": fit.seed,
         "higher_is": fit.higher_is,
-        "family": cells.family,
+        "family": cells.family.name,
         "estimate_scale": cells.estimate_scale,
         "period_order": cells.period_order,
         "period_kind": kind_of_labels(cells.periods),

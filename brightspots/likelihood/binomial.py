@@ -87,9 +87,7 @@ class Binomial(CountFamily):
         return np.asarray(-special.gammaln(count + 1.0) - special.gammaln(size - count + 1.0))
 
     def log_mass(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
-        return np.asarray(
-            log_choose(count, size) + count * predictor - size * np.logaddexp(0.0, predictor)
-        )
+        return np.asarray(log_choose(count, size) + count * predictor - size * np.logaddexp(0.0, predictor))
 
     def neighbours(self, odds: FloatArray, count: FloatArray, size: FloatArray) -> FloatArray:
         return odds * (size - count + 1.0) / count

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from brightspots.common.vocabulary import Family as FamilyName
+from brightspots.common.vocabulary import FamilyName
 from brightspots.likelihood.binomial import Binomial
-from brightspots.likelihood.family import CountFamily, Family
+from brightspots.likelihood.family import Family
 from brightspots.likelihood.normal import Normal
 from brightspots.likelihood.poisson import Poisson
 
@@ -15,9 +15,13 @@ BINOMIAL: Final = Binomial()
 NORMAL: Final = Normal()
 
 FAMILIES: Final[dict[str, Family]] = {family.name: family for family in (POISSON, BINOMIAL, NORMAL)}
-COUNT_FAMILIES: Final = tuple(family for family in FAMILIES.values() if isinstance(family, CountFamily))
 
 
 def family_of(name: FamilyName) -> Family:
     """The family of a name."""
     return FAMILIES[name]
+
+
+def family_of_loop(loop: int) -> Family:
+    """The family that a number stands for in the loops over leaves."""
+    return next(family for family in FAMILIES.values() if family.loop == loop)

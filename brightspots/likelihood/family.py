@@ -24,7 +24,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from brightspots.common.arrays import BoolArray, FloatArray
-from brightspots.common.vocabulary import Family as FamilyName
+from brightspots.common.vocabulary import FamilyName
 
 Link = Literal["log", "logit", "identity"]
 # Sums an array of leaves, (N, ...), into units, (n, ...).
@@ -76,6 +76,10 @@ class Family(ABC):
         Whether y is a number of events, which may be known as an interval only, or missing because it is small.
     is_bounded : bool
         Whether y can be at most m.
+    adds_up : bool
+        Whether the sum of leaves whose predictors move together is of the family again, so that it says all they do.
+    is_conjugate : bool
+        Whether a normal effect in the predictor can be integrated in closed form.
     value_column, size_column : str
         Usual names of the columns that y and m are read from.
     loop : int or None
@@ -85,12 +89,16 @@ class Family(ABC):
         What limits of chance alone are called.
     described : str
         What the data are, in the first lines of a printed fit.
+    measured_by : str
+        What the size is called on pages.
     """
 
     name: ClassVar[FamilyName]
     link: ClassVar[Link]
     is_count: ClassVar[bool]
-    is_bounded: ClassVar[bool]
+    is_bounded: ClassVar[bool] = False
+    adds_up: ClassVar[bool] = False
+    is_conjugate: ClassVar[bool] = False
     value_column: ClassVar[str]
     size_column: ClassVar[str]
     loop: ClassVar[int | None] = None
@@ -212,6 +220,7 @@ class CountFamily(Family):
     is_count = True
 
     def derivatives(self, value: FloatArray, size: FloatArray, predictor: FloatArray) -> Derivatives:
+        """Log density of y at s with its derivatives; log h(y) is left out."""
         potential, mean, variance = self.moments(size, predictor)
         return Derivatives(value * predictor - potential, value - mean, -variance)
 
@@ -221,7 +230,7 @@ class CountFamily(Family):
 
     @abstractmethod
     def log_base(self, count: FloatArray, size: FloatArray) -> FloatArray:
-        """log h(y)."""
+        """Log h(y)."""
 
     @abstractmethod
     def neighbours(self, odds: FloatArray, count: FloatArray, size: FloatArray) -> FloatArray:

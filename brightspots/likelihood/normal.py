@@ -19,7 +19,7 @@ class Normal(Family):
     name = "normal"
     link = "identity"
     is_count = False
-    is_bounded = False
+    is_conjugate = True
     value_column = names.ESTIMATE
     size_column = names.STANDARD_ERROR
     plain = "normal"

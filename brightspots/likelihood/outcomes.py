@@ -7,11 +7,14 @@ given that it is at least m. The densities themselves are those of a `Family`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from brightspots.common.arrays import BoolArray, FloatArray, IntArray
+from brightspots.common.leaves import PER_LEAF, Index, values_at
 from brightspots.likelihood.family import LARGEST_PREDICTOR, CountFamily, Derivatives, Family, Moments
 from brightspots.likelihood.truncation import NEGLIGIBLE, tail
 
@@ -33,17 +36,17 @@ class Outcomes:
     """
 
     family: Family
-    lower: FloatArray
-    upper: FloatArray
-    size: FloatArray
-    counted_from: FloatArray | None = None
+    lower: FloatArray = field(metadata=PER_LEAF)
+    upper: FloatArray = field(metadata=PER_LEAF)
+    size: FloatArray = field(metadata=PER_LEAF)
+    counted_from: FloatArray | None = field(default=None, metadata=PER_LEAF)
 
-    def take(self, leaves: IntArray) -> Outcomes:
-        """Outcomes of some of the leaves."""
-        counted_from = None if self.counted_from is None else self.counted_from[leaves]
-        return Outcomes(self.family, self.lower[leaves], self.upper[leaves], self.size[leaves], counted_from)
+    @classmethod
+    def of(cls, holder: Any, leaves: Index = slice(None)) -> Outcomes:
+        """Outcomes of some leaves of whatever holds these fields: `Cells`, or `Outcomes` themselves."""
+        return cls(holder.family, **values_at(holder, leaves, of=cls))
 
-    @property
+    @cached_property
     def censored(self) -> IntArray:
         """Positions of the leaves whose count is an interval."""
         return np.flatnonzero(self.lower != self.upper)
@@ -77,9 +80,7 @@ class Outcomes:
         if not len(censored) and self.counted_from is None:
             return self.family.derivatives(value, size, predictor)
         moments = self.family.moments(size, predictor)
-        into = Derivatives(
-            value * predictor - moments.potential, value - moments.mean, -moments.information
-        )
+        into = Derivatives(value * predictor - moments.potential, value - moments.mean, -moments.information)
         if len(censored):
             self._set_intervals(self.family, censored, predictor, moments, into)
         if self.counted_from is not None:

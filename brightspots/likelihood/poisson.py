@@ -18,7 +18,7 @@ class Poisson(CountFamily):
 
     name = "poisson"
     link = "log"
-    is_bounded = False
+    adds_up = True
     value_column = names.OBSERVED
     size_column = names.EXPECTED
     loop = 0

@@ -15,6 +15,7 @@ from scipy import special, stats
 
 from brightspots.common.vocabulary import EXPECTED
 from brightspots.data.cells import FloatArray
+from brightspots.likelihood.families import BINOMIAL, POISSON
 from brightspots.likelihood.mixtures import count_quantile
 from brightspots.limits.overdispersion import Dispersion
 from brightspots.limits.units import FunnelMethod
@@ -103,7 +104,7 @@ def normal_boundary(
 def poisson_boundary(size: FloatArray, tail: float, upper: bool, *, centre: float, sd: float) -> FloatArray:
     """Interpolated limits of O/E for counts Poisson(E·exp(N(centre, sd²)))."""
     probability = 1.0 - tail if upper else tail
-    return count_quantile("poisson", probability, size, np.log(size) + centre, sd) / size
+    return count_quantile(POISSON, probability, size, np.log(size) + centre, sd) / size
 
 
 def binomial_boundary(
@@ -125,7 +126,7 @@ def binomial_ratio(
     size: FloatArray, location: FloatArray, sd: float, scale: FloatArray, tail: float, upper: bool
 ) -> FloatArray:
     """Interpolated limits of O/scale for binomial counts with a location of their own."""
-    quantile = count_quantile("binomial", 1.0 - tail if upper else tail, size, location, sd)
+    quantile = count_quantile(BINOMIAL, 1.0 - tail if upper else tail, size, location, sd)
     if upper:
         # Events in all patients are more probable than the tail: nothing lies above.
         quantile = np.where(quantile > size - 1.0, size, quantile)

@@ -9,8 +9,9 @@ import numpy as np
 from scipy import special
 
 from brightspots.common.cautions import Caution
-from brightspots.common.vocabulary import EXPECTED, FEW_UNITS, NARROW_LIMITS, WIDE_LIMITS, Family
+from brightspots.common.vocabulary import EXPECTED, FEW_UNITS, NARROW_LIMITS, WIDE_LIMITS
 from brightspots.data.checks import PLAIN_TAIL, beyond_chance, plain_caution, ratio_caution
+from brightspots.likelihood.family import Family
 from brightspots.limits.overdispersion import Dispersion
 from brightspots.limits.units import FunnelMethod, Units
 
@@ -59,22 +60,23 @@ def hierarchical_cautions(
     ----------
     units : Units
         Of `normal` the size is the standard error.
-    family : {"poisson", "binomial", "normal"}
+    family : Family
     centre, sd, offset
         As in `brightspots.limits.hierarchical.hierarchical_limits`.
     """
     if sd == 0.0:
         return ()  # the limits are those of chance alone, and the zones say it
-    if family == "normal":
+    if not family.is_count:
         beyond = np.abs(units.lower - centre) > -special.ndtri(PLAIN_TAIL) * units.size
-    elif family == "poisson":
+    elif not family.is_bounded:
         beyond = beyond_chance(units.lower, units.upper, units.size * math.exp(centre))
     else:
         location = (0.0 if offset is None else np.asarray(offset, dtype=np.float64)) + centre
         expected = units.size * special.expit(location)
         beyond = beyond_chance(units.lower, units.upper, expected, units.size)
-    kind = {"poisson": "plain Poisson", "binomial": "plain binomial", "normal": "normal"}[family]
-    said = plain_caution([(int(beyond.sum()), len(beyond), "units")], f"{kind} limits about the centre")
+    said = plain_caution(
+        [(int(beyond.sum()), len(beyond), "units")], f"{family.plain} limits about the centre"
+    )
     return () if said is None else (said,)
 
 

@@ -14,14 +14,13 @@ from scipy import special
 from brightspots.common.errors import SettingsError
 from brightspots.common.vocabulary import (
     DENOMINATOR,
-    ESTIMATE,
     EXPECTED,
     FAMILIES,
-    OBSERVED,
-    STANDARD_ERROR,
-    Family,
+    FamilyName,
 )
 from brightspots.data.cells import FloatArray
+from brightspots.likelihood.families import family_of
+from brightspots.likelihood.family import Family
 from brightspots.limits.boundaries import (
     Boundary,
     binomial_boundary,
@@ -56,7 +55,7 @@ def hierarchical_limits(
     centre: float = 0.0,
     *,
     observed: Any = None,
-    family: Family = "poisson",
+    family: FamilyName = "poisson",
     offset: Any = None,
     levels: Iterable[float] = (0.95, 0.998),
     sides: Sides = "two",
@@ -102,21 +101,21 @@ def hierarchical_limits(
     check_sides(sides)
     sd = _checked_sd(sd)
     centre = check_finite("centre", centre)
-    if offset is not None and family != "binomial":
+    kind = family_of(family)
+    if offset is not None and not kind.is_bounded:
         raise SettingsError(
             f"offset belongs to family='binomial'; received one with {family!r} (multiply the size instead)"
         )
-    given_name = {"poisson": EXPECTED, "binomial": DENOMINATOR, "normal": STANDARD_ERROR}[family]
-    value_name = ESTIMATE if family == "normal" else OBSERVED
-    if family == "normal" and (observed_lower is not None or observed_upper is not None):
+    if not kind.is_count and (observed_lower is not None or observed_upper is not None):
         raise SettingsError("observed_lower and observed_upper are bounds of counts, and family is 'normal'")
-    units = read_units(observed, size, value_name, given_name, (observed_lower, observed_upper))
+    given_name, bounds = kind.size_column, (observed_lower, observed_upper)
+    units = read_units(observed, size, kind.value_column, given_name, bounds)
     valued = observed is not None or observed_lower is not None
-    if family != "normal":
+    if kind.is_count:
         units = checked_counts(units, given_name)
     else:
         check_positive(units.index, units.size, given_name)
-    placed = _placed(units, family, centre, sd, offset)
+    placed = _placed(units, kind, centre, sd, offset)
     return FunnelLimits(
         method="hierarchical",
         statistic=placed.statistic,
@@ -130,7 +129,7 @@ def hierarchical_limits(
         tau2=sd**2,
         kept=0,
         boundary=placed.boundary,
-        cautions=() if observed is None else hierarchical_cautions(units, family, centre, sd, offset),
+        cautions=() if observed is None else hierarchical_cautions(units, kind, centre, sd, offset),
     )
 
 
@@ -174,10 +173,10 @@ def _placed(units: Units, family: Family, centre: float, sd: float, offset: Any)
     """Choose the axis, the centre and the limits of a family; see `hierarchical_limits`."""
     size = units.size
     boundary: Boundary
-    if family == "poisson":
+    if family.link == "log":
         boundary = partial(poisson_boundary, centre=centre, sd=sd)
         return _Placed("ratio", math.exp(centre), EXPECTED, size, size, boundary, partial(boundary, size))
-    if family == "normal":
+    if not family.is_count:
         precision = size**-2.0
         boundary = partial(normal_boundary, centre=centre, sd=sd)
         own = partial(boundary, precision)

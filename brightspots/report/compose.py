@@ -146,7 +146,7 @@ def _level(subject: Subject, trust: int) -> str:
         float(row["p_high"]),
         float(row["p_low"]),
         subject.spots.margin,
-        subject.cells.family,
+        subject.cells.family.name,
         subject.measure,
     )
 
@@ -169,7 +169,7 @@ def _own_spots(subject: Subject, trust: int, flagged: dict[str, IntArray]) -> Se
                     subject.effect(cell, subject.first),
                     float(subject.numbers("probability")[cell]),
                     reference=rule.reference,
-                    family=subject.cells.family,
+                    family=subject.cells.family.name,
                     margin=subject.spots.margin,
                     other=subject.effect(cell, "own" if subject.first == "peer" else "peer"),
                     excess=subject.estimate(cell, "excess") if tells_excess else None,

@@ -120,7 +120,7 @@ def cells_digest(cells: Cells) -> str:
     """SHA-256 of the checked data: the same for the same table, in whatever order and type of frame it came."""
     digest = hashlib.sha256()
     for item in fields(cells):
-        value = getattr(cells, item.name)
+        value = cells.family.name if item.name == "family" else getattr(cells, item.name)
         if item.name == "row" or value is None:
             continue
         digest.update(item.name.encode())

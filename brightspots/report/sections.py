@@ -318,7 +318,7 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
         "binomial": f"The {subject.events} of each department are compared with the number of its patients"
         + (", and with the number expected from their case mix." if cells.expected is not None else "."),
         "normal": f"Each department is described by an estimate with its standard error{_measured_in(subject)}.",
-    }[cells.family]
+    }[cells.family.name]
     made = "counted" if subject.counts_events else "measured"
     blocks: list[Block] = [
         Paragraph(
@@ -353,7 +353,7 @@ def method(subject: Subject, notes: Sequence[str]) -> Section:
     )  # the author may have passed on what the data say already
     if said:
         blocks += [Paragraph("About these data:"), Bullets(tuple(said))]
-    level = sentences.level_is(cells.family)[0].split()[1]
+    level = sentences.level_is(cells.family.name)[0].split()[1]
     blocks.append(
         Terms(
             (

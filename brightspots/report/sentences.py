@@ -19,7 +19,7 @@ from brightspots.common.vocabulary import (
     REASONS,
     THIN,
     UNLIKE_PEERS,
-    Family,
+    FamilyName,
     HigherIs,
 )
 from brightspots.common.wording import stated_probability
@@ -80,7 +80,7 @@ def compared_with(reference: Reference) -> str:
     return _REFERENCE_WORDS[reference]
 
 
-def level_is(family: Family) -> tuple[str, str]:
+def level_is(family: FamilyName) -> tuple[str, str]:
     """Subject with verb, and the pronoun of what it is compared with: a proportion is compared by its odds."""
     return ("its odds are", "those") if family == "binomial" else ("its level is", "that")
 
@@ -367,7 +367,7 @@ def trust_level(
     p_high: float,
     p_low: float,
     margin: float,
-    family: Family,
+    family: FamilyName,
     measure: Measure = RATIOS,
 ) -> str:
     """One trust against the average trust."""
@@ -388,7 +388,7 @@ def spot(
     probability: float,
     *,
     reference: Reference,
-    family: Family,
+    family: FamilyName,
     margin: float,
     other: Estimate | None = None,
     excess: Estimate | None = None,

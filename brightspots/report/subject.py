@@ -202,7 +202,7 @@ class Subject:
     @property
     def counts_events(self) -> bool:
         """Whether an excess is a number of events."""
-        return self.cells.family != "normal"
+        return self.cells.family.is_count
 
     @property
     def shortened(self) -> int:

@@ -239,7 +239,7 @@ def pairs_table(subject: Subject, pairs: pd.DataFrame, trust: int | None = None)
             Cell(words.probability_text(better), better),
         ]
         rows.append(tuple(row if trust is not None else [Cell(trusts[code]), *row]))
-    size = {"poisson": "expected events", "binomial": "people", "normal": "precision"}[subject.cells.family]
+    size = subject.cells.family.measured_by
     if subject.cells.expected is not None:
         size = "expected events"
     headings = [

@@ -13,6 +13,7 @@ from brightspots.common import vocabulary as names
 from brightspots.common.errors import SettingsError
 from brightspots.common.settings import check_probability
 from brightspots.data.cells import LabelArray
+from brightspots.likelihood.families import family_of
 from brightspots.simulate.draws import EffectShape
 
 DEPARTMENT_NAMES: Final = (
@@ -43,7 +44,7 @@ class Design:
     trusts: int
     departments: int | Sequence[str]
     periods: int | Sequence[int] | Sequence[str] | None
-    family: names.Family
+    family: names.FamilyName
     intercept: float
     sd_trust: float
     sd_department: float
@@ -68,7 +69,7 @@ class Design:
         """Refuse what lies outside its range, quoting what was received."""
         for name in ("trusts", "departments", "periods"):
             _check_units(name, getattr(self, name))
-        for name, literal in (("family", names.Family), ("effects", EffectShape)):
+        for name, literal in (("family", names.FamilyName), ("effects", EffectShape)):
             value = getattr(self, name)
             _require(name, value, value in get_args(literal), f"one of {', '.join(get_args(literal))}")
         _check_sizes(self)
@@ -153,10 +154,10 @@ def _check_rating(validity: float | None, shares: Mapping[str, float]) -> None:
     _require("rating_frequencies", shares, usable, "a mapping from band to share, worst first")
 
 
-def _check_interval(ends: tuple[int, int] | None, family: names.Family) -> None:
+def _check_interval(ends: tuple[int, int] | None, family: names.FamilyName) -> None:
     if ends is None:
         return
     pair = isinstance(ends, tuple) and len(ends) == 2 and all(isinstance(end, int) for end in ends)
     wanted = "(lower, upper), whole numbers, 0 ≤ lower ≤ upper"
     _require("suppress", ends, pair and 0 <= ends[0] <= ends[1], wanted)
-    _require("suppress", ends, family != "normal", "None for estimates, which are not counts")
+    _require("suppress", ends, family_of(family).is_count, "None for estimates, which are not counts")

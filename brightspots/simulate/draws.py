@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
 from brightspots.common import vocabulary as names
 from brightspots.data.cells import FloatArray, IntArray
@@ -115,41 +115,6 @@ def expected_events(
         log_size = log_size + _SD_PERIOD_SIZE * normal_draws(seed, Stream.PERIOD_SIZE, *shape)
         variance += _SD_PERIOD_SIZE**2
     return mean_expected * np.exp(log_size - variance / 2.0)
-
-
-def draw_outcomes(
-    family: names.Family, uniform: FloatArray, size: FloatArray, log_ratio: FloatArray, rate: FloatArray
-) -> pd.DataFrame:
-    """Draw what is observed, row by row.
-
-    Parameters
-    ----------
-    family : {"poisson", "binomial", "normal"}
-    uniform : float array (N,)
-        Where in its distribution each outcome lies.
-    size : float array (N,)
-        Expected events; for `normal` the inverse variance.
-    log_ratio : float array (N,)
-        η without its offset.
-    rate : float array (N,)
-        Events per person from case mix (binomial).
-
-    Returns
-    -------
-    pandas.DataFrame
-        The outcome in the first column, then what it is measured against.
-    """
-    if family == "normal":
-        error = size**-0.5
-        estimate = log_ratio + error * special.ndtri(uniform)
-        return pd.DataFrame({names.ESTIMATE: estimate, names.STANDARD_ERROR: error})
-    if family == "poisson":
-        events = np.asarray(stats.poisson.ppf(uniform, size * np.exp(log_ratio)), dtype=np.int64)
-        return pd.DataFrame({names.OBSERVED: events, names.EXPECTED: size})
-    people = np.maximum(np.rint(size / rate), 1.0).astype(np.int64)
-    chance = special.expit(special.logit(rate) + log_ratio)
-    events = np.asarray(stats.binom.ppf(uniform, people, chance), dtype=np.int64)
-    return pd.DataFrame({names.OBSERVED: events, names.DENOMINATOR: people, names.EXPECTED: people * rate})
 
 
 def suppress_counts(outcome: pd.DataFrame, interval: tuple[int, int]) -> pd.DataFrame:

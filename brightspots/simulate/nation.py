@@ -24,13 +24,13 @@ from brightspots.common import vocabulary as names
 from brightspots.common.arguments import checked
 from brightspots.common.settings import check_seed
 from brightspots.data.cells import FloatArray, IntArray
+from brightspots.likelihood.families import family_of
 from brightspots.simulate.design import DEPARTMENT_NAMES, Design
 from brightspots.simulate.draws import (
     EffectShape,
     Stream,
     cell_estimands,
     cut_bands,
-    draw_outcomes,
     expected_events,
     latent_rating,
     normal_draws,
@@ -104,7 +104,7 @@ def simulate_nation(
     departments: int | Sequence[str] = 20,
     periods: int | Sequence[int] | Sequence[str] | None = None,
     *,
-    family: names.Family = "poisson",
+    family: names.FamilyName = "poisson",
     intercept: float = 0.0,
     sd_trust: float = 0.12,
     sd_department: float = 0.19,
@@ -228,7 +228,7 @@ def _simulate(design: Design) -> Nation:
     row = rows_present(design.seed, design.shape, design.missing_departments)
     log_ratio = effects.log_ratio(row, design.intercept)
     outcome = _draw_outcome(design, row, sizes[row], log_ratio)
-    weight = sizes[row] if design.family == "normal" else outcome[names.EXPECTED].to_numpy()
+    weight = outcome[names.EXPECTED].to_numpy() if names.EXPECTED in outcome else sizes[row]
 
     keys = _keys(design, row)
     shown = outcome if design.suppress is None else suppress_counts(outcome, design.suppress)
@@ -291,12 +291,12 @@ def _draw_effects(design: Design) -> _Effects:
 
 
 def _draw_outcome(design: Design, row: Rows, size: FloatArray, log_ratio: FloatArray) -> pd.DataFrame:
-    """What is observed in each row, beside what is expected there; see `draw_outcomes`."""
+    """What is observed in each row, beside what is expected there; see `Family.draw`."""
     uniform = uniform_draws(design.seed, Stream.COUNT, *design.shape)[row]
     deviation = normal_draws(design.seed, Stream.TYPE_RATE, design.shape[1])
     type_logit = special.logit(design.base_rate) + _SD_TYPE_RATE * deviation
     rate = np.asarray(special.expit(type_logit), dtype=np.float64)[row[1]]
-    return draw_outcomes(design.family, uniform, size, log_ratio, rate)
+    return pd.DataFrame(family_of(design.family).draw(uniform, size, log_ratio, rate))
 
 
 def _keys(design: Design, row: Rows) -> pd.DataFrame:

@@ -19,9 +19,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from brightspots.common.vocabulary import Family
 from brightspots.data.cells import Cells, FloatArray
 from brightspots.engine.posterior import SharedDraws
+from brightspots.likelihood.family import CountFamily, Family
 from brightspots.statistics.left_out import Cavity, cavities
 from brightspots.statistics.summaries import CellSummary
 
@@ -32,7 +32,6 @@ _MOST_STEPS, _QUICK_STEPS, _MODE_STEPS = 50, 6, 5
 _CLOSE = 0.01
 # Predictors so far from where they are expected belong to no data (for estimates: in standard deviations).
 _FURTHEST = 30.0
-_LARGEST_PREDICTOR = 300.0
 _LEAST_VARIANCE = 1e-12
 
 
@@ -87,55 +86,41 @@ def _effect(
     """δ on one side, (C,): `side` is 1 above and −1 below."""
     level, spread = cavity.level.mean(axis=0), cavity.spread.mean(axis=0)
     z = side * float(special.ndtri(power))
-    size = _size(cells)
+    size = cells.family.total_size(cells.size, cells.cell_sum)
     outcome = _needed_outcome(cells.family, size, cavity, _seen(cells, size), side, reach, needed)
-    if cells.family == "normal":
-        effect = outcome - level + z * np.sqrt(spread + size)
+    if isinstance(cells.family, CountFamily):
+        effect = _effect_of_count(cells.family, _shown(cells, outcome, side), size, level, spread, z)
     else:
-        effect = _effect_of_count(cells, _shown(cells, outcome, side), size, level, spread, z)
+        effect = outcome - level + z * np.sqrt(spread + size**2)
     return np.where(np.isnan(effect), side * np.inf, effect)
 
 
 def _effect_of_count(
-    cells: Cells, count: FloatArray, size: FloatArray, level: FloatArray, spread: FloatArray, z: float
+    family: CountFamily, count: FloatArray, size: FloatArray, level: FloatArray, spread: FloatArray, z: float
 ) -> FloatArray:
     """Effect of which the quantile z would show at least (at most, where z < 0) a count, (C,); NaN for no count.
 
-    At least k events: a Gamma(k) variable below their mean, or a Beta(k, n − k + 1) variable below their probability.
+    At least k events: the threshold of k (see `CountFamily`) lies below the predictor.
     """
     least = count if z > 0 else count + 1.0
-    possible = np.isfinite(least) & (least >= 1.0)
-    if cells.family == "binomial":
-        possible &= least <= size
-    k = np.where(possible, least, 1.0)
-    cumulants = [special.psi(k), *(special.polygamma(order, k) for order in (1, 2, 3))]
-    if cells.family == "binomial":
-        rest = np.where(possible, size - k + 1.0, 1.0)
-        others = [special.psi(rest), *(special.polygamma(order, rest) for order in (1, 2, 3))]
-        cumulants = [
-            one + sign * other for one, other, sign in zip(cumulants, others, (-1, 1, -1, 1), strict=True)
-        ]
-    mean, variance, third, fourth = cumulants
+    with np.errstate(invalid="ignore"):  # no count is NaN
+        possible = np.isfinite(least) & (least >= 1.0) & (least <= family.limit(size))
+    k, n = np.where(possible, least, 1.0), np.where(possible, size, 1.0)
+    mean, variance, third, fourth = family.threshold_cumulants(k, n)
     sd = np.sqrt(variance + spread)
     effect = mean - level + sd * _cornish_fisher(z, third / sd**3, fourth / sd**4)
     return np.where(possible, effect, np.nan)
 
 
-def _size(cells: Cells) -> FloatArray:
-    """Denominator (binomial) or squared standard error (normal) of each cell's total, (C,); 1 for Poisson."""
-    if cells.family == "normal":
-        return 1.0 / cells.cell_sum(cells.size**-2.0)
-    return cells.cell_sum(cells.size) if cells.family == "binomial" else np.ones(cells.n_cells)
-
-
 def _seen(cells: Cells, size: FloatArray) -> FloatArray:
     """What each cell's data were, (C,): a count, the middle of an interval, an estimate over its squared error."""
-    if cells.family == "normal":
-        return cells.cell_sum(cells.lower * cells.size**-2.0)
+    family = cells.family
+    if not family.is_count:
+        return cells.cell_sum(cells.lower * family.weight(cells.size))
     lower = cells.cell_sum(cells.lower)
     upper = np.where(np.isfinite(cells.upper), cells.upper, cells.lower)
     seen = 0.5 * (lower + cells.cell_sum(upper))
-    return np.minimum(seen, size) if cells.family == "binomial" else seen
+    return np.minimum(seen, size) if family.is_bounded else seen
 
 
 def _needed_outcome(
@@ -155,7 +140,7 @@ def _needed_outcome(
     """
     location, variance = cavity.location.mean(axis=0), cavity.variance.mean(axis=0)
     slope, contrast = cavity.slope.mean(axis=0), cavity.contrast.mean(axis=0)
-    furthest = _FURTHEST * (np.sqrt(variance + size) if family == "normal" else np.ones_like(size))
+    furthest = _FURTHEST * (np.ones_like(size) if family.is_count else np.sqrt(variance + size**2))
     outcome = np.full(size.shape, np.nan)
     active = np.flatnonzero((slope > 0.0) & (variance > 0.0))
     several = len(cavity.location) > 1
@@ -171,7 +156,7 @@ def _needed_outcome(
         at = active
         out = away[at] = np.clip(away[at], *within[:, at])
         mode = location[at] + side * out
-        mean, _ = _mean_and_information(family, size[at], mode)
+        mean = family.moments(size[at], mode).mean
         seen = mean + side * out / variance[at]
         few = cavity.of(at)
         score, sd = _score(few, _integrals(family, size[at], few, mode, seen), prior[:, at], side, reach)
@@ -191,20 +176,7 @@ def _needed_outcome(
         ]
         if not len(active):
             break
-    return outcome * size if family == "normal" else outcome
-
-
-def _mean_and_information(
-    family: Family, size: FloatArray, predictor: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """First and second derivative of the potential: of estimates, in units of their squared standard errors."""
-    if family == "normal":
-        return predictor / size, np.broadcast_to(1.0 / size, predictor.shape)
-    if family == "poisson":
-        mean = np.exp(np.minimum(predictor, _LARGEST_PREDICTOR))
-        return mean, mean
-    share = special.expit(predictor)
-    return size * share, size * share * (1.0 - share)
+    return outcome if family.is_count else outcome * size**2
 
 
 class _Given(NamedTuple):
@@ -227,14 +199,16 @@ def _integrals(
     prior = 1.0 / np.maximum(cavity.variance, _LEAST_VARIANCE)
     modes = np.broadcast_to(mode, cavity.location.shape)
     for _ in range(_MODE_STEPS if len(cavity.location) > 1 else 0):
-        mean, information = _mean_and_information(family, size, modes)
+        _, mean, information = family.moments(size, modes)
         slope = seen - mean - (modes - cavity.location) * prior
         modes = modes + np.clip(slope / (information + prior), -1.0, 1.0)
-    mean, information = _mean_and_information(family, size, modes)
+    potential, mean, information = family.moments(size, modes)
     width = 1.0 / np.sqrt(information + prior)
     step = width[..., np.newaxis] * _HERMITE_X
     # Log posterior about its mode over the normal that the nodes are for; the linear terms cancel at the mode.
-    log_ratio = 0.5 * information[..., np.newaxis] * step**2 - _rise(family, size, modes, mean, step)
+    log_ratio = 0.5 * information[..., np.newaxis] * step**2 - family.rise(
+        size[:, np.newaxis], modes[..., np.newaxis], mean[..., np.newaxis], step
+    )
     weight = np.exp(log_ratio) * _HERMITE_W
     whole = weight.sum(axis=-1)
     weight /= whole[..., np.newaxis]
@@ -245,10 +219,7 @@ def _integrals(
     second, third, fourth = (np.sum(each, axis=-1) for each in (part, part * away, part * square))
     from_prior = modes - cavity.location
     log_likelihood = (
-        seen * modes
-        - _potential(family, size, modes)
-        - 0.5 * from_prior**2 * prior
-        + np.log(whole * width * np.sqrt(prior))
+        seen * modes - potential - 0.5 * from_prior**2 * prior + np.log(whole * width * np.sqrt(prior))
     )
     return _Given(from_prior + shift, second, third, fourth, log_likelihood)
 
@@ -267,27 +238,6 @@ def _score(
     weight = special.softmax(log_prior + given.log_likelihood, axis=0)
     probability = np.clip(np.sum(weight * above, axis=0), 1e-12, 1.0 - 1e-12)
     return special.ndtri(probability), np.sum(weight * sd, axis=0)
-
-
-def _potential(family: Family, size: FloatArray, predictor: FloatArray) -> FloatArray:
-    """Of which `_mean_and_information` has the derivatives."""
-    if family == "normal":
-        return 0.5 * predictor**2 / size
-    if family == "poisson":
-        return np.exp(np.minimum(predictor, _LARGEST_PREDICTOR))
-    return size * np.logaddexp(0.0, predictor)
-
-
-def _rise(
-    family: Family, size: FloatArray, mode: FloatArray, mean: FloatArray, step: FloatArray
-) -> FloatArray:
-    """Potential at mode + step, less its value and its tangent at the mode, (K, C, nodes)."""
-    if family == "normal":
-        return 0.5 * step**2 / size[:, np.newaxis]
-    if family == "poisson":
-        return mean[..., np.newaxis] * (np.expm1(step) - step)
-    share = special.expit(mode)[..., np.newaxis]
-    return size[:, np.newaxis] * (np.log1p(share * np.expm1(step)) - share * step)
 
 
 def _above(z: FloatArray, skewness: FloatArray, kurtosis: FloatArray) -> FloatArray:

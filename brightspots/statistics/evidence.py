@@ -20,6 +20,7 @@ from brightspots.data.cells import Cells, FloatArray, IntArray
 from brightspots.engine.integration.leaf import leaf_marginals
 from brightspots.engine.integration.loops import choose_loops
 from brightspots.engine.posterior import SharedDraws
+from brightspots.likelihood.family import CountFamily
 from brightspots.likelihood.outcomes import Outcomes
 
 # Nodes for the level that a department is compared with, which is nearly normal.
@@ -86,7 +87,7 @@ def _is_simple(cells: Cells, shared: SharedDraws) -> npt.NDArray[np.bool_]:
     plain = np.ones(cells.n_leaves, dtype=bool)
     plain[Outcomes.of(cells).conditioned] = False
     leaves = np.diff(cells.cell_leaves)
-    several = cells.family == "poisson" and shared.sd_period is None
+    several = cells.family.adds_up and shared.sd_period is None
     return np.asarray((cells.cell_sum(plain.astype(np.float64)) == leaves) & ((leaves == 1) | several))
 
 
@@ -94,23 +95,18 @@ def _closed_form(
     cells: Cells, predictor: FloatArray, which: npt.NDArray[np.bool_], shift: FloatArray
 ) -> FloatArray:
     """P(shift of a cell ≤ stated) under a flat prior, (…, cells, nodes); 0 where there is no such posterior."""
-    first = cells.cell_leaves[:-1][which]
-    observed = cells.cell_sum(cells.lower)[which, np.newaxis]
-    if cells.family == "normal":
-        return np.asarray(
-            special.ndtr(
-                (shift + (predictor - cells.lower)[first][:, np.newaxis]) / cells.size[first][:, np.newaxis]
-            )
-        )
-    if cells.family == "poisson":
-        expected = cells.cell_sum(np.exp(predictor))[which, np.newaxis]
-        return np.where(
-            observed > 0, special.gammainc(np.maximum(observed, 1.0), expected * np.exp(shift)), 0.0
-        )
-    others = cells.size[first][:, np.newaxis] - observed
-    p = special.expit(predictor[first][:, np.newaxis] + shift)
-    cumulative = special.betainc(np.maximum(observed, 1.0), np.maximum(others, 1.0), p)
-    return np.where((observed > 0) & (others > 0), cumulative, 0.0)
+    family = cells.family
+    if not isinstance(family, CountFamily):
+        first = cells.cell_leaves[:-1][which]
+        away = shift + (predictor - cells.lower)[first][:, np.newaxis]
+        return np.asarray(special.ndtr(away / cells.size[first][:, np.newaxis]))
+    if family.adds_up:
+        none = np.zeros(cells.n_cells)
+        at = family.total_predictor(cells.size, predictor, none, cells.cell_sum)[0][which]
+    else:
+        at = predictor[cells.cell_leaves[:-1][which]]
+    observed, size = (cells.cell_sum(each)[which, np.newaxis] for each in (cells.lower, cells.size))
+    return family.flat_posterior(observed, size, at[:, np.newaxis] + shift)
 
 
 def _on_grid(

@@ -8,7 +8,6 @@ w = 1/(σ_v² + 1/i).
 from __future__ import annotations
 
 import numpy as np
-from scipy import special
 
 from brightspots.data.cells import Cells, FloatArray
 from brightspots.engine.posterior import SharedDraws
@@ -24,12 +23,8 @@ def leaf_information(cells: Cells, shared: SharedDraws, peer: FloatArray) -> Flo
     peer : (C,)
         Posterior mean of u + v.
     """
-    if cells.family == "normal":
-        return np.asarray(cells.size**-2.0)
     predictor = shared.mean_leaf_predictor(cells) + peer[cells.leaf_cell]
-    if cells.family == "poisson":
-        return np.asarray(np.exp(predictor))
-    return np.asarray(cells.size * special.expit(predictor) * special.expit(-predictor))
+    return cells.family.information(cells.size, predictor)
 
 
 def cell_information(cells: Cells, leaf: FloatArray, period_variance: float) -> FloatArray:

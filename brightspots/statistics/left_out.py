@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from brightspots.data.cells import Cells, FloatArray, IntArray
 from brightspots.engine.posterior import SharedDraws
@@ -137,7 +136,7 @@ def _cavity(
     slope = covariance / np.where(variance > 0.0, variance, 1.0)
     rest = department + of_others + follow**2 * of_rest - slope * covariance
     # A sum of log-normal rates is taken for log-normal: its mean stays (Fenton 1960).
-    fixed = predictor + (0.5 * (passing - of_periods) if cells.family == "poisson" else 0.0)
+    fixed = predictor + (0.5 * (passing - of_periods) if cells.family.link == "log" else 0.0)
     return (
         fixed + level,
         variance,
@@ -158,10 +157,4 @@ def _type_variance(cells: Cells, shared: SharedDraws, leaf: FloatArray) -> Float
 def _total_predictor(cells: Cells, shared: SharedDraws) -> FloatArray:
     """Predictor of each cell's total at u = v = w = 0, (C,)."""
     predictor = shared.mean_leaf_predictor(cells)
-    if cells.family == "normal":
-        precision = cells.size**-2.0
-        return cells.cell_sum(precision * predictor) / cells.cell_sum(precision)
-    if cells.family == "poisson":
-        return np.log(cells.cell_sum(np.exp(predictor)))
-    events = cells.cell_sum(cells.size * special.expit(predictor))
-    return np.asarray(special.logit(events / cells.cell_sum(cells.size)))
+    return cells.family.total_predictor(cells.size, predictor, np.zeros(cells.n_cells), cells.cell_sum)[0]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from brightspots.common.settings import Reference
 from brightspots.data.cells import Cells, FloatArray, IntArray
@@ -107,17 +106,10 @@ def count_same_side(
     return counted, compared
 
 
-def _mean_count(cells: Cells, predictor: FloatArray) -> FloatArray:
-    """What a leaf would have at a linear predictor, (N,): events, or the estimate itself."""
-    if cells.family == "poisson":
-        return np.exp(predictor)
-    return cells.size * special.expit(predictor) if cells.family == "binomial" else predictor
-
-
 def _side(cells: Cells, predictor: FloatArray) -> IntArray:
     """Sign of a leaf's count less its mean at a linear predictor, (N,); rounding errors are no difference."""
-    difference = cells.lower - _mean_count(cells, predictor)
-    unit = cells.size if cells.family == "normal" else 1.0
+    difference = cells.lower - cells.family.mean(cells.size, predictor)
+    unit = 1.0 if cells.family.is_count else cells.size
     tie = np.abs(difference) <= 1e-9 * (np.abs(cells.lower) + unit)
     return np.where(tie, 0, np.sign(difference)).astype(np.int64)
 
@@ -134,20 +126,21 @@ def _common_shift(
     def total(values: FloatArray) -> FloatArray:
         return np.bincount(group[known], values[known], groups).astype(np.float64, copy=False)
 
-    if cells.family == "normal":
-        precision = cells.size**-2.0
+    family = cells.family
+    if family.is_conjugate:
+        precision = family.weight(cells.size)
         weight = total(precision)
         weighted = total(precision * (cells.lower - fixed))
         return np.divide(weighted, weight, out=np.zeros(groups), where=weight > 0)
     observed = total(cells.lower)
-    if cells.family == "poisson":
-        at_none = total(np.exp(fixed))
+    if family.adds_up:
+        at_none = total(family.mean(cells.size, fixed))
         ratio = np.divide(observed, at_none, out=np.ones(groups), where=at_none > 0)
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(ratio))
     low, high = np.full(groups, -40.0), np.full(groups, 40.0)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
-        short = total(_mean_count(cells, fixed + middle[group])) < observed
+        short = total(family.mean(cells.size, fixed + middle[group])) < observed
         low, high = np.where(short, middle, low), np.where(short, high, middle)
     return 0.5 * (low + high)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import stats
 
 from brightspots.data.cells import Cells, FloatArray
 from brightspots.engine.posterior import EffectBlock, Posterior, SharedDraws
@@ -257,7 +257,7 @@ def _mean_over_leaves(cells: Cells, block: EffectBlock, fixed: FloatArray) -> Fl
     leaves = _leaves_of(cells, block)
     if leaves.stop - leaves.start == len(range(block.cells.start, block.cells.stop)):
         return away
-    size = cells.size[leaves] ** -2.0 if cells.family == "normal" else cells.size[leaves]
+    size = cells.family.weight(cells.size[leaves])
     starts = cells.cell_leaves[block.cells.start : block.cells.stop] - leaves.start
     weighted = np.add.reduceat(size[:, np.newaxis] * away, starts, axis=0)
     return np.asarray(weighted / np.add.reduceat(size, starts)[:, np.newaxis])
@@ -270,18 +270,18 @@ def _excess(
 
     What is particular to one period (w) is left at zero: the excess is that of the average over the periods.
     """
-    if cells.family == "normal":
+    if not cells.family.is_count:
         return own
     bounds = cells.cell_leaves[block.cells.start : block.cells.stop + 1]
     leaves = _leaves_of(cells, block)
     cell = cells.leaf_cell[leaves] - block.cells.start
-    if cells.family == "poisson":
+    if cells.family.link == "log":
         # One exponential a leaf: E·exp(fixed)·(exp(peer) − exp(peer − D)), the bracket shared by the cell's leaves.
         base = np.add.reduceat(np.exp(fixed), bounds[:-1] - bounds[0], axis=0)
         return base * (np.exp(peer) - np.exp(peer - own))
     size = cells.size[leaves, np.newaxis]
     eta = fixed + peer[cell]
-    events = size * (special.expit(eta) - special.expit(eta - own[cell]))
+    events = cells.family.mean(size, eta) - cells.family.mean(size, eta - own[cell])
     return np.add.reduceat(events, bounds[:-1] - bounds[0], axis=0)
 
 
@@ -326,8 +326,8 @@ def raw_ratio(cells: Cells) -> FloatArray:
     odds of the same department nationally. For estimates that are log ratios, exp of the (precision-weighted)
     estimate.
     """
-    if cells.family == "normal":
-        precision = cells.size**-2.0
+    if not cells.family.is_count:
+        precision = cells.family.weight(cells.size)
         mean = cells.cell_sum(precision * cells.lower) / cells.cell_sum(precision)
         return np.exp(mean)
     observed = observed_total(cells)

@@ -46,7 +46,7 @@ def check_table(
     period: str | bool | None = None,
     outcome: str | None = None,
     columns: Columns | None = None,
-    family: names.Family | None = None,
+    family: names.FamilyName | None = None,
     rating: Any = None,
     rating_order: Sequence[Any] | None = None,
     sheet: str | None = None,
@@ -242,7 +242,7 @@ def _by_outcome(frame: pd.DataFrame, roles: Roles) -> list[pd.DataFrame]:
     return [part for _, part in frame.groupby(roles.columns.outcome, sort=False, observed=True)]
 
 
-def _table(frame: pd.DataFrame, roles: Roles, family: names.Family | None) -> Table:
+def _table(frame: pd.DataFrame, roles: Roles, family: names.FamilyName | None) -> Table:
     """The cells that a fit would be of, in silence: what is warned of has findings of its own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
@@ -256,7 +256,7 @@ def _refused(error: DataError | SettingsError, frame: pd.DataFrame) -> Finding:
     return Finding("refused", "error", f"A fit refuses the table: {error}.", column, rows, row_word(frame))
 
 
-def _refusals(frame: pd.DataFrame, roles: Roles, family: names.Family | None) -> list[Finding]:
+def _refusals(frame: pd.DataFrame, roles: Roles, family: names.FamilyName | None) -> list[Finding]:
     """What a fit would say of the table as it is, where no other finding has foreseen it."""
     try:
         _table(frame, roles, family)
@@ -268,7 +268,7 @@ def _refusals(frame: pd.DataFrame, roles: Roles, family: names.Family | None) ->
 def _after_remedies(
     frame: pd.DataFrame,
     roles: Roles,
-    family: names.Family | None,
+    family: names.FamilyName | None,
     estimate_scale: names.EstimateScale | None,
 ) -> list[Finding]:
     """What the cells themselves say, once all that can be settled is."""

@@ -15,7 +15,7 @@ from brightspots.tidying.roles import COUNTS, Roles, column_of, numbers_of, row_
 from brightspots.tidying.step import QUOTED, Mask
 
 
-def missing_columns(frame: pd.DataFrame, roles: Roles, family: names.Family | None) -> list[Finding]:
+def missing_columns(frame: pd.DataFrame, roles: Roles, family: names.FamilyName | None) -> list[Finding]:
     """The columns that a fit would look for in vain."""
     try:
         resolve_names(open_source(frame), roles.columns, family)

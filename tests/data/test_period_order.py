@@ -261,7 +261,7 @@ def test_a_fit_of_periods_in_no_known_order_says_so_and_so_does_its_figure(natio
 
 def test_a_file_from_before_the_order_was_kept_tells_it_where_its_labels_do(nation):
     cells = table_of(retyped(nation, ["2019", "2020", "2021", "2022"]), period="period").cells
-    header = {"family": cells.family, "covariates": list(cells.covariates)}
+    header = {"family": cells.family.name, "covariates": list(cells.covariates)}
     assert cells_from(cells_dataset(cells), header).period_order == "number"
     # Alphabetical as they were, months are in no order of time, and are not put into another behind the draws' back.
     cells = table_of(retyped(nation, ["Apr", "Feb", "Jan", "Jun"], "ordered"), period="period").cells

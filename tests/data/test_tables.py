@@ -87,12 +87,12 @@ def test_pooling_estimates_weighs_by_precision(small):
 
 def test_the_family_follows_from_the_columns(small):
     people = small.assign(denominator=10_000)
-    assert table_of(small).cells.family == "poisson"
-    assert table_of(people).cells.family == "poisson"
-    assert table_of(people, denominator="denominator").cells.family == "binomial"
-    assert table_of(people.drop(columns="expected")).cells.family == "binomial"
+    assert table_of(small).cells.family.name == "poisson"
+    assert table_of(people).cells.family.name == "poisson"
+    assert table_of(people, denominator="denominator").cells.family.name == "binomial"
+    assert table_of(people.drop(columns="expected")).cells.family.name == "binomial"
     estimates = small.assign(estimate=0.0, standard_error=1.0)
-    assert table_of(estimates.drop(columns=["observed", "expected"])).cells.family == "normal"
+    assert table_of(estimates.drop(columns=["observed", "expected"])).cells.family.name == "normal"
 
 
 def test_offsets_are_log_expected_or_logit_of_the_expected_share(small):

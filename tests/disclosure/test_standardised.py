@@ -266,7 +266,7 @@ def test_a_fit_against_expected_events_minds_the_denominator_too():
     exact.loc[3, "observed"] = exact["denominator"].iloc[3] - 2
     shown = bs.suppress(exact, below=8, round_to=5)
     fit = bs.fit_hierarchy(exact, seed=1, draws=400)
-    assert fit.table.cells.family == "poisson"
+    assert fit.table.cells.family.name == "poisson"
     table = fit.suppressed(below=8, round_to=5).departments()
     both = table.merge(shown, on=["trust", "department"], suffixes=("", "_shown"))
     assert len(both) == len(table)

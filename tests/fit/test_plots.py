@@ -52,7 +52,7 @@ def test_trusts_are_centred_on_the_nation_and_departments_on_their_trust(any_fit
     national = fit_limits.trust_limits(any_fit, "hierarchical", (0.95,))
     own = fit_limits.department_limits(any_fit, "T003", "hierarchical", (0.95,))
     level = any_fit.trust_level()[3]
-    if any_fit.table.cells.family == "normal":
+    if any_fit.table.cells.family.name == "normal":
         assert (national.target, own.target) == (0.0, pytest.approx(level))
     else:
         assert national.target == pytest.approx(1.0)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 import brightspots as bs
-from brightspots.data.counts import ColumnNames
+from brightspots.data.columns import Columns
 from brightspots.data.tables import Table, read_table
 from brightspots.engine.chains import nuts, stacks
 from brightspots.statistics.summaries import cell_summary
@@ -43,7 +43,7 @@ def data(name: str, folder: Path) -> pd.DataFrame:
 def table(name: str, folder: Path) -> Table:
     """Checked cells of one reference."""
     return read_table(
-        data(name, folder), ColumnNames(period=False), family=None, covariates=None, priors=bs.Priors()
+        data(name, folder), Columns(period=False), family=None, covariates=None, priors=bs.Priors()
     )
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from brightspots.likelihood.families import BINOMIAL, POISSON, family_of
+from brightspots.likelihood.family import Moments
 from brightspots.likelihood.outcomes import Outcomes
 from brightspots.likelihood.truncation import tail
 
@@ -37,8 +39,9 @@ def test_tails_agree_with_sums_in_many_digits(m, n):
     predictors = np.linspace(-12.0, 6.0, 37)
     mean = np.exp(predictors) if n is None else n / (1 + np.exp(-predictors))
     variance = mean if n is None else mean * (1 - mean / n)
-    people = None if n is None else np.full(1, float(n))
-    found = tail(np.full(1, float(m)), people, predictors[None], mean[None], variance[None])
+    family, size = (POISSON, np.ones(1)) if n is None else (BINOMIAL, np.full(1, float(n)))
+    moments = Moments(np.empty(0), mean[None], variance[None])
+    found = tail(family, np.full(1, float(m)), size, predictors[None], moments)
     wanted = np.array([exact(m, n, s) for s in predictors]).T
     np.testing.assert_allclose(found.log_probability[0], wanted[0], rtol=1e-9, atol=1e-13)
     np.testing.assert_allclose(found.excess[0], wanted[1], rtol=1e-8, atol=1e-10)
@@ -48,7 +51,7 @@ def test_tails_agree_with_sums_in_many_digits(m, n):
 def test_tails_exist_however_small_or_certain():
     predictors = np.array([[-600.0, -300.0, 40.0, 300.0]])
     mean = np.exp(predictors)
-    found = tail(np.array([11.0]), None, predictors, mean, mean)
+    found = tail(POISSON, np.array([11.0]), np.ones(1), predictors, Moments(mean, mean, mean))
     assert np.isfinite(found.log_probability).all()
     np.testing.assert_allclose(found.log_probability[0, :2], 11 * predictors[0, :2] - np.log(39916800.0))
     np.testing.assert_allclose(found.log_probability[0, 2:], 0.0)
@@ -59,7 +62,7 @@ def test_tails_exist_however_small_or_certain():
 def test_the_density_of_a_truncated_count_is_that_of_brute_force(family):
     predictor = np.linspace(-4.0, 4.0, 41)[None]
     size, y, m = np.array([60.0]), np.array([13.0]), np.array([11.0])
-    outcomes = Outcomes(family, y, y, size, np.array([], dtype=np.int64), m)
+    outcomes = Outcomes(family_of(family), y, y, size, m)
     value, slope, curvature = outcomes.derivatives(predictor)
     law = (
         stats.poisson(np.exp(predictor))
@@ -79,7 +82,7 @@ def test_the_density_of_a_truncated_count_is_that_of_brute_force(family):
 def test_an_interval_without_an_upper_end_is_a_tail(family):
     predictor = np.linspace(-6.0, 6.0, 61)[None]
     upper = np.inf if family == "poisson" else 60.0
-    outcomes = Outcomes(family, np.array([8.0]), np.array([upper]), np.array([60.0]), np.array([0]))
+    outcomes = Outcomes(family_of(family), np.array([8.0]), np.array([upper]), np.array([60.0]))
     value, slope, curvature = outcomes.derivatives(predictor)
     law = (
         stats.poisson(np.exp(predictor))
@@ -94,9 +97,7 @@ def test_an_interval_without_an_upper_end_is_a_tail(family):
 
 def test_an_interval_of_a_truncated_count_is_both():
     predictor = np.linspace(-1.0, 4.0, 21)[None]
-    outcomes = Outcomes(
-        "poisson", np.array([12.0]), np.array([15.0]), np.array([9.0]), np.array([0]), np.array([11.0])
-    )
+    outcomes = Outcomes(POISSON, np.array([12.0]), np.array([15.0]), np.array([9.0]), np.array([11.0]))
     law = stats.poisson(np.exp(predictor))
     wanted = np.log(sum(law.pmf(count) for count in range(12, 16))) - law.logsf(10)
     np.testing.assert_allclose(outcomes.derivatives(predictor).value, wanted, rtol=1e-7, atol=1e-9)

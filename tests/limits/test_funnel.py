@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from brightspots.common.errors import DataError, SettingsError
+from brightspots.likelihood.families import BINOMIAL, POISSON
 from brightspots.likelihood.mixtures import count_quantile
 from brightspots.limits.funnel import funnel_limits
 from brightspots.limits.hierarchical import hierarchical_limits
@@ -200,7 +201,7 @@ def test_predictive_quantiles_agree_with_adaptive_quadrature(mean: float, sd: fl
         )
         return float(sum(pieces))
 
-    quantile = count_quantile("poisson", p, np.array([mean]), np.log([mean]), sd)[0]
+    quantile = count_quantile(POISSON, p, np.array([mean]), np.log([mean]), sd)[0]
     r = np.ceil(quantile)
     high, low = cdf(r), cdf(r - 1)
     assert quantile == pytest.approx(max(r - (high - p) / (high - low), 0.0), abs=2e-4, rel=1e-6)
@@ -211,7 +212,7 @@ def test_binomial_predictive_quantiles_agree_with_simulation():
     n, location, sd = 60.0, -1.5, 0.6
     draws = rng.binomial(60, 1 / (1 + np.exp(-(location + sd * rng.standard_normal(400_000)))))
     for p in (0.025, 0.5, 0.975):
-        quantile = count_quantile("binomial", p, np.array([n]), np.array([location]), sd)[0]
+        quantile = count_quantile(BINOMIAL, p, np.array([n]), np.array([location]), sd)[0]
         r = np.ceil(quantile)
         # The interpolated quantile lies between the whole counts that bracket p.
         assert np.mean(draws <= r - 1) < p + 0.004

@@ -24,7 +24,7 @@ TWO_HOSPITALS = [*test_new_york.CARDIAC_ROWS, files.cardiac("0002", "CABG", "201
 )
 def test_a_published_file_becomes_cells(reader, columns, rows, family, cells):
     table = table_of(reader(io.StringIO(files.write(columns, rows))), period=False)
-    assert table.cells.family == family
+    assert table.cells.family.name == family
     assert table.cells.n_cells == cells
     assert "trust_name" in table.extras
 

@@ -253,7 +253,7 @@ def test_cells_go_straight_into_the_library(family, periods):
     )
     table = read_table(nation.cells, Columns(), family=family, covariates=None, priors=Priors())
     assert table.cells.n_leaves == len(nation.cells)
-    assert table.cells.family == family
+    assert table.cells.family.name == family
     assert "rating" in table.extras
 
 

@@ -116,10 +116,10 @@ def constant_draws(cells: Cells, rng: np.random.Generator, size: int = 128) -> S
 def doubled(cells: Cells, cell: int) -> Cells:
     """The same cells with one of them seen twice: twice the events among twice as many expected (or people)."""
     times = np.where(np.arange(cells.n_cells) == cell, 2.0, 1.0)
-    if cells.family == "normal":
+    if cells.family.name == "normal":
         return replace(cells, size=cells.size / np.sqrt(times))
     expected = None if cells.expected is None else cells.expected * times
-    offset = np.log(cells.size * times) if cells.family == "poisson" else cells.offset
+    offset = np.log(cells.size * times) if cells.family.name == "poisson" else cells.offset
     return replace(
         cells,
         lower=cells.lower * times,

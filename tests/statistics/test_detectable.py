@@ -12,6 +12,7 @@ import brightspots as bs
 from brightspots.common.settings import Priors
 from brightspots.engine.integration.conditional import ConditionalPosterior
 from brightspots.engine.integration.leave_one_out import _predict
+from brightspots.likelihood.families import BINOMIAL, POISSON, family_of
 from brightspots.simulate.nation import Nation, simulate_nation
 from brightspots.statistics import summaries
 from brightspots.statistics.detectable import _effect, _needed_outcome, detectable_effects
@@ -40,7 +41,7 @@ def exceedance(cavity: Cavity, side: float, log_likelihood) -> float:
 @pytest.mark.parametrize("level", [1.5, 3.0, 6.0])
 def test_the_count_needed_is_the_first_that_would_be_flagged(side, level):
     cavity = cavity_of(location=level, level=level)
-    count = _needed_outcome("poisson", np.ones(1), cavity, np.ones(1), side, MARGIN, 0.9)[0]
+    count = _needed_outcome(POISSON, np.ones(1), cavity, np.ones(1), side, MARGIN, 0.9)[0]
     if np.isnan(count) or count < 0:
         assert side < 0
         assert exceedance(cavity, side, lambda t: -np.exp(t)) < 0.9
@@ -51,7 +52,7 @@ def test_the_count_needed_is_the_first_that_would_be_flagged(side, level):
 @pytest.mark.parametrize("side", [1.0, -1.0])
 def test_the_count_needed_of_a_proportion(side):
     cavity = cavity_of(location=-2.0, level=-2.0)
-    count = _needed_outcome("binomial", np.array([800.0]), cavity, np.ones(1), side, MARGIN, 0.9)[0]
+    count = _needed_outcome(BINOMIAL, np.array([800.0]), cavity, np.ones(1), side, MARGIN, 0.9)[0]
     found = exceedance(cavity, side, lambda t: count * t - 800 * np.logaddexp(0, t))
     assert found == pytest.approx(0.9, abs=0.005)
 
@@ -62,7 +63,7 @@ def test_standard_deviations_that_are_not_known_are_averaged_over_as_likely_as_t
         *(np.concatenate(pair) for pair in zip(vars(narrow).values(), vars(wide).values(), strict=True))
     )
     was = 22.0
-    count = _needed_outcome("poisson", np.ones(1), both, np.array([was]), 1.0, MARGIN, 0.9)[0]
+    count = _needed_outcome(POISSON, np.ones(1), both, np.array([was]), 1.0, MARGIN, 0.9)[0]
     at = np.linspace(-2, 7, 20_001)
 
     def marginal(cavity: Cavity, seen: float) -> float:
@@ -81,7 +82,7 @@ def test_the_effect_shows_an_outcome_that_is_flagged_four_times_in_five(family, 
     cells = _one_cell(family)
     cavity = cavity_of(location=level, level=level)
     effect = _effect(cells, cavity, side, MARGIN, 0.9, 0.8)[0]
-    needed = _needed_outcome(family, np.array([400.0]), cavity, np.ones(1), side, MARGIN, 0.9)[0]
+    needed = _needed_outcome(family_of(family), np.array([400.0]), cavity, np.ones(1), side, MARGIN, 0.9)[0]
     rng = np.random.default_rng(1)
     predictor = level + effect + rng.normal(0, 0.1, 400_000)
     poisson = family == "poisson"
@@ -93,7 +94,7 @@ def test_the_effect_shows_an_outcome_that_is_flagged_four_times_in_five(family, 
 def _one_cell(family: str):
     frame = simulate_frame(2, 2).assign(denominator=400)
     cells = table_of(frame, **({"denominator": "denominator"} if family == "binomial" else {})).cells
-    assert cells.family == family
+    assert cells.family.name == family
     return cells.only(np.array([0]))
 
 
@@ -224,9 +225,9 @@ def planted(nation: Nation, seed: int) -> list[np.ndarray]:
         moved = np.zeros(cells.n_cells)
         moved[chosen] = effect - own[chosen]
         predictor = cells.offset + eta + moved[cells.leaf_cell]
-        if cells.family == "poisson":
+        if cells.family.name == "poisson":
             outcome = rng.poisson(np.exp(predictor))
-        elif cells.family == "binomial":
+        elif cells.family.name == "binomial":
             outcome = rng.binomial(cells.size.astype(int), special.expit(predictor))
         else:
             outcome = rng.normal(predictor, cells.size)

@@ -60,13 +60,13 @@ def own_side_by_search(cells: Cells, fixed: np.ndarray, leaf: int) -> tuple[int,
         return 0, False
 
     def mean(leaves, shift):
-        if cells.family == "poisson":
+        if cells.family.name == "poisson":
             return np.exp(fixed[leaves] + shift)
-        if cells.family == "binomial":
+        if cells.family.name == "binomial":
             return cells.size[leaves] * special.expit(fixed[leaves] + shift)
         return fixed[leaves] + shift
 
-    weight = cells.size[others] ** -2.0 if cells.family == "normal" else np.ones(len(others))
+    weight = cells.size[others] ** -2.0 if cells.family.name == "normal" else np.ones(len(others))
     surplus = lambda shift: np.sum(weight * (mean(others, shift) - cells.lower[others]))  # noqa: E731
     low, high = -45.0, 45.0
     if surplus(low) >= -1e-12:

@@ -20,6 +20,7 @@ from brightspots.common.settings import (
 )
 from brightspots.data.cells import Cells
 from brightspots.engine.terms import resolve_priors
+from brightspots.likelihood.family import CountFamily
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -220,13 +221,7 @@ def _centred_levels(cells: Cells) -> dict[str, bool]:
     """
     variance = TYPICAL_SD**2
     counted = (cells.lower + np.where(np.isinf(cells.upper), cells.lower, cells.upper)) / 2.0
-    if cells.family == "poisson":
-        leaf = cells.size * counted.sum() / cells.size.sum()
-    elif cells.family == "binomial":
-        rate = np.clip((counted + 0.5) / (cells.size + 1.0), 0.01, 0.99)
-        leaf = cells.size * rate * (1.0 - rate)
-    else:
-        leaf = cells.size**-2.0
+    leaf = cells.family.usual_information(counted, cells.size)
     above_leaf = leaf / (1.0 + variance * leaf) if cells.has_periods else leaf
     cell = cells.cell_sum(above_leaf)
     above_cell = cell / (1.0 + variance * cell)
@@ -243,62 +238,47 @@ def _centred_levels(cells: Cells) -> dict[str, bool]:
 def _likelihood(cells: Cells, eta: Any) -> None:
     import pymc as pm
 
-    exact = np.flatnonzero(~cells.censored)
-    if cells.family == "normal":
-        pm.Normal("estimate", eta, cells.size, observed=cells.lower)
+    family = cells.family
+    if not isinstance(family, CountFamily):
+        distribution, given = family.pymc_distribution(cells.size, eta)
+        distribution(family.value_column, **given, observed=cells.lower)
         return
-
-    _truncation(cells, eta)
+    _truncation(cells, family, eta)
 
     def counts(leaves: Any) -> Any:
-        if cells.family == "poisson":
-            return pm.Poisson.dist(mu=pm.math.exp(eta[leaves]))
-        return pm.Binomial.dist(n=cells.size[leaves].astype(np.int64), logit_p=eta[leaves])
+        distribution, given = family.pymc_distribution(cells.size[leaves], eta[leaves])
+        return distribution.dist(**given)
 
+    exact = np.flatnonzero(~cells.censored)
     if len(exact) == cells.n_leaves:
-        observed = cells.lower.astype(np.int64)
-        if cells.family == "poisson":
-            pm.Poisson("observed", mu=pm.math.exp(eta), observed=observed)
-        else:
-            pm.Binomial("observed", n=cells.size.astype(np.int64), logit_p=eta, observed=observed)
+        distribution, given = family.pymc_distribution(cells.size, eta)
+        distribution(family.value_column, **given, observed=cells.lower.astype(np.int64))
         return
     if len(exact):
         pm.Potential("observed", pm.logp(counts(exact), cells.lower[exact].astype(np.int64)).sum())
-    _interval_likelihood(cells, counts, eta)
+    _interval_likelihood(cells, family, counts, eta)
 
 
-def _log_tail(cells: Cells, leaves: Any, least: Any, eta: Any) -> Any:
-    """Log P(Y ≥ least) of some leaves, least ≥ 1: the incomplete gamma or beta function, whose tails do not cancel."""
-    import pytensor.tensor as pt
-
-    k = least
-    if cells.family == "poisson":
-        tail = pt.gammainc(k, pt.exp(eta[leaves]))
-    else:
-        tail = pt.betainc(k, cells.size[leaves] - k + 1.0, pt.sigmoid(eta[leaves]))
-    return pt.log(tail)
-
-
-def _truncation(cells: Cells, eta: Any) -> None:
+def _truncation(cells: Cells, family: CountFamily, eta: Any) -> None:
     """Counts that are there only because they are not small: divide by the probability of that."""
     import pymc as pm
 
     if cells.counted_from is None:
         return
     leaves = np.flatnonzero(cells.counted_from > 0)
-    pm.Potential("counted_from", -_log_tail(cells, leaves, cells.counted_from[leaves], eta).sum())
+    shown = family.pymc_log_tail(cells.counted_from[leaves], cells.size[leaves], eta[leaves])
+    pm.Potential("counted_from", -shown.sum())
 
 
-def _interval_likelihood(cells: Cells, counts: Any, eta: Any) -> None:
+def _interval_likelihood(cells: Cells, family: CountFamily, counts: Any, eta: Any) -> None:
     """Suppressed counts: the probability of the whole interval, summed count by count."""
     import pymc as pm
 
-    endless = np.isinf(cells.upper)
-    if cells.family == "binomial":
-        endless = cells.censored & (cells.upper >= cells.size)
+    endless = cells.censored & family.without_end(cells.upper, cells.size)
     open_ended = np.flatnonzero(endless & (cells.lower > 0))  # from 0 upwards is no information
     if len(open_ended):
-        pm.Potential("observed_tail", _log_tail(cells, open_ended, cells.lower[open_ended], eta).sum())
+        tail = family.pymc_log_tail(cells.lower[open_ended], cells.size[open_ended], eta[open_ended])
+        pm.Potential("observed_tail", tail.sum())
     hidden = np.flatnonzero(cells.censored & ~endless)
     if not len(hidden):
         return

@@ -7,7 +7,8 @@ import numpy as np
 from brightspots.data.cells import FloatArray, IntArray
 from brightspots.engine.integration.expansion import Expansion
 from brightspots.engine.integration.leaf import hermite, integrate_normal, leaf_marginals
-from brightspots.likelihood.outcomes import Derivatives, Outcomes
+from brightspots.likelihood.family import Derivatives
+from brightspots.likelihood.outcomes import Outcomes
 
 # Nothing is saved here: a start that is off by several standard deviations still reaches the mode.
 _NEWTON_STEPS = 8

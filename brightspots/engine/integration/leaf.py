@@ -14,16 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from types import ModuleType
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from brightspots.data.cells import FloatArray
-from brightspots.likelihood.outcomes import Derivatives, Outcomes
+from brightspots.likelihood.family import Derivatives
+from brightspots.likelihood.outcomes import Outcomes
 
 NODES = 11
-# Families whose leaves the loops integrate, by the number that stands for each there.
-COUNT_FAMILIES: Final = ("poisson", "binomial")
 _NEWTON_STEPS = 3
 _LONGEST_STEP = 8.0
 
@@ -145,7 +144,10 @@ class Marginal(NamedTuple):
 def leaf_marginals(
     outcomes: Outcomes, predictor: FloatArray, sd: FloatArray, loops: ModuleType, *, nodes: int = NODES
 ) -> Marginal:
-    """Marginal likelihood of leaves: in closed form for estimates, by the loops for counts, else by `integrate_leaf`.
+    """Marginal likelihood of leaves over their own normal effect.
+
+    In closed form where there is one, by the loops for plain counts of families that they know, else by
+    `integrate_leaf`.
 
     Parameters
     ----------
@@ -161,7 +163,7 @@ def leaf_marginals(
         Of the quadrature.
     """
     sd = np.broadcast_to(sd, predictor.shape[1:])
-    if outcomes.family == "normal":
+    if outcomes.family.is_conjugate:
         known = (outcomes.size**2).reshape(-1, *(1,) * (predictor.ndim - 1))
         miss = outcomes.lower.reshape(known.shape) - predictor
         precision = 1.0 / (known + sd * sd)
@@ -175,11 +177,15 @@ def leaf_marginals(
     flat = np.ascontiguousarray(predictor.reshape(len(predictor), -1))
     # Copies, for compiled loops take no arrays that are read-only.
     count, size, sds = (np.array(values).reshape(-1) for values in (outcomes.lower, outcomes.size, sd))
-    family = COUNT_FAMILIES.index(outcomes.family)
-    parts = loops.leaf_marginals(family, count, size, flat, sds, *hermite(nodes))
+    loop = outcomes.family.loop
+    if loop is None:
+        inside = integrate_leaf(outcomes, predictor, sd, quadrature=hermite(nodes))
+        return Marginal(inside.value, inside.slope, inside.curvature, inside.variance)
+    parts = loops.leaf_marginals(loop, count, size, flat, sds, *hermite(nodes))
     special = outcomes.conditioned
     if len(special):
-        inside = integrate_leaf(outcomes.take(special), predictor[special], sd, quadrature=hermite(nodes))
+        some = Outcomes.of(outcomes, special)
+        inside = integrate_leaf(some, predictor[special], sd, quadrature=hermite(nodes))
         for part, values in zip(
             parts, (inside.value, inside.slope, inside.curvature, inside.variance), strict=True
         ):

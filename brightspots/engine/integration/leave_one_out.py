@@ -29,6 +29,7 @@ from brightspots.engine.integration.polynomials import (
 )
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.posterior import Posterior, SharedDraws
+from brightspots.likelihood.family import CountFamily
 
 # Shared parameters move a prediction the less the larger the table, so that evenly spaced draws of them suffice: at
 # least this many, and more while cells × draws stays below the second number.
@@ -211,132 +212,107 @@ def total_predictor(
     def total(values: FloatArray) -> FloatArray:
         return np.asarray(np.add.reduceat(values, starts, axis=0), dtype=np.float64)
 
-    if cells.family == "normal":
-        precision = np.broadcast_to(size**-2.0, predictor.shape)
-        whole = total(precision)
-        return total(precision * predictor) / whole, sd_period**2 * total(precision**2) / whole**2
-    if cells.family == "poisson":
-        rate = np.exp(predictor)
-        whole = total(rate)
-        passing = np.log1p(np.expm1(sd_period**2) * total(rate**2) / whole**2)
-        return np.log(whole) + 0.5 * (sd_period**2 - passing), passing
-    probability = special.expit(predictor)
-    whole, people = total(size * probability), total(np.broadcast_to(size, predictor.shape))
-    information = size * probability * (1.0 - probability)
-    passing = sd_period**2 * total(information**2) / total(information) ** 2
-    return special.logit(whole / people), passing
+    return cells.family.total_predictor(size, predictor, sd_period**2, total)
 
 
 def tail_probability(cells: Cells, own: slice, prediction: Prediction) -> FloatArray:
     """½P(y_rep ≥ lower) + ½P(y_rep > upper) of each cell's total at each draw, (C', S)."""
-    if cells.family == "normal":
-        precision = cells.cell_sum(cells.size**-2.0)[own]
-        seen = (cells.cell_sum(cells.lower * cells.size**-2.0)[own] / precision)[:, np.newaxis]
+    family = cells.family
+    if not isinstance(family, CountFamily):
+        precision = cells.cell_sum(family.weight(cells.size))[own]
+        seen = (cells.cell_sum(cells.lower * family.weight(cells.size))[own] / precision)[:, np.newaxis]
         spread = np.sqrt(prediction.sd**2 + 1.0 / precision[:, np.newaxis])
         return np.asarray(special.ndtr((prediction.location - seen) / spread))
     lower, upper = cells.cell_sum(cells.lower)[own], cells.cell_sum(cells.upper)[own]
-    people = cells.cell_sum(cells.size)[own] if cells.family == "binomial" else None
+    size = cells.cell_sum(cells.size)[own]
     beyond = np.zeros_like(prediction.location)
     bounded = np.flatnonzero(np.isfinite(upper))
     if len(bounded):
         some = Prediction(*(values[bounded] for values in vars(prediction).values()))
-        beyond[bounded] = at_least(upper[bounded] + 1.0, None if people is None else people[bounded], some)
-    middle = 0.5 * (at_least(lower, people, prediction) + beyond)
+        beyond[bounded] = at_least(family, upper[bounded] + 1.0, size[bounded], some)
+    middle = 0.5 * (at_least(family, lower, size, prediction) + beyond)
     if cells.counted_from is None:
         return middle
-    return middle / at_least(cells.cell_sum(cells.counted_from)[own], people, prediction)
+    return middle / at_least(family, cells.cell_sum(cells.counted_from)[own], size, prediction)
 
 
 def _bounds(
     cells: Cells, own: slice, prediction: Prediction, weights: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Smallest and largest mid-p of each cell, (C',) each: of everybody and of nobody (of the least count shown)."""
-    size = own.stop - own.start
-    least, most = np.zeros(size), np.ones(size)
-    if cells.family == "normal":
+    family, count = cells.family, own.stop - own.start
+    least, most = np.zeros(count), np.ones(count)
+    if not isinstance(family, CountFamily):
         return least, most
     middle = np.sum(weights * prediction.location, axis=1)
-    shown = np.zeros(size) if cells.counted_from is None else cells.cell_sum(cells.counted_from)[own]
-    people = cells.cell_sum(cells.size)[own] if cells.family == "binomial" else None
-    none = np.exp(middle) if people is None else people * special.expit(middle)
+    shown = np.zeros(count) if cells.counted_from is None else cells.cell_sum(cells.counted_from)[own]
+    size = cells.cell_sum(cells.size)[own]
+    mean = family.mean(size, middle)
     # Of more events than this beyond the least that is shown no bound is in sight.
-    few = np.flatnonzero(none < 2.0 * shown + _FEW)
+    few = np.flatnonzero(mean < 2.0 * shown + _FEW)
     if len(few):
         some, of = Prediction(*(values[few] for values in vars(prediction).values())), weights[few]
-        some_people = None if people is None else people[few]
-        all_shown = at_least(shown[few], some_people, some)
-        most[few] = np.sum(
-            of * 0.5 * (1.0 + at_least(shown[few] + 1.0, some_people, some) / all_shown), axis=1
-        )
-    if people is not None:
-        rest = np.flatnonzero(people - none < _FEW)
-        if len(rest):
-            some, of = Prediction(*(values[rest] for values in vars(prediction).values())), weights[rest]
-            everybody = at_least(people[rest], people[rest], some)
-            least[rest] = 0.5 * np.sum(of * everybody / at_least(shown[rest], people[rest], some), axis=1)
+        all_shown = at_least(family, shown[few], size[few], some)
+        beyond = at_least(family, shown[few] + 1.0, size[few], some)
+        most[few] = np.sum(of * 0.5 * (1.0 + beyond / all_shown), axis=1)
+    rest = np.flatnonzero(family.limit(size) - mean < _FEW)
+    if len(rest):
+        some, of = Prediction(*(values[rest] for values in vars(prediction).values())), weights[rest]
+        everybody = at_least(family, size[rest], size[rest], some)
+        least[rest] = 0.5 * np.sum(of * everybody / at_least(family, shown[rest], size[rest], some), axis=1)
     return least, most
 
 
-def at_least(count: FloatArray, people: FloatArray | None, prediction: Prediction) -> FloatArray:
+def at_least(family: CountFamily, count: FloatArray, size: FloatArray, prediction: Prediction) -> FloatArray:
     """P(y_rep ≥ count) of each cell at each draw, (C', S), the predictor being normal.
 
-    A count of at least k means a Gamma(k) variable below the expected events (or a Beta(k, n − k + 1) variable
-    below the probability). The double integral, over that variable and over the predictor, is done by quadrature
-    over whichever of the two is the narrower, so that the integrand is always smooth.
+    A count of at least k means that its threshold (see `CountFamily`) lies below the predictor. The double integral,
+    over that variable and over the predictor, is done by quadrature over whichever of the two is the narrower, so that
+    the integrand is always smooth.
 
     Parameters
     ----------
-    count : (C',)
-    people : (C',) or None
-        Denominators (binomial); None for Poisson.
+    family : CountFamily
+    count, size : (C',)
     prediction : Prediction
     """
     result = np.ones_like(prediction.location)
-    possible = count >= 1
-    if people is not None:
-        result[count > people] = 0.0
-        possible &= count <= people
-    positive = np.where(possible, count, 1.0)
-    information = positive if people is None else positive * (people - positive + 1.0) / (people + 1.0)
+    limit = family.limit(size)
+    result[count > limit] = 0.0
+    possible = (count >= 1) & (count <= limit)
+    information = family.threshold_information(np.where(possible, count, 1.0), size)
     narrow = information * np.median(prediction.sd, axis=1) ** 2 < 1.0
     for rows, function in (
         (np.flatnonzero(possible & narrow), _over_predictor),
         (np.flatnonzero(possible & ~narrow), _over_count),
     ):
         if len(rows):
-            some = None if people is None else people[rows]
-            result[rows] = function(count[rows], some, prediction.location[rows], prediction.sd[rows])
+            location, sd = prediction.location[rows], prediction.sd[rows]
+            result[rows] = function(family, count[rows], size[rows], location, sd)
     return result
 
 
 def _over_predictor(
-    count: FloatArray, people: FloatArray | None, location: FloatArray, sd: FloatArray
+    family: CountFamily, count: FloatArray, size: FloatArray, location: FloatArray, sd: FloatArray
 ) -> FloatArray:
     """Average P(y ≥ count | predictor) over the predictor."""
     points, log_weights = hermite(_NODES)
     weights = np.exp(log_weights - 0.5 * points**2)
-    k = count[:, np.newaxis]
     average = np.zeros_like(location)
     for point, weight in zip(points, weights, strict=True):
-        predictor = location + sd * point
-        if people is None:
-            average += weight * special.gammainc(k, np.exp(predictor))
-        else:
-            average += weight * special.betainc(k, people[:, np.newaxis] - k + 1.0, special.expit(predictor))
+        of_predictor = family.at_least(count[:, np.newaxis], size[:, np.newaxis], location + sd * point)
+        average += weight * of_predictor
     return average
 
 
 def _over_count(
-    count: FloatArray, people: FloatArray | None, location: FloatArray, sd: FloatArray
+    family: CountFamily, count: FloatArray, size: FloatArray, location: FloatArray, sd: FloatArray
 ) -> FloatArray:
     """Average P(predictor > threshold) over the threshold that the count sets."""
     points, log_weights = hermite(_NODES)
     weights = np.exp(log_weights - 0.5 * points**2)
     average = np.zeros_like(location)
     for point, weight in zip(points, weights, strict=True):
-        if people is None:
-            threshold = np.log(special.gammaincinv(count, special.ndtr(point)))
-        else:
-            threshold = special.logit(special.betaincinv(count, people - count + 1.0, special.ndtr(point)))
+        threshold = family.threshold_quantile(count, size, special.ndtr(point))
         average += weight * special.ndtr((location - threshold[:, np.newaxis]) / sd)
     return average

@@ -40,7 +40,7 @@ def leaf_marginals(family, count, size, predictor, sd, points, log_weights):  # 
     Parameters
     ----------
     family : int
-        Position in `leaf.COUNT_FAMILIES`.
+        Number of the family: its attribute `loop`.
     count, size : (L,)
     predictor : (L, M)
     sd : (M,)

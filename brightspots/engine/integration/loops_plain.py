@@ -6,13 +6,14 @@ import numpy as np
 
 from brightspots.data.cells import FloatArray, IntArray
 from brightspots.engine.integration.leaf import (
-    COUNT_FAMILIES,
     cornish_fisher,
     integrate_leaf,
     integrate_normal,
     shape_of,
 )
-from brightspots.likelihood.outcomes import Derivatives, Outcomes
+from brightspots.likelihood.families import family_of_loop
+from brightspots.likelihood.family import Derivatives
+from brightspots.likelihood.outcomes import Outcomes
 
 
 def leaf_marginals(
@@ -25,7 +26,7 @@ def leaf_marginals(
     log_weights: FloatArray,
 ) -> FloatArray:
     """Log marginal likelihood of exact counts, and its derivatives; see `kernels.leaf_marginals`."""
-    outcomes = Outcomes(COUNT_FAMILIES[family], count, count, size, np.zeros(0, dtype=np.int64))
+    outcomes = Outcomes(family_of_loop(family), count, count, size)
     inside = integrate_leaf(outcomes, predictor, sd, quadrature=(points, log_weights))
     return np.stack([inside.value, inside.slope, inside.curvature, inside.variance])
 

@@ -16,6 +16,7 @@ from brightspots.engine.integration.leave_one_out import (
     surprise,
 )
 from brightspots.engine.posterior import StoredPosterior
+from brightspots.likelihood.families import BINOMIAL, POISSON, family_of
 from tests.conftest import simulate_frame, withhold
 
 FAMILIES = {
@@ -50,14 +51,14 @@ def refitted(frame: pd.DataFrame, rows: np.ndarray, **options) -> float:
         eta = level + shared.type_effect[:, kinds]
         if shared.sd_period is not None:
             eta = eta + rng.normal(0, shared.sd_period)
-        if cells.family == "poisson":
+        if cells.family.name == "poisson":
             simulated = simulated + rng.poisson(row["expected"] * np.exp(eta))
-        elif cells.family == "binomial":
+        elif cells.family.name == "binomial":
             offset = special.logit(row["expected"] / row["denominator"])
             simulated = simulated + rng.binomial(int(row["denominator"]), special.expit(offset + eta))
         else:
             simulated = rng.normal(eta, row["standard_error"])
-    seen = left_out["estimate"].iloc[0] if cells.family == "normal" else left_out["observed"].sum()
+    seen = left_out["estimate"].iloc[0] if cells.family.name == "normal" else left_out["observed"].sum()
     return float(np.mean(simulated > seen) + 0.5 * np.mean(simulated == seen))
 
 
@@ -88,7 +89,7 @@ def test_a_trusts_only_department_is_predicted_from_the_nation():
 @pytest.mark.parametrize("family", ["poisson", "binomial"])
 def test_predictive_tails_are_those_of_a_dense_sum(family, sd):
     if family == "poisson":
-        count, people = np.array([0.0, 3.0, 2_000.0, 1.0, 60.0]), None
+        count, people = np.array([0.0, 3.0, 2_000.0, 1.0, 60.0]), np.ones(5)
         location = np.array([0.5, 1.0, 7.7, -3.0, 4.0])[:, np.newaxis]
     else:
         count, people = np.array([0.0, 3.0, 400.0, 25.0, 7.0]), np.array([20.0, 500.0, 1e5, 30.0, 7.0])
@@ -101,7 +102,9 @@ def test_predictive_tails_are_those_of_a_dense_sum(family, sd):
     else:
         tail = stats.binom.sf(count[:, np.newaxis] - 1, people[:, np.newaxis], special.expit(predictor))
     prediction = Prediction(location, np.full_like(location, sd), np.zeros_like(location))
-    np.testing.assert_allclose(at_least(count, people, prediction)[:, 0], tail @ density, atol=5e-6)
+    np.testing.assert_allclose(
+        at_least(family_of(family), count, people, prediction)[:, 0], tail @ density, atol=5e-6
+    )
 
 
 def test_a_mixture_of_few_normals_has_the_tails_of_that_of_all_draws():
@@ -118,7 +121,7 @@ def test_a_mixture_of_few_normals_has_the_tails_of_that_of_all_draws():
     few = collapse(prediction)
     assert few.location.shape == (4, 24)
     whole, fewer = (
-        np.sum(special.softmax(one.log_weight, axis=1) * at_least(count, None, one), axis=1)
+        np.sum(special.softmax(one.log_weight, axis=1) * at_least(POISSON, count, np.ones(4), one), axis=1)
         for one in (prediction, few)
     )
     np.testing.assert_allclose(fewer, whole, atol=1e-3)
@@ -126,7 +129,7 @@ def test_a_mixture_of_few_normals_has_the_tails_of_that_of_all_draws():
 
 def test_impossible_counts_have_no_probability():
     prediction = Prediction(np.zeros((1, 2)), np.full((1, 2), 0.1), np.zeros((1, 2)))
-    np.testing.assert_array_equal(at_least(np.array([8.0]), np.array([7.0]), prediction), 0.0)
+    np.testing.assert_array_equal(at_least(BINOMIAL, np.array([8.0]), np.array([7.0]), prediction), 0.0)
 
 
 @pytest.mark.parametrize("years", [1, 3])

@@ -17,6 +17,7 @@ from brightspots.engine.integration.leaf import (
 )
 from brightspots.engine.integration.proposal import unwarp, warp
 from brightspots.engine.posterior import Conditional
+from brightspots.likelihood.families import BINOMIAL, NORMAL, POISSON, family_of
 from brightspots.likelihood.outcomes import Outcomes
 
 ROWS, SIZE = 7, 400
@@ -92,7 +93,7 @@ PEOPLE = np.array([3.0, 9.0, 60.0, 300.0, 90_000.0])
 @pytest.mark.parametrize("family", ["poisson", "binomial"])
 @pytest.mark.parametrize("sd", [0.0, 0.01, 0.3, 2.0])
 def test_marginals_of_counts_are_the_same_compiled_or_not(family, sd):
-    outcomes = Outcomes(family, COUNTS, COUNTS, PEOPLE, NONE)
+    outcomes = Outcomes(family_of(family), COUNTS, COUNTS, PEOPLE)
     guess, information = outcomes.guess()
     away = np.linspace(-3.0, 3.0, 9) * np.sqrt(sd**2 + 1.0 / information)[:, np.newaxis]
     arguments = outcomes, guess[:, np.newaxis] + away, np.array(sd)
@@ -111,7 +112,7 @@ def test_marginals_of_counts_are_the_same_compiled_or_not(family, sd):
 def test_marginals_of_binomial_counts_are_integrals(loops, events, people, sd, away):
     """Value, slope, curvature and variance by adaptive quadrature and finite differences of its logarithm."""
     observed, size = np.array([float(events)]), np.array([float(people)])
-    outcomes = Outcomes("binomial", observed, observed, size, NONE)
+    outcomes = Outcomes(BINOMIAL, observed, observed, size)
     centre = float(outcomes.guess()[0][0]) + away
 
     def likelihood(predictor: float) -> float:
@@ -137,12 +138,10 @@ def test_marginals_of_binomial_counts_are_integrals(loops, events, people, sd, a
 
 def test_marginals_of_all_but_plain_counts_are_those_of_the_quadrature():
     """Estimates, intervals, and counts that are there only because they are not small."""
-    estimates = Outcomes("normal", np.array([0.2, -1.0]), np.array([0.2, -1.0]), np.array([0.3, 0.1]), NONE)
-    intervals = Outcomes(
-        "poisson", COUNTS, COUNTS + np.array([0.0, 3.0, 0.0, 10.0, 0.0]), PEOPLE, np.array([1, 3])
-    )
+    estimates = Outcomes(NORMAL, np.array([0.2, -1.0]), np.array([0.2, -1.0]), np.array([0.3, 0.1]))
+    intervals = Outcomes(POISSON, COUNTS, COUNTS + np.array([0.0, 3.0, 0.0, 10.0, 0.0]), PEOPLE)
     least = np.array([0.0, 1.0, 5.0, 0.0, 11.0])
-    conditioned = Outcomes("poisson", COUNTS, COUNTS, PEOPLE, NONE, least)
+    conditioned = Outcomes(POISSON, COUNTS, COUNTS, PEOPLE, least)
     for outcomes in (estimates, intervals, conditioned):
         predictor = outcomes.guess()[0][:, np.newaxis] + np.array([-0.2, 0.0, 0.4])
         by_quadrature = integrate_leaf(outcomes, predictor, np.array(0.25))

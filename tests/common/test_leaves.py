@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brightspots.common.leaves import leaf_fields
 from brightspots.data.cells import Cells
 from brightspots.data.counts import Counts
-from brightspots.data.leaves import leaf_fields
 from brightspots.likelihood.outcomes import Outcomes
 from tests.conftest import simulate_frame, table_of
 
@@ -56,7 +56,7 @@ def test_every_array_with_a_value_a_leaf_is_marked(cells: Cells, kind: type):
 def test_every_marked_array_is_taken(cells: Cells, kind: type):
     leaves = np.flatnonzero(np.arange(cells.n_leaves) % 3 == 1)
     holder = HOLDERS[kind](cells)
-    some = holder.take(leaves) if kind is Outcomes else holder.at_leaves(leaves)
+    some = Outcomes.of(holder, leaves) if kind is Outcomes else holder.at_leaves(leaves)
     for name in leaf_fields(kind):
         taken = getattr(holder, name)[leaves]
         if name == "leaf_cell":  # cells are numbered anew
