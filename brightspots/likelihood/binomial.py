@@ -82,9 +82,10 @@ class Binomial(CountFamily):
         events = np.asarray(stats.binom.ppf(uniform, people, chance), dtype=np.int64)
         return {names.OBSERVED: events, names.DENOMINATOR: people, names.EXPECTED: people * rate}
 
-    def log_base(self, count: FloatArray, size: FloatArray) -> FloatArray:
+    def log_term(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
         # Without log m!, which is the same for all counts.
-        return np.asarray(-special.gammaln(count + 1.0) - special.gammaln(size - count + 1.0))
+        term = count * predictor - special.gammaln(count + 1.0)
+        return np.asarray(term - special.gammaln(size - count + 1.0))
 
     def log_mass(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
         return np.asarray(log_choose(count, size) + count * predictor - size * np.logaddexp(0.0, predictor))

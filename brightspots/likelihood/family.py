@@ -229,8 +229,8 @@ class CountFamily(Family):
         return size if self.is_bounded else np.full(np.shape(size), np.inf)
 
     @abstractmethod
-    def log_base(self, count: FloatArray, size: FloatArray) -> FloatArray:
-        """Log h(y)."""
+    def log_term(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
+        """Log h(y) + y·s, up to a constant that depends on the size alone."""
 
     @abstractmethod
     def neighbours(self, odds: FloatArray, count: FloatArray, size: FloatArray) -> FloatArray:
@@ -305,9 +305,7 @@ class CountFamily(Family):
 
     def log_mass(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
         """Log P(y = count)."""
-        return np.asarray(
-            count * predictor + self.log_base(count, size) - self.moments(size, predictor).potential
-        )
+        return np.asarray(self.log_term(count, size, predictor) - self.moments(size, predictor).potential)
 
     def without_end(self, upper: FloatArray, size: FloatArray) -> BoolArray:
         """Which intervals go up to the largest count that can be."""

@@ -147,7 +147,7 @@ class Outcomes:
                 first += direction * step * term
                 second += step * step * term
         shift = first / total
-        log_start = start * predictor + family.log_base(start, size)
+        log_start = family.log_term(start, size, predictor)
         return log_start + np.log(total), start + shift, np.maximum(second / total - shift**2, 0.0)
 
 

@@ -71,8 +71,8 @@ class Poisson(CountFamily):
         events = np.asarray(stats.poisson.ppf(uniform, size * np.exp(log_ratio)), dtype=np.int64)
         return {names.OBSERVED: events, names.EXPECTED: size}
 
-    def log_base(self, count: FloatArray, size: FloatArray) -> FloatArray:
-        return np.asarray(-special.gammaln(count + 1.0))
+    def log_term(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
+        return np.asarray(count * predictor - special.gammaln(count + 1.0))
 
     def neighbours(self, odds: FloatArray, count: FloatArray, size: FloatArray) -> FloatArray:
         return odds / count
