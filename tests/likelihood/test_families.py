@@ -209,7 +209,7 @@ def test_the_density_of_a_threshold_gives_the_distribution_back(family):
 @pytest.mark.parametrize("family", COUNTED, **NAMED)
 def test_posteriors_and_intervals_of_chance_alone(family):
     value, size, predictor = numbers(family)
-    dense = predictor[:, :1] + np.linspace(-6.0, 6.0, 6001)
+    dense = predictor[:, :1] + np.linspace(-14.0, 14.0, 14001)
     weight = np.exp(log_density(family, value, size, dense))
     below = integrate.cumulative_trapezoid(weight, axis=1, initial=0.0)
     found = family.flat_posterior(value, size, predictor)
