@@ -387,7 +387,7 @@ def test_report_from_a_table_writes_every_format(cells, tmp_path, suffix):
     assert "Bright and dark spots: 0001" in office.text_of(out)
     assert "cells.csv, 60 rows, SHA-256" in office.text_of(out)
     assert office.properties(out)["brightspots.input.name"] == "cells.csv"
-    assert office.properties(out)["brightspots.common.arguments.draws"] == "1000"
+    assert office.properties(out)["brightspots.arguments.draws"] == "1000"
 
 
 @pytest.mark.parametrize("suffix", [".doc", ".pdf", ""])
