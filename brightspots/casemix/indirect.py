@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -31,13 +31,15 @@ from brightspots.common.arguments import checked
 from brightspots.common.errors import DataError, DataWarning, SettingsError
 from brightspots.data.columns import Columns, columns_given
 
-if TYPE_CHECKING:
-    pass
-
 Missing = Literal["level", "drop", "error"]
 MissingOutcome = Literal["error", "drop"]
 # Values of another time or place that are named in a warning.
 _SHOWN: Final = 3
+_NOT_ADJUSTED_FOR: Final = {
+    "outcome": "it is what is to be explained",
+    "trust": "adjusting for the trust would take away what is to be compared",
+    "department": "each department has a model or an intercept of its own already",
+}
 
 
 @checked
@@ -124,28 +126,18 @@ def standardise(
         a covariate is constant, or `model` meets values that it was not fitted to: such a value is given the mean
         coefficient of its column.
 
-    Notes ----- Where a level has no events or only events in a model, or the likelihood has no finite maximum, that
-    model is penalised by a log-F(1, 1) prior on every coefficient but the intercepts (Greenland & Mansournia 2015,
-    Stat Med 34:3133), and the card says so. Levels that other columns determine get no coefficient. A case-mix
-    stratum without events is nothing special: it is expected to have what its levels say.
+    Notes
+    -----
+    Where a level has no events or only events in a model, or the likelihood has no finite maximum, that model is
+    penalised by a log-F(1, 1) prior on every coefficient but the intercepts (Greenland & Mansournia 2015, Stat Med
+    34:3133), and the card says so. Levels that other columns determine get no coefficient. A case-mix stratum without
+    events is nothing special: it is expected to have what its levels say.
     """
     named = columns_given(
         columns, Columns(), outcome=outcome, trust=trust, department=department, period=period
     )
-    period = named.period if isinstance(named.period, str) else None
-    roles = _check_roles(named.outcome, named.trust, named.department, period, casemix, model)
-    if not isinstance(tidy_labels, bool):
-        raise SettingsError(f"tidy_labels must be True or False; received {tidy_labels!r}")
-    if missing not in get_args(Missing):
-        raise SettingsError(f"missing must be one of {', '.join(get_args(Missing))}; received {missing!r}")
-    if missing_outcome not in get_args(MissingOutcome):
-        raise SettingsError(
-            f"missing_outcome must be one of {', '.join(get_args(MissingOutcome))}; received {missing_outcome!r}"
-        )
-    if min_events is not None and (
-        isinstance(min_events, bool) or not isinstance(min_events, int) or min_events < 1
-    ):
-        raise SettingsError(f"min_events must be a positive whole number; received {min_events!r}")
+    roles = _check_roles(named, casemix, model)
+    _check_options(tidy_labels, missing, missing_outcome, min_events)
     if model is not None:
         _check_nothing_to_fit(model, bins, missing, min_events)
         missing = model.model.missing  # type: ignore[assignment]
@@ -154,13 +146,7 @@ def standardise(
         prepared, kinds = prepare(given, roles)
         counted, unanswered = audit(prepared, roles, drop_missing_outcomes=missing_outcome == "drop")
         counted, notes, said = with_one_spelling(counted, roles, tidy=tidy_labels)
-        types = count_types(counted, roles)
-        strangers: list[str] = []
-        if model is None:
-            factors = _read_factors(counted, roles, kinds, cuts)
-        else:
-            types = _known_types(types, model.model, roles)
-            factors, strangers = _meet_factors(counted, model.model.factors, kinds)
+        types, factors, strangers = _levels(counted, roles, kinds, cuts, model)
         patterns = count_patterns(counted, types, factors)
         total = int(patterns.records.sum())
         gaps, affected = missing_by_factor(patterns, factors)
@@ -172,8 +158,8 @@ def standardise(
         table = count_cells(
             counted, roles, types, factors, fitted.intercepts, fitted.scores(), drop_missing=missing == "drop"
         )
-        if period is not None:
-            table = in_time(table, given.frame.collect_schema()[period])
+        if roles.period is not None:
+            table = in_time(table, given.frame.collect_schema()[roles.period])
     card, loud = write_card(
         fitted,
         roles,
@@ -193,14 +179,7 @@ def standardise(
     return Standardised(table, card, fitted)
 
 
-def _check_roles(
-    outcome: str | None,
-    trust: str,
-    department: str,
-    period: str | None,
-    casemix: Sequence[str] | None,
-    model: Standardised | None,
-) -> Roles:
+def _check_roles(named: Columns, casemix: Sequence[str] | None, model: Standardised | None) -> Roles:
     """Each column named once, in a part that it can play."""
     if model is not None:
         if not isinstance(model, Standardised):
@@ -216,31 +195,34 @@ def _check_roles(
         raise SettingsError(f"casemix must be a list of columns; received {casemix!r}")
     if isinstance(casemix, str):
         raise SettingsError(f"casemix must be a list of columns; received {casemix!r}, perhaps [{casemix!r}]")
-    if outcome is None:
+    if named.outcome is None:
         raise SettingsError("outcome must be the name of a column, the one of 0 and 1; received None")
-    columns = tuple(casemix)
-    named = {"outcome": outcome, "trust": trust, "department": department}
-    if period is not None:
-        named["period"] = period
-    for part, column in (*named.items(), *(("casemix", column) for column in columns)):
+    adjusted = tuple(casemix)
+    for column in adjusted:
         if not isinstance(column, str):
-            raise SettingsError(f"{part} must be the name of a column; received {column!r}")
-    repeated = {column for column in columns if columns.count(column) > 1}
+            raise SettingsError(f"casemix must be the name of a column; received {column!r}")
+    repeated = {column for column in adjusted if adjusted.count(column) > 1}
     if repeated:
         raise SettingsError(f"casemix names {', '.join(sorted(repeated))} more than once")
-    if len(set(named.values())) < len(named):
+    for part, why in _NOT_ADJUSTED_FOR.items():
+        if named.name_of(part) in adjusted:
+            raise SettingsError(f"casemix names the {part} column {named.name_of(part)!r}: {why}")
+    return Roles(named, adjusted)
+
+
+def _check_options(tidy_labels: object, missing: object, missing_outcome: object, min_events: object) -> None:
+    if not isinstance(tidy_labels, bool):
+        raise SettingsError(f"tidy_labels must be True or False; received {tidy_labels!r}")
+    if missing not in get_args(Missing):
+        raise SettingsError(f"missing must be one of {', '.join(get_args(Missing))}; received {missing!r}")
+    if missing_outcome not in get_args(MissingOutcome):
         raise SettingsError(
-            f"one column plays two parts: {', '.join(f'{k}={v!r}' for k, v in named.items())}"
+            f"missing_outcome must be one of {', '.join(get_args(MissingOutcome))}; received {missing_outcome!r}"
         )
-    for part in ("outcome", "trust", "department"):
-        if named[part] in columns:
-            why = {
-                "outcome": "it is what is to be explained",
-                "trust": "adjusting for the trust would take away what is to be compared",
-                "department": "each department has a model or an intercept of its own already",
-            }
-            raise SettingsError(f"casemix names the {part} column {named[part]!r}: {why[part]}")
-    return Roles(outcome, trust, department, period, columns)
+    if min_events is not None and (
+        isinstance(min_events, bool) or not isinstance(min_events, int) or min_events < 1
+    ):
+        raise SettingsError(f"min_events must be a positive whole number; received {min_events!r}")
 
 
 def _check_nothing_to_fit(
@@ -251,6 +233,21 @@ def _check_nothing_to_fit(
         given.append("missing")
     if given:
         raise SettingsError(f"model was fitted already: leave {', '.join(given)} out")
+
+
+def _levels(
+    records: Records,
+    roles: Roles,
+    kinds: dict[str, Kind],
+    cuts: dict[str, tuple[float, ...] | None],
+    model: Standardised | None,
+) -> tuple[Types, tuple[Factor, ...], list[str]]:
+    """Department types and levels of case mix: of the records, or of an earlier model, and what it does not know."""
+    types = count_types(records, roles)
+    if model is None:
+        return types, _read_factors(records, roles, kinds, cuts), []
+    factors, strangers = _meet_factors(records, model.model.factors, kinds)
+    return _known_types(types, model.model, roles), factors, strangers
 
 
 def _read_factors(

@@ -12,6 +12,7 @@ import pandas as pd
 from brightspots.casemix.factors import Kind
 from brightspots.casemix.records import Records, collect
 from brightspots.common.errors import DataError
+from brightspots.data.columns import Columns
 from brightspots.data.labels import tidy_label
 from brightspots.data.resolving import missing_columns
 
@@ -24,13 +25,38 @@ EVENT: Final = "y"
 
 @dataclass(frozen=True)
 class Roles:
-    """Which column of the records plays which part."""
+    """Which column of the records plays which part.
 
-    outcome: str
-    trust: str
-    department: str
-    period: str | None
+    Parameters
+    ----------
+    columns : Columns
+        Trust, department, outcome and, where cells are to be told apart by it, period.
+    casemix : tuple of str
+        Columns to adjust for.
+    """
+
+    columns: Columns
     casemix: tuple[str, ...]
+
+    @property
+    def outcome(self) -> str:
+        """Column of 0 and 1."""
+        return self.columns.name_of("outcome")
+
+    @property
+    def trust(self) -> str:
+        """Column of trusts."""
+        return self.columns.trust
+
+    @property
+    def department(self) -> str:
+        """Column of department types."""
+        return self.columns.department
+
+    @property
+    def period(self) -> str | None:
+        """Column of periods; None where they are not told apart."""
+        return self.columns.named.get("period")
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from brightspots._version import __version__
-from brightspots.cli import about, checking, counting, drawing, fitting, terminal
+from brightspots.cli import about, checking, counting, drawing, fitting, reporting, terminal
 from brightspots.cli.stopping import Stopped
 
 # What stands for all that can be typed wrongly: Click's own up to Typer 0.2x, Typer's since; by no name that both have.
@@ -46,10 +46,10 @@ def _root(
     pass
 
 
-app.command("demo")(fitting.demo)
+app.command("demo")(reporting.demo)
 app.command("check")(checking.check)
 app.command("fit")(fitting.fit)
-app.command("report")(fitting.report)
+app.command("report")(reporting.report)
 app.command("funnel")(drawing.funnel)
 app.command("standardise")(counting.standardise)
 app.command("readers")(about.readers)

@@ -55,10 +55,9 @@ def check(
     order = None if rating_order is None else [part.strip() for part in rating_order.split(",")]
     beside = None if ratings_file is None else read_frame(ratings_file, ("trust", "department"))[0]
     roles = roles_of(table, rating)
-    asked = remedies(table)
     data: Any = source
-    if asked:
-        data = settle(as_read(source, roles, table.sheet)[1], roles, asked)
+    if table.remedies:
+        data = settle(as_read(source, roles, table.sheet)[1], roles, table.remedies)
     report = check_table(
         data,
         columns=roles.columns,
@@ -66,10 +65,10 @@ def check(
         rating_order=order,
         sheet=table.sheet,
     )
-    notes = list(data.attrs["notes"]) if asked else []
+    notes = list(data.attrs["notes"]) if table.remedies else []
     files = {}
     if out is not None:
-        tidied = data if asked else as_read(source, roles, table.sheet)[1]
+        tidied = data if table.remedies else as_read(source, roles, table.sheet)[1]
         exports.write_table(tidied.reset_index(drop=True), out)
         files = {"table": str(out)}
     if output.json:
@@ -92,25 +91,11 @@ def _in_shell(report: TableReport) -> TableReport:
 
 
 def roles_of(table: TableOptions, rating: str | None = None) -> Roles:
-    """Which column is what, from the options of a command."""
+    """Which column is what, ratings too, from the options of a command."""
     from brightspots.common import vocabulary as names
-    from brightspots.data.columns import Columns
     from brightspots.tidying.roles import Roles
 
-    columns = Columns(
-        trust=table.trust_column,
-        department=table.department_column,
-        observed=table.observed,
-        expected=table.expected,
-        denominator=table.denominator,
-        observed_lower=table.observed_lower,
-        observed_upper=table.observed_upper,
-        counted_from=table.counted_from,
-        estimate=table.estimate,
-        standard_error=table.standard_error,
-        period=False if table.pool_periods else table.period,
-    )
-    return Roles(columns, rating=names.RATING if rating is None else rating)
+    return Roles(table.columns, rating=names.RATING if rating is None else rating)
 
 
 def read_tidied(path: str, table: TableOptions, rating: str | None = None) -> tuple[pd.DataFrame, InputFile]:
@@ -122,8 +107,3 @@ def read_tidied(path: str, table: TableOptions, rating: str | None = None) -> tu
 
         frame = settle(frame, roles_of(table, rating), table.remedy)
     return frame, read
-
-
-def remedies(table: TableOptions) -> list[str]:
-    """What was asked for, --tidy-labels too."""
-    return [*(table.remedy or ()), *(["twins"] if table.tidy_labels else [])]

@@ -4,19 +4,56 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from brightspots.cli import terminal
-from brightspots.cli.options import DisclosureOptions, OutputOptions, TidyLabels, grouped
+from brightspots.cli.options import DisclosureOptions, OutputOptions, RecordOptions, TidyLabels, grouped
 from brightspots.common.errors import SettingsError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from brightspots.casemix import Standardised
+    from brightspots.disclosure import Rules
     from brightspots.report.manifest import InputFile
 
 _BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class CountOptions:
+    """How records are counted."""
+
+    tidy_labels: TidyLabels = False
+    bins: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Cut points of a continuous column: age=40,60,75; or code=levels for numbers that are codes. "
+            "May be repeated."
+        ),
+    ] = None
+    missing: Annotated[
+        Literal["level", "drop", "error"],
+        typer.Option(help="Missing case mix: a level of its own, left out, or refused."),
+    ] = "level"
+    missing_outcome: Annotated[
+        Literal["error", "drop"], typer.Option(help="Records without an outcome: refused, or left out.")
+    ] = "error"
+    min_events: Annotated[
+        int | None,
+        typer.Option(
+            help="Events that a department needs for a model of its own [dim](by default ten a coefficient)[/]."
+        ),
+    ] = None
+
+    @property
+    def cuts(self) -> dict[str, list[float] | Literal["levels"]]:
+        """Cut points by column."""
+        return dict(_cut(text) for text in self.bins or ())
 
 
 @terminal.guarded
@@ -26,85 +63,36 @@ def standardise(
         list[str], typer.Argument(help="Parquet or CSV files, one row a patient; a glob in quotes will do.")
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Table of cells to write: .csv or .parquet.")],
-    outcome: Annotated[str, typer.Option(help="Column of 0 and 1, or of true and false.")],
-    casemix: Annotated[
-        list[str],
-        typer.Option(help="Columns to adjust for, separated by commas; may be repeated; '' for none."),
-    ],
+    of: RecordOptions,
     output: OutputOptions,
     disclosure: DisclosureOptions,
-    trust: Annotated[str, typer.Option(help="Column of trusts.")] = "trust",
-    department: Annotated[str, typer.Option(help="Column of departments.")] = "department",
-    period: Annotated[str | None, typer.Option(help="Column of periods.")] = None,
-    tidy_labels: TidyLabels = False,
-    bins: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Cut points of a continuous column: age=40,60,75; or code=levels for numbers that are codes. "
-            "May be repeated."
-        ),
-    ] = None,
-    missing: Annotated[
-        Literal["level", "drop", "error"],
-        typer.Option(help="Missing case mix: a level of its own, left out, or refused."),
-    ] = "level",
-    missing_outcome: Annotated[
-        Literal["error", "drop"], typer.Option(help="Records without an outcome: refused, or left out.")
-    ] = "error",
-    min_events: Annotated[
-        int | None,
-        typer.Option(
-            help="Events that a department needs for a model of its own [dim](by default ten a coefficient)[/]."
-        ),
-    ] = None,
+    how: CountOptions,
     calibration: Annotated[
         Path | None, typer.Option(help="Also draw the calibration: .png, .svg or .pdf.")
     ] = None,
 ) -> None:
     """Turn patient records into observed and expected events by trust and department, which 'fit' takes."""
     from brightspots.casemix import standardise as count
-    from brightspots.casemix.publishable import publishable_card
     from brightspots.casemix.records import files_of
-    from brightspots.cli.drawing import SUFFIXES, save_figure
+    from brightspots.cli.drawing import save_figure
     from brightspots.common import files as exports
-    from brightspots.disclosure import suppress
     from brightspots.report.manifest import make_manifest, without_digests
 
-    exports.check_table_path(out, exports.PROGRAM_SUFFIXES)
-    if calibration is not None and calibration.suffix.lower() not in SUFFIXES:
-        raise SettingsError(f"figures are written as {', '.join(SUFFIXES)}; received {str(calibration)!r}")
     rules = disclosure.rules
-    if rules is not None and calibration is not None:
-        raise SettingsError(
-            "--calibration draws exact counts by tenth of risk: draw it without --suppress-below and --round-to, for "
-            "use inside"
-        )
     beside = out.with_suffix(".json")
     targets = [path for path in (out, beside, calibration) if path is not None]
-    exports.refuse_to_overwrite(targets, force=output.force)
-    for path in targets:
-        exports.check_folder(path)
+    _check_targets(out, calibration, targets, output, suppressed=rules is not None)
     files = files_of(records)
     exports.refuse_own_input(targets, files)
-    adjusted = [column.strip() for group in casemix for column in group.split(",") if column.strip()]
-    cuts = dict(_cut(text) for text in bins or ())
     cells = count(
-        files, outcome=outcome, trust=trust, department=department, casemix=adjusted, period=period,
-        tidy_labels=tidy_labels, bins=cuts,
-        missing=missing, missing_outcome=missing_outcome, min_events=min_events,
+        files, columns=of.columns, casemix=of.adjusted, tidy_labels=how.tidy_labels, bins=how.cuts,
+        missing=how.missing, missing_outcome=how.missing_outcome, min_events=how.min_events,
     )  # fmt: skip
-    if rules is None:
-        table, card, said = cells.table, cells.card.as_dict(), tuple[str, ...]()
-    else:
-        table = suppress(
-            cells.table, below=rules.below, round_to=rules.round_to, zeros=rules.zeros, totals=rules.totals
-        )
-        card, said = publishable_card(cells.card), tuple(table.attrs["notes"])
+    table, card, said = _shown(cells, rules)
     arguments = {
-        "outcome": outcome, "trust": trust, "department": department, "casemix": adjusted, "period": period,
-        "bins": cuts, "missing": missing, "missing_outcome": missing_outcome, "min_events": min_events,
-        "tidy_labels": tidy_labels, "suppress_below": disclosure.suppress_below, "round_to": disclosure.round_to,
-        "withhold_zeros": disclosure.withhold_zeros,
+        "outcome": of.outcome, "trust": of.trust, "department": of.department, "casemix": of.adjusted,
+        "period": of.period, "bins": how.cuts, "missing": how.missing, "missing_outcome": how.missing_outcome,
+        "min_events": how.min_events, "tidy_labels": how.tidy_labels, **asdict(disclosure),
     }  # fmt: skip
     counted = cells.card.records + int(cells.card.left_out["records"].sum())
     manifest = make_manifest(input_file=_input(files, counted), arguments=arguments)
@@ -132,6 +120,39 @@ def standardise(
         typer.echo(note)
     for path in targets:
         typer.echo(f"wrote {path}")
+
+
+def _check_targets(
+    out: Path, calibration: Path | None, targets: Sequence[Path], output: OutputOptions, *, suppressed: bool
+) -> None:
+    """Refuse what could not be written, before anything is counted."""
+    from brightspots.cli.drawing import check_figure_path
+    from brightspots.common import files as exports
+
+    exports.check_table_path(out, exports.PROGRAM_SUFFIXES)
+    if calibration is not None:
+        check_figure_path(calibration)
+        if suppressed:
+            raise SettingsError(
+                "--calibration draws exact counts by tenth of risk: draw it without --suppress-below and --round-to, "
+                "for use inside"
+            )
+    exports.refuse_to_overwrite(targets, force=output.force)
+    for path in targets:
+        exports.check_folder(path)
+
+
+def _shown(cells: Standardised, rules: Rules | None) -> tuple[pd.DataFrame, dict[str, Any], tuple[str, ...]]:
+    """The table and the model card as they may be shown, and what was done to them."""
+    from brightspots.casemix.publishable import publishable_card
+    from brightspots.disclosure import suppress
+
+    if rules is None:
+        return cells.table, cells.card.as_dict(), ()
+    table = suppress(
+        cells.table, below=rules.below, round_to=rules.round_to, zeros=rules.zeros, totals=rules.totals
+    )
+    return table, publishable_card(cells.card), tuple(table.attrs["notes"])
 
 
 def _cut(text: str) -> tuple[str, list[float] | Literal["levels"]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,7 +12,7 @@ import typer
 
 from brightspots.cli import terminal
 from brightspots.cli.checking import read_tidied
-from brightspots.cli.options import DisclosureOptions, OutputOptions, TableOptions, TidyLabels, grouped
+from brightspots.cli.options import DisclosureOptions, OutputOptions, UnitOptions, grouped
 from brightspots.common.errors import DataError, SettingsError
 from brightspots.common.vocabulary import DENOMINATOR, EXPECTED, OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
 
@@ -20,13 +20,49 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from brightspots.data.columns import Columns
     from brightspots.disclosure import Rules
     from brightspots.limits.funnel import FunnelLimits
-    from brightspots.report.manifest import Manifest
+    from brightspots.report.manifest import InputFile, Manifest
 
 SUFFIXES = (".png", ".svg", ".pdf")
 _DOTS_PER_INCH = 200
 _BOUNDS = (OBSERVED_LOWER, OBSERVED_UPPER)
+
+
+@dataclass(frozen=True)
+class FigureOptions:
+    """Whom a funnel is of, and what it names."""
+
+    higher_is: Annotated[
+        Literal["worse", "better"], typer.Option(help="Whether more events are bad news.")
+    ] = "worse"
+    highlight: Annotated[list[str] | None, typer.Option(help="A trust to name; may be repeated.")] = None
+    trust: Annotated[str | None, typer.Option(help="With a fit.nc: draw the departments of one trust.")] = (
+        None
+    )
+    title: Annotated[str | None, typer.Option(help="Title of the figure.")] = None
+
+
+@dataclass(frozen=True)
+class LimitOptions:
+    """Which limits a funnel has."""
+
+    method: Annotated[
+        Literal["poisson", "spiegelhalter", "shmi", "cqc", "proportion", "phs"],
+        typer.Option(help="How the limits are computed."),
+    ] = "shmi"
+    levels: Annotated[str, typer.Option(help="Coverage of the limits, separated by commas.")] = "0.95,0.998"
+
+    @property
+    def coverage(self) -> tuple[float, ...]:
+        """The levels as numbers."""
+        try:
+            return tuple(float(part) for part in self.levels.split(","))
+        except ValueError:
+            raise SettingsError(
+                f"--levels takes numbers separated by commas, such as 0.95,0.998; received {self.levels!r}"
+            ) from None
 
 
 @terminal.guarded
@@ -36,27 +72,9 @@ def funnel(
     out: Annotated[Path, typer.Option("-o", "--out", help="Figure to write: .png, .svg or .pdf.")],
     disclosure: DisclosureOptions,
     output: OutputOptions,
-    method: Annotated[
-        Literal["poisson", "spiegelhalter", "shmi", "cqc", "proportion", "phs"],
-        typer.Option(help="How the limits are computed."),
-    ] = "shmi",
-    levels: Annotated[str, typer.Option(help="Coverage of the limits, separated by commas.")] = "0.95,0.998",
-    trust_column: Annotated[str, typer.Option(help="Trusts.")] = "trust",
-    observed: Annotated[str, typer.Option(help="Events.")] = "observed",
-    expected: Annotated[
-        str | None, typer.Option(help="Events expected [dim](default 'expected')[/].")
-    ] = None,
-    denominator: Annotated[str | None, typer.Option(help="People at risk, for proportions.")] = None,
-    sum_rows: Annotated[bool, typer.Option("--sum", help="Add up the rows of each trust.")] = False,
-    tidy_labels: TidyLabels = False,
-    higher_is: Annotated[
-        Literal["worse", "better"], typer.Option(help="Whether more events are bad news.")
-    ] = "worse",
-    highlight: Annotated[list[str] | None, typer.Option(help="A trust to name; may be repeated.")] = None,
-    trust: Annotated[
-        str | None, typer.Option(help="With a fit.nc: draw the departments of one trust.")
-    ] = None,
-    title: Annotated[str | None, typer.Option(help="Title of the figure.")] = None,
+    limit: LimitOptions,
+    units: UnitOptions,
+    figure: FigureOptions,
     limits_table: Annotated[
         Path | None, typer.Option("--table", help="Also write the limits of every trust (.csv or .parquet).")
     ] = None,
@@ -67,10 +85,8 @@ def funnel(
 ) -> None:
     """Draw a funnel plot with the limits of a published method, or of a saved fit."""
     from brightspots.common import files as exports
-    from brightspots.report.manifest import make_manifest, without_digests
 
-    if out.suffix.lower() not in SUFFIXES:
-        raise SettingsError(f"figures are written as {', '.join(SUFFIXES)}; received {str(out)!r}")
+    check_figure_path(out)
     if limits_table is not None:
         exports.check_table_path(limits_table, exports.PROGRAM_SUFFIXES)
     beside = None if limits_table is None else limits_table.with_suffix(".json")
@@ -78,71 +94,48 @@ def funnel(
     exports.refuse_to_overwrite(written, force=output.force)
     for path in written:
         exports.check_folder(path)
-    chosen = _levels(levels)
-    arguments = {"method": method, "levels": list(chosen), "trust": trust}
+    arguments = {"method": limit.method, "levels": list(limit.coverage), "trust": figure.trust}
+    arguments |= asdict(disclosure)
     if table.endswith(".nc"):
         if limits_table is not None:
             raise SettingsError("--table writes the limits of a table of trusts, not of a fit")
-        of_tables = {
-            "--method": method != "shmi", "--trust-column": trust_column != "trust",
-            "--observed": observed != "observed", "--expected": expected, "--denominator": denominator,
-            "--sum": sum_rows, "--higher-is": higher_is != "worse", "--title": title, "--sheet": sheet,
-        }  # fmt: skip
-        ignored = [name for name, is_given in of_tables.items() if is_given]
-        if ignored:
-            raise SettingsError(f"{table} is fitted already: {', '.join(ignored)} would change nothing")
-        _draw_fit(table, out, trust, chosen, highlight, disclosure, output, arguments | asdict(disclosure))
+        _refuse_ignored(table, limit, units, figure, sheet)
+        _draw_fit(table, out, limit, figure, disclosure, output, arguments)
         return
-    if trust is not None:
+    if figure.trust is not None:
         raise SettingsError(
             "--trust draws the departments of one trust from a fit.nc; to name a trust use --highlight"
         )
     exports.refuse_own_input(written, [Path(table)])
-    parts = TableOptions(
-        trust_column,
-        observed=observed,
-        expected=expected or "expected",
-        denominator=denominator,
-        sheet=sheet,
-        remedy=remedy,
-    )
-    frame, read = read_tidied(table, parts)
-    size = denominator or expected or "expected"
-    sized = "expected" if denominator is None else "denominator"
-    frame = _units(frame, trust_column, observed, size, sized=sized, sum_rows=sum_rows, tidy=tidy_labels)
-    rules = disclosure.rules
-    if rules is not None:
-        frame = _suppressed(frame, trust_column, observed, size, rules, proportion=denominator is not None)
-    limits = _limits(frame, observed, size, method, chosen, proportion=denominator is not None)
-    manifest = make_manifest(input_file=read, arguments=arguments | asdict(disclosure), limits=limits)
-    if rules is not None:
-        manifest = without_digests(manifest)
+    options = replace(units.table, sheet=sheet, remedy=remedy)
+    frame, read = read_tidied(table, options)
+    frame = _units(frame, options.columns, sum_rows=units.sum_rows, tidy=units.tidy_labels)
+    if disclosure.rules is not None:
+        frame = _suppressed(frame, options.columns, disclosure.rules)
+    limits = _limits(frame, options.columns, limit)
+    _draw_limits(
+        limits, frame, options.columns, figure, output, read, arguments, out, limits_table,
+        suppressed=disclosure.rules is not None,
+    )  # fmt: skip
 
-    from brightspots.figures.funnel import plot_funnel
 
-    frame = frame.loc[limits.table.index]  # without units of 0 of 0
-    labels = [str(label) for label in frame[trust_column]]
-    axes = plot_funnel(limits, labels, highlight, title=title, higher_is=higher_is)
-    files = {"figure": str(out)}
-    if limits_table is not None:
-        files |= {"table": str(limits_table), "manifest": str(beside)}
-    zones = {str(zone): int(n) for zone, n in limits.table["zone"].value_counts().items()}
-    summary = {
-        "trusts": len(frame),
-        "zones": zones,
-        "phi": limits.phi,
-        "tau2": limits.tau2,
-        "cautions": [asdict(caution) for caution in limits.cautions],
-        "files": files,
-        "manifest": manifest.as_dict(),
-    }
-    with exports.together():
-        save_figure(axes, out, manifest)
-        if limits_table is not None and beside is not None:
-            named = limits.table.assign(**{trust_column: labels}).set_index(trust_column)
-            exports.write_table(named, limits_table, index=True)
-            exports.write_json(beside, summary)
-    _finish(repr(limits), summary, output)
+def check_figure_path(path: Path) -> None:
+    """Raise `SettingsError` where no figure is written in the format that the suffix names."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise SettingsError(f"figures are written as {', '.join(SUFFIXES)}; received {str(path)!r}")
+
+
+def _refuse_ignored(
+    path: str, limit: LimitOptions, units: UnitOptions, figure: FigureOptions, sheet: str | None
+) -> None:
+    """Refuse options of tables, which would change nothing of a fit."""
+    of_tables = {
+        "--method": limit.method != "shmi", **dict.fromkeys(units.given, True),
+        "--higher-is": figure.higher_is != "worse", "--title": figure.title, "--sheet": sheet,
+    }  # fmt: skip
+    ignored = [name for name, is_given in of_tables.items() if is_given]
+    if ignored:
+        raise SettingsError(f"{path} is fitted already: {', '.join(ignored)} would change nothing")
 
 
 def save_figure(axes: Axes, path: Path, manifest: Manifest) -> None:
@@ -170,9 +163,55 @@ def save_figure(axes: Axes, path: Path, manifest: Manifest) -> None:
     write_bytes(path, held.getvalue())
 
 
+def _draw_limits(
+    limits: FunnelLimits,
+    frame: pd.DataFrame,
+    columns: Columns,
+    figure: FigureOptions,
+    output: OutputOptions,
+    read: InputFile,
+    arguments: dict[str, Any],
+    out: Path,
+    limits_table: Path | None,
+    *,
+    suppressed: bool,
+) -> None:
+    """The funnel of a table, and where that was asked for the limits of its units."""
+    from brightspots.common import files as exports
+    from brightspots.figures.funnel import plot_funnel
+    from brightspots.report.manifest import make_manifest, without_digests
+
+    manifest = make_manifest(input_file=read, arguments=arguments, limits=limits)
+    if suppressed:
+        manifest = without_digests(manifest)
+    frame = frame.loc[limits.table.index]  # without units of 0 of 0
+    labels = [str(label) for label in frame[columns.trust]]
+    axes = plot_funnel(limits, labels, figure.highlight, title=figure.title, higher_is=figure.higher_is)
+    files = {"figure": str(out)}
+    if limits_table is not None:
+        files |= {"table": str(limits_table), "manifest": str(limits_table.with_suffix(".json"))}
+    zones = {str(zone): int(n) for zone, n in limits.table["zone"].value_counts().items()}
+    summary = {
+        "trusts": len(frame),
+        "zones": zones,
+        "phi": limits.phi,
+        "tau2": limits.tau2,
+        "cautions": [asdict(caution) for caution in limits.cautions],
+        "files": files,
+        "manifest": manifest.as_dict(),
+    }
+    with exports.together():
+        save_figure(axes, out, manifest)
+        if limits_table is not None:
+            named = limits.table.assign(**{columns.trust: labels}).set_index(columns.trust)
+            exports.write_table(named, limits_table, index=True)
+            exports.write_json(limits_table.with_suffix(".json"), summary)
+    _finish(repr(limits), summary, output)
+
+
 def _draw_fit(
-    path: str, out: Path, trust: str | None, levels: tuple[float, ...], highlight: list[str] | None,
-    disclosure: DisclosureOptions, output: OutputOptions, arguments: dict[str, Any],
+    path: str, out: Path, limit: LimitOptions, figure: FigureOptions, disclosure: DisclosureOptions,
+    output: OutputOptions, arguments: dict[str, Any],
 ) -> None:  # fmt: skip
     """The hierarchical funnel of a saved fit."""
     from brightspots.fit.fit_text import cautions_lines
@@ -187,43 +226,48 @@ def _draw_fit(
 
         fitted = suppressed_fit(fitted, disclosure.rules)[0]
     manifest = make_manifest(fitted, arguments=arguments)
-    save_figure(fitted.plot_funnel(trust, levels=levels, highlight=highlight), out, manifest)
+    axes = fitted.plot_funnel(figure.trust, levels=limit.coverage, highlight=figure.highlight)
+    save_figure(axes, out, manifest)
     said = f"limits of the fit, {fitted.table.cells.n_trusts:,} trusts"
     said = "".join([said, *(f"\n{line}" for line in cautions_lines(fitted))])
     _finish(said, {"files": {"figure": str(out)}, "manifest": manifest.as_dict()}, output)
 
 
-def _units(
-    frame: pd.DataFrame, trust: str, observed: str, size: str, *, sized: str, sum_rows: bool, tidy: bool
-) -> pd.DataFrame:
+def _size_of(columns: Columns) -> str:
+    """The part that says how large a unit is."""
+    return EXPECTED if columns.denominator is None else DENOMINATOR
+
+
+def _units(frame: pd.DataFrame, columns: Columns, *, sum_rows: bool, tidy: bool) -> pd.DataFrame:
     """One row a trust; rows of the same trust are added up only where that was asked for."""
     from brightspots.data.resolving import missing_columns
     from brightspots.disclosure.intake import with_one_spelling
 
-    parts = {"trust": trust, "observed": observed, sized: size}
-    if observed not in frame and set(_BOUNDS) <= set(frame.columns):
+    parts = {part: columns.name_of(part) for part in ("trust", "observed", _size_of(columns))}
+    if parts["observed"] not in frame and set(_BOUNDS) <= set(frame.columns):
         del parts["observed"]  # bounds alone say what was counted
     missing = [(part, column) for part, column in parts.items() if column not in frame.columns]
     if missing:
         raise missing_columns(missing, list(map(str, frame.columns)))
-    frame, _, joined = with_one_spelling(frame, {"trust": trust}, tidy)
+    frame, _, joined = with_one_spelling(frame, {"trust": columns.trust}, tidy)
     for said in joined:
         terminal.complain(said)
-    repeated = frame[trust].duplicated(keep=False)
+    repeated = frame[columns.trust].duplicated(keep=False)
     if not repeated.any():
         return frame
     if not sum_rows:
         raise DataError(
-            "the same trust appears more than once", column=trust, rows=list(frame.index[repeated]),
+            "the same trust appears more than once", column=columns.trust, rows=list(frame.index[repeated]),
             action="keep one period, or add up the rows of each trust with --sum (never overlapping periods)",
         )  # fmt: skip
-    return _added(frame, trust, observed, size)
+    return _added(frame, columns)
 
 
-def _added(frame: pd.DataFrame, trust: str, observed: str, size: str) -> pd.DataFrame:
+def _added(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Sums by trust; a total with a missing part is missing, or known by its bounds alone."""
     from brightspots.limits.units import read_units
 
+    observed, size = columns.name_of("observed"), columns.name_of(_size_of(columns))
     given = [name for name in _BOUNDS if name in frame]
     if len(given) == len(_BOUNDS):
         units = read_units(
@@ -232,7 +276,7 @@ def _added(frame: pd.DataFrame, trust: str, observed: str, size: str) -> pd.Data
         count = units.lower.copy()
         count[~units.known] = math.nan
         frame = frame.assign(**{observed: count, given[0]: units.lower, given[1]: units.upper})
-    return frame.groupby(trust, as_index=False)[[observed, size, *given]].agg(_sum_of_all)
+    return frame.groupby(columns.trust, as_index=False)[[observed, size, *given]].agg(_sum_of_all)
 
 
 def _sum_of_all(parts: Any) -> Any:
@@ -240,42 +284,36 @@ def _sum_of_all(parts: Any) -> Any:
     return parts.sum(skipna=False)
 
 
-def _suppressed(
-    frame: pd.DataFrame, trust: str, observed: str, size: str, rules: Rules, *, proportion: bool
-) -> pd.DataFrame:
+def _suppressed(frame: pd.DataFrame, columns: Columns, rules: Rules) -> pd.DataFrame:
     """The trusts as they may be shown; without those whose number of patients is withheld."""
     from brightspots.disclosure import suppress
 
-    expected, denominator = (EXPECTED, size) if proportion else (size, DENOMINATOR)
-    bare = frame[[name for name in (trust, observed, size, *_BOUNDS) if name in frame]]
+    size = columns.name_of(_size_of(columns))
+    wanted = (columns.trust, columns.name_of("observed"), size, *_BOUNDS)
+    bare = frame[[name for name in wanted if name in frame]]
     shown = suppress(
-        bare, below=rules.below, round_to=rules.round_to, zeros=rules.zeros, totals=rules.totals, trust=trust,
-        observed=observed, expected=expected, denominator=denominator,
-    )  # fmt: skip
+        bare,
+        below=rules.below,
+        round_to=rules.round_to,
+        zeros=rules.zeros,
+        totals=rules.totals,
+        columns=columns,
+    )
     for note in shown.attrs["notes"]:
         terminal.complain(note)
     return shown[shown[size].notna() & (shown[size] > 0)]
 
 
-def _limits(
-    frame: pd.DataFrame, observed: str, size: str, method: Any, levels: tuple[float, ...], *, proportion: bool
-) -> FunnelLimits:
+def _limits(frame: pd.DataFrame, columns: Columns, limit: LimitOptions) -> FunnelLimits:
     from brightspots.limits.funnel import funnel_limits
 
     lower, upper = (frame.get(name) for name in _BOUNDS)
-    sizes: dict[str, Any] = {"denominator": frame[size]} if proportion else {"expected": frame[size]}
+    part = _size_of(columns)
+    sizes: dict[str, Any] = {part: frame[columns.name_of(part)]}
     return funnel_limits(
-        frame.get(observed), method=method, levels=levels, observed_lower=lower, observed_upper=upper, **sizes
-    )
-
-
-def _levels(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise SettingsError(
-            f"--levels takes numbers separated by commas, such as 0.95,0.998; received {text!r}"
-        ) from None
+        frame.get(columns.name_of("observed")), method=limit.method, levels=limit.coverage,
+        observed_lower=lower, observed_upper=upper, **sizes,
+    )  # fmt: skip
 
 
 def _finish(said: str, summary: dict[str, Any], output: OutputOptions) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
 if TYPE_CHECKING:
+    from brightspots.data.columns import Columns
     from brightspots.disclosure import Rules
 
 _COLUMNS = "Columns of the table"
@@ -94,6 +95,90 @@ class TableOptions:
         str | None,
         typer.Option(help="Sheet of an Excel file [dim](by default the first)[/].", rich_help_panel=_COLUMNS),
     ] = None
+
+    @property
+    def columns(self) -> Columns:
+        """The same for the library."""
+        from brightspots.common.errors import SettingsError
+        from brightspots.data.columns import Columns
+
+        if self.period is not None and self.pool_periods:
+            raise SettingsError("--period and --pool-periods ask for different things: give one of them")
+        return Columns(
+            trust=self.trust_column,
+            department=self.department_column,
+            observed=self.observed,
+            expected=self.expected,
+            denominator=self.denominator,
+            observed_lower=self.observed_lower,
+            observed_upper=self.observed_upper,
+            counted_from=self.counted_from,
+            estimate=self.estimate,
+            standard_error=self.standard_error,
+            period=False if self.pool_periods else self.period,
+        )
+
+    @property
+    def remedies(self) -> list[str]:
+        """What was asked for, --tidy-labels too."""
+        return [*(self.remedy or ()), *(["twins"] if self.tidy_labels else [])]
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """Which column of patient records plays which part."""
+
+    outcome: Annotated[str, typer.Option(help="Column of 0 and 1, or of true and false.")]
+    casemix: Annotated[
+        list[str],
+        typer.Option(help="Columns to adjust for, separated by commas; may be repeated; '' for none."),
+    ]
+    trust: Annotated[str, typer.Option(help="Column of trusts.")] = "trust"
+    department: Annotated[str, typer.Option(help="Column of departments.")] = "department"
+    period: Annotated[str | None, typer.Option(help="Column of periods.")] = None
+
+    @property
+    def columns(self) -> Columns:
+        """The same for the library, without case mix."""
+        from brightspots.data.columns import Columns
+
+        return Columns(trust=self.trust, department=self.department, period=self.period, outcome=self.outcome)
+
+    @property
+    def adjusted(self) -> list[str]:
+        """Columns of case mix, one by one."""
+        return [column.strip() for group in self.casemix for column in group.split(",") if column.strip()]
+
+
+@dataclass(frozen=True)
+class UnitOptions:
+    """Which column of a table of units plays which part in a funnel."""
+
+    trust_column: Annotated[str, typer.Option(help="Trusts.")] = "trust"
+    observed: Annotated[str, typer.Option(help="Events.")] = "observed"
+    expected: Annotated[str | None, typer.Option(help="Events expected [dim](default 'expected')[/].")] = None
+    denominator: Annotated[str | None, typer.Option(help="People at risk, for proportions.")] = None
+    sum_rows: Annotated[bool, typer.Option("--sum", help="Add up the rows of each trust.")] = False
+    tidy_labels: TidyLabels = False
+
+    @property
+    def table(self) -> TableOptions:
+        """The same as options of a table."""
+        return TableOptions(
+            trust_column=self.trust_column,
+            observed=self.observed,
+            expected=self.expected or "expected",
+            denominator=self.denominator,
+        )
+
+    @property
+    def given(self) -> list[str]:
+        """Options that say something else than they do by default, but for labels."""
+        of_tables = {
+            "--trust-column": self.trust_column != "trust", "--observed": self.observed != "observed",
+            "--expected": self.expected, "--denominator": self.denominator, "--sum": self.sum_rows,
+        }  # fmt: skip
+        return [name for name, is_given in of_tables.items() if is_given]
 
 
 @dataclass(frozen=True)
@@ -274,7 +359,10 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         hints = get_type_hints(group, include_extras=True)
         parameters += [
             inspect.Parameter(
-                item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default, annotation=hints[item.name]
+                item.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if item.default is MISSING else item.default,
+                annotation=hints[item.name],
             )
             for item in fields(group)
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import pandas as pd
@@ -117,23 +118,9 @@ standard_error, estimate_scale, period, outcome, columns, family
     if family is not None and family not in names.FAMILIES:
         raise SettingsError(f"family must be one of {', '.join(names.FAMILIES)}; received {family!r}")
     name, frame, readings = as_read(data, roles, sheet)
-    findings = [
-        _of_reading(reading, row_word(frame), file=isinstance(data, str | os.PathLike))
-        for reading in readings
-    ]
-    settled, open_errors = frame, False
-    for step in STEPS:
-        found = step.find(settled, roles)
-        findings += found
-        if any(finding.remedy == step.code for finding in found):
-            settled = step.settle(settled, roles, None)[0]
-        open_errors |= any(finding.weight == "error" and finding.remedy != step.code for finding in found)
-    found = missing_columns(settled, roles, family) or number_findings(settled, roles)
-    open_errors |= any(finding.weight == "error" for finding in found)
-    findings += found + rating_findings(settled, roles, rating, rating_order)
-    if not open_errors:  # what is left open would be told again, in other words
-        for part in _by_outcome(settled, roles):
-            findings += _after_remedies(part, roles, family, estimate_scale)
+    file = isinstance(data, str | os.PathLike)
+    findings = [_of_reading(reading, row_word(frame), file=file) for reading in readings]
+    findings += _findings(frame, roles, family, estimate_scale, (rating, rating_order))
     if not any(finding.weight == "error" for finding in findings):
         findings += [
             refusal for part in _by_outcome(frame, roles) for refusal in _refusals(part, roles, family)
@@ -143,7 +130,9 @@ standard_error, estimate_scale, period, outcome, columns, family
 
 
 @checked
-def tidy(data: object, report: TableReport, remedies: Sequence[str] = ()) -> pd.DataFrame:
+def tidy(
+    data: object, report: TableReport, remedies: Sequence[str] = (), *, columns: Columns | None = None
+) -> pd.DataFrame:
     """Read a table as `check_table` did, and make the changes of meaning that are asked for.
 
     Parameters
@@ -154,6 +143,8 @@ def tidy(data: object, report: TableReport, remedies: Sequence[str] = ()) -> pd.
     remedies : sequence of str
         What to settle, by its code: ``["totals", "twins"]``; all that is offered is ``report.remedies``. Without any,
         only numbers that are text become numbers.
+    columns : Columns, optional
+        Which column is what, where this table calls them otherwise than the one that was checked.
 
     Returns
     -------
@@ -185,8 +176,9 @@ def tidy(data: object, report: TableReport, remedies: Sequence[str] = ()) -> pd.
     """
     if not isinstance(report, TableReport):
         raise SettingsError(f"report must be what check_table() answers; received {type(report).__name__}")
-    _, frame, _ = as_read(data, report.roles, report.sheet)
-    return settle(frame, report.roles, remedies)
+    roles = report.roles if columns is None else replace(report.roles, columns=columns)
+    _, frame, _ = as_read(data, roles, report.sheet)
+    return settle(frame, roles, remedies)
 
 
 # ---- parts --------------------------------------------------------------------------------------------------------
@@ -196,13 +188,9 @@ def as_read(
     data: object, roles: Roles, sheet: str | None = None
 ) -> tuple[str, pd.DataFrame, tuple[Reading, ...]]:
     """A table from a file or in memory: its name, its frame with numbers as numbers, and how it was read."""
-    named = (
-        roles.columns.trust,
-        roles.columns.department,
-        roles.columns.period or names.PERIOD,
-        roles.columns.outcome,
-    )
-    keys = [name for name in named if isinstance(name, str)]
+    columns = roles.columns
+    named = (columns.trust, columns.department, columns.name_of("period"), columns.outcome)
+    keys = [name for name in named if name is not None]
     if isinstance(data, str | os.PathLike):
         file = read_table_file(data, keys=keys, sheet=sheet)
         return file.name, file.frame, file.readings
@@ -218,6 +206,56 @@ def as_read(
             parsed[key] = frame[key]  # labels stay as a fit would be given them
     parsed.attrs["notes"] = (*source.notes, *(reading.text for reading in readings))
     return "the data", parsed, readings
+
+
+def _findings(
+    frame: pd.DataFrame,
+    roles: Roles,
+    family: names.Family | None,
+    estimate_scale: names.EstimateScale | None,
+    ratings: tuple[Any, Sequence[Any] | None],
+) -> list[Finding]:
+    """All that is found in a frame, part by part: layout, labels and rows, numbers, ratings, and the cells themselves.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    roles : Roles
+    family, estimate_scale
+        As in `check_table`.
+    ratings : tuple
+        Its `rating` and `rating_order`.
+    """
+    found, settled, open_errors = _what_steps_find(frame, roles)
+    numbers = missing_columns(settled, roles, family) or number_findings(settled, roles)
+    open_errors |= any(finding.weight == "error" for finding in numbers)
+    found += numbers + rating_findings(settled, roles, *ratings)
+    if not open_errors:  # what is left open would be told again, in other words
+        for part in _by_outcome(settled, roles):
+            found += _after_remedies(part, roles, family, estimate_scale)
+    return found
+
+
+def _what_steps_find(frame: pd.DataFrame, roles: Roles) -> tuple[list[Finding], pd.DataFrame, bool]:
+    """What each step finds once those before it have settled what they can.
+
+    Returns
+    -------
+    findings : list of Finding
+    frame : pandas.DataFrame
+        With everything settled for which there is a remedy.
+    open_errors : bool
+        Whether something is left that a fit would refuse.
+    """
+    findings: list[Finding] = []
+    open_errors = False
+    for step in STEPS:
+        found = step.find(frame, roles)
+        findings += found
+        if any(finding.remedy == step.code for finding in found):
+            frame = step.settle(frame, roles, None)[0]
+        open_errors |= any(finding.weight == "error" and finding.remedy != step.code for finding in found)
+    return findings, frame, open_errors
 
 
 def _of_reading(reading: Reading, word: str, *, file: bool) -> Finding:

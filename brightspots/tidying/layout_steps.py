@@ -17,7 +17,7 @@ from brightspots.tidying.step import QUOTED, Settled, Step, remedied
 
 
 def _across(frame: pd.DataFrame, roles: Roles) -> Any:
-    used = {value for value in vars(roles.columns).values() if isinstance(value, str) and value in frame}
+    used = {name for name in roles.columns.named.values() if name in frame}
     if any(frame_has in frame for frame_has in [keys_of(roles).get("period", names.PERIOD)]):
         return None
     return find_across(frame, used)
@@ -46,8 +46,8 @@ def _settle_across(frame: pd.DataFrame, roles: Roles, _: str | None) -> Settled:
     return down(
         frame,
         across,
-        period=roles.columns.period if isinstance(roles.columns.period, str) else names.PERIOD,
-        value=roles.columns.observed if isinstance(roles.columns.observed, str) else names.OBSERVED,
+        period=roles.columns.name_of("period"),
+        value=roles.columns.name_of("observed"),
         keys=[roles.columns.trust, roles.columns.department],
     )
 

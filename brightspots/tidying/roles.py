@@ -31,7 +31,7 @@ class Roles:
     def of_estimates(self, frame: pd.DataFrame) -> bool:
         """Whether the table is of estimates with standard errors, not of counts."""
         return self.columns.estimate is not None or (
-            names.ESTIMATE in frame and (self.columns.observed or names.OBSERVED) not in frame
+            names.ESTIMATE in frame and self.columns.name_of("observed") not in frame
         )
 
 
@@ -42,8 +42,9 @@ def row_word(frame: pd.DataFrame) -> str:
 
 def keys_of(roles: Roles) -> dict[str, str]:
     """The key columns by the part they play."""
-    keys = {"trust": roles.columns.trust, "department": roles.columns.department}
-    return keys | ({"period": roles.columns.period} if isinstance(roles.columns.period, str) else {})
+    return {
+        part: name for part, name in roles.columns.named.items() if part in ("trust", "department", "period")
+    }
 
 
 def present(frame: pd.DataFrame, roles: Roles) -> dict[str, str]:

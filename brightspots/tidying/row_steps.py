@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from brightspots.common import vocabulary as names
 from brightspots.common.errors import SettingsError
 from brightspots.common.wording import counted
 from brightspots.tidying.report import Finding
@@ -122,7 +121,7 @@ def _settle_suppressed(frame: pd.DataFrame, roles: Roles, value: str | None) -> 
     hidden = _silent(frame, roles)[0]
     if not hidden.any():
         return frame, ""
-    observed = roles.columns.observed or names.OBSERVED
+    observed = roles.columns.name_of("observed")
     bounds = {}
     for name, bound in ((_bound_name(roles, "lower"), low), (_bound_name(roles, "upper"), high)):
         given = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
@@ -134,7 +133,7 @@ def _settle_suppressed(frame: pd.DataFrame, roles: Roles, value: str | None) -> 
 def _bound_name(roles: Roles, side: str) -> str:
     """Name of the column of lower or upper bounds of the counts."""
     named: str | None = getattr(roles.columns, f"observed_{side}")
-    return named or f"{roles.columns.observed or names.OBSERVED}_{side}"
+    return named or f"{roles.columns.name_of('observed')}_{side}"
 
 
 def _nobody(frame: pd.DataFrame, roles: Roles) -> Mask:

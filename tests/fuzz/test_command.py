@@ -7,7 +7,7 @@ import random
 import pytest
 from typer.testing import CliRunner
 
-from brightspots.cli import app, counting, drawing, fitting
+from brightspots.cli import app, counting, drawing, fitting, reporting
 from brightspots.cli.terminal import options_of
 from brightspots.common.errors import BrightspotsError
 from tests.cli.test_wording import speaks_python
@@ -23,7 +23,7 @@ VALUES = (
 )  # fmt: skip
 COMMANDS = {
     "fit": (fitting.fit, ["cells.csv", "-o", "out", "--draws", "100"]),
-    "report": (fitting.report, ["cells.csv", "-o", "board.html", "--draws", "100"]),
+    "report": (reporting.report, ["cells.csv", "-o", "board.html", "--draws", "100"]),
     "funnel": (drawing.funnel, ["cells.csv", "-o", "funnel.png", "--sum"]),
     "standardise": (
         counting.standardise,

@@ -186,3 +186,20 @@ def test_outcomes_are_told_apart():
 
 def test_every_step_has_a_code_of_its_own():
     assert len({step.code for step in STEPS}) == len(STEPS)
+
+
+def test_the_next_table_may_call_its_columns_otherwise():
+    """Columns are said once, for the table that was checked; another table may name them anew."""
+    table = {
+        "trust": ["North", "North", "South", "South ", "Total", "Total"],
+        "department": ["Stroke", "Renal", "Stroke", "Renal", "Stroke", "Renal"],
+        "observed": [41, 12, 30, 19, 71, 31],
+        "expected": [33.5, 14.1, 31.0, 15.5, 64.5, 29.6],
+    }
+    report = bs.check_table(table)
+    clean = bs.tidy(table, report, ["totals", "twins"])
+    renamed = {"site" if name == "trust" else name: values for name, values in table.items()}
+    again = bs.tidy(renamed, report, ["totals", "twins"], columns=bs.Columns(trust="site"))
+    pd.testing.assert_frame_equal(again.rename(columns={"site": "trust"}), clean)
+    with pytest.raises(bs.SettingsError, match="columns must be a Columns or None"):
+        bs.tidy(renamed, report, columns={"trust": "site"})
