@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from brightspots.common import vocabulary as names
@@ -18,9 +17,7 @@ from brightspots.common.errors import SettingsError
 from brightspots.fit.fitted import Fitted
 from brightspots.fit.funnels import (
     department_limits,
-    gather_units,
-    only_known,
-    period_ratios,
+    department_periods,
     trust_limits,
     trust_position,
 )
@@ -108,6 +105,11 @@ class Drawable(Fitted):
             As in `plot_funnel`.
         axes : two matplotlib Axes, optional
             Where to draw; without it a figure of two panels is made.
+
+        Returns
+        -------
+        tuple of matplotlib.axes.Axes
+            The trusts' panel, the departments' panel.
         """
         from brightspots.figures.funnel import draw_two_stage
 
@@ -125,7 +127,17 @@ class Drawable(Fitted):
         )
 
     def plot_partition(self, *, caption: str | None = None, ax: Axes | None = None) -> Axes:
-        """Draw the shares of variance with their intervals; `caption` as in `plot_funnel`."""
+        """Draw the shares of variance of `variance_partition()` with their intervals.
+
+        Parameters
+        ----------
+        caption, ax
+            As in `plot_funnel`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         from brightspots.figures.partition import draw_partition
 
         return draw_partition(self.variance_partition(), caption=caption, ax=ax)
@@ -148,6 +160,10 @@ class Drawable(Fitted):
             Whom to draw; by default all, of whom a sheet shows 400 at most.
         caption, ax
             As in `plot_funnel`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
         """
         from brightspots.figures.mosaic import draw_mosaic
 
@@ -167,13 +183,29 @@ class Drawable(Fitted):
     def plot_trend(
         self, trust: object, department: object, *, caption: str | None = None, ax: Axes | None = None
     ) -> Axes:
-        """Draw one department's ratio in each period, with the interval of chance alone, and its average over them."""
+        """Draw one department's ratio in each period, with the interval of chance alone, and its average over them.
+
+        Parameters
+        ----------
+        trust, department : label
+        caption, ax
+            As in `plot_funnel`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        SettingsError
+            Where the fit has no periods, there is no such department, or effects are differences.
+        """
         from brightspots.figures.canvas import sentence
         from brightspots.figures.trend import draw_trend
 
         _check_ratios(self, "plot_trend()")
         average = _average(self, trust, department)
-        frame, suppressed = _periods(self, trust, department)
+        frame, suppressed = department_periods(self, trust, department)
         return draw_trend(
             frame,
             level=average["peer_ratio"],
@@ -195,7 +227,21 @@ class Drawable(Fitted):
         caption: str | None = None,
         ax: Axes | None = None,
     ) -> Axes:
-        """Draw ratios with intervals, in their order: all trusts, or the departments of one trust."""
+        """Draw ratios with intervals, in their order: all trusts, or the departments of one trust.
+
+        Parameters
+        ----------
+        trust : label, optional
+            Whose departments to draw; None draws all trusts.
+        spots : Spots, optional
+            Whose margin, reference and statuses to draw; by default those of ``find_spots()``.
+        caption, ax
+            As in `plot_funnel`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         from brightspots.figures.caterpillar import draw_caterpillar
 
         spots, cells = spots or find_spots(self, rating={}), self.table.cells
@@ -224,7 +270,24 @@ class Drawable(Fitted):
     def plot_rating(
         self, *, spots: Spots | None = None, caption: str | None = None, ax: Axes | None = None
     ) -> Axes:
-        """Draw departments against their trust's overall rating, the divergent ones named."""
+        """Draw departments against their trust's overall rating, the divergent ones named.
+
+        Parameters
+        ----------
+        spots : Spots, optional
+            Whose statuses and ratings to draw; by default those of ``find_spots()``.
+        caption, ax
+            As in `plot_funnel`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        SettingsError
+            Where there are no ratings, or effects are differences.
+        """
         from brightspots.figures.rating import draw_rating
 
         _check_ratios(self, "plot_rating()")
@@ -298,34 +361,6 @@ def _average(fit: Fitted, trust: object, department: object) -> pd.Series[Any]:
     if chosen.empty:
         raise SettingsError(f"there is no department {shown(department)} in trust {shown(trust)}")
     return chosen.iloc[0]
-
-
-def _periods(fit: Fitted, trust: object, department: object) -> tuple[pd.DataFrame, int]:
-    """Ratio and interval of a department in each period, `period, ratio, lower, upper`.
-
-    Returns
-    -------
-    pandas.DataFrame
-    int
-        Number of periods left out because their counts are suppressed.
-    """
-    cells = fit.table.cells
-    assert cells.periods is not None  # `_average` has refused a fit without
-    assert cells.leaf_period is not None
-    inside = (cells.leaf_trust == trust_position(cells, trust)) & (
-        cells.departments[cells.cell_department[cells.leaf_cell]] == department
-    )
-    leaves = np.flatnonzero(inside)
-    group = np.full(cells.n_leaves, -1)
-    group[leaves] = np.arange(len(leaves))
-    every = gather_units(cells, fit.effects.shared, group, cells.periods[cells.leaf_period[leaves]])
-    units = only_known(every)
-    labels: Any = units.labels
-    if cells.period_order != "unknown":
-        # The order was told from all labels; those of one department might not be enough to tell it.
-        labels = pd.Categorical(labels, categories=pd.Index(cells.periods), ordered=True)
-    frame = pd.DataFrame({names.PERIOD: labels, **period_ratios(units, cells.family)})
-    return frame, every.suppressed
 
 
 def _suppressed(left_out: int) -> str | None:

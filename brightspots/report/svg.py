@@ -217,7 +217,7 @@ def _mark(kind: Kind, x: float, y: float, r: float) -> Markup:
         return Markup('<path d="M{0} {1}l{2} {2}l-{2} {2}l-{2} -{2}z"/>').format(
             _n(x), _n(y - half), _n(half)
         )
-    if mark.marker in "^v":
+    if mark.marker in ("^", "v"):
         up = 1.0 if mark.marker == "^" else -1.0
         return Markup('<path d="M{} {}l{} {}h{}z"/>').format(
             _n(x), _n(y - up * half), _n(half), _n(up * r * 2.1), _n(-2.0 * half)

@@ -90,7 +90,7 @@ class _Worker:
 
 
 def _answer(asked: Connection, good: Path, target: Path) -> None:
-    from brightspots.fit.storage import load_fit
+    from brightspots.fit.load import load_fit
 
     whole = load_fit(good)
     asked.send("ready")
@@ -102,7 +102,7 @@ def _answer(asked: Connection, good: Path, target: Path) -> None:
 def _outcome(whole: object, target: Path) -> str:
     from brightspots import DataError
     from brightspots.common.pickling import made_alike
-    from brightspots.fit.storage import load_fit
+    from brightspots.fit.load import load_fit
 
     try:
         loaded = load_fit(target)
