@@ -21,7 +21,7 @@ class OwnDefaults(griffe.Extension):
             for parameter in function.parameters:
                 default = str(parameter.default)
                 if default.startswith("names."):
-                    parameter.default = str(pkg["vocabulary"][default.removeprefix("names.")].value)
+                    parameter.default = str(pkg["common.vocabulary"][default.removeprefix("names.")].value)
             for section in function.docstring.parsed if function.docstring else ():
                 if section.kind is griffe.DocstringSectionKind.parameters:
                     for told in section.value:

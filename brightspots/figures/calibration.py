@@ -9,11 +9,11 @@ from matplotlib.ticker import LogLocator
 
 from brightspots.common.errors import DataError
 from brightspots.figures import canvas
-from brightspots.figures.describe import remember
-from brightspots.figures.palette import INK, NEUTRAL, Mark
+from brightspots.figures.describe import titled
+from brightspots.figures.marks import BAND
+from brightspots.figures.palette import INK, NEUTRAL
 
 _NEEDED = ("expected_rate", "observed_rate", "observed_rate_lower", "observed_rate_upper")
-_MARK = Mark(INK, "o", 6.0, True, 4)
 # Risks further apart than this are drawn on logarithmic axes, or the low ones would all lie in one corner.
 _WIDE = 20.0
 # Up to here a logarithmic axis has ticks at 1, 2 and 5, beyond it at powers of ten only.
@@ -60,7 +60,7 @@ def draw_calibration(
             limits = (0.0, 1.05 * high) if low < 0.3 * high else (0.95 * low, 1.05 * high)
         ax.plot(limits, limits, color=NEUTRAL, linewidth=0.9, linestyle="--", zorder=2)
         ax.vlines(expected, np.maximum(lower, limits[0]), upper, color=INK, linewidth=1.2, zorder=3)
-        canvas.draw_marks(ax, expected, observed, _MARK)
+        canvas.draw_marks(ax, expected, observed, BAND)
         ax.set_xlim(limits)
         ax.set_ylim(limits)
         for which, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
@@ -71,11 +71,13 @@ def draw_calibration(
         axes = " (logarithmic axes)" if logarithmic else ""
         ax.set_xlabel(f"Expected, % of records{axes}")
         ax.set_ylabel("Observed, %, with 95% interval")
-        canvas.settle(ax)
-        canvas.set_title(ax, title)
         notes = "Each point is a band of records with neighbouring risk. Dashed: observed as expected."
-        canvas.set_caption(ax, canvas.sentence(notes, caption))
-        remember(ax, _description(expected, observed, lower, upper, title, caption))
+        canvas.finish(
+            ax,
+            title=title,
+            caption=canvas.sentence(notes, caption),
+            description=_description(expected, observed, lower, upper, title, caption),
+        )
     return ax
 
 
@@ -92,7 +94,7 @@ def _description(
 
     agree = int(((lower <= expected) & (expected <= upper)).sum())
     return canvas.sentence(
-        f"Calibration plot{': ' + canvas.shorten(title, 120) if title else ''}",
+        titled("Calibration plot", title),
         f"{len(expected):,} bands of risk, from the lowest ({band(0)}) to the highest ({band(-1)})",
         f"In {agree:,} of them the 95% interval of the observed rate holds the expected rate",
         caption,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ from brightspots.common.errors import DataError, SettingsError
 from brightspots.common.files import legible
 from brightspots.common.shortening import shorten as shorten
 from brightspots.common.shortening import shorten_apart as shorten_apart
+from brightspots.figures.describe import remember
 from brightspots.figures.fonts import families_for
-from brightspots.figures.palette import NEUTRAL, Mark
+from brightspots.figures.marks import RING, Mark
+from brightspots.figures.palette import NEUTRAL
 
 _STYLE = Path(__file__).with_name("brightspots.mplstyle")
 _RATIO_TICKS = (
@@ -174,18 +176,29 @@ def draw_marks(ax: Axes, x: Any, y: Any, mark: Mark, *, crowded: bool = False, s
     line.set_gid("units")
 
 
-def legend_above(ax: Axes, entries: list[tuple[Mark, str]], lift: float = 0.0) -> float:
+def draw_rings(ax: Axes, x: Any, y: Any, width: float) -> Line2D:
+    """Draw a ring of a line width in points about each of some units, over everything but their names."""
+    (line,) = ax.plot(
+        x, y, linestyle="none", marker=RING.marker, markersize=RING.size, markerfacecolor="none",
+        markeredgecolor=RING.colour, markeredgewidth=width, zorder=RING.order, clip_on=False,
+    )  # fmt: skip
+    return line
+
+
+def legend_handle(mark: Mark, scale: float = 1.0) -> Line2D:
+    """A mark as a legend shows it, its size times `scale`."""
+    return Line2D(
+        [], [], linestyle="none", marker=mark.marker, markersize=mark.size * scale,
+        markerfacecolor=mark.colour if mark.filled else "white",
+        markeredgecolor="white" if mark.filled else mark.colour,
+    )  # fmt: skip
+
+
+def legend_above(ax: Axes, entries: Sequence[tuple[Mark, str]], lift: float = 0.0) -> float:
     """Put a legend `lift` points above the axes, and return the height in points that both take up."""
     if not entries:
         return lift
-    handles = [
-        Line2D(
-            [], [], linestyle="none", marker=mark.marker, markersize=mark.size,
-            markerfacecolor=mark.colour if mark.filled else "white",
-            markeredgecolor="white" if mark.filled else mark.colour,
-        )
-        for mark, _ in entries
-    ]  # fmt: skip
+    handles = [legend_handle(mark) for mark, _ in entries]
     widest = 34.0 + 9.0 * _CHARACTER_WIDTH * max(len(text) for _, text in entries)
     columns = max(1, min(len(entries), int(width_in_points(ax) / widest)))
     ax.legend(
@@ -226,6 +239,35 @@ def set_caption(ax: Axes, caption: str) -> None:
             textcoords="offset points", fontsize=8.0, color=NEUTRAL, ha="left", va="top", annotation_clip=False,
             gid="caption",
         )  # fmt: skip
+
+
+def finish(
+    ax: Axes,
+    *,
+    title: str | None,
+    caption: str,
+    description: str,
+    entries: Sequence[tuple[Mark, str]] = (),
+    lift: float = 0.0,
+) -> None:
+    """Write what stands around the axes, once everything is drawn on them, and keep the alternative text.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    title : str or None
+    caption : str
+    description : str
+        The alternative text, which `brightspots.describe` gives.
+    entries : sequence of (Mark, str)
+        Of the legend, from `marks.legend_entries`.
+    lift : float, default 0
+        Points above the axes that are taken, by tick labels at the top.
+    """
+    settle(ax)
+    set_title(ax, title, legend_above(ax, entries, lift))
+    set_caption(ax, caption)
+    remember(ax, description)
 
 
 def without_room(missed: int) -> str | None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
 from brightspots.common.errors import DataError
 from brightspots.common.vocabulary import BRIGHT, CANNOT_TELL, DARK
 from brightspots.common.wording import interval_text
+from brightspots.data.cells import FloatArray
 from brightspots.figures import canvas
-from brightspots.figures.describe import listed, remember
-from brightspots.figures.palette import INK, NEUTRAL, STATUS_MARKS, Mark
+from brightspots.figures.describe import listed, titled
+from brightspots.figures.marks import ROW, STATUS_MARKS, Mark, legend_entries, standing_out
+from brightspots.figures.palette import INK, NEUTRAL
 
 # Rows up to which each has its name; beyond it only those that stand out are named, as far as they fit.
 _NAMED_ROWS = 60
@@ -19,6 +26,27 @@ _FEWEST_POINTS_BETWEEN_NAMES = 9.0
 # Rows from which intervals run together and are drawn as a shade.
 _CROWD = 600
 _PLAIN = "plain"
+_MARKS: Final[Mapping[str, Mark]] = {**STATUS_MARKS, _PLAIN: ROW}
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """What is drawn, from the lowest to the highest ratio (or difference): all (n,).
+
+    `named` is whether the list is short enough for each row to have its name.
+    """
+
+    names: npt.NDArray[np.object_]
+    centre: FloatArray
+    low: FloatArray
+    high: FloatArray
+    status: npt.NDArray[np.object_]
+    flagged: npt.NDArray[np.bool_]
+    height: FloatArray
+    named: bool
+
+    def __len__(self) -> int:
+        return len(self.centre)
 
 
 def draw_caterpillar(
@@ -64,8 +92,36 @@ def draw_caterpillar(
     DataError
         Where a column is missing, or no row has a ratio.
     """
-    lower, upper = lower or f"{ratio}_lower", upper or f"{ratio}_upper"
-    canvas.check_columns(frame, (ratio, lower, upper, label), "a table of departments or trusts")
+    rows = _read(
+        frame, (ratio, lower or f"{ratio}_lower", upper or f"{ratio}_upper"), label, status, of_ratios
+    )
+    with canvas.style(rows.names, rows.status, title, xlabel, caption):
+        ax = canvas.open_axes(ax, (8.0, 1.8 + 0.23 * len(rows)) if rows.named else (8.0, 9.0))
+        _draw_rows(ax, rows)
+        ax.axvline(1.0 if of_ratios else 0.0, color=INK, linewidth=1.0, zorder=3)
+        for edge in () if margin is None else (margin, 1.0 / margin if of_ratios else -margin):
+            ax.axvline(edge, color=NEUTRAL, linewidth=0.9, linestyle="--", zorder=3)
+        _set_view(ax, rows, margin, of_ratios)
+        axis = "Ratio (logarithmic axis)" if of_ratios else "Difference, in the units of the estimates"
+        ax.set_xlabel(xlabel or f"{axis}, with interval")
+        written = _write_names(ax, rows)
+        notes = _notes(len(frame) - len(rows), rows, written, margin, of_ratios)
+        canvas.finish(
+            ax,
+            title=title,
+            entries=legend_entries(rows.status, STATUS_MARKS),
+            caption=canvas.sentence(notes, caption),
+            description=_description(rows, title, notes, caption, of_ratios),
+        )
+    return ax
+
+
+def _read(
+    frame: pd.DataFrame, columns: tuple[str, str, str], label: str, status: str | None, of_ratios: bool
+) -> _Rows:
+    """The rows that have a ratio, in its order; `columns` are those of the ratio and of the ends of its interval."""
+    canvas.check_columns(frame, (*columns, label), "a table of departments or trusts")
+    ratio = columns[0]
     known = frame[frame[ratio].notna()].sort_values(ratio, kind="stable")
     if known.empty:
         raise DataError(
@@ -73,73 +129,72 @@ def draw_caterpillar(
             column=ratio,
             expected="at least one number",
         )
-    centre, low, high = (known[column].to_numpy(dtype=float) for column in (ratio, lower, upper))
+    centre, low, high = (known[column].to_numpy(dtype=float) for column in columns)
     names = known[label].astype(str).to_numpy(dtype=object)
     if status is not None and status in known:
         statuses = known[status].to_numpy(dtype=object)
     else:
         statuses = np.full(len(known), _PLAIN, dtype=object)
     height = np.arange(len(known), dtype=float)
-    short = len(known) <= _NAMED_ROWS
-    with canvas.style(names, statuses, title, xlabel, caption):
-        ax = canvas.open_axes(ax, (8.0, 1.8 + 0.23 * len(known)) if short else (8.0, 9.0))
-        for kind, mark in (*STATUS_MARKS.items(), (_PLAIN, Mark(INK, "o", 5.5, True, 4))):
-            here = statuses == kind
-            if not here.any():
-                continue
-            flagged = kind in (BRIGHT, DARK)
-            ax.hlines(
-                height[here], low[here], high[here], color=mark.colour if flagged else NEUTRAL,
-                linewidth=1.6 if short else 1.0 if flagged else 0.8,
-                alpha=1.0 if short or flagged else 0.45 if len(known) <= _CROWD else 0.15, zorder=4 if flagged else 2,
-            )  # fmt: skip
-            canvas.draw_marks(
-                ax,
-                centre[here],
-                height[here],
-                mark,
-                crowded=len(known) > _CROWD and not flagged,
-                small=not short,
-            )
-        ax.axvline(1.0 if of_ratios else 0.0, color=INK, linewidth=1.0, zorder=3)
-        for edge in () if margin is None else (margin, 1.0 / margin if of_ratios else -margin):
-            ax.axvline(edge, color=NEUTRAL, linewidth=0.9, linestyle="--", zorder=3)
-        ax.set_ylim(-0.8, len(known) - 0.2)
-        if of_ratios:
-            ax.set_xlim(0.95 * min(low.min(), 0.9), 1.05 * max(high.max(), 1.1))
-            canvas.ratio_axis(ax, "x")
-        else:
-            reach = 0.0 if margin is None else margin
-            ends = min(low.min(), -reach), max(high.max(), reach)
-            room = 0.05 * (ends[1] - ends[0])
-            ax.set_xlim(ends[0] - room, ends[1] + room)
-            canvas.number_axis(ax, "x")
-        axis = "Ratio (logarithmic axis)" if of_ratios else "Difference, in the units of the estimates"
-        ax.set_xlabel(xlabel or f"{axis}, with interval")
-        canvas.settle(ax)
-        rows = _named_rows(ax, statuses, short)
-        ax.set_yticks(height[rows], canvas.shorten_apart(names[rows], 44))
-        ax.tick_params(axis="y", length=0, labelsize=8.5 if short else 7.5)
-        canvas.print_ticks_literally(ax)
-        canvas.settle(ax)
-        present = [kind for kind in STATUS_MARKS if (statuses == kind).any()] if status in known else []
-        entries = [
-            (STATUS_MARKS[kind], f"{kind.capitalize()} ({(statuses == kind).sum():,})") for kind in present
-        ]
-        canvas.set_title(ax, title, canvas.legend_above(ax, entries))
-        notes = _notes(len(frame) - len(known), statuses, len(rows), short, margin, of_ratios)
-        canvas.set_caption(ax, canvas.sentence(notes, caption))
-        remember(ax, _description(names, centre, low, high, statuses, title, notes, caption, of_ratios))
-    return ax
+    flagged = standing_out(statuses, _MARKS)
+    return _Rows(names, centre, low, high, statuses, flagged, height, len(known) <= _NAMED_ROWS)
 
 
-def _named_rows(ax: Axes, statuses: np.ndarray, short: bool) -> np.ndarray:
-    """Rows to name: all of a short list; of a long one those flagged, from the ends inward, that do not touch."""
-    if short:
-        return np.arange(len(statuses))
-    per_row = canvas.height_in_points(ax) / len(statuses)
-    flagged = np.flatnonzero(np.isin(statuses, np.array([BRIGHT, DARK], dtype=object)))
-    middle = 0.5 * (len(statuses) - 1)
+def _draw_rows(ax: Axes, rows: _Rows) -> None:
+    """Draw intervals and marks, those of what is flagged stronger than the others."""
+    crowd = len(rows) > _CROWD
+    for kind, mark in _MARKS.items():
+        here = rows.status == kind
+        if not here.any():
+            continue
+        flagged = mark.stands_out
+        ax.hlines(
+            rows.height[here], rows.low[here], rows.high[here], color=mark.colour if flagged else NEUTRAL,
+            linewidth=1.6 if rows.named else 1.0 if flagged else 0.8,
+            alpha=1.0 if rows.named or flagged else 0.15 if crowd else 0.45, zorder=4 if flagged else 2,
+        )  # fmt: skip
+        canvas.draw_marks(
+            ax,
+            rows.centre[here],
+            rows.height[here],
+            mark,
+            crowded=crowd and not flagged,
+            small=not rows.named,
+        )
+
+
+def _set_view(ax: Axes, rows: _Rows, margin: float | None, of_ratios: bool) -> None:
+    """Let every interval come into view, and 1 (of differences 0) with the lines of the margin."""
+    low, high = rows.low.min(), rows.high.max()
+    ax.set_ylim(-0.8, len(rows) - 0.2)
+    if of_ratios:
+        ax.set_xlim(0.95 * min(low, 0.9), 1.05 * max(high, 1.1))
+        canvas.ratio_axis(ax, "x")
+    else:
+        reach = 0.0 if margin is None else margin
+        ends = min(low, -reach), max(high, reach)
+        room = 0.05 * (ends[1] - ends[0])
+        ax.set_xlim(ends[0] - room, ends[1] + room)
+        canvas.number_axis(ax, "x")
+
+
+def _write_names(ax: Axes, rows: _Rows) -> int:
+    """Name the rows that there is room for, and return how many these are."""
+    canvas.settle(ax)
+    chosen = _rows_to_name(ax, rows)
+    ax.set_yticks(rows.height[chosen], canvas.shorten_apart(rows.names[chosen], 44))
+    ax.tick_params(axis="y", length=0, labelsize=8.5 if rows.named else 7.5)
+    canvas.print_ticks_literally(ax)
+    return len(chosen)
+
+
+def _rows_to_name(ax: Axes, rows: _Rows) -> npt.NDArray[np.intp]:
+    """All of a short list; of a long one those flagged, from the ends inward, that do not touch."""
+    if rows.named:
+        return np.arange(len(rows))
+    per_row = canvas.height_in_points(ax) / len(rows)
+    flagged = np.flatnonzero(rows.flagged)
+    middle = 0.5 * (len(rows) - 1)
     chosen: list[int] = []
     for row in flagged[np.argsort(-np.abs(flagged - middle), kind="stable")]:
         if all(abs(row - other) * per_row >= _FEWEST_POINTS_BETWEEN_NAMES for other in chosen):
@@ -147,49 +202,36 @@ def _named_rows(ax: Axes, statuses: np.ndarray, short: bool) -> np.ndarray:
     return np.array(sorted(chosen), dtype=int)
 
 
-def _notes(
-    dropped: int, statuses: np.ndarray, named: int, short: bool, margin: float | None, of_ratios: bool
-) -> str:
+def _notes(dropped: int, rows: _Rows, named: int, margin: float | None, of_ratios: bool) -> str:
     parts = []
-    flagged = int(np.isin(statuses, np.array([BRIGHT, DARK], dtype=object)).sum())
-    if not short and flagged > named:
-        parts.append(f"{flagged:,} of {len(statuses):,} rows are flagged; those with room are named.")
+    flagged = int(rows.flagged.sum())
+    if not rows.named and flagged > named:
+        parts.append(f"{flagged:,} of {len(rows):,} rows are flagged; those with room are named.")
     if margin is not None:
         edges = f"ratios of {margin:g} and 1/{margin:g}" if of_ratios else f"differences of ±{margin:g}"
         parts.append(f"Dashed: {edges}.")
     if dropped:
         missing = "ratio" if of_ratios else "difference"
         parts.append(f"{dropped:,} without a {missing} {'is' if dropped == 1 else 'are'} not shown.")
-    if (statuses == CANNOT_TELL).any():
+    if (rows.status == CANNOT_TELL).any():
         parts.append("“Cannot tell” is not reassurance: the data do not say.")
     return " ".join(parts)
 
 
-def _description(
-    names: np.ndarray,
-    centre: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-    statuses: np.ndarray,
-    title: str | None,
-    notes: str,
-    caption: str | None,
-    of_ratios: bool,
-) -> str:
+def _description(rows: _Rows, title: str | None, notes: str, caption: str | None, of_ratios: bool) -> str:
     def row(position: int) -> str:
-        said = interval_text(
-            centre[position], low[position], high[position], form=".2f" if of_ratios else "+.3g"
-        )
-        return f"{canvas.shorten(names[position], 60)} {said}"
+        ends = rows.centre[position], rows.low[position], rows.high[position]
+        said = interval_text(*ends, form=".2f" if of_ratios else "+.3g")
+        return f"{canvas.shorten(rows.names[position], 60)} {said}"
 
     flags = [
-        f"{kind.capitalize()}s: {listed([canvas.shorten(name, 60) for name in names[statuses == kind]])}"
+        f"{kind.capitalize()}s: {listed([canvas.shorten(name, 60) for name in rows.names[rows.status == kind]])}"
         for kind in (DARK, BRIGHT)
-        if (statuses == kind).any()
+        if (rows.status == kind).any()
     ]
     drawn = "ratios" if of_ratios else "differences"
     return canvas.sentence(
-        f"Caterpillar plot{': ' + canvas.shorten(title, 120) if title else ''}",
-        f"{len(names):,} {drawn} with intervals, from {row(0)} to {row(len(names) - 1)}",
+        titled("Caterpillar plot", title),
+        f"{len(rows):,} {drawn} with intervals, from {row(0)} to {row(len(rows) - 1)}",
         *flags, notes, caption,
     )  # fmt: skip

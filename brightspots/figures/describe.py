@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from brightspots.common.arguments import checked
 from brightspots.common.errors import SettingsError
 from brightspots.common.files import legible
+from brightspots.common.shortening import shorten
 
 _DESCRIPTIONS: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()
 
@@ -45,6 +46,11 @@ def describe(ax: Axes) -> str:
 def remember(ax: Axes, text: str) -> None:
     """Keep the alternative text of a figure as long as its axes live."""
     _DESCRIPTIONS[ax] = legible(text)
+
+
+def titled(kind: str, title: str | None) -> str:
+    """Begin an alternative text: the kind of figure, and its title where it has one."""
+    return f"{kind}: {shorten(title, 120)}" if title else kind
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from brightspots.common.arguments import checked
 from brightspots.common.errors import SettingsError
-from brightspots.common.vocabulary import CANNOT_TELL, IN_LINE, HigherIs
+from brightspots.common.vocabulary import HigherIs
+from brightspots.data.cells import FloatArray
 from brightspots.figures import canvas
-from brightspots.figures.describe import remember
 from brightspots.figures.funnel_artists import (
     SIZE_WORDS,
+    Points,
     XScale,
     capital,
     draw_limits,
@@ -29,9 +31,8 @@ from brightspots.figures.funnel_artists import (
     value_words,
 )
 from brightspots.figures.labels import place_labels
-from brightspots.figures.palette import STATUS_MARKS, zone_marks
+from brightspots.figures.marks import STATUS_MARKS, legend_entries, standing_out, zone_marks
 from brightspots.limits.funnel import FunnelLimits
-from brightspots.limits.zones import CANNOT_PLACE, WITHIN
 
 
 @checked
@@ -159,33 +160,49 @@ def draw_funnel(
         beyond = draw_points(ax, points, marks)
         ax.set_xlabel(xlabel or SIZE_WORDS[limits.size_name])
         ax.set_ylabel(ylabel or value_words(limits, multiplier))
-        canvas.settle(ax)
-        present = [kind for kind in reversed(marks) if (points.kind == kind).any()]
-        entries = [(marks[kind], f"{capital(kind)} ({(points.kind == kind).sum():,})") for kind in present]
-        canvas.set_title(ax, title, canvas.legend_above(ax, entries))
         named = units_to_name(limits, points, max_labels)
-        notes = notes_text(points, beyond, len(named))
         doubts = [capital(caution.statement) for caution in limits.cautions]
+        notes = notes_text(points, beyond, len(named))
         told = [capital(limits.method_text), lines_text(limits), *doubts, notes]
-        canvas.set_caption(ax, canvas.sentence(*told, caption))
-        drawn = np.column_stack([points.x, np.minimum(points.y, ax.get_ylim()[1])])
-        standing = points.chosen | ~np.isin(
-            points.kind, np.array([WITHIN, CANNOT_PLACE, IN_LINE, CANNOT_TELL], dtype=object)
+        canvas.finish(
+            ax,
+            title=title,
+            entries=legend_entries(points.kind, marks)[::-1],
+            caption=canvas.sentence(*told, caption),
+            description=funnel_description(limits, points, marks, multiplier, title, caption),
         )
-        texts = label_texts(points, named, ax.get_ylim()[1])
-        others = np.concatenate([drawn[~standing], curves])
 
         def write_names() -> int:
-            return place_labels(
-                ax, drawn[named, 0], drawn[named, 1], texts, drawn[standing], others, points.chosen[named]
-            )
+            return _write_names(ax, points, named, points.chosen | standing_out(points.kind, marks), curves)
 
         if missed := write_names():
             # One more sentence may take a line more, and the axes shrink by it: the names are placed anew.
             canvas.set_caption(ax, canvas.sentence(*told, canvas.without_room(missed), caption))
             canvas.set_caption(ax, canvas.sentence(*told, canvas.without_room(write_names()), caption))
-        remember(ax, funnel_description(limits, points, marks, multiplier, title, caption))
     return ax
+
+
+def _write_names(
+    ax: Axes,
+    points: Points,
+    named: npt.NDArray[np.intp],
+    standing: npt.NDArray[np.bool_],
+    curves: FloatArray,
+) -> int:
+    """Name some units, clear of those that stand out (n,) and of points along the curves (m, 2).
+
+    Returns
+    -------
+    int
+        Number of names that found no room.
+    """
+    top = ax.get_ylim()[1]
+    drawn = np.column_stack([points.x, np.minimum(points.y, top)])
+    others = np.concatenate([drawn[~standing], curves])
+    texts = label_texts(points, named, top)
+    return place_labels(
+        ax, drawn[named, 0], drawn[named, 1], texts, drawn[standing], others, points.chosen[named]
+    )
 
 
 def draw_two_stage(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 
 from brightspots.common.arguments import is_label, shown
 from brightspots.common.errors import SettingsError
-from brightspots.common.vocabulary import BRIGHT, DARK
 from brightspots.data.cells import FloatArray
 from brightspots.figures import canvas
-from brightspots.figures.describe import listed
-from brightspots.figures.palette import FILL, INK, NEUTRAL, STATUS_MARKS, Mark
+from brightspots.figures.describe import listed, titled
+from brightspots.figures.marks import STATUS_MARKS, Mark, standing_out
+from brightspots.figures.palette import FILL, INK, NEUTRAL
 from brightspots.limits.funnel import FunnelLimits
 from brightspots.limits.zones import WITHIN, limit_column, zone_names
 
@@ -94,7 +94,7 @@ def read_points(
             raise SettingsError(
                 f"statuses must be among {', '.join(STATUS_MARKS)}; received {listed(unknown)}"
             )
-        flagged = np.isin(kind, np.array([BRIGHT, DARK], dtype=object))
+        flagged = standing_out(kind, STATUS_MARKS)
     y, low, high = _heights(limits, multiplier)
     return Points(limits.size, y, low, high, kind, names, chosen, flagged)
 
@@ -236,7 +236,7 @@ def _name_ends(ax: Axes, x: float, ends: list[tuple[float, str]]) -> None:
             )  # fmt: skip
 
 
-def draw_points(ax: Axes, points: Points, marks: dict[str, Mark]) -> int:
+def draw_points(ax: Axes, points: Points, marks: Mapping[str, Mark]) -> int:
     """Draw every unit, those that matter on top, and return how many lie beyond the top of the view."""
     top = ax.get_ylim()[1]
     beyond = points.low > top
@@ -250,10 +250,7 @@ def draw_points(ax: Axes, points: Points, marks: dict[str, Mark]) -> int:
             many = crowded and int(here.sum()) > _CROWD
             canvas.draw_marks(ax, points.x[here], y[here], mark, crowded=many)
     if points.chosen.any():
-        ax.plot(
-            points.x[points.chosen], y[points.chosen], linestyle="none", marker="o", markersize=13.0,
-            markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.3, zorder=7, clip_on=False,
-        )  # fmt: skip
+        canvas.draw_rings(ax, points.x[points.chosen], y[points.chosen], 1.3)
     return int(beyond.sum())
 
 
@@ -339,7 +336,7 @@ def value_words(limits: FunnelLimits, multiplier: float) -> str:
 def funnel_description(
     limits: FunnelLimits,
     points: Points,
-    marks: dict[str, Mark],
+    marks: Mapping[str, Mark],
     multiplier: float,
     title: str | None,
     caption: str | None,
@@ -352,7 +349,7 @@ def funnel_description(
     standing = [str(name) for name in points.names[points.flagged]]
     barred = [canvas.shorten(name, 60) for name in points.names[points.low != points.high]]
     return canvas.sentence(
-        f"Funnel plot{': ' + canvas.shorten(title, 120) if title else ''}",
+        titled("Funnel plot", title),
         f"{len(points.x):,} units, {SIZE_WORDS[limits.size_name].lower()} from {low} to {high}, "
         f"{value_words(limits, multiplier).lower()}, centred on {canvas.number(limits.target * multiplier)}",
         f"Units by position: {counts}",

@@ -83,48 +83,43 @@ def place_labels(
     taken = [text.get_window_extent() for text in ax.texts if text.get_gid() != "caption"]
     missed = 0
     for position, (anchor, name) in enumerate(zip(anchors, shorten_apart(names, _LONGEST), strict=True)):
-        ruler = ax.text(0.0, 0.0, name, fontsize=font_size)
-        box = ruler.get_window_extent()
-        ruler.remove()
         gaps = _GAPS[1:] if ringed is not None and ringed[position] else _GAPS
+        pixels = [gap * points_to_pixels for gap in gaps]
+        size = _measure(ax, name, font_size)
         place = None
         for avoided in (everything, strict):
-            place = place or _free_place(
-                anchor,
-                box.width,
-                box.height,
-                [gap * points_to_pixels for gap in gaps],
-                inside,
-                taken,
-                avoided,
-                units,
-            )
+            place = place or _free_place(anchor, *size, pixels, inside, taken, avoided, units)
         if place is None:
             missed += 1
             continue
-        led = place.gap > gaps[0] * points_to_pixels
+        led = place.gap > pixels[0]
         taken.append(place.box)
         if led:
             leader = _between(anchor, place.box)
             strict, everything = np.concatenate([strict, leader]), np.concatenate([everything, leader])
-        ax.annotate(
-            name,
-            xy=(x[position], y[position]),
-            xytext=tuple((np.asarray(place.box.min) - anchor) / points_to_pixels),
-            textcoords="offset points",
-            ha="left",
-            va="bottom",
-            fontsize=font_size,
-            color=INK,
-            zorder=8,
-            annotation_clip=False,
-            path_effects=[withStroke(linewidth=2.0, foreground="white")],
-            arrowprops={"arrowstyle": "-", "color": NEUTRAL, "linewidth": 0.6, "shrinkA": 0.0, "shrinkB": 3.0}
-            if led
-            else None,
-            gid="label",
-        )
+        offset = (np.asarray(place.box.min) - anchor) / points_to_pixels
+        _write(ax, name, (x[position], y[position]), offset, font_size, led)
     return missed
+
+
+def _measure(ax: Axes, text: str, font_size: float) -> tuple[float, float]:
+    """Width and height in pixels of a text on these axes."""
+    ruler = ax.text(0.0, 0.0, text, fontsize=font_size)
+    box = ruler.get_window_extent()
+    ruler.remove()
+    return float(box.width), float(box.height)
+
+
+def _write(
+    ax: Axes, name: str, point: tuple[float, float], offset: FloatArray, font_size: float, led: bool
+) -> None:
+    """Write a label with its lower left corner `offset` points from its point, with a line to it where `led`."""
+    line = {"arrowstyle": "-", "color": NEUTRAL, "linewidth": 0.6, "shrinkA": 0.0, "shrinkB": 3.0}
+    ax.annotate(
+        name, xy=point, xytext=tuple(offset), textcoords="offset points", ha="left", va="bottom", fontsize=font_size,
+        color=INK, zorder=8, annotation_clip=False, path_effects=[withStroke(linewidth=2.0, foreground="white")],
+        arrowprops=line if led else None, gid="label",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 
 from brightspots.common.wording import percent_interval, probability_text
 from brightspots.figures import canvas
-from brightspots.figures.describe import remember
 from brightspots.figures.palette import BRIGHT_COLOUR, INK, NEUTRAL, PALE
 
 _WORDS = {
@@ -71,16 +70,21 @@ def draw_partition(
         ax.set_xlim(0.0, 100.0)
         ax.set_xlabel("Share of the variance between departments, % (line: interval)")
         canvas.number_axis(ax, "x")
-        canvas.settle(ax)
-        canvas.set_title(ax, title)
-        canvas.set_caption(ax, canvas.sentence(_exceeds(partition), caption))
-        remember(ax, canvas.sentence(
-            "Bar chart of the partition of variance",
-            *(f"{_WORDS.get(level, level)}: {_shares_text(partition.loc[index])}".replace("\n", " ")
-              for level, index in zip(levels, partition.index, strict=True)),
-            _exceeds(partition), caption,
-        ))  # fmt: skip
+        canvas.finish(
+            ax,
+            title=title,
+            caption=canvas.sentence(_exceeds(partition), caption),
+            description=_description(partition, levels, caption),
+        )
     return ax
+
+
+def _description(partition: pd.DataFrame, levels: list[str], caption: str | None) -> str:
+    shares = [
+        f"{_WORDS.get(level, level)}: {_shares_text(partition.loc[index])}".replace("\n", " ")
+        for level, index in zip(levels, partition.index, strict=True)
+    ]
+    return canvas.sentence("Bar chart of the partition of variance", *shares, _exceeds(partition), caption)
 
 
 def _shares_text(row: pd.Series[float]) -> str:

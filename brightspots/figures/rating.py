@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -19,11 +21,14 @@ from brightspots.common.vocabulary import (
     TRUST,
     HigherIs,
 )
+from brightspots.data.cells import FloatArray
 from brightspots.figures import canvas
-from brightspots.figures.describe import listed, remember
+from brightspots.figures.describe import listed
 from brightspots.figures.labels import place_labels
-from brightspots.figures.palette import INK, NEUTRAL, PALE, STATUS_MARKS
+from brightspots.figures.marks import STATUS_MARKS, legend_entries, standing_out
+from brightspots.figures.palette import INK, NEUTRAL, PALE
 
+_DIVERGENT = (DARK_IN_STRONG, BRIGHT_IN_WEAK)
 _WHOSE = {"trust": "overall rating of the trust", "department": "rating of the department itself"}
 _SPREAD = 0.36
 _CROWD = 3_000
@@ -78,10 +83,56 @@ def draw_rating(
     if isinstance(order, str) or not len(order):
         raise SettingsError(f"order must list the ratings from the lowest to the highest; received {order!r}")
     words = [str(rating) for rating in order]
+    rated = _rated_rows(spots_table, words, ratio)
+    drawn = _place(rated, words, ratio)
+    # Many rings would be one black blot: beyond some, what diverges keeps its mark and all else recedes.
+    ringed = int(drawn.divergent.sum()) <= _MOST_RINGS
+    with canvas.style(rated, words, title, ylabel, caption, strong):
+        ax = canvas.open_axes(ax, (max(8.0, 1.6 * len(words) + 2.0), 6.0))
+        _draw_departments(ax, drawn, ringed)
+        _draw_middles(ax, drawn.band, drawn.y, len(words))
+        ax.axhline(1.0, color=NEUTRAL, linewidth=1.0, zorder=1)
+        _set_axes(ax, drawn, words)
+        ax.set_xlabel(f"{_WHOSE[of][0].upper()}{_WHOSE[of][1:]}")
+        ax.set_ylabel(
+            ylabel or f"Ratio to the same department nationally\n(higher is {higher_is}; logarithmic axis)"
+        )
+        notes = _notes(drawn, len(spots_table) - len(rated), max_labels, ringed, of, strong)
+        canvas.finish(
+            ax,
+            title=title,
+            entries=legend_entries(drawn.status, STATUS_MARKS),
+            caption=canvas.sentence(*notes, caption),
+            description=_description(drawn, words, of, notes, caption),
+        )
+        if missed := _name_divergent(ax, drawn, max_labels):
+            canvas.set_caption(ax, canvas.sentence(*notes, canvas.without_room(missed), caption))
+    return ax
+
+
+@dataclass(frozen=True, eq=False)
+class _Departments:
+    """Departments as they are drawn: positions, the band that they stand in (from 0), statuses and names, all (n,).
+
+    `against` is how each stands to its rating, and `divergent` whether that is apart from it; `compared` is False
+    where it is not known of any rating whether it is strong.
+    """
+
+    x: FloatArray
+    y: FloatArray
+    band: FloatArray
+    status: npt.NDArray[np.object_]
+    against: npt.NDArray[np.object_]
+    divergent: npt.NDArray[np.bool_]
+    names: npt.NDArray[np.object_]
+    compared: bool
+
+
+def _rated_rows(spots_table: pd.DataFrame, words: list[str], ratio: str) -> pd.DataFrame:
+    """The departments that have a rating, one of `words`, and a ratio."""
     rated = spots_table[spots_table[RATING].notna()]
     # Where it is not known which ratings are strong, no department is set against its own.
-    compared = bool((rated["rating_status"] != NOT_RATED).any())
-    if compared:
+    if (rated["rating_status"] != NOT_RATED).any():
         rated = rated[rated["rating_status"] != NOT_RATED]
     rated = rated[rated[ratio].notna()]
     if rated.empty:
@@ -91,78 +142,72 @@ def draw_rating(
         raise DataError(
             "a rating is not in order=", column=RATING, rows=strange.tolist(), expected=", ".join(words)
         )
+    return rated
 
-    band = (
-        rated[RATING].astype(str).map({word: place for place, word in enumerate(words)}).to_numpy(dtype=float)
-    )
+
+def _place(rated: pd.DataFrame, words: list[str], ratio: str) -> _Departments:
+    """Give every department its place: its band, spread sideways, and its ratio."""
+    places = {word: place for place, word in enumerate(words)}
+    band = np.array([places[word] for word in rated[RATING].astype(str)], dtype=np.float64)
     y = rated[ratio].to_numpy(dtype=float)
-    x = band + _spread(band, y)
-    status = rated["status"].to_numpy(dtype=object)
-    divergent = rated["rating_status"].isin([DARK_IN_STRONG, BRIGHT_IN_WEAK]).to_numpy()
-    with canvas.style(rated, words, title, ylabel, caption, strong):
-        ax = canvas.open_axes(ax, (max(8.0, 1.6 * len(words) + 2.0), 6.0))
-        # Many rings would be one black blot: beyond some, what diverges keeps its mark and all else recedes.
-        ringed = int(divergent.sum()) <= _MOST_RINGS
-        for kind, mark in reversed(list(STATUS_MARKS.items())):
-            for here in (
-                (status == kind,) if ringed else ((status == kind) & ~divergent, (status == kind) & divergent)
-            ):
-                if here.any():
-                    recedes = not ringed and not divergent[here].any()
-                    canvas.draw_marks(
-                        ax,
-                        x[here],
-                        y[here],
-                        mark,
-                        crowded=recedes or int(here.sum()) > _CROWD,
-                        small=not ringed,
-                    )
-        if divergent.any() and ringed:
-            ax.plot(
-                x[divergent], y[divergent], linestyle="none", marker="o", markersize=13.0, markerfacecolor="none",
-                markeredgecolor=INK, markeredgewidth=1.2, zorder=7,
-            )[0].set_gid("divergent")  # fmt: skip
-        _draw_middles(ax, band, y, len(words))
-        ax.axhline(1.0, color=NEUTRAL, linewidth=1.0, zorder=1)
-        ax.set_xlim(-0.6, len(words) - 0.4)
-        reach = max(float(np.abs(np.log(y)).max()), 0.15) * 1.12
-        ax.set_ylim(float(np.exp(-reach)), float(np.exp(reach)))
-        canvas.ratio_axis(ax, "y")
-        ax.set_xticks(range(len(words)), [_band_text(word, band, place) for place, word in enumerate(words)])
-        ax.tick_params(axis="x", length=0)
-        canvas.print_ticks_literally(ax)
-        ax.set_xlabel(f"{_WHOSE[of][0].upper()}{_WHOSE[of][1:]}")
-        direction = f"higher is {higher_is}"
-        ax.set_ylabel(ylabel or f"Ratio to the same department nationally\n({direction}; logarithmic axis)")
-        canvas.settle(ax)
-        entries = [
-            (mark, f"{kind.capitalize()} ({(status == kind).sum():,})")
-            for kind, mark in STATUS_MARKS.items()
-            if (status == kind).any()
-        ]
-        canvas.set_title(ax, title, canvas.legend_above(ax, entries))
-        left_out = len(spots_table) - len(rated)
-        notes = _notes(left_out, rated["rating_status"] if compared else None, max_labels, ringed, of, strong)
-        canvas.set_caption(ax, canvas.sentence(*notes, caption))
-        named = np.flatnonzero(divergent)
-        named = named[np.argsort(-np.abs(np.log(y[named])), kind="stable")][:max_labels]
-        names = _cell_names(rated)
-        points = np.column_stack([x, y])
-        flagged = divergent | np.isin(status, np.array(list(STATUS_MARKS)[:2], dtype=object))
-        missed = place_labels(
-            ax, x[named], y[named], names[named].tolist(), points[flagged], points[~flagged],
-            np.ones(len(named), dtype=bool),
-        )  # fmt: skip
-        if missed:
-            canvas.set_caption(ax, canvas.sentence(*notes, canvas.without_room(missed), caption))
-        remember(ax, canvas.sentence(
-            f"Departments by {_WHOSE[of]}: {len(rated):,} departments, "
-            + ", ".join(f"{int((band == place).sum()):,} {word}" for place, word in enumerate(words)),
-            *(f"{kind.capitalize()}: {listed(names[(rated['rating_status'] == kind).to_numpy()].tolist())}"
-              for kind in (DARK_IN_STRONG, BRIGHT_IN_WEAK) if (rated["rating_status"] == kind).any()),
-            *notes, caption,
-        ))  # fmt: skip
-    return ax
+    against = rated["rating_status"].to_numpy(dtype=object)
+    return _Departments(
+        x=band + _spread(band, y),
+        y=y,
+        band=band,
+        status=rated["status"].to_numpy(dtype=object),
+        against=against,
+        divergent=np.isin(against, np.array(_DIVERGENT, dtype=object)),
+        names=(rated[DEPARTMENT].astype(str) + ", " + rated[TRUST].astype(str)).to_numpy(dtype=object),
+        compared=bool((against != NOT_RATED).any()),
+    )
+
+
+def _draw_departments(ax: Axes, drawn: _Departments, ringed: bool) -> None:
+    """Draw the marks of the statuses, with rings about what diverges, or with all else receding."""
+    for kind, mark in reversed(list(STATUS_MARKS.items())):
+        mine = drawn.status == kind
+        for here in (mine,) if ringed else (mine & ~drawn.divergent, mine & drawn.divergent):
+            if here.any():
+                recedes = not ringed and not drawn.divergent[here].any()
+                crowded = recedes or int(here.sum()) > _CROWD
+                canvas.draw_marks(ax, drawn.x[here], drawn.y[here], mark, crowded=crowded, small=not ringed)
+    if drawn.divergent.any() and ringed:
+        rings = canvas.draw_rings(ax, drawn.x[drawn.divergent], drawn.y[drawn.divergent], 1.2)
+        rings.set_gid("divergent")
+
+
+def _set_axes(ax: Axes, drawn: _Departments, words: list[str]) -> None:
+    """Set the view, as far above 1 as below, and name the bands with their numbers of departments."""
+    ax.set_xlim(-0.6, len(words) - 0.4)
+    reach = max(float(np.abs(np.log(drawn.y)).max()), 0.15) * 1.12
+    ax.set_ylim(float(np.exp(-reach)), float(np.exp(reach)))
+    canvas.ratio_axis(ax, "y")
+    counts = _counts(drawn, words)
+    texts = [
+        f"{canvas.shorten(word, 24)}\n({count:,} departments)"
+        for word, count in zip(words, counts, strict=True)
+    ]
+    ax.set_xticks(range(len(words)), texts)
+    ax.tick_params(axis="x", length=0)
+    canvas.print_ticks_literally(ax)
+
+
+def _counts(drawn: _Departments, words: list[str]) -> list[int]:
+    """Departments of each band."""
+    return [int((drawn.band == place).sum()) for place in range(len(words))]
+
+
+def _name_divergent(ax: Axes, drawn: _Departments, most: int) -> int:
+    """Name what diverges, the furthest from 1 first, and return how many names found no room."""
+    named = np.flatnonzero(drawn.divergent)
+    named = named[np.argsort(-np.abs(np.log(drawn.y[named])), kind="stable")][:most]
+    points = np.column_stack([drawn.x, drawn.y])
+    marked = drawn.divergent | standing_out(drawn.status, STATUS_MARKS)
+    return place_labels(
+        ax, drawn.x[named], drawn.y[named], drawn.names[named].tolist(), points[marked], points[~marked],
+        np.ones(len(named), dtype=bool),
+    )  # fmt: skip
 
 
 def _spread(band: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -188,28 +233,19 @@ def _draw_middles(ax: Axes, band: np.ndarray, y: np.ndarray, bands: int) -> None
             ax.hlines(middle, place - 0.45, place + 0.45, color=INK, linewidth=1.8, zorder=3.5)
 
 
-def _band_text(word: str, band: np.ndarray, place: int) -> str:
-    return f"{canvas.shorten(word, 24)}\n({int((band == place).sum()):,} departments)"
-
-
-def _cell_names(rated: pd.DataFrame) -> np.ndarray:
-    return (rated[DEPARTMENT].astype(str) + ", " + rated[TRUST].astype(str)).to_numpy(dtype=object)
-
-
 def _notes(
+    drawn: _Departments,
     left_out: int,
-    rating_status: pd.Series[str] | None,
     max_labels: int,
     ringed: bool,
     of: Literal["trust", "department"],
     strong: str | None,
 ) -> list[str]:
     middles = "Grey band and line: middle half and median of the departments"
-    dark = bright = 0
-    if rating_status is None:
+    dark, bright = (int((drawn.against == kind).sum()) for kind in _DIVERGENT)
+    if not drawn.compared:
         notes = [f"Which ratings count as strong is not known. {middles}"]
     else:
-        dark, bright = (int((rating_status == kind).sum()) for kind in (DARK_IN_STRONG, BRIGHT_IN_WEAK))
         marks = "Ringed" if ringed else "Not faded"
         trusts = " trusts" if of == "trust" else ""
         notes = [f"{marks}: {dark:,} dark in strong and {bright:,} bright in weak{trusts}. {middles}"]
@@ -220,3 +256,23 @@ def _notes(
     if left_out:
         notes.append(f"{left_out:,} departments without a rating or a ratio are not shown")
     return notes
+
+
+def _description(
+    drawn: _Departments,
+    words: list[str],
+    of: Literal["trust", "department"],
+    notes: list[str],
+    caption: str | None,
+) -> str:
+    bands = [f"{count:,} {word}" for count, word in zip(_counts(drawn, words), words, strict=True)]
+    return canvas.sentence(
+        f"Departments by {_WHOSE[of]}: {len(drawn.y):,} departments, {', '.join(bands)}",
+        *(
+            f"{kind.capitalize()}: {listed(drawn.names[drawn.against == kind].tolist())}"
+            for kind in _DIVERGENT
+            if (drawn.against == kind).any()
+        ),
+        *notes,
+        caption,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,12 @@ from matplotlib.axes import Axes
 
 from brightspots.common.errors import DataError, DataWarning
 from brightspots.common.wording import interval_text
+from brightspots.data.cells import FloatArray
 from brightspots.data.period_order import declared_order, order_periods, period_texts, unknown_order_text
 from brightspots.figures import canvas
-from brightspots.figures.describe import remember
-from brightspots.figures.palette import BRIGHT_COLOUR, INK, NEUTRAL, PALE
+from brightspots.figures.describe import titled
+from brightspots.figures.marks import PERIOD
+from brightspots.figures.palette import INK, NEUTRAL, PALE
 
 
 def draw_trend(
@@ -74,45 +77,69 @@ def draw_trend(
     lower, upper = lower or f"{ratio}_lower", upper or f"{ratio}_upper"
     low = known[lower].to_numpy(dtype=float) if lower in known else y
     high = known[upper].to_numpy(dtype=float) if upper in known else y
-    x = np.arange(len(known), dtype=float)
+    average = _Average(level, level_lower, level_upper)
+    labels = canvas.shorten_apart(period_texts(known[period].array), 16)
     with canvas.style(known[period], title, ylabel, caption):
         ax = canvas.open_axes(ax, (8.0, 4.6))
-        if level_lower is not None and level_upper is not None:
-            ax.axhspan(level_lower, level_upper, color=PALE, alpha=0.6, linewidth=0.0, zorder=0)
-        if level is not None:
-            ax.axhline(level, color=INK, linewidth=1.6, zorder=2)
-            ax.annotate(
-                "average", xy=(1.0, level), xycoords=("axes fraction", "data"), xytext=(4.0, 0.0),
-                textcoords="offset points", va="center", fontsize=8.5, annotation_clip=False,
-            )  # fmt: skip
+        _draw_average(ax, average)
         ax.axhline(1.0, color=NEUTRAL, linewidth=1.0, linestyle="--", zorder=1)
-        ax.vlines(x, low, high, color=BRIGHT_COLOUR, linewidth=1.4, zorder=3)
-        ax.plot(
-            x, y, color=BRIGHT_COLOUR, marker="o", markersize=7.0, markeredgecolor="white",
-            linewidth=1.2 if in_time else 0.0, zorder=4,
-        )[0].set_gid("ratios")  # fmt: skip
-        values = np.concatenate(
-            [y, low, high, [value for value in (level, level_lower, level_upper) if value is not None]]
-        )
-        values = values[np.isfinite(values) & (values > 0)]
-        ax.set_ylim(min(float(values.min()), 0.9) / 1.06, max(float(values.max()), 1.1) * 1.06)
-        ax.set_xlim(-0.4, len(x) - 0.6)
-        canvas.ratio_axis(ax, "y")
-        labels = canvas.shorten_apart(period_texts(known[period].array), 16)
-        every = max(1, -(-len(labels) // 12))
-        ax.set_xticks(x[::every], labels[::every])
-        canvas.print_ticks_literally(ax)
+        _draw_periods(ax, y, low, high, in_time)
+        _set_axes(ax, labels, [y, low, high, np.array(average.known())])
         ax.set_ylabel(ylabel or "Ratio (logarithmic axis)")
-        canvas.settle(ax)
-        canvas.set_title(ax, title)
-        notes = "Points: each period with its interval. Dashed: 1"
-        if level is not None:
-            notes += ". Line and band: the average over the periods shown, from the model, with its interval"
-        if not in_time:
-            notes += ". The periods stand in the order of their labels, for their order in time is not known"
-        canvas.set_caption(ax, canvas.sentence(notes, caption))
-        remember(ax, _description(labels, y, level, level_lower, level_upper, title, caption))
+        canvas.finish(
+            ax,
+            title=title,
+            caption=canvas.sentence(_notes(average, in_time), caption),
+            description=_description(labels, y, average, title, caption),
+        )
     return ax
+
+
+@dataclass(frozen=True)
+class _Average:
+    """The average over the periods shown and the ends of its interval, where they are given."""
+
+    point: float | None
+    lower: float | None
+    upper: float | None
+
+    def known(self) -> list[float]:
+        """Those that are given."""
+        return [value for value in (self.point, self.lower, self.upper) if value is not None]
+
+
+def _draw_average(ax: Axes, average: _Average) -> None:
+    """Draw the average as a line with its name, and its interval as a band behind it."""
+    if average.lower is not None and average.upper is not None:
+        ax.axhspan(average.lower, average.upper, color=PALE, alpha=0.6, linewidth=0.0, zorder=0)
+    if average.point is not None:
+        ax.axhline(average.point, color=INK, linewidth=1.6, zorder=2)
+        ax.annotate(
+            "average", xy=(1.0, average.point), xycoords=("axes fraction", "data"), xytext=(4.0, 0.0),
+            textcoords="offset points", va="center", fontsize=8.5, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _draw_periods(ax: Axes, y: FloatArray, low: FloatArray, high: FloatArray, in_time: bool) -> None:
+    """Draw each period with its interval, joined by a line where their order in time is known."""
+    x = np.arange(len(y), dtype=float)
+    ax.vlines(x, low, high, color=PERIOD.colour, linewidth=1.4, zorder=3)
+    ax.plot(
+        x, y, color=PERIOD.colour, marker=PERIOD.marker, markersize=PERIOD.size, markeredgecolor="white",
+        linewidth=1.2 if in_time else 0.0, zorder=PERIOD.order,
+    )[0].set_gid("ratios")  # fmt: skip
+
+
+def _set_axes(ax: Axes, labels: list[str], drawn: list[FloatArray]) -> None:
+    """Let everything drawn come into view, and 1 with it; name twelve periods at most."""
+    values = np.concatenate(drawn)
+    values = values[np.isfinite(values) & (values > 0)]
+    ax.set_ylim(min(float(values.min()), 0.9) / 1.06, max(float(values.max()), 1.1) * 1.06)
+    ax.set_xlim(-0.4, len(labels) - 0.6)
+    canvas.ratio_axis(ax, "y")
+    every = max(1, -(-len(labels) // 12))
+    ax.set_xticks(np.arange(len(labels), dtype=float)[::every], labels[::every])
+    canvas.print_ticks_literally(ax)
 
 
 def _in_time(frame: pd.DataFrame, period: str) -> tuple[pd.DataFrame, bool]:
@@ -129,27 +156,27 @@ def _in_time(frame: pd.DataFrame, period: str) -> tuple[pd.DataFrame, bool]:
     return frame.iloc[[*named[ordered.order], *np.flatnonzero(column.isna())]], known
 
 
+def _notes(average: _Average, in_time: bool) -> str:
+    notes = "Points: each period with its interval. Dashed: 1"
+    if average.point is not None:
+        notes += ". Line and band: the average over the periods shown, from the model, with its interval"
+    if not in_time:
+        notes += ". The periods stand in the order of their labels, for their order in time is not known"
+    return notes
+
+
 def _description(
-    labels: list[str],
-    y: np.ndarray,
-    level: float | None,
-    level_lower: float | None,
-    level_upper: float | None,
-    title: str | None,
-    caption: str | None,
+    labels: list[str], y: FloatArray, average: _Average, title: str | None, caption: str | None
 ) -> str:
     values = ", ".join(
         f"{label} {value:.2f}" if np.isfinite(value) else f"{label} missing"
         for label, value in zip(labels, y, strict=True)
     )
-    average = None
-    if level is not None:
-        average = f"Average over the periods shown {level:.2f}"
-        if level_lower is not None and level_upper is not None:
-            average = f"Average over the periods shown {interval_text(level, level_lower, level_upper)}"
-    return canvas.sentence(
-        f"Trend{': ' + canvas.shorten(title, 120) if title else ''}",
-        f"Ratio by period: {values}",
-        average,
-        caption,
-    )
+    said = None
+    if average.point is not None:
+        said = f"Average over the periods shown {average.point:.2f}"
+        if average.lower is not None and average.upper is not None:
+            said = (
+                f"Average over the periods shown {interval_text(average.point, average.lower, average.upper)}"
+            )
+    return canvas.sentence(titled("Trend", title), f"Ratio by period: {values}", said, caption)

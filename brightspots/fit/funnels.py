@@ -1,10 +1,10 @@
-"""Units and limits of a fit's own funnels: what `plots` and the report draw, as numbers."""
+"""Units and limits of a fit's own funnels and trends: what `plots` and the report draw, as numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -167,6 +167,41 @@ def trust_position(cells: Cells, trust: object) -> int:
             f"there is no trust {shown(trust)}; the data have {cells.n_trusts:,}, such as {some}"
         )
     return int(found[0])
+
+
+def department_periods(fit: Fitted, trust: object, department: object) -> tuple[pd.DataFrame, int]:
+    """Ratios of a department to the national level in each period, and how many periods are left out as suppressed.
+
+    Parameters
+    ----------
+    fit : Fitted
+        Of a table with periods.
+    trust, department : label
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `period, ratio, lower, upper`: the interval of chance alone, as `period_ratios` gives it.
+    int
+        Number of periods whose counts are suppressed.
+    """
+    cells = fit.table.cells
+    assert cells.periods is not None  # asked only of a fit with periods
+    assert cells.leaf_period is not None
+    inside = (cells.leaf_trust == trust_position(cells, trust)) & (
+        cells.departments[cells.cell_department[cells.leaf_cell]] == department
+    )
+    leaves = np.flatnonzero(inside)
+    group = np.full(cells.n_leaves, -1)
+    group[leaves] = np.arange(len(leaves))
+    every = gather_units(cells, fit.effects.shared, group, cells.periods[cells.leaf_period[leaves]])
+    units = only_known(every)
+    labels: Any = units.labels
+    if cells.period_order != "unknown":
+        # The order was told from all labels; those of one department might not be enough to tell it.
+        labels = pd.Categorical(labels, categories=pd.Index(cells.periods), ordered=True)
+    frame = pd.DataFrame({names.PERIOD: labels, **period_ratios(units, cells.family)})
+    return frame, every.suppressed
 
 
 def period_ratios(units: FunnelUnits, family: Family) -> dict[str, FloatArray]:

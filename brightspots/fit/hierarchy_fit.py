@@ -5,25 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from brightspots.common.arguments import checked
 from brightspots.common.errors import SettingsError
 from brightspots.common.settings import SpotRule
 from brightspots.disclosure import Rules, Totals, Zeros
-from brightspots.fit import fit_text, plots, storage
-from brightspots.fit.fitted import Fitted
+from brightspots.fit import fit_text, storage
+from brightspots.fit.plots import Drawable
 from brightspots.fit.publishable import suppressed_fit
 from brightspots.fit.sensitivity import Sensitivity, sensitivity
 from brightspots.fit.spots import OTHER_FIT, Spots, find_spots
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 @checked
 @dataclass(frozen=True, eq=False, repr=False)
-class HierarchyFit(Fitted):
+class HierarchyFit(Drawable):
     """A fitted hierarchy: what the data say of trusts, of departments within them, and how surely.
 
     Made by `fit_hierarchy` or `load_fit`; not meant to be constructed by hand.
@@ -175,118 +172,6 @@ class HierarchyFit(Fitted):
             Where an option cannot be used, the fit is of estimates, or it was suppressed under other rules before.
         """
         return suppressed_fit(self, Rules(below, round_to, zeros, totals))[0]  # type: ignore[arg-type]
-
-    def plot_funnel(
-        self,
-        trust: object = None,
-        *,
-        limits: Literal["hierarchical", "exact"] = "hierarchical",
-        levels: Sequence[float] = (0.95, 0.998),
-        highlight: str | Sequence[object] | None = None,
-        multiplier: float = 1.0,
-        caption: str | None = None,
-        ax: Axes | None = None,
-    ) -> Axes:
-        """Draw a funnel: the trusts of the nation, or the departments of one trust about the trust's own level.
-
-        Parameters
-        ----------
-        trust : label, optional
-            Whose departments to draw; None draws all trusts.
-        limits : {"hierarchical", "exact"}, default "hierarchical"
-            The fitted model's own predictive limits, or chance alone.
-        levels : sequence of float, default (0.95, 0.998)
-        highlight : sequence of labels, optional
-            Points to name besides those outside the limits.
-        multiplier : float, default 1
-            What ratios are multiplied by, such as 100; stated on the axis.
-        caption : str, optional
-            Added to the method, of which the caption always speaks: period, source, date.
-        ax : matplotlib Axes, optional
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-        """
-        return plots.funnel(
-            self,
-            trust,
-            limits=limits,
-            levels=levels,
-            highlight=highlight,
-            multiplier=multiplier,
-            caption=caption,
-            ax=ax,
-        )
-
-    def plot_two_stage(
-        self,
-        trust: object,
-        *,
-        limits: Literal["hierarchical", "exact"] = "hierarchical",
-        levels: Sequence[float] = (0.95, 0.998),
-        caption: str | None = None,
-        axes: tuple[Axes, Axes] | None = None,
-    ) -> tuple[Axes, Axes]:
-        """Draw one trust among all trusts and, beside it on the same scale, its departments about its own level.
-
-        Parameters
-        ----------
-        trust : label
-        limits, levels, caption
-            As in `plot_funnel`.
-        axes : two matplotlib Axes, optional
-            Where to draw; without it a figure of two panels is made.
-        """
-        return plots.two_stage(self, trust, limits=limits, levels=levels, caption=caption, axes=axes)
-
-    def plot_partition(self, *, caption: str | None = None, ax: Axes | None = None) -> Axes:
-        """Draw the shares of variance with their intervals; `caption` as in `plot_funnel`."""
-        return plots.partition(self, caption=caption, ax=ax)
-
-    def plot_mosaic(
-        self,
-        *,
-        spots: Spots | None = None,
-        trusts: Sequence[object] | None = None,
-        caption: str | None = None,
-        ax: Axes | None = None,
-    ) -> Axes:
-        """Draw the trust × department grid of bright, dark, in line and cannot tell.
-
-        Parameters
-        ----------
-        spots : Spots, optional
-            Whose statuses to draw; by default those of ``find_spots()``.
-        trusts : sequence of labels, optional
-            Whom to draw; by default all, of whom a sheet shows 400 at most.
-        caption, ax
-            As in `plot_funnel`.
-        """
-        return plots.mosaic(self, spots, trusts=trusts, caption=caption, ax=ax)
-
-    def plot_trend(
-        self, trust: object, department: object, *, caption: str | None = None, ax: Axes | None = None
-    ) -> Axes:
-        """Draw one department's ratio in each period, with the interval of chance alone, and its average over them."""
-        return plots.trend(self, trust, department, caption=caption, ax=ax)
-
-    def plot_caterpillar(
-        self,
-        trust: object = None,
-        *,
-        spots: Spots | None = None,
-        caption: str | None = None,
-        ax: Axes | None = None,
-    ) -> Axes:
-        """Draw ratios with intervals, in their order: all trusts, or the departments of one trust."""
-        return plots.caterpillar(self, trust, spots, caption=caption, ax=ax)
-
-    def plot_rating(
-        self, *, spots: Spots | None = None, caption: str | None = None, ax: Axes | None = None
-    ) -> Axes:
-        """Draw departments against their trust's overall rating, the divergent ones named."""
-        return plots.rating(self, spots, caption=caption, ax=ax)
 
     def __repr__(self) -> str:
         return fit_text.fit_text(self)

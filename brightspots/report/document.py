@@ -8,18 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from brightspots.common.files import legible
+from brightspots.figures.marks import Kind as Kind
 from brightspots.report.manifest import Manifest
 from brightspots.report.words import Estimate
-
-# How a mark looks: the statuses; trusts outside the limits of a funnel on the bad or good side, above or below;
-# trusts within them (plain), or the one among these that a pack is about (here).
-Kind = Literal[
-    "bright", "dark", "in-line", "cannot-tell", "absent",
-    "dark-above", "dark-below", "bright-above", "bright-below", "plain", "here",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from brightspots.common import vocabulary as names
 from brightspots.data.cells import FloatArray
+from brightspots.figures.marks import STATUS_KINDS, outside_kind
 from brightspots.fit import funnels as fit_limits
 from brightspots.limits.funnel import FunnelLimits
 from brightspots.limits.zones import CANNOT_PLACE, limit_column
@@ -25,14 +25,6 @@ LEVELS: Final = (0.95, 0.998)
 CURVE_POINTS: Final = 60
 # Names written in a panel; the others show on hover, on keyboard focus and in the tables.
 NAMED: Final = 6
-
-# Mark of a trust outside the limits: is it above them, and is that worse or better?
-_OUTSIDE: Final[dict[tuple[bool, names.HigherIs], Kind]] = {
-    (True, "worse"): "dark-above",
-    (False, "worse"): "bright-below",
-    (True, "better"): "bright-above",
-    (False, "better"): "dark-below",
-}
 
 
 def nation_funnel(subject: Subject, highlight: int | None = None) -> Funnel:
@@ -51,7 +43,7 @@ def nation_funnel(subject: Subject, highlight: int | None = None) -> Funnel:
     kinds: list[Kind] = []
     for label, zone in zip(limits.table.index, limits.table["zone"], strict=True):
         if str(zone).endswith(f"{LEVELS[-1] * 100:g}%"):
-            kinds.append(_OUTSIDE[str(zone).startswith("above"), subject.fit.higher_is])
+            kinds.append(outside_kind(str(zone).startswith("above"), subject.fit.higher_is))
         elif zone == CANNOT_PLACE:
             kinds.append("cannot-tell")
         else:
@@ -90,13 +82,7 @@ def department_funnel(subject: Subject, trust: int) -> Funnel:
 
 def kind_of(status: str) -> Kind:
     """The mark of a status."""
-    kinds: dict[str, Kind] = {
-        names.BRIGHT: "bright",
-        names.DARK: "dark",
-        names.IN_LINE: "in-line",
-        names.CANNOT_TELL: "cannot-tell",
-    }
-    return kinds[status]
+    return STATUS_KINDS[status]
 
 
 def _panel(

@@ -10,13 +10,14 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from brightspots.figures.marks import MARKS
 from brightspots.report import cautions, document, svg
 from brightspots.report.document import Document, Table, abridge, manifest_rows
 
 LANGUAGE: Final = "en-GB"
 # Rows of a long table that are printed.
 MOST_PRINTED: Final = 60
-_LETTERS: Final = {"bright": "B", "dark": "D", "in-line": "=", "cannot-tell": "?", "absent": ""}
+_LETTERS: Final = {**{kind: mark.letter for kind, mark in MARKS.items() if mark.letter}, "absent": ""}
 
 
 def render(content: Document) -> str:

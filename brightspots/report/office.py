@@ -10,15 +10,13 @@ from datetime import datetime
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
+from brightspots.figures.marks import MARKS
 from brightspots.report.document import Kind, Table
 from brightspots.report.manifest import Manifest
 
 # Signs before a status, in place of the page's marks, and their colours; text that a reader can change.
 SIGNS: Final[dict[Kind, tuple[str, str]]] = {
-    "bright": ("●", "005EB8"),
-    "dark": ("◆", "E46C0A"),
-    "in-line": ("•", "4C6272"),
-    "cannot-tell": ("○", "4C6272"),
+    kind: (mark.sign, mark.sign_colour.removeprefix("#").upper()) for kind, mark in MARKS.items() if mark.sign
 }
 CUSTOM_PROPERTIES: Final = "/docProps/custom.xml"
 CUSTOM_TYPE: Final = "application/vnd.openxmlformats-officedocument.custom-properties+xml"

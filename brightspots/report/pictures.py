@@ -13,43 +13,21 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from brightspots.common.vocabulary import BRIGHT, CANNOT_TELL, DARK, IN_LINE
 from brightspots.common.wording import percent_interval
 from brightspots.data.cells import FloatArray
 from brightspots.figures import canvas
 from brightspots.figures.labels import place_labels
-from brightspots.figures.palette import (
-    BRIGHT_COLOUR,
-    DARK_COLOUR,
-    FILL,
-    INK,
-    NEUTRAL,
-    PALE,
-    STATUS_MARKS,
-    Mark,
-)
-from brightspots.report.document import Bars, Funnel, Funnels, Kind, Mosaic, Point
-from brightspots.report.svg import UNMARKED, decades, shared_range, tick_text, ticks
+from brightspots.figures.marks import MARKS, Mark
+from brightspots.figures.palette import BRIGHT_COLOUR, FILL, INK, NEUTRAL, PALE
+from brightspots.report.document import Bars, Funnel, Funnels, Mosaic, Point
+from brightspots.report.svg import decades, shared_range, tick_text, ticks
 
 DOTS_PER_INCH: Final = 200
 _TEXTS: Final = ("font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
 _SHARE_COLOUR: Final = "#b8d3ea"
-MARKS: Final[dict[Kind, Mark]] = {
-    "bright": STATUS_MARKS[BRIGHT],
-    "dark": STATUS_MARKS[DARK],
-    "in-line": STATUS_MARKS[IN_LINE],
-    "cannot-tell": STATUS_MARKS[CANNOT_TELL],
-    "dark-above": Mark(DARK_COLOUR, "^", 7.5, True, 6),
-    "dark-below": Mark(DARK_COLOUR, "v", 7.5, True, 6),
-    "bright-above": Mark(BRIGHT_COLOUR, "^", 7.5, True, 6),
-    "bright-below": Mark(BRIGHT_COLOUR, "v", 7.5, True, 6),
-    "here": Mark(INK, "o", 8.0, True, 7),
-    "plain": Mark(NEUTRAL, "o", 4.5, True, 3),
-}
 
 
 @dataclass(frozen=True)
@@ -159,8 +137,7 @@ def mosaic(
             y, x = np.nonzero(kinds == kind)
             if len(x):
                 diameter = min(mark.size, 0.8 * room * mark.size / MARKS["bright"].size)
-                small = Mark(mark.colour, mark.marker, diameter, mark.filled, mark.order)
-                canvas.draw_marks(ax, x, y, small)
+                canvas.draw_marks(ax, x, y, replace(mark, size=diameter))
                 ax.lines[-1].set_markeredgewidth(min(0.8, 0.12 * room) if not mark.filled else 0.0)
         return _png(sheet)
 
@@ -204,14 +181,7 @@ def _png(sheet: Figure) -> Picture:
 
 def _legend(sheet: Figure, entries: Sequence[tuple[Mark, str]], columns: int) -> None:
     """The marks and their words, above everything."""
-    handles = [
-        Line2D(
-            [], [], linestyle="none", marker=mark.marker, markersize=mark.size * 0.8,
-            markerfacecolor=mark.colour if mark.filled else "white",
-            markeredgecolor="white" if mark.filled else mark.colour,
-        )
-        for mark, _ in entries
-    ]  # fmt: skip
+    handles = [canvas.legend_handle(mark, scale=0.8) for mark, _ in entries]
     if handles:
         words = [canvas.shorten(text, 48) for _, text in entries]
         sheet.legend(
@@ -257,9 +227,8 @@ def _panel(ax: Axes, panel: Funnel, bottom: float, top: float, font: float) -> N
     for kind, mark in MARKS.items():
         here = [point for point in panel.points if point.kind == kind and not point.is_bar]
         if here:
-            small = crowd and kind in UNMARKED
-            size = mark.size * font / 10.0 * (0.7 if small else 1.0)
-            scaled = Mark(mark.colour, mark.marker, size, mark.filled, mark.order)
+            small = crowd and not mark.stands_out
+            scaled = replace(mark, size=mark.size * font / 10.0 * (0.7 if small else 1.0))
             canvas.draw_marks(ax, [p.x for p in here], [min(max(p.y, bottom), top) for p in here], scaled)
 
 
@@ -271,7 +240,7 @@ def _names(ax: Axes, panel: Funnel, font: float) -> None:
     def places(points: Sequence[Point]) -> FloatArray:
         return np.array([(p.x, min(max(p.y, bottom), top)) for p in points], dtype=np.float64).reshape(-1, 2)
 
-    marked = places([p for p in panel.points if p.kind not in UNMARKED])
-    others = places([p for p in panel.points if p.kind in UNMARKED])
+    marked = places([p for p in panel.points if MARKS[p.kind].stands_out])
+    others = places([p for p in panel.points if not MARKS[p.kind].stands_out])
     at = places(named)
     place_labels(ax, at[:, 0], at[:, 1], [p.label for p in named], marked, others, font_size=font * 0.95)

@@ -11,6 +11,7 @@ import pandas as pd
 from brightspots.common import vocabulary as names
 from brightspots.common.wording import stated_probability
 from brightspots.data.cells import IntArray
+from brightspots.figures.marks import MARKS
 from brightspots.report import cautions, sentences, tables, words
 from brightspots.report.document import (
     Bar,
@@ -26,7 +27,7 @@ from brightspots.report.document import (
     Table,
     Terms,
 )
-from brightspots.report.funnels import LEVELS, department_funnel, kind_of, nation_funnel
+from brightspots.report.funnels import LEVELS, department_funnel, nation_funnel
 from brightspots.report.measure import UNITS
 from brightspots.report.subject import Subject
 from brightspots.report.words import Estimate
@@ -166,17 +167,12 @@ def _funnel_caption(example: str, ordered_by: str) -> str:
 
 def _funnel_legend(panels: Sequence[Funnel], label: str) -> tuple[tuple[Kind, str], ...]:
     """The marks that occur."""
-    words: tuple[tuple[Kind, str], ...] = (
-        *((kind_of(status), status) for status in names.STATUSES),
-        ("dark-above", "trust above the limits"),
-        ("bright-above", "trust above the limits"),
-        ("bright-below", "trust below the limits"),
-        ("dark-below", "trust below the limits"),
-        ("here", f"{label}, within the limits"),
-        ("plain", "trust within the limits"),
-    )
     found = {point.kind for panel in panels for point in panel.points}
-    return tuple((kind, said) for kind, said in words if kind in found)
+    return tuple(
+        (kind, f"{label}, {mark.label}" if kind == "here" else mark.label)
+        for kind, mark in MARKS.items()
+        if kind in found
+    )
 
 
 def example_trust(subject: Subject) -> int:

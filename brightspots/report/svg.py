@@ -13,6 +13,7 @@ from typing import Final
 from markupsafe import Markup
 
 from brightspots.common.shortening import shorten_apart
+from brightspots.figures.marks import MARKS
 from brightspots.report.document import Bars, Funnel, Funnels, Kind, Limit, Point, Table
 from brightspots.report.words import Estimate, percent
 
@@ -21,7 +22,6 @@ LEFT, RIGHT, TOP, BOTTOM = 50.0, 12.0, 14.0, 48.0
 # Ratios above this are drawn at the upper edge: one tiny department must not flatten the whole figure.
 HIGHEST = 4.0
 LABEL_LENGTH = 24
-UNMARKED = ("in-line", "cannot-tell", "plain")
 LABEL_WIDTH, LABEL_HEIGHT = 7.6, 15.0
 
 # From numbers to places along an axis.
@@ -64,7 +64,7 @@ def funnel(figure: Funnels, panel: Funnel) -> Markup:
         )
     )
     # Plain points first: what is marked must not be hidden under them.
-    ordered = sorted(panel.points, key=lambda point: (point.kind not in UNMARKED, point.x))
+    ordered = sorted(panel.points, key=lambda point: (MARKS[point.kind].stands_out, point.x))
     parts += [_point(point, place_x(point.x), place_y, bottom, top) for point in ordered]
     parts.append(_labels([(p, place_x(p.x), place_y(p.y)) for p in ordered]))
     parts.append(Markup("</svg>"))
@@ -210,22 +210,19 @@ def _bar(x: float, low: float, high: float, *, closed: bool) -> Markup:
 
 
 def _mark(kind: Kind, x: float, y: float, r: float) -> Markup:
-    """Shapes differ, not only colours; they are those of the library's figures.
-
-    Dark is a diamond, bright a full circle, in line a small one, cannot tell an open one; a trust above the limits
-    is a triangle that points up, one below them a triangle that points down.
-    """
-    if kind == "dark":
+    """The mark of a kind at a place, with shape and size by the table of marks; the style sheet gives the colour."""
+    mark = MARKS[kind]
+    half = r * mark.page_size
+    if mark.marker == "D":
         return Markup('<path d="M{0} {1}l{2} {2}l-{2} {2}l-{2} -{2}z"/>').format(
-            _n(x), _n(y - r * 1.3), _n(r * 1.3)
+            _n(x), _n(y - half), _n(half)
         )
-    if kind.endswith(("-above", "-below")):
-        up = 1.0 if kind.endswith("-above") else -1.0
+    if mark.marker in ("^", "v"):
+        up = 1.0 if mark.marker == "^" else -1.0
         return Markup('<path d="M{} {}l{} {}h{}z"/>').format(
-            _n(x), _n(y - up * r * 1.2), _n(r * 1.2), _n(up * r * 2.1), _n(-r * 2.4)
+            _n(x), _n(y - up * half), _n(half), _n(up * r * 2.1), _n(-2.0 * half)
         )
-    sizes = {"bright": 1.2, "here": 1.4, "cannot-tell": 0.9, "plain": 0.85, "in-line": 0.75}
-    return Markup('<circle cx="{}" cy="{}" r="{}"/>').format(_n(x), _n(y), _n(r * sizes[kind]))
+    return Markup('<circle cx="{}" cy="{}" r="{}"/>').format(_n(x), _n(y), _n(half))
 
 
 def _labels(placed: Sequence[tuple[Point, float, float]]) -> Markup:
@@ -233,7 +230,7 @@ def _labels(placed: Sequence[tuple[Point, float, float]]) -> Markup:
 
     Right, left, above, below, then the corners: the first place free of other names and marks; else none.
     """
-    taken = [(x - 5, y - 5, x + 5, y + 5) for point, x, y in placed if point.kind not in UNMARKED]
+    taken = [(x - 5, y - 5, x + 5, y + 5) for point, x, y in placed if MARKS[point.kind].stands_out]
     written = []
     named = [(point, x, y) for point, x, y in placed if point.named]
     texts = shorten_apart([point.label for point, _, _ in named], LABEL_LENGTH)

@@ -211,7 +211,7 @@ def as_read(
 def _findings(
     frame: pd.DataFrame,
     roles: Roles,
-    family: names.Family | None,
+    family: names.FamilyName | None,
     estimate_scale: names.EstimateScale | None,
     ratings: tuple[Any, Sequence[Any] | None],
 ) -> list[Finding]:

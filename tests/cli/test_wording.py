@@ -80,7 +80,8 @@ def test_no_message_in_the_sources_stays_python_in_a_terminal():
     from tests.conftest import ROOT
 
     sources = (
-        "data/tables", "data/opening", "data/resolving", "data/keys", "data/numbers", "data/counts", "data/intervals", "data/covariates", "data/estimates",
+        "data/tables", "data/opening", "data/resolving", "data/keys",
+        "data/numbers", "data/counts", "data/intervals", "data/covariates", "data/estimates",
         "data/checks", "data/period_order", "fit/fitting", "fit/spots", "fit/decided", "fit/publishable",
         "statistics/ratings", "statistics/rating_scales", "common/settings", "common/files", "limits/units",
         "limits/checks", "limits/overdispersion", "engine/run", "engine/chains/nuts", "casemix/intake",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -243,22 +242,3 @@ def test_trend_faults():
         draw_trend(pd.DataFrame({"period": [1]}))
     with pytest.raises(DataError, match="no ratio to draw"):
         draw_trend(pd.DataFrame({"period": [1], "ratio": [np.nan]}))
-
-
-# ---- all -------------------------------------------------------------------------------------------------------
-
-
-def test_given_axes_are_used_and_no_style_leaks(spots_table: pd.DataFrame):
-    before = dict(mpl.rcParams)
-    for draw in (
-        lambda ax: draw_partition(partition(), ax=ax),
-        lambda ax: draw_mosaic(spots_table, ax=ax),
-        lambda ax: draw_caterpillar(spots_table.head(5), ax=ax),
-        lambda ax: draw_rating(spots_table, order=RATINGS, ax=ax),
-        lambda ax: draw_trend(pd.DataFrame({"period": [1, 2], "ratio": [1.0, 1.1]}), ax=ax),
-    ):
-        _, ax = plt.subplots(figsize=(9, 7))
-        assert draw(ax) is ax
-        ax.figure.draw_without_rendering()
-        assert describe(ax)
-    assert dict(mpl.rcParams) == before

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from scipy import stats
 
 import brightspots as bs
@@ -41,11 +44,22 @@ def any_fit(request) -> bs.HierarchyFit:
     return bs.fit_hierarchy(frame, seed=1, **FAMILIES[request.param])
 
 
+def words_on(ax: Axes) -> str:
+    return " ".join(text.get_text() for text in ax.figure.findobj(plt.Text)).replace("\n", " ")
+
+
 @pytest.mark.parametrize("limits", ["hierarchical", "exact"])
 @pytest.mark.parametrize("trust", [None, "T003"])
 def test_a_funnel_is_drawn_for_every_family(any_fit, trust, limits):
     ax = any_fit.plot_funnel(trust, limits=limits)
-    assert bs.describe(ax).startswith("Funnel plot")
+    cells = any_fit.table.cells
+    drawn = sum(len(line.get_xdata()) for line in ax.lines if line.get_gid() == "units")
+    assert drawn == (cells.n_trusts if trust is None else 5)
+    curves = {line.get_gid() for line in ax.lines if str(line.get_gid()).startswith(("lower", "upper"))}
+    assert curves == {"lower_95", "upper_95", "lower_99.8", "upper_99.8"}
+    assert bs.describe(ax).startswith(
+        "Funnel plot: " + ("Trusts" if trust is None else "Departments of T003")
+    )
 
 
 def test_trusts_are_centred_on_the_nation_and_departments_on_their_trust(any_fit):
@@ -101,8 +115,7 @@ def test_suppressed_units_are_drawn_from_the_least_to_the_most_they_can_be(limit
     np.testing.assert_allclose([bottom[1], top[1]], np.array([1, 7]) / np.exp(national))
     drawn = sum(len(line.get_xdata()) for line in ax.lines if line.get_gid() == "units")
     assert drawn == 3
-    written = " ".join(text.get_text() for text in ax.figure.findobj(plt.Text)).replace("\n", " ")
-    assert "1 unit has a suppressed count and is drawn as a bar" in written
+    assert "1 unit has a suppressed count and is drawn as a bar" in words_on(ax)
     assert "Suppressed counts, drawn as bars from the least to the most they can be: D01" in bs.describe(ax)
 
 
@@ -120,15 +133,18 @@ def test_a_trust_with_a_suppressed_department_is_a_bar_of_its_total():
 def test_a_funnel_in_which_every_count_is_suppressed_is_drawn():
     frame = withhold(simulate_frame(8, 4), slice(4, 7), 1, 7)
     ax = bs.fit_hierarchy(frame, seed=1).plot_funnel("T001")
-    assert "4 units have suppressed counts" in bs.describe(ax) or ax.collections
+    (bars,) = (artist for artist in ax.collections if artist.get_gid() == "suppressed units")
+    assert len(bars.get_segments()) == 4
+    assert not [line for line in ax.lines if line.get_gid() == "units"]
+    assert "4 units have suppressed counts and are drawn as bars" in words_on(ax)
+    assert "the most they can be: D00, D01, D02, D03." in bs.describe(ax)
 
 
 def test_periods_that_are_suppressed_are_not_drawn_in_a_trend():
     years = pd.concat([simulate_frame(6, 4, seed=year).assign(period=year) for year in (2021, 2022, 2023)])
     years = withhold(years.reset_index(drop=True), 0, 1, 7)
     ax = bs.fit_hierarchy(years, seed=1).plot_trend("T000", "D00")
-    written = " ".join(text.get_text() for text in ax.figure.findobj(plt.Text)).replace("\n", " ")
-    assert "1 with suppressed counts is not drawn" in written
+    assert "1 with suppressed counts is not drawn" in words_on(ax)
 
 
 def test_periods_have_exact_intervals_of_chance():
@@ -150,21 +166,6 @@ def test_periods_have_exact_intervals_of_chance():
     exact = stats.binomtest(15, 50).proportion_ci(method="exact")
     np.testing.assert_allclose([binomial["lower"][1], binomial["upper"][1]], np.array(exact) * 5)
     assert binomial["upper"][2] == 4.0
-
-
-def test_every_figure_is_drawn_and_described(fit):
-    years = pd.concat([simulate_frame(6, 4, seed=year).assign(period=year) for year in (2021, 2022)])
-    by_year = bs.fit_hierarchy(years.assign(rating="Good"), seed=1)
-    for ax in (
-        fit.plot_partition(),
-        fit.plot_mosaic(),
-        fit.plot_caterpillar(),
-        fit.plot_caterpillar("T001"),
-        fit.plot_rating(),
-        *fit.plot_two_stage("T001"),
-        by_year.plot_trend("T001", "D02"),
-    ):
-        assert len(bs.describe(ax)) > 40
 
 
 def test_the_figure_of_ratings_says_what_is_strong(fit):
@@ -199,30 +200,81 @@ def test_rounded_counts_are_bars_that_are_placed_where_they_lie_in_one_zone():
     assert (placed == (ends[0] == ends[1])).all()
 
 
-def test_captions_say_source_period_and_date_in_every_figure(fit):
-    years = pd.concat([simulate_frame(6, 4, seed=year).assign(period=year) for year in (2021, 2022)])
-    by_year = bs.fit_hierarchy(years, seed=1)
-    said = {"caption": "Source: simulated; drawn 1 May 2026"}
-    for ax in (
-        fit.plot_funnel(**said),
-        fit.plot_funnel("T001", **said),
-        fit.plot_partition(**said),
-        fit.plot_mosaic(**said),
-        fit.plot_caterpillar(**said),
-        fit.plot_caterpillar("T001", **said),
-        fit.plot_rating(**said),
-        *fit.plot_two_stage("T001", **said),
-        by_year.plot_trend("T001", "D02", **said),
-    ):
-        assert "Source: simulated; drawn 1 May 2026." in bs.describe(ax)
+# Every figure of a fit, by its method and what it needs besides.
+FIGURES: dict[str, tuple[str, dict[str, object]]] = {
+    "trusts in a funnel": ("plot_funnel", {}),
+    "departments in a funnel": ("plot_funnel", {"trust": "T001"}),
+    "two stages": ("plot_two_stage", {"trust": "T001"}),
+    "partition": ("plot_partition", {}),
+    "mosaic": ("plot_mosaic", {}),
+    "trend": ("plot_trend", {"trust": "T001", "department": "D02"}),
+    "trusts in a caterpillar": ("plot_caterpillar", {}),
+    "departments in a caterpillar": ("plot_caterpillar", {"trust": "T001"}),
+    "rating": ("plot_rating", {}),
+}
+KIND_OF_FIGURE = {
+    "plot_funnel": "Funnel plot", "plot_two_stage": "Funnel plot", "plot_partition": "Bar chart",
+    "plot_mosaic": "Grid of", "plot_trend": "Trend", "plot_caterpillar": "Caterpillar plot",
+    "plot_rating": "Departments by overall rating",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def by_year() -> bs.HierarchyFit:
+    years = [simulate_frame(6, 4, seed=year).assign(period=year, rating="Good") for year in (2021, 2022)]
+    return bs.fit_hierarchy(pd.concat(years), seed=1)
+
+
+def test_every_figure_of_a_fit_is_held_to_this():
+    assert {method for method, _ in FIGURES.values()} == {
+        name for name in dir(bs.HierarchyFit) if name.startswith("plot_")
+    }
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_figure_of_a_fit_is_drawn_on_given_axes_with_its_caption_and_described(by_year, figure):
+    method, arguments = FIGURES[figure]
+    _, panels = plt.subplots(1, 2, figsize=(14, 7))
+    given = {"axes": tuple(panels)} if method == "plot_two_stage" else {"ax": panels[0]}
+    said = "Source: simulated; drawn 1 May 2026"
+    drawn = getattr(by_year, method)(**arguments, **given, caption=said)
+    drawn = drawn if isinstance(drawn, tuple) else (drawn,)
+    assert drawn == tuple(panels)[: len(drawn)]
+    assert plt.get_fignums() == [panels[0].figure.number]
+    for ax in drawn:
+        assert bs.describe(ax).startswith(KIND_OF_FIGURE[method])
+        assert bs.describe(ax).endswith(f"{said}.")
+        assert f"{said}." in words_on(ax)
+
+
+@pytest.mark.parametrize("method", sorted({method for method, _ in FIGURES.values()}))
+def test_a_figure_of_a_fit_is_declared_once_with_its_arguments_checked(fit, method):
+    declared = [each for each in type(fit).__mro__ if method in vars(each)]
+    assert len(declared) == 1
+    assert inspect.getdoc(getattr(fit, method))
+    parameters = inspect.signature(getattr(fit, method)).parameters
+    where = "axes" if method == "plot_two_stage" else "ax"
+    assert list(parameters)[-2:] == ["caption", where]
+    assert [(p.kind, p.default) for p in list(parameters.values())[-2:]] == [
+        (inspect.Parameter.KEYWORD_ONLY, None)
+    ] * 2
+    required = {name: "T001" for name, p in parameters.items() if p.default is inspect.Parameter.empty}
+    with pytest.raises(SettingsError, match=f"{where} must be"):
+        getattr(fit, method)(**required, **{where: "here"})
+    with pytest.raises(SettingsError, match="caption must be text or None"):
+        getattr(fit, method)(**required, caption=2026)
 
 
 def test_a_multiplier_is_stated_and_moves_points_and_limits_alike(fit):
     one, hundred = fit.plot_funnel(), fit.plot_funnel(multiplier=100)
     assert hundred.get_ylabel() == "Observed / expected at the national level × 100"
-    for before, after in zip(one.lines, hundred.lines, strict=True):
-        if before.get_gid() == "units":
-            np.testing.assert_allclose(after.get_ydata(), 100.0 * np.asarray(before.get_ydata()))
+    moved = [
+        np.allclose(after.get_ydata(), 100.0 * np.asarray(before.get_ydata()))
+        for before, after in zip(one.lines, hundred.lines, strict=True)
+    ]
+    # Four limits, and the trusts of at least one zone.
+    assert len(moved) >= 5
+    assert all(moved)
 
 
 def test_a_mosaic_of_some_trusts(fit):
