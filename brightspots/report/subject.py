@@ -16,7 +16,6 @@ from brightspots.common.arguments import is_label, shown
 from brightspots.common.errors import SettingsError
 from brightspots.common.shortening import shorten, shorten_apart
 from brightspots.data.cells import Cells, FloatArray, IntArray, LabelArray
-from brightspots.engine.posterior import Posterior, StoredPosterior
 from brightspots.fit import frames
 from brightspots.fit.fitted import Fitted
 from brightspots.fit.spots import OTHER_FIT, Spots
@@ -27,8 +26,6 @@ from brightspots.report.words import Estimate
 LONGEST_NAME = 200
 # Bright spots offered to each dark spot in a trust's own pack.
 PARTNERS = 3
-# Draws of effects held at once: 400 MB of them.
-MOST_HELD = 50_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +50,7 @@ class Subject:
 
     @classmethod
     def of(cls, fit: Fitted, spots: Spots, events: str = "events", *, unit: str | None = None) -> Subject:
-        """Put a fit and its spots together, their draws held in memory where there is room.
+        """Put a fit and its spots together; the fit's draws are held from now on, where there is room for them.
 
         Raises
         ------
@@ -68,9 +65,8 @@ class Subject:
                 f"the fit is of ratios, which have no unit: unit={unit!r} is for estimates with "
                 "estimate_scale='difference'"
             )
-        held = replace(fit, effects=_hold(fit.effects))
-        held._cache.update(fit._cache)  # the same numbers, computed already
-        subject = cls(held, replace(spots, fit=held), events)
+        fit.effects.held()  # a pack asks for them several times, and several packs may follow
+        subject = cls(fit, spots if spots.fit is fit else replace(spots, fit=fit), events)
         if ratios:
             return subject
         sizes = np.abs(subject.table[["own_difference", "peer_difference"]].to_numpy(dtype=np.float64))
@@ -236,21 +232,6 @@ def _short(labels: tuple[str, ...]) -> tuple[str, ...]:
     long = [label for label in labels if len(label) > LONGEST_NAME]
     cut = dict(zip(long, shorten_apart(long, LONGEST_NAME), strict=True))
     return tuple(cut.get(label, label) for label in labels)
-
-
-def _hold(effects: Posterior) -> Posterior:
-    """Hold the effects that a posterior would otherwise draw again for each question: a pack asks several."""
-    cells, shared = effects.cells, effects.shared
-    if isinstance(effects, StoredPosterior) or (cells.n_trusts + cells.n_cells) * shared.n_draws > MOST_HELD:
-        return effects
-    blocks = list(effects.blocks())
-    return StoredPosterior(
-        cells,
-        shared,
-        np.concatenate([block.trust_effect for block in blocks]),
-        np.concatenate([block.department_effect for block in blocks]),
-        effects.chains,
-    )
 
 
 def _named(name: Any, code: str) -> str:
