@@ -14,7 +14,7 @@ import numpy as np
 from brightspots.common import vocabulary as names
 from brightspots.data.cells import FloatArray
 from brightspots.fit import funnels as fit_limits
-from brightspots.limits.funnel import CANNOT_PLACE, FunnelLimits, limit_column
+from brightspots.limits.funnel import CANNOT_PLACE, FunnelLimits, limit_column, zone_names
 from brightspots.report.document import Funnel, Kind, Limit, Point
 from brightspots.report.measure import Measure
 from brightspots.report.subject import Subject
@@ -25,12 +25,19 @@ CURVE_POINTS: Final = 60
 # Names written in a panel; the others show on hover, on keyboard focus and in the tables.
 NAMED: Final = 6
 
-# Mark of a trust outside the limits: is it above them, and is that worse or better?
-_OUTSIDE: Final[dict[tuple[bool, names.HigherIs], Kind]] = {
-    (True, "worse"): "dark-above",
-    (False, "worse"): "bright-below",
-    (True, "better"): "bright-above",
-    (False, "better"): "dark-below",
+_BELOW, _, _ABOVE = zone_names(LEVELS[-1:])
+# Mark of a trust outside the limits: is it above or below them, and is more worse or better?
+_OUTSIDE: Final[dict[tuple[str, names.HigherIs], Kind]] = {
+    (_ABOVE, "worse"): "dark-above",
+    (_BELOW, "worse"): "bright-below",
+    (_ABOVE, "better"): "bright-above",
+    (_BELOW, "better"): "dark-below",
+}
+_STATUS_KINDS: Final[dict[str, Kind]] = {
+    names.BRIGHT: "bright",
+    names.DARK: "dark",
+    names.IN_LINE: "in-line",
+    names.CANNOT_TELL: "cannot-tell",
 }
 
 
@@ -49,8 +56,8 @@ def nation_funnel(subject: Subject, highlight: int | None = None) -> Funnel:
     chosen = None if highlight is None else cells.trusts[highlight]
     kinds: list[Kind] = []
     for label, zone in zip(limits.table.index, limits.table["zone"], strict=True):
-        if str(zone).endswith(f"{LEVELS[-1] * 100:g}%"):
-            kinds.append(_OUTSIDE[str(zone).startswith("above"), subject.fit.higher_is])
+        if (zone, subject.fit.higher_is) in _OUTSIDE:
+            kinds.append(_OUTSIDE[zone, subject.fit.higher_is])
         elif zone == CANNOT_PLACE:
             kinds.append("cannot-tell")
         else:
@@ -89,13 +96,7 @@ def department_funnel(subject: Subject, trust: int) -> Funnel:
 
 def kind_of(status: str) -> Kind:
     """The mark of a status."""
-    kinds: dict[str, Kind] = {
-        names.BRIGHT: "bright",
-        names.DARK: "dark",
-        names.IN_LINE: "in-line",
-        names.CANNOT_TELL: "cannot-tell",
-    }
-    return kinds[status]
+    return _STATUS_KINDS[status]
 
 
 def _panel(

@@ -91,6 +91,11 @@ class Subject:
         return self.table["status"].to_numpy(dtype=str)
 
     @cached_property
+    def rating_status(self) -> npt.NDArray[np.str_]:
+        """How the status of every cell stands to the rating, (C,)."""
+        return self.table["rating_status"].to_numpy(dtype=str)
+
+    @cached_property
     def trust_labels(self) -> tuple[str, ...]:
         """What each trust is called, (T,): its name with its code, or its code."""
         return _short(self._trusts_called)
@@ -206,10 +211,9 @@ class Subject:
         called = (*self._trusts_called, *self._departments_called)
         return sum(len(label) > LONGEST_NAME for label in called)
 
-    def count(self, status: str, cells: IntArray | None = None) -> int:
-        """How many departments (of some cells) have a status."""
-        chosen = self.status if cells is None else self.status[cells]
-        return int(np.sum(chosen == status))
+    def counts(self, cells: IntArray) -> dict[str, int]:
+        """How many of some cells have each status."""
+        return {status: int(np.sum(self.status[cells] == status)) for status in names.STATUSES}
 
     @cached_property
     def _trusts_called(self) -> tuple[str, ...]:
@@ -226,6 +230,22 @@ class Subject:
         first = np.unique(code_of_cell, return_index=True)[1]
         called = self.table[column].iloc[first]
         return tuple(_named(name, code) for name, code in zip(called, plain, strict=True))
+
+
+def estimates(frame: pd.DataFrame, quantity: str) -> dict[str, Estimate]:
+    """A quantity with the ends of its interval, by the label of its row.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With the columns `quantity`, and the same with `_lower` and `_upper`.
+    quantity : str
+    """
+    columns = frame[[quantity, f"{quantity}_lower", f"{quantity}_upper"]]
+    return {
+        str(label): Estimate(*map(float, row))
+        for label, row in zip(columns.index, columns.to_numpy(), strict=True)
+    }
 
 
 def _short(labels: tuple[str, ...]) -> tuple[str, ...]:

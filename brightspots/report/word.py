@@ -26,7 +26,6 @@ from brightspots.report.document import (
     Block,
     Bullets,
     Cell,
-    Column,
     Document,
     Funnels,
     Mosaic,
@@ -35,7 +34,7 @@ from brightspots.report.document import (
     Table,
     Terms,
     abridge,
-    manifest_rows,
+    manifest_table,
 )
 from brightspots.report.pictures import Picture
 
@@ -173,12 +172,8 @@ def _write_section(paper: _Paper, section: Section, content: Document) -> None:
     paper.file.add_heading(section.heading, 1)
     for block in section.blocks:
         _write_block(paper, block)
-    if section.name == "provenance":
-        rows = tuple((Cell(name), Cell(text)) for name, text in manifest_rows(content.manifest))
-        what = (Column("What"), Column("Value"))
-        _write_table(
-            paper, Table("manifest", "What it takes to make this document again", what, rows, print_all=True)
-        )
+    if section.kind == "provenance":
+        _write_table(paper, manifest_table(content.manifest, "this document"))
 
 
 def _write_block(paper: _Paper, block: Block) -> None:

@@ -246,8 +246,11 @@ def test_suppressed_counts_are_said(path):
 def test_proportions_and_estimates_have_packs_too(path):
     frame = simulate_frame(12, 6)
     people = frame.assign(denominator=(frame["expected"] * 20).round() + 50).drop(columns="expected")
-    page = write(make_fit(people, family="binomial", denominator="denominator"), path)
-    assert "its odds" in page.text or "Odds" in page.text
+    page = write(make_fit(people, family="binomial", denominator="denominator"), path, trust="T003")
+    assert ": its odds are " in page.one("spots").words
+    assert "the odds of T003 are " in page.text
+    assert "Odds" in [term.words for term in page.all("dt")]
+    assert "its level is" not in page.text
     rng = np.random.default_rng(0)
     estimates = frame[["trust", "department"]].assign(
         estimate=rng.normal(0, 0.2, len(frame)), standard_error=0.1
