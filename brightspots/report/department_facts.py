@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
+from brightspots.common import vocabulary as names
 from brightspots.report.document import Kind
 from brightspots.report.words import Estimate
 
 # Which of a department's two comparisons: with its own trust, or with the same department in other trusts.
 Comparison = Literal["own", "peer"]
+
+_STATUS_KINDS: Final[dict[str, Kind]] = {
+    names.BRIGHT: "bright",
+    names.DARK: "dark",
+    names.IN_LINE: "in-line",
+    names.CANNOT_TELL: "cannot-tell",
+}
+
+
+def kind_of(status: str) -> Kind:
+    """The mark of a status."""
+    return _STATUS_KINDS[status]
 
 
 @dataclass(frozen=True)

@@ -172,6 +172,8 @@ class TwoStageFunnel:
         Every trust.
     departments : Funnel or None
         Those of one trust; None where the model has none.
+    levels : tuple of float
+        What share of units the inner and the outer limits hold.
     flags : Flags
         Of that trust.
     is_example : bool
@@ -188,6 +190,7 @@ class TwoStageFunnel:
 
     nation: Funnel
     departments: Funnel | None
+    levels: tuple[float, float]
     flags: Flags
     is_example: bool
     side: Side | None

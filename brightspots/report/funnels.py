@@ -15,6 +15,7 @@ from brightspots.common import vocabulary as names
 from brightspots.data.cells import FloatArray
 from brightspots.fit import funnels as fit_limits
 from brightspots.limits.funnel import CANNOT_PLACE, FunnelLimits, limit_column, zone_names
+from brightspots.report.department_facts import kind_of
 from brightspots.report.document import Funnel, Kind, Limit, Point
 from brightspots.report.measure import Measure
 from brightspots.report.subject import Subject
@@ -32,12 +33,6 @@ _OUTSIDE: Final[dict[tuple[str, names.HigherIs], Kind]] = {
     (_BELOW, "worse"): "bright-below",
     (_ABOVE, "better"): "bright-above",
     (_BELOW, "better"): "dark-below",
-}
-_STATUS_KINDS: Final[dict[str, Kind]] = {
-    names.BRIGHT: "bright",
-    names.DARK: "dark",
-    names.IN_LINE: "in-line",
-    names.CANNOT_TELL: "cannot-tell",
 }
 
 
@@ -92,11 +87,6 @@ def department_funnel(subject: Subject, trust: int) -> Funnel:
     labels = [called[label] for label in limits.table.index]
     heading = f"Departments of {subject.trust_labels[trust]}"
     return _panel(subject, heading, limits, labels, kinds, named, "the trust's own level")
-
-
-def kind_of(status: str) -> Kind:
-    """The mark of a status."""
-    return _STATUS_KINDS[status]
 
 
 def _panel(

@@ -14,7 +14,7 @@ import pandas as pd
 from brightspots.common import vocabulary as names
 from brightspots.data.cells import FloatArray, IntArray
 from brightspots.data.period_order import period_texts
-from brightspots.report.department_facts import Department, Listed
+from brightspots.report.department_facts import Department, Listed, kind_of
 from brightspots.report.document import Kind
 from brightspots.report.facts import (
     Coexistence,
@@ -34,7 +34,7 @@ from brightspots.report.facts import (
     TypeTally,
     Variation,
 )
-from brightspots.report.funnels import department_funnel, kind_of, nation_funnel
+from brightspots.report.funnels import LEVELS, department_funnel, nation_funnel
 from brightspots.report.gather_rating import against_rating, nation_rating, trust_rating
 from brightspots.report.measure import RATIOS, Measure
 from brightspots.report.subject import Subject, estimates
@@ -265,6 +265,7 @@ def _two_stage_funnel(subject: Subject, trust: int, *, is_subject: bool) -> TwoS
     return TwoStageFunnel(
         nation=nation,
         departments=department_funnel(subject, trust) if "department" in subject.partition.index else None,
+        levels=LEVELS,
         flags=_flags(subject, trust),
         is_example=not is_subject,
         side=own[0] if own else None,

@@ -25,7 +25,6 @@ from brightspots.report.facts import (
     TwoStageFunnel,
     Variation,
 )
-from brightspots.report.funnels import LEVELS
 from brightspots.report.measure import UNITS, Measure
 from brightspots.report.rating_facts import Rating, TrustRating
 from brightspots.report.words import probability_words
@@ -213,7 +212,7 @@ def panels(of: TwoStageFunnel) -> tuple[str, ...]:
     """What each panel shows, a sentence each."""
     first = _outside(of)
     if of.side is not None:
-        first = trust_sentences.trust_in_funnel(of.flags.trust, of.side, LEVELS[-1])
+        first = trust_sentences.trust_in_funnel(of.flags.trust, of.side, of.levels[-1])
     return (first,) if of.departments is None else (first, trust_flags(of.flags))
 
 
@@ -228,7 +227,7 @@ def beside_the_funnel(of: TwoStageFunnel) -> tuple[str, ...]:
 
 def funnel_caption(of: TwoStageFunnel, setting: Setting) -> str:
     """How to read the figure."""
-    inner, outer = (f"{level * 100:g}%" for level in LEVELS)
+    inner, outer = (f"{level * 100:g}%" for level in of.levels)
     caption = (
         "First, every trust against the national level; then the departments of one trust against the trust's own "
         f"level. The lines are limits within which {inner} (dashed) and {outer} (solid) of units of that size are "
@@ -244,7 +243,7 @@ def funnel_caption(of: TwoStageFunnel, setting: Setting) -> str:
 
 
 def _outside(of: TwoStageFunnel) -> str:
-    return trust_sentences.outside_limits(of.outside, len(of.nation.points), LEVELS[-1])
+    return trust_sentences.outside_limits(of.outside, len(of.nation.points), of.levels[-1])
 
 
 # ---- of ratings ------------------------------------------------------------------------------------------------

@@ -8,10 +8,9 @@ from typing import Final
 
 from brightspots.common import vocabulary as names
 from brightspots.report import words
-from brightspots.report.department_facts import Comparison, Department, Listed
+from brightspots.report.department_facts import Comparison, Department, Listed, kind_of
 from brightspots.report.document import Cell, Column, Mosaic, Table
 from brightspots.report.facts import Grid, Learning, Setting, TrustFacts, TypeTally
-from brightspots.report.funnels import kind_of
 from brightspots.report.rating_facts import NationRating, Rating, TrustRating
 from brightspots.report.words import Estimate
 
