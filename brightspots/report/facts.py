@@ -45,6 +45,10 @@ class Setting:
         Half the width of the scale on which tables draw differences.
     ordered_by : {"names", "codes"}
         What trusts are sorted by.
+    first : {"own", "peer"}
+        The comparison that the rule speaks of first.
+    counts_events : bool
+        Whether an excess is a number of events.
     has_expected, has_covariates, has_periods : bool
         Whether counts have expected events beside them, and the model covariates and periods.
     """
@@ -57,19 +61,11 @@ class Setting:
     margin: float
     span: float
     ordered_by: str
+    first: Comparison
+    counts_events: bool
     has_expected: bool
     has_covariates: bool
     has_periods: bool
-
-    @property
-    def counts_events(self) -> bool:
-        """Whether an excess is a number of events."""
-        return self.family != "normal"
-
-    @property
-    def first(self) -> Comparison:
-        """The comparison that the rule speaks of first."""
-        return "peer" if self.rule.reference == "peers" else "own"
 
     @property
     def second(self) -> Comparison:

@@ -103,6 +103,8 @@ def shared_facts(subject: Subject) -> Shared:
             margin=spots.margin,
             span=subject.span,
             ordered_by=subject.ordered_by,
+            first=subject.first,
+            counts_events=subject.counts_events,
             has_expected=cells.expected is not None,
             has_covariates=bool(cells.covariates),
             has_periods=cells.periods is not None,

@@ -99,7 +99,9 @@ def learning(of: Learning, setting: Setting) -> Section:
 
 def method(shared: Shared, notes: Sequence[str]) -> Section:
     """How it was done, in plain words, and what the words mean."""
-    blocks: list[Block] = [Paragraph(said) for said in paragraphs.method(shared.setting)]
+    model, rule, flag, *periods = paragraphs.method(shared.setting)
+    blocks: list[Block] = [Paragraph(model), Paragraph(rule), Paragraph(flag, role="opening")]
+    blocks += map(Paragraph, periods)
     noted = paragraphs.notes(shared, notes)
     if noted:
         blocks += [Paragraph("About these data:"), Bullets(noted)]

@@ -19,6 +19,7 @@ from brightspots.data.cells import Cells, FloatArray, IntArray, LabelArray
 from brightspots.fit import frames
 from brightspots.fit.fitted import Fitted
 from brightspots.fit.spots import OTHER_FIT, Spots
+from brightspots.report.department_facts import Comparison
 from brightspots.report.measure import RATIOS, Measure, difference_measure
 from brightspots.report.words import Estimate
 
@@ -178,12 +179,12 @@ class Subject:
         return self.spots.learning_pairs(PARTNERS)
 
     @property
-    def first(self) -> str:
-        """Which comparison the rule speaks of first: with the own trust (`own`) or elsewhere (`peer`)."""
+    def first(self) -> Comparison:
+        """The comparison that the rule speaks of first."""
         return "peer" if self.spots.rule.reference == "peers" else "own"
 
-    def effect(self, cell: int, of: str) -> Estimate:
-        """A department's ratio or difference with its interval, against its own trust (`own`) or elsewhere (`peer`)."""
+    def effect(self, cell: int, of: Comparison) -> Estimate:
+        """A department's ratio or difference with its interval, in one of the two comparisons."""
         return self.estimate(cell, self.measure.column(of))
 
     @cached_property
