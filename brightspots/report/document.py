@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from brightspots.common.files import legible
 from brightspots.report.manifest import Manifest
@@ -21,6 +21,14 @@ Kind = Literal[
     "dark-above", "dark-below", "bright-above", "bright-below", "plain", "here",
 ]  # fmt: skip
 
+
+# On which side of the limits of a funnel the marks outside them lie.
+OUTSIDE: Final[dict[Kind, Literal["above", "below"]]] = {
+    "dark-above": "above",
+    "bright-above": "above",
+    "dark-below": "below",
+    "bright-below": "below",
+}
 
 # What part of a document a section is: writers go by this, and pages link to it.
 SectionKind = Literal[

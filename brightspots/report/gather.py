@@ -15,7 +15,7 @@ from brightspots.common import vocabulary as names
 from brightspots.data.cells import FloatArray, IntArray
 from brightspots.data.period_order import period_texts
 from brightspots.report.department_facts import Department, Listed, kind_of
-from brightspots.report.document import Kind
+from brightspots.report.document import OUTSIDE, Kind
 from brightspots.report.facts import (
     Coexistence,
     Flags,
@@ -44,13 +44,7 @@ from brightspots.report.words import Estimate
 MOST_ROWS: Final = 2_000
 MOST_MOSAIC: Final = 200
 
-_SIDES: Final[dict[Kind, Side]] = {
-    "dark-above": "above",
-    "bright-above": "above",
-    "dark-below": "below",
-    "bright-below": "below",
-    "cannot-tell": "unplaced",
-}
+_SIDES: Final[dict[Kind, Side]] = {**OUTSIDE, "cannot-tell": "unplaced"}
 
 
 def nation_facts(subject: Subject) -> NationFacts:

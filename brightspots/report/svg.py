@@ -13,7 +13,7 @@ from typing import Final
 from markupsafe import Markup
 
 from brightspots.common.shortening import shorten_apart
-from brightspots.report.document import Bars, Funnel, Funnels, Kind, Limit, Point, Table
+from brightspots.report.document import OUTSIDE, Bars, Funnel, Funnels, Kind, Limit, Point, Table
 from brightspots.report.words import Estimate, percent
 
 WIDTH, HEIGHT = 520.0, 400.0
@@ -219,8 +219,8 @@ def _mark(kind: Kind, x: float, y: float, r: float) -> Markup:
         return Markup('<path d="M{0} {1}l{2} {2}l-{2} {2}l-{2} -{2}z"/>').format(
             _n(x), _n(y - r * 1.3), _n(r * 1.3)
         )
-    if kind.endswith(("-above", "-below")):
-        up = 1.0 if kind.endswith("-above") else -1.0
+    if kind in OUTSIDE:
+        up = 1.0 if OUTSIDE[kind] == "above" else -1.0
         return Markup('<path d="M{} {}l{} {}h{}z"/>').format(
             _n(x), _n(y - up * r * 1.2), _n(r * 1.2), _n(up * r * 2.1), _n(-r * 2.4)
         )
