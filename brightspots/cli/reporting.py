@@ -149,9 +149,9 @@ def demo(
     from brightspots.cli.drawing import save_figure
     from brightspots.common import files as exports
     from brightspots.fit.fitting import fit_hierarchy
+    from brightspots.report.gather import example_trust
     from brightspots.report.manifest import make_manifest
     from brightspots.report.pack import compose, write_document
-    from brightspots.report.sections import example_trust
     from brightspots.report.subject import Subject
 
     fixed = [out / "board.html", out / "funnel_nation.png"]

@@ -21,6 +21,17 @@ def probability_text(value: float) -> str:
     return {"1.00": "above 0.99", "0.00": "below 0.01"}.get(text, text)
 
 
+def probability_read(value: float) -> float:
+    """The number that a reader of `probability_text` sees: words beside it must be those of this number.
+
+    Parameters
+    ----------
+    value : float
+        Between 0 and 1.
+    """
+    return float(f"{value:.2f}")
+
+
 def stated_probability(value: float) -> str:
     """A probability that was asked for, not estimated: two decimals, or as many as it has."""
     return f"{value:.2f}" if round(value, 2) == value else f"{value:g}"

@@ -216,6 +216,17 @@ class Posterior(Protocol):
         """Apply `work` to every block, on all cores, in order: for work that is heavier than passing blocks on."""
         ...
 
+    def held(self) -> Posterior:
+        """Draw the effects once and keep them for all later calls of `blocks`, for many questions in a row.
+
+        Returns
+        -------
+        Posterior
+            This very object: whoever has it (a fit, its spots) shares what is kept. Every number is the one that is
+            given without. A posterior whose draws would take too much memory goes on drawing them at each call.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class StoredPosterior:
@@ -238,6 +249,10 @@ class StoredPosterior:
     def map_blocks(self, work: Callable[[EffectBlock], Result]) -> Iterator[Result]:
         """Apply `work` to every block, on all cores, in order."""
         return map_in_order(work, self.blocks())
+
+    def held(self) -> StoredPosterior:
+        """Give this posterior itself: its effects are in memory already."""
+        return self
 
 
 def trust_blocks(cells: Cells, cells_per_block: int) -> Iterator[tuple[slice, slice]]:

@@ -107,6 +107,12 @@ PERIOD: Final = Mark(BRIGHT_COLOUR, "o", 7.0, True, 4)
 RING: Final = Mark(INK, "o", 13.0, False, 7)
 
 
+# On which side of the limits of a funnel the marks outside them lie.
+OUTSIDE: Final[Mapping[Kind, Literal["above", "below"]]] = {
+    "dark-above": "above", "bright-above": "above", "dark-below": "below", "bright-below": "below",
+}  # fmt: skip
+
+
 def outside_kind(above: bool, higher_is: HigherIs) -> Kind:
     """Kind of a unit outside the limits of a funnel, by the side that it lies on and whether that is the bad one."""
     if above:

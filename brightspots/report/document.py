@@ -8,20 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from brightspots.common.files import legible
 from brightspots.figures.marks import Kind as Kind
 from brightspots.report.manifest import Manifest
 from brightspots.report.words import Estimate
 
+# What part of a document a section is: writers go by this, and pages link to it.
+SectionKind = Literal[
+    "variation", "funnel", "mosaic", "spots", "departments", "rating", "cannot-tell", "learning", "method",
+    "provenance",
+]  # fmt: skip
+# How a paragraph stands to the message of its section: it is the message, begins with it, or says something else.
+Role = Literal["message", "opening", "other"]
+
 
 @dataclass(frozen=True)
 class Paragraph:
-    """One paragraph; `strong` ones must not be missed."""
+    """One paragraph; `strong` ones must not be missed, and `role` is for where the message stands above it anyway."""
 
     text: str
     strong: bool = False
+    role: Role = "other"
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,8 @@ class Table:
         Half the width of the scale on which differences are drawn; none where intervals are of ratios.
     filters : tuple of str
         Words offered as a filter (statuses); empty for no filter.
+    filtered_by : int
+        Position of the column that holds these words.
     print_all : bool
         Whether print shows every row of a long table.
     """
@@ -96,6 +107,7 @@ class Table:
     margin: float = 1.0
     span: float | None = None
     filters: tuple[str, ...] = ()
+    filtered_by: int = 0
     print_all: bool = False
 
 
@@ -211,7 +223,7 @@ Block = Paragraph | Bullets | Terms | Table | Bars | Funnels | Mosaic
 class Section:
     """A headed part of the document; `message` is what it comes to, in a sentence or two."""
 
-    name: str
+    kind: SectionKind
     heading: str
     blocks: tuple[Block, ...]
     message: str = ""
@@ -232,6 +244,8 @@ class Document:
     manifest : Manifest
     message : str
         What all of it comes to, in one sentence.
+    beside : tuple of str
+        The headlines that say something else than the message.
     """
 
     title: str
@@ -241,6 +255,7 @@ class Document:
     sections: tuple[Section, ...]
     manifest: Manifest
     message: str = ""
+    beside: tuple[str, ...] = ()
 
 
 def abridge(table: Table, most: int) -> tuple[int, ...]:
@@ -252,9 +267,8 @@ def abridge(table: Table, most: int) -> tuple[int, ...]:
         return tuple(range(len(table.rows)))
     groups: list[list[int]] = [[] for _ in table.filters] or [[]]
     for position, row in enumerate(table.rows):
-        texts = {cell.text for cell in row}
-        kind = next((place for place, words in enumerate(table.filters) if words in texts), 0)
-        groups[kind].append(position)
+        status = row[table.filtered_by].text
+        groups[table.filters.index(status) if status in table.filters else 0].append(position)
     room, kept = most, []
     for left, group in zip(range(len(groups), 0, -1), sorted(groups, key=len), strict=True):
         kept += group[: room // left]
@@ -269,20 +283,36 @@ def legible_document(content: Document) -> Document:
     return cleaned
 
 
-def manifest_rows(manifest: Manifest) -> tuple[tuple[str, str], ...]:
+class ManifestRow(NamedTuple):
+    """A line of a manifest; a digest is longer than any word, and may be broken anywhere."""
+
+    name: str
+    text: str
+    is_digest: bool = False
+
+
+def manifest_rows(manifest: Manifest) -> tuple[ManifestRow, ...]:
     """What the manifest says, line by line, for people."""
-    rows = [("Made", manifest.created)]
+    rows = [ManifestRow("Made", manifest.created)]
     if manifest.seed is not None:
-        rows.append(("Seed", str(manifest.seed)))
+        rows.append(ManifestRow("Seed", str(manifest.seed)))
     if manifest.method:
-        rows.append(("Method", manifest.method))
+        rows.append(ManifestRow("Method", manifest.method))
     if manifest.input is not None:
         read = manifest.input
-        rows.append(("Input", f"{read.name}, {read.rows:,} rows, SHA-256 {read.sha256}"))
+        said = f"{read.name}, {read.rows:,} rows, SHA-256 {read.sha256}"
+        rows.append(ManifestRow("Input", said, is_digest=True))
     if manifest.data_sha256:
-        rows.append(("Data as fitted, SHA-256", manifest.data_sha256))
-    rows += list(manifest.versions.items())
+        rows.append(ManifestRow("Data as fitted, SHA-256", manifest.data_sha256, is_digest=True))
+    rows += [ManifestRow(*each) for each in manifest.versions.items()]
     return tuple(rows)
+
+
+def manifest_table(manifest: Manifest, what: str) -> Table:
+    """The manifest as the last table of a file; `what` names the file."""
+    rows = tuple((Cell(row.name), Cell(row.text)) for row in manifest_rows(manifest))
+    caption = f"What it takes to make {what} again"
+    return Table("manifest", caption, (Column("What"), Column("Value")), rows, print_all=True)
 
 
 def in_document(content: Document, kind: type[Any]) -> Sequence[Any]:

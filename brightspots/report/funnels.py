@@ -15,7 +15,7 @@ from brightspots.data.cells import FloatArray
 from brightspots.figures.marks import STATUS_KINDS, outside_kind
 from brightspots.fit import funnels as fit_limits
 from brightspots.limits.funnel import FunnelLimits
-from brightspots.limits.zones import CANNOT_PLACE, limit_column
+from brightspots.limits.zones import CANNOT_PLACE, limit_column, zone_names
 from brightspots.report.document import Funnel, Kind, Limit, Point
 from brightspots.report.measure import Measure
 from brightspots.report.subject import Subject
@@ -25,6 +25,7 @@ LEVELS: Final = (0.95, 0.998)
 CURVE_POINTS: Final = 60
 # Names written in a panel; the others show on hover, on keyboard focus and in the tables.
 NAMED: Final = 6
+_BELOW, _, _ABOVE = zone_names(LEVELS[-1:])
 
 
 def nation_funnel(subject: Subject, highlight: int | None = None) -> Funnel:
@@ -42,8 +43,8 @@ def nation_funnel(subject: Subject, highlight: int | None = None) -> Funnel:
     chosen = None if highlight is None else cells.trusts[highlight]
     kinds: list[Kind] = []
     for label, zone in zip(limits.table.index, limits.table["zone"], strict=True):
-        if str(zone).endswith(f"{LEVELS[-1] * 100:g}%"):
-            kinds.append(outside_kind(str(zone).startswith("above"), subject.fit.higher_is))
+        if zone in (_BELOW, _ABOVE):
+            kinds.append(outside_kind(zone == _ABOVE, subject.fit.higher_is))
         elif zone == CANNOT_PLACE:
             kinds.append("cannot-tell")
         else:
@@ -73,16 +74,11 @@ def department_funnel(subject: Subject, trust: int) -> Funnel:
         cells.departments[cells.cell_department[cell]]: str(subject.status[cell])
         for cell in subject.of_trust(trust)
     }
-    kinds = [kind_of(statuses[label]) for label in limits.table.index]
+    kinds = [STATUS_KINDS[statuses[label]] for label in limits.table.index]
     named = [kind in ("bright", "dark") for kind in kinds]
     labels = [called[label] for label in limits.table.index]
     heading = f"Departments of {subject.trust_labels[trust]}"
     return _panel(subject, heading, limits, labels, kinds, named, "the trust's own level")
-
-
-def kind_of(status: str) -> Kind:
-    """The mark of a status."""
-    return STATUS_KINDS[status]
 
 
 def _panel(

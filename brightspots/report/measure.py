@@ -79,8 +79,12 @@ class Measure:
 
     def stands(self, effect: Estimate) -> str:
         """Where a level lies, after what it is compared with: ``at 1.21 (…)``, ``2.1 days above (…)``."""
+        return f"at {self.place(effect)}" if self.is_ratio else self.place(effect)
+
+    def place(self, effect: Estimate) -> str:
+        """Where a level lies, with its interval and without a verb: ``1.21 (…)``, ``2.1 days above (…)``."""
         if self.is_ratio:
-            return f"at {ratio_of(effect)}"
+            return ratio_of(effect)
         return f"{self._placed(effect.point)} {self._between(effect)}"
 
     def _placed(self, difference: float) -> str:

@@ -16,6 +16,7 @@ from brightspots.fit.publishable import suppressed_fit, suppressed_spots
 from brightspots.fit.spots import OTHER_FIT
 from brightspots.report.compose import nation_document, trust_document
 from brightspots.report.document import Document, legible_document
+from brightspots.report.gather import nation_facts, trust_facts
 from brightspots.report.manifest import Manifest, make_manifest, without_digests
 from brightspots.report.subject import Subject
 
@@ -125,8 +126,9 @@ def compose(
     """Compose one pack; with one `Subject` many can be made from what was computed once."""
     carried = make_manifest(subject.fit) if manifest is None else manifest
     if trust is None:
-        return legible_document(nation_document(subject, carried, title, notes))
-    return legible_document(trust_document(subject, subject.trust_index(trust), carried, title, notes))
+        return legible_document(nation_document(nation_facts(subject), carried, title, notes))
+    facts = trust_facts(subject, subject.trust_index(trust))
+    return legible_document(trust_document(facts, carried, title, notes))
 
 
 def write_document(content: Document, path: Path) -> None:

@@ -19,10 +19,10 @@ from brightspots.common.vocabulary import (
     REASONS,
     THIN,
     UNLIKE_PEERS,
-    FamilyName,
     HigherIs,
 )
 from brightspots.common.wording import stated_probability
+from brightspots.likelihood.family import Family
 from brightspots.report.measure import RATIOS, Measure
 from brightspots.report.words import (
     Estimate,
@@ -30,15 +30,10 @@ from brightspots.report.words import (
     counted,
     likelihood,
     listed,
-    more_or_fewer,
     percent,
-    probability_of,
     probability_text,
     share_of,
 )
-
-# Where a unit lies in a funnel, against its outer limits.
-Side = Literal["above", "within", "below", "unplaced"]
 
 _REFERENCE_WORDS: Final = {
     "organisation": "the other departments of its own trust",
@@ -80,9 +75,18 @@ def compared_with(reference: Reference) -> str:
     return _REFERENCE_WORDS[reference]
 
 
-def level_is(family: FamilyName) -> tuple[str, str]:
-    """Subject with verb, and the pronoun of what it is compared with: a proportion is compared by its odds."""
-    return ("its odds are", "those") if family == "binomial" else ("its level is", "that")
+def level_noun(family: Family) -> str:
+    """What departments and trusts are compared by: a proportion is compared by its odds."""
+    return "odds" if family.link == "logit" else "level"
+
+
+def level_is(family: Family) -> tuple[str, str]:
+    """Subject with verb, and the pronoun of what it is compared with."""
+    return (
+        (f"its {level_noun(family)} are", "those")
+        if family.link == "logit"
+        else (f"its {level_noun(family)} is", "that")
+    )
 
 
 # ---- the whole nation ------------------------------------------------------------------------------------------
@@ -99,7 +103,7 @@ def sizes(
     return f"{counted(cells, 'department')} of {counted(trusts, 'trust')}, of {counted(types, 'type')}{over}."
 
 
-def partition(shares: dict[str, Estimate]) -> str:
+def partition(shares: Mapping[str, Estimate]) -> str:
     """Where the variation lies; `shares` by level, among `trust`, `department` and `period`."""
     ordered = sorted(shares, key=lambda level: -shares[level].point)
     said = listed([f"{share_of(shares[level])} lies {_WHERE[level]}" for level in ordered])
@@ -241,216 +245,6 @@ def detectable(effect: float, higher_is: HigherIs, measure: Measure = RATIOS) ->
         "Half of them would be flagged as dark, with a probability of 0.8, only if their true level were "
         f"{reach} times that of their comparison."
     )
-
-
-# ---- the overall rating ----------------------------------------------------------------------------------------
-
-
-def rating_explains(departments: Estimate, trust: Estimate | None = None) -> str:
-    """How much of the variation the rating accounts for; of that between trusts only where trusts are rated."""
-    if trust is None:
-        return (
-            f"The departments' own ratings account for {share_of(departments)} of the variation between the "
-            "departments of all trusts."
-        )
-    return (
-        f"The overall rating accounts for {share_of(trust)} of the variation between trusts, and for "
-        f"{share_of(departments)} of the variation between their departments."
-    )
-
-
-def rating_explains_nothing(level: object, unit: str = "trust") -> str:
-    """Said where only one band occurs; `unit` is what is rated."""
-    return f"Every rated {unit} has the same rating ({level}), so it cannot tell departments apart."
-
-
-def rating_reversed(p: Estimate, *, by_department: bool = False) -> str:
-    """How often a department of the better-rated trust, or the better-rated department, is the worse one."""
-    pair = (
-        "a department rated higher and one rated lower, at random"
-        if by_department
-        else "one department at random from a higher-rated trust and one from a lower-rated trust"
-    )
-    return (
-        f"Take {pair}: the first is the "
-        f"worse one with a probability of {probability_of(p)}; "
-        "a rating that said nothing would give 0.50."
-    )
-
-
-def against_rating(
-    dark_in_strong: int, dark: int, bright_in_weak: int, bright: int, *, by_department: bool = False
-) -> str:
-    """How many flags contradict the rating of their trust (or their own); `dark` and `bright` count rated ones."""
-    where = "where the department's own rating" if by_department else "in trusts whose overall rating"
-    parts = []
-    if dark:
-        parts.append(f"{_of(dark_in_strong, dark, 'dark spot')} {where} is strong")
-    if bright:
-        parts.append(f"{_of(bright_in_weak, bright, 'bright spot')} {where} is weak")
-    if not parts:
-        return f"No {'rated department' if by_department else 'department of a rated trust'} is flagged."
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _of(part: int, whole: int, what: str) -> str:
-    if whole == 1:
-        return f"the only {what} {'lies' if part else 'does not lie'}"
-    if part == 0:
-        return f"none of the {whole:,} {what}s lies"
-    if part == whole:
-        return f"all {whole:,} {what}s lie"
-    return f"{part:,} of the {whole:,} {what}s {'lies' if part == 1 else 'lie'}"
-
-
-def unrated(n: int, total: int, units: str = "trusts") -> str:
-    """How many trusts (or departments, where those are rated) have no rating."""
-    has, is_ = ("has", "is") if n == 1 else ("have", "are")
-    return f"{n:,} of {total:,} {units} {has} no rating and {is_} left out here."
-
-
-def rating_not_independent() -> str:
-    """Said where the rating was built partly from the same outcome."""
-    return (
-        "The rating was built partly from this outcome. The two are not independent, and agreement between "
-        "them is partly an echo."
-    )
-
-
-def strong_is(rule: str) -> str:
-    """Which ratings count as strong, and by which rule: ``"Good or better, on the … scale"``."""
-    return f"Strong is {rule}; every other rating counts as weak."
-
-
-def rated_overall(trust: str, level: object) -> str:
-    """One trust's rating, of which it is not known whether it is strong."""
-    return f"{trust} is rated {level} overall."
-
-
-def own_rating(trust: str, level: object, strong: bool, dark: int, bright: int, *, rule: str = "") -> str:
-    """One trust's rating, by which rule it is strong or weak, and which of its flags contradict it."""
-    counts_as, by_rule = "strong" if strong else "weak", f" (strong is {rule})" if rule else ""
-    said = f"{rated_overall(trust, level)[:-1]}, which counts as {counts_as}{by_rule}."
-    contrary = counted(dark, "dark spot") if strong else counted(bright, "bright spot")
-    if (dark if strong else bright) == 0:
-        return f"{said} No flag contradicts that; departments that cannot be told may still do so."
-    return f"{said} Within it, {contrary} {'stands' if (dark if strong else bright) == 1 else 'stand'} against that."
-
-
-def no_rating(trust: str) -> str:
-    """Said of a trust without a rating, of its own or of any of its departments."""
-    return f"{trust} has no rating in these data."
-
-
-# ---- one trust -------------------------------------------------------------------------------------------------
-
-
-def trust_flags(trust: str, bright: Sequence[str], dark: Sequence[str], departments: int) -> str:
-    """What is bright and what is dark in one trust."""
-    if not bright and not dark:
-        which = f"None of the {departments:,} departments" if departments != 1 else "The only department"
-        verb = "is" if departments != 1 else "is not"
-        return f"{which} of {trust} {verb} flagged. This is not evidence that all is well: see what cannot be told."
-    said = []
-    if dark:
-        said.append(f"{counted(len(dark), 'dark spot')} ({listed(dark)})")
-    if bright:
-        said.append(f"{counted(len(bright), 'bright spot')} ({listed(bright)})")
-    missing = "" if bright and dark else f" No {'bright' if dark else 'dark'} spot is flagged."
-    return f"{trust} has {listed(said)}.{missing}"
-
-
-def trust_level(
-    trust: str,
-    effect: Estimate,
-    p_high: float,
-    p_low: float,
-    margin: float,
-    family: FamilyName,
-    measure: Measure = RATIOS,
-) -> str:
-    """One trust against the average trust."""
-    subject, that = (f"level of {trust} is", "that")
-    if family == "binomial":
-        subject, that = (f"odds of {trust} are", "those")
-    beyond = (
-        f"It is {likelihood(p_high)} that it lies {measure.beyond(margin, 1)} and {likelihood(p_low)} that it "
-        f"lies {measure.beyond(margin, -1)}."
-    )
-    return f"Overall, the {subject} {measure.against(effect, f'{that} of the average trust')}. {beyond}"
-
-
-def spot(
-    department: str,
-    status: str,
-    effect: Estimate,
-    probability: float,
-    *,
-    reference: Reference,
-    family: FamilyName,
-    margin: float,
-    other: Estimate | None = None,
-    excess: Estimate | None = None,
-    events: str = "events",
-    measure: Measure = RATIOS,
-) -> str:
-    """One flagged department: how far from what it is compared with, what that means in events, how surely.
-
-    `effect` and `other` are ratios or differences; `other` is that in the comparison that the rule does not make: what
-    is dark in a good trust may be better than elsewhere. `excess` is left out for estimates, which count no events, and
-    where the rule compares with peers.
-    """
-    subject, that = level_is(family)
-    means = "" if excess is None else f", {more_or_fewer(excess, events)} than at its own trust's level"
-    # Both comparisons are required at once, but one of them is shown: the one with the own trust.
-    with_whom = compared_with("organisation" if reference == "both" else reference)
-    return (
-        f"{department} is a {status}: {subject} {measure.against(effect, f'{that} of {with_whom}')}{means}. "
-        f"It is {likelihood(probability)} that the difference exceeds "
-        f"{f'the margin of {margin:g}' if measure.is_ratio else measure.margin(margin)}."
-        f"{_besides(other, reference, measure)}"
-    )
-
-
-def _besides(other: Estimate | None, reference: Reference, measure: Measure) -> str:
-    if other is None or math.isnan(other.point):
-        return ""
-    compared = compared_with("organisation" if reference == "peers" else "peers")
-    return f" Compared with {compared}, it stands {measure.stands(other)}."
-
-
-def only_department(trust: str, department: str) -> str:
-    """A trust with a single department has nothing of its own to compare it with."""
-    return (
-        f"{department} is the only department of {trust} in these data. It cannot be compared with other departments "
-        "of its own trust, only with the same department elsewhere."
-    )
-
-
-def nothing_flagged(status: str) -> str:
-    """No department of one trust has a status."""
-    return f"No department is flagged as a {status}."
-
-
-def outside_limits(n: int, units: int, level: float) -> str:
-    """How many units of a funnel lie outside its outer limits."""
-    return (
-        f"Of {counted(units, 'trust')}, {'none lies' if n == 0 else f'{n:,} lies' if n == 1 else f'{n:,} lie'} outside "
-        f"the {level * 100:g}% limits."
-    )
-
-
-def trust_in_funnel(trust: str, where: Side, level: float) -> str:
-    """Where one trust lies among all trusts; to lie within the limits is no praise."""
-    limits = f"the {level * 100:g}% limits"
-    if where == "unplaced":
-        reason = "the range of its suppressed counts reaches over one of them"
-        return f"Whether {trust} lies within {limits} cannot be said: {reason}."
-    ordinary = "chance and the ordinary variation between trusts"
-    if where == "within":
-        return f"{trust} lies within {limits}: {ordinary} could explain its level."
-    return f"{trust} lies {where} {limits}, further out than {ordinary} lead one to expect."
 
 
 # ---- whom to learn from ----------------------------------------------------------------------------------------

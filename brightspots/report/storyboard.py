@@ -23,7 +23,7 @@ from brightspots.report.document import (
     Table,
     Terms,
     abridge,
-    manifest_rows,
+    manifest_table,
 )
 from brightspots.report.pictures import Picture
 
@@ -56,36 +56,29 @@ class Slide:
 def slides(content: Document) -> Iterator[Slide]:
     """The slides after the first, in the order of the sections."""
     caveats = (cautions.what_a_flag_is(), cautions.closing())
-    rest = [line for line in content.headlines if line != content.message]
-    yield Slide(content.message, caveats, sentences=tuple(rest))
+    yield Slide(content.message, caveats, sentences=content.beside)
     for section in content.sections:
-        if section.name == "provenance":
-            rows = tuple((Cell(name), Cell(text)) for name, text in manifest_rows(content.manifest))
-            table = Table(
-                "manifest",
-                "What it takes to make these slides again",
-                (Column("What"), Column("Value")),
-                rows,
-            )
-            yield from _table_slides(section.message, table, (), whole=True)
-            continue
-        yield from _section_slides(section, caveats)
+        if section.kind == "provenance":
+            yield from _table_slides(section.message, manifest_table(content.manifest, "these slides"), ())
+        else:
+            yield from _section_slides(section, caveats)
 
 
 def _section_slides(section: Section, caveats: tuple[str, ...]) -> Iterator[Slide]:
     """A slide for each figure and table of a section; where it has none, one for its sentences."""
-    said = tuple(_in_words(section.blocks))
-    notes = (*said, *caveats)
+    notes = (*_in_words(section.blocks), *caveats)
+    paragraphs = [block for block in section.blocks if isinstance(block, Paragraph)]
     shown = [block for block in section.blocks if isinstance(block, Bars | Funnels | Mosaic | Table | Terms)]
     bullets = [item for block in section.blocks if isinstance(block, Bullets) for item in block.items]
-    if not shown or (bullets and section.name != "method"):
-        kept = bullets or [line for line in said if line != section.message]
+    if not shown or (bullets and section.kind != "method"):
+        # The message itself is the title of the slide.
+        kept = bullets or [each.text for each in paragraphs if each.role != "message"]
         yield from _sentence_slides(section.message, kept, notes)
     for block in shown:
         match block:
             case Bars():
                 drawn = pictures.bars(block, (11.0, 0.9 + 0.75 * len(block.bars)), 15.0)
-                below = " ".join(line for line in said if not line.startswith(section.message))
+                below = " ".join(each.text for each in paragraphs if each.role == "other")
                 yield Slide(section.message, (block.caption, *notes), drawn, block.alternative, below=below)
             case Funnels():
                 yield from _funnel_slides(block, notes)

@@ -16,10 +16,10 @@ from brightspots.common.arguments import is_label, shown
 from brightspots.common.errors import SettingsError
 from brightspots.common.shortening import shorten, shorten_apart
 from brightspots.data.cells import Cells, FloatArray, IntArray, LabelArray
-from brightspots.engine.posterior import Posterior, StoredPosterior
 from brightspots.fit import frames
 from brightspots.fit.fitted import Fitted
 from brightspots.fit.spots import OTHER_FIT, Spots
+from brightspots.report.department_facts import Comparison
 from brightspots.report.measure import RATIOS, Measure, difference_measure
 from brightspots.report.words import Estimate
 
@@ -27,8 +27,6 @@ from brightspots.report.words import Estimate
 LONGEST_NAME = 200
 # Bright spots offered to each dark spot in a trust's own pack.
 PARTNERS = 3
-# Draws of effects held at once: 400 MB of them.
-MOST_HELD = 50_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +51,7 @@ class Subject:
 
     @classmethod
     def of(cls, fit: Fitted, spots: Spots, events: str = "events", *, unit: str | None = None) -> Subject:
-        """Put a fit and its spots together, their draws held in memory where there is room.
+        """Put a fit and its spots together; the fit's draws are held from now on, where there is room for them.
 
         Raises
         ------
@@ -68,9 +66,8 @@ class Subject:
                 f"the fit is of ratios, which have no unit: unit={unit!r} is for estimates with "
                 "estimate_scale='difference'"
             )
-        held = replace(fit, effects=_hold(fit.effects))
-        held._cache.update(fit._cache)  # the same numbers, computed already
-        subject = cls(held, replace(spots, fit=held), events)
+        fit.effects.held()  # a pack asks for them several times, and several packs may follow
+        subject = cls(fit, spots if spots.fit is fit else replace(spots, fit=fit), events)
         if ratios:
             return subject
         sizes = np.abs(subject.table[["own_difference", "peer_difference"]].to_numpy(dtype=np.float64))
@@ -93,6 +90,11 @@ class Subject:
     def status(self) -> npt.NDArray[np.str_]:
         """Status of every cell, (C,)."""
         return self.table["status"].to_numpy(dtype=str)
+
+    @cached_property
+    def rating_status(self) -> npt.NDArray[np.str_]:
+        """How the status of every cell stands to the rating, (C,)."""
+        return self.table["rating_status"].to_numpy(dtype=str)
 
     @cached_property
     def trust_labels(self) -> tuple[str, ...]:
@@ -177,12 +179,12 @@ class Subject:
         return self.spots.learning_pairs(PARTNERS)
 
     @property
-    def first(self) -> str:
-        """Which comparison the rule speaks of first: with the own trust (`own`) or elsewhere (`peer`)."""
+    def first(self) -> Comparison:
+        """The comparison that the rule speaks of first."""
         return "peer" if self.spots.rule.reference == "peers" else "own"
 
-    def effect(self, cell: int, of: str) -> Estimate:
-        """A department's ratio or difference with its interval, against its own trust (`own`) or elsewhere (`peer`)."""
+    def effect(self, cell: int, of: Comparison) -> Estimate:
+        """A department's ratio or difference with its interval, in one of the two comparisons."""
         return self.estimate(cell, self.measure.column(of))
 
     @cached_property
@@ -210,10 +212,9 @@ class Subject:
         called = (*self._trusts_called, *self._departments_called)
         return sum(len(label) > LONGEST_NAME for label in called)
 
-    def count(self, status: str, cells: IntArray | None = None) -> int:
-        """How many departments (of some cells) have a status."""
-        chosen = self.status if cells is None else self.status[cells]
-        return int(np.sum(chosen == status))
+    def counts(self, cells: IntArray) -> dict[str, int]:
+        """How many of some cells have each status."""
+        return {status: int(np.sum(self.status[cells] == status)) for status in names.STATUSES}
 
     @cached_property
     def _trusts_called(self) -> tuple[str, ...]:
@@ -232,25 +233,26 @@ class Subject:
         return tuple(_named(name, code) for name, code in zip(called, plain, strict=True))
 
 
+def estimates(frame: pd.DataFrame, quantity: str) -> dict[str, Estimate]:
+    """A quantity with the ends of its interval, by the label of its row.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With the columns `quantity`, and the same with `_lower` and `_upper`.
+    quantity : str
+    """
+    columns = frame[[quantity, f"{quantity}_lower", f"{quantity}_upper"]]
+    return {
+        str(label): Estimate(*map(float, row))
+        for label, row in zip(columns.index, columns.to_numpy(), strict=True)
+    }
+
+
 def _short(labels: tuple[str, ...]) -> tuple[str, ...]:
     long = [label for label in labels if len(label) > LONGEST_NAME]
     cut = dict(zip(long, shorten_apart(long, LONGEST_NAME), strict=True))
     return tuple(cut.get(label, label) for label in labels)
-
-
-def _hold(effects: Posterior) -> Posterior:
-    """Hold the effects that a posterior would otherwise draw again for each question: a pack asks several."""
-    cells, shared = effects.cells, effects.shared
-    if isinstance(effects, StoredPosterior) or (cells.n_trusts + cells.n_cells) * shared.n_draws > MOST_HELD:
-        return effects
-    blocks = list(effects.blocks())
-    return StoredPosterior(
-        cells,
-        shared,
-        np.concatenate([block.trust_effect for block in blocks]),
-        np.concatenate([block.department_effect for block in blocks]),
-        effects.chains,
-    )
 
 
 def _named(name: Any, code: str) -> str:

@@ -16,17 +16,15 @@ from docx.opc.packuri import PackURI
 from docx.opc.part import Part
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
-from docx.shared import Emu, Inches, Mm, Pt, RGBColor
+from docx.shared import Emu, Inches, Pt, RGBColor
 from docx.text.paragraph import Paragraph as Line
 
-from brightspots.common.shortening import shorten
 from brightspots.report import cautions, office, pictures
 from brightspots.report.document import (
     Bars,
     Block,
     Bullets,
     Cell,
-    Column,
     Document,
     Funnels,
     Mosaic,
@@ -35,23 +33,26 @@ from brightspots.report.document import (
     Table,
     Terms,
     abridge,
-    manifest_rows,
+    manifest_table,
 )
 from brightspots.report.pictures import Picture
+from brightspots.report.word_style import (
+    LANGUAGE,
+    LINE,
+    SOFT,
+    WARN,
+    WASH,
+    WIDTH,
+    add_field,
+    set_page,
+    set_styles,
+    shade,
+)
 
-LANGUAGE: Final = "en-GB"
 # Rows of a long table that a paper holds, and of the grid that a page holds.
 MOST_ROWS: Final = 60
 ROWS_A_SHEET: Final = 62
-_FONT: Final = "Arial"
-# For Chinese, Japanese and Korean, which Arial lacks; other scripts than these it has, or Word finds.
-_EAST_ASIAN_FONT: Final = "Microsoft YaHei"
-_INK, _SOFT, _LINE, _WASH, _WARN = "212B32", "4C6272", "C5CED3", "F0F4F5", "FFF6EE"
-_MARGIN: Final = Mm(18)
-_WIDTH: Final = Mm(210 - 36)
 _INCHES_WIDE: Final = 174 / 25.4
-_TEXT_SIZES: Final = {"Normal": 10.5, "Title": 22.0, "Subtitle": 12.0, "Heading 1": 15.0, "Caption": 9.0,
-                      "List Bullet": 10.5, "Footer": 8.5}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ class _Paper:
 def render(content: Document) -> bytes:
     """Write a document as .docx."""
     paper = _Paper(docx.Document())
-    _set_page(paper.file, content.title)
-    _set_styles(paper.file)
+    set_page(paper.file, content.title)
+    set_styles(paper.file)
     _write_head(paper.file, content)
     paper.file.add_heading("In brief", 1)
     _write_block(paper, Bullets(content.headlines))
@@ -92,69 +93,6 @@ def _pack(file: Any, content: Document) -> bytes:
     return office.same_bytes(held.getvalue(), manifest.created)
 
 
-# ---- page and styles -------------------------------------------------------------------------------------------
-
-
-def _set_page(file: Any, title: str) -> None:
-    """A4, with the title and the page number at the foot."""
-    page = file.sections[0]
-    page.page_width, page.page_height = Mm(210), Mm(297)
-    page.left_margin = page.right_margin = _MARGIN
-    page.top_margin, page.bottom_margin = Mm(18), Mm(20)
-    page.header_distance = page.footer_distance = Mm(10)
-    foot = page.footer.paragraphs[0]
-    foot.paragraph_format.tab_stops.clear_all()
-    foot.alignment = WD_ALIGN_PARAGRAPH.RIGHT
-    foot.add_run(f"{shorten(title, 90)}  ·  page ")
-    _add_field(foot, "PAGE", "1")
-    foot.add_run(" of ")
-    _add_field(foot, "NUMPAGES", "1")
-
-
-def _set_styles(file: Any) -> None:
-    """One typeface and the library's colours; the language of all text."""
-    defaults = file.styles.element.find(qn("w:docDefaults")).find(qn("w:rPrDefault")).find(qn("w:rPr"))
-    _set_typeface(defaults)
-    language = defaults.find(qn("w:lang"))
-    for name in ("w:val", "w:eastAsia"):
-        language.set(qn(name), LANGUAGE)
-    for name, size in _TEXT_SIZES.items():
-        style = file.styles[name]
-        _set_typeface(style.element.get_or_add_rPr())
-        style.font.size = Pt(size)
-        style.font.italic = False
-        for spread in style.element.rPr.findall(qn("w:spacing")):
-            style.element.rPr.remove(spread)
-        style.font.bold = name in ("Title", "Heading 1")
-        style.font.color.rgb = RGBColor.from_string(
-            _SOFT if name in ("Subtitle", "Caption", "Footer") else _INK
-        )
-    normal, caption = file.styles["Normal"].paragraph_format, file.styles["Caption"].paragraph_format
-    normal.space_after, normal.line_spacing = Pt(6), 1.12
-    caption.space_before, caption.space_after = Pt(6), Pt(4)
-    bullets = file.styles["List Bullet"].paragraph_format
-    bullets.space_after = Pt(4)
-    heading = file.styles["Heading 1"].paragraph_format
-    heading.space_before, heading.space_after, heading.keep_with_next = Pt(18), Pt(6), True
-    title = file.styles["Title"]
-    for border in title.element.pPr.findall(qn("w:pBdr")):
-        title.element.pPr.remove(border)
-    title.paragraph_format.space_after = Pt(4)
-
-
-def _set_typeface(properties: Any) -> None:
-    """Name the typeface itself: a theme's would win over it."""
-    fonts = properties.find(qn("w:rFonts"))
-    if fonts is None:
-        fonts = OxmlElement("w:rFonts")
-        properties.insert(0, fonts)
-    for name in list(fonts.attrib):
-        del fonts.attrib[name]
-    for name in ("w:ascii", "w:hAnsi", "w:cs"):
-        fonts.set(qn(name), _FONT)
-    fonts.set(qn("w:eastAsia"), _EAST_ASIAN_FONT)
-
-
 # ---- sections and blocks ---------------------------------------------------------------------------------------
 
 
@@ -173,12 +111,8 @@ def _write_section(paper: _Paper, section: Section, content: Document) -> None:
     paper.file.add_heading(section.heading, 1)
     for block in section.blocks:
         _write_block(paper, block)
-    if section.name == "provenance":
-        rows = tuple((Cell(name), Cell(text)) for name, text in manifest_rows(content.manifest))
-        what = (Column("What"), Column("Value"))
-        _write_table(
-            paper, Table("manifest", "What it takes to make this document again", what, rows, print_all=True)
-        )
+    if section.kind == "provenance":
+        _write_table(paper, manifest_table(content.manifest, "this document"))
 
 
 def _write_block(paper: _Paper, block: Block) -> None:
@@ -260,7 +194,7 @@ def _write_table(paper: _Paper, table: Table) -> None:
     caption.paragraph_format.keep_with_next = True
     size = 7.5 if len(columns) > 8 else 8.0 if len(columns) > 5 else 9.0
     shares = office.column_shares(table, rows, columns, _INCHES_WIDE, size)
-    widths = [Emu(int(share * _WIDTH)) for share in shares]
+    widths = [Emu(int(share * WIDTH)) for share in shares]
     native = paper.file.add_table(rows=len(rows) + 1, cols=len(columns))
     native.alignment, native.autofit = WD_TABLE_ALIGNMENT.LEFT, False
     _set_table(native, table.caption, widths)
@@ -309,7 +243,7 @@ def _fill(
     run = line.add_run(content.text)
     run.font.size, run.bold = Pt(size), bold or None
     if shaded:
-        _shade(cell._tc.get_or_add_tcPr(), _WASH)
+        shade(cell._tc.get_or_add_tcPr(), WASH)
 
 
 def _set_table(native: Any, description: str, widths: list[Emu]) -> None:
@@ -318,7 +252,7 @@ def _set_table(native: Any, description: str, widths: list[Emu]) -> None:
     borders = OxmlElement("w:tblBorders")
     for side in ("top", "bottom", "insideH"):
         rule = OxmlElement(f"w:{side}")
-        for name, value in (("val", "single"), ("sz", "4"), ("space", "0"), ("color", _LINE)):
+        for name, value in (("val", "single"), ("sz", "4"), ("space", "0"), ("color", LINE)):
             rule.set(qn(f"w:{name}"), value)
         borders.append(rule)
     margins = OxmlElement("w:tblCellMar")
@@ -355,7 +289,7 @@ def _add_text(file: Any, text: str, *, soft: bool = False) -> Line:
     line: Line = file.add_paragraph()
     run = line.add_run(text)
     if soft:
-        run.font.color.rgb, run.font.size = RGBColor.from_string(_SOFT), Pt(9.0)
+        run.font.color.rgb, run.font.size = RGBColor.from_string(SOFT), Pt(9.0)
     return line
 
 
@@ -371,30 +305,13 @@ def _add_warning(file: Any, text: str) -> None:
             rule.set(qn(f"w:{name}"), value)
         frame.append(rule)
     properties.append(frame)
-    _shade(properties, _WARN)
+    shade(properties, WARN)
 
 
 def _add_caption(file: Any, label: str, number: int, text: str) -> Line:
     """A caption that Word counts: its number is a SEQ field, so that lists of figures and tables find it."""
     line: Line = file.add_paragraph(style="Caption")
     line.add_run(f"{label} ").bold = True
-    _add_field(line, f"SEQ {label} \\* ARABIC", str(number), bold=True)
+    add_field(line, f"SEQ {label} \\* ARABIC", str(number), bold=True)
     line.add_run(f". {text}")
     return line
-
-
-def _add_field(line: Line, instruction: str, result: str, *, bold: bool = False) -> None:
-    """A field with the result that stands until Word computes it anew."""
-    element = OxmlElement("w:fldSimple")
-    element.set(qn("w:instr"), f" {instruction} ")
-    run = line.add_run(result)
-    run.bold = bold or None
-    element.append(run._r)
-    line._p.append(element)
-
-
-def _shade(properties: Any, colour: str) -> None:
-    shade = OxmlElement("w:shd")
-    for name, value in (("val", "clear"), ("color", "auto"), ("fill", colour)):
-        shade.set(qn(f"w:{name}"), value)
-    properties.append(shade)

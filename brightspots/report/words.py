@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from brightspots.common.wording import counted as counted
 from brightspots.common.wording import listed as listed
 from brightspots.common.wording import percent as percent
+from brightspots.common.wording import probability_read, stated_probability
 from brightspots.common.wording import probability_text as probability_text
 
 
@@ -34,9 +35,18 @@ PROBABILITY_WORDS: Final = (
 
 def likelihood(probability: float) -> str:
     """A probability in the stated vocabulary, its number in brackets: the phrase of the number as it is read."""
-    read = float(f"{probability:.2f}")
+    read = probability_read(probability)
     words = next(phrase for least, phrase in PROBABILITY_WORDS if read >= least)
     return f"{words} (probability {probability_text(probability)})"
+
+
+def probability_words() -> str:
+    """What each phrase of the vocabulary means, in a line."""
+    said = [
+        f"{phrase}: {f'at least {stated_probability(least)}' if least else 'below 0.01'}"
+        for least, phrase in PROBABILITY_WORDS
+    ]
+    return f"{'; '.join(said)}."
 
 
 def share_of(share: Estimate) -> str:

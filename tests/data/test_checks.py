@@ -282,7 +282,7 @@ def test_a_statement_stands_with_the_funnel_and_is_no_warning():
     assert [caution.code for caution in fit.cautions] == ["outside plain limits"]
     document = compose(Subject.of(fit, fit.find_spots()))
     assert document.warning is None
-    funnel = next(section for section in document.sections if section.name == "funnel")
+    funnel = next(section for section in document.sections if section.kind == "funnel")
     assert funnel.blocks[-1].text == f"About the data: {fit.cautions[0].text}"
     assert f"Caution: {fit.cautions[0].text}" in fit_text(fit)
 

@@ -46,6 +46,12 @@ def properties(path: Path) -> dict[str, str]:
     return {each.get("name"): each[0].text or "" for each in root}
 
 
+def descriptions(path: Path) -> list[str]:
+    """Alternative texts, in the order of the parts and within each."""
+    found = (etree.fromstring(content) for name, content in parts(path).items() if name.endswith(".xml"))
+    return [each.get("descr") for root in found for each in root.iter() if each.get("descr")]
+
+
 def text_of(path: Path) -> str:
     """All that people read, notes included, in one line."""
     lines = _lines_of_word(path) if path.suffix == ".docx" else _lines_of_slides(path)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import brightspots as bs
-from brightspots.report import cautions, sentences, svg, tables
+from brightspots.report import cautions, gather, sentences, svg, trust_sentences
 from brightspots.report.document import Bullets, Funnels, Table, in_document
 from brightspots.report.measure import RATIOS, UNITS, Measure, difference_measure
 from brightspots.report.pack import compose, write_board_pack
@@ -137,7 +137,7 @@ def test_what_would_be_flagged(effect, higher_is, said):
 
 
 def test_a_spot_against_one_and_the_other():
-    text = sentences.spot(
+    text = trust_sentences.spot(
         "X", "dark spot", LONGER, 0.97, reference="organisation", family="normal", margin=0.5, other=SHORTER,
         measure=DAYS,
     )  # fmt: skip
@@ -149,7 +149,7 @@ def test_a_spot_against_one_and_the_other():
 
 
 def test_the_level_of_a_trust():
-    text = sentences.trust_level("T1", EITHER, 0.3, 0.02, 0.5, "normal", DAYS)
+    text = trust_sentences.trust_level("T1", EITHER, 0.3, 0.02, 0.5, "normal", DAYS)
     assert text == (
         "Overall, the level of T1 is 0.3 days above that of the average trust (95% interval 1.0 below to 1.6 above). "
         "It is unlikely (probability 0.30) that it lies more than 0.5 days above the average and very unlikely "
@@ -262,7 +262,7 @@ def test_whom_to_learn_from():
 
 
 def test_the_middle_of_what_would_be_flagged_is_a_plain_median():
-    assert tables.middle_reach(np.array([-1.0, -2.0, np.nan, -4.0]), "better", DAYS) == -2.0
+    assert gather.middle_reach(np.array([-1.0, -2.0, np.nan, -4.0]), "better", DAYS) == -2.0
 
 
 @pytest.mark.parametrize("suffix", [".html", ".docx", ".pptx"])

@@ -28,7 +28,7 @@ MADE = Manifest("2025-06-15T15:06:40Z", {"brightspots": "0.1.0"}, "Linux x86_64"
 
 def table(*statuses: str, filters: tuple[str, ...] = ("dark spot", "bright spot")) -> Table:
     rows = tuple((Cell(f"T{n}"), Cell(status)) for n, status in enumerate(statuses))
-    return Table("spots", "Spots", (Column("Trust"), Column("Status")), rows, filters=filters)
+    return Table("spots", "Spots", (Column("Trust"), Column("Status")), rows, filters=filters, filtered_by=1)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,12 @@ def test_a_table_without_kinds_keeps_its_first_rows():
     assert abridge(table(*["x"] * 9, filters=()), 4) == (0, 1, 2, 3)
 
 
+def test_a_trust_that_is_called_like_a_status_is_of_its_own_kind():
+    long = table(*["dark spot"] * 4, *["bright spot"] * 4)
+    named = replace(long, rows=tuple((Cell("bright spot"), *row[1:]) for row in long.rows))
+    assert abridge(named, 4) == abridge(long, 4) == (0, 1, 4, 5)
+
+
 def test_rows_of_no_kind_are_not_lost():
     assert len(abridge(table(*["in line"] * 3, *["bright spot"] * 9), 6)) == 6
 
@@ -68,9 +74,10 @@ def document(text: str) -> Document:
         text,
         text,
         (text,),
-        (Section("s", text, blocks, text),),
+        (Section("method", text, blocks, text),),
         replace(MADE, arguments={"a": text}),
         text,
+        (text,),
     )
 
 
@@ -90,11 +97,11 @@ def test_blocks_are_found_wherever_they_are():
 
 
 def test_the_manifest_in_lines_leaves_out_what_there_is_not():
-    assert manifest_rows(MADE) == (("Made", "2025-06-15T15:06:40Z"), ("brightspots", "0.1.0"))
+    assert manifest_rows(MADE) == (("Made", "2025-06-15T15:06:40Z", False), ("brightspots", "0.1.0", False))
     whole = replace(MADE, seed=0, method="nuts", data_sha256="d", input=InputFile("c.csv", 10, 1200, "f"))
     assert manifest_rows(whole)[1:5] == (
-        ("Seed", "0"),
-        ("Method", "nuts"),
-        ("Input", "c.csv, 1,200 rows, SHA-256 f"),
-        ("Data as fitted, SHA-256", "d"),
+        ("Seed", "0", False),
+        ("Method", "nuts", False),
+        ("Input", "c.csv, 1,200 rows, SHA-256 f", True),
+        ("Data as fitted, SHA-256", "d", True),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brightspots.report import cautions, sentences
+from brightspots.report import cautions, rating_sentences, sentences, trust_sentences
 from brightspots.report.words import Estimate
 
 RATIO = Estimate(1.312, 1.184, 1.449)
@@ -20,7 +20,7 @@ SHARE = Estimate(0.71, 0.64, 0.78)
 def public() -> list[str]:
     return [
         name
-        for module in (sentences, cautions)
+        for module in (sentences, rating_sentences, trust_sentences, cautions)
         for name, each in inspect.getmembers(module, inspect.isfunction)
         if each.__module__ == module.__name__ and not name.startswith("_")
     ]
@@ -120,6 +120,7 @@ def test_a_rule_says_with_whom_it_compares(reference, whom):
 )
 def test_proportions_have_odds_and_others_a_level(family, words):
     assert sentences.level_is(family) == words
+    assert sentences.level_noun(family) == ("odds" if family == "binomial" else "level")
 
 
 # ---- the data --------------------------------------------------------------------------------------------------
@@ -172,23 +173,23 @@ def test_what_is_to_be_known_of_the_data_is_said_at_length():
     ],
 )
 def test_a_trust_against_its_own_rating(strong, dark, bright, said):
-    assert said in sentences.own_rating("T1", "Good", strong, dark, bright, rule="Good or better")
+    assert said in rating_sentences.own_rating("T1", "Good", strong, dark, bright, rule="Good or better")
 
 
 def test_which_ratings_are_strong():
-    said = sentences.strong_is("4 or more, on a scale of one to five stars")
+    said = rating_sentences.strong_is("4 or more, on a scale of one to five stars")
     assert said == "Strong is 4 or more, on a scale of one to five stars; every other rating counts as weak."
-    assert sentences.rated_overall("T1", 7) == "T1 is rated 7 overall."
+    assert rating_sentences.rated_overall("T1", 7) == "T1 is rated 7 overall."
 
 
 def test_trusts_without_ratings():
-    assert sentences.no_rating("T1") == "T1 has no rating in these data."
-    assert sentences.unrated(1, 9) == "1 of 9 trusts has no rating and is left out here."
-    assert sentences.unrated(2, 9) == "2 of 9 trusts have no rating and are left out here."
+    assert rating_sentences.no_rating("T1") == "T1 has no rating in these data."
+    assert rating_sentences.unrated(1, 9) == "1 of 9 trusts has no rating and is left out here."
+    assert rating_sentences.unrated(2, 9) == "2 of 9 trusts have no rating and are left out here."
 
 
 def test_a_rating_that_is_not_independent_says_what_that_means():
-    assert "partly an echo" in sentences.rating_not_independent()
+    assert "partly an echo" in rating_sentences.rating_not_independent()
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,7 @@ def test_a_rating_that_is_not_independent_says_what_that_means():
 )
 @pytest.mark.parametrize("p", [Estimate(0.38, 0.36, 0.39), Estimate(0.62, 0.58, 0.66)])
 def test_how_often_a_rating_is_reversed_is_said_either_way(by_department, unit, p):
-    said = sentences.rating_reversed(p, by_department=by_department)
+    said = rating_sentences.rating_reversed(p, by_department=by_department)
     assert unit in said
     assert f"{p.point:.2f} (95% interval {p.lower:.2f} to {p.upper:.2f})" in said
     assert "said nothing would give 0.50" in said
@@ -217,7 +218,7 @@ def test_how_often_a_rating_is_reversed_is_said_either_way(by_department, unit, 
     ],
 )
 def test_flags_against_ratings(counts, said):
-    assert said in sentences.against_rating(*counts)
+    assert said in rating_sentences.against_rating(*counts)
 
 
 # ---- one trust -------------------------------------------------------------------------------------------------
@@ -232,7 +233,7 @@ def test_flags_against_ratings(counts, said):
     ],
 )  # fmt: skip
 def test_the_level_of_a_trust_is_said_in_both_directions(ratio, p_high, p_low, said):
-    text = sentences.trust_level("T1", ratio, p_high, p_low, 1.1, "poisson")
+    text = trust_sentences.trust_level("T1", ratio, p_high, p_low, 1.1, "poisson")
     assert text.startswith(f"Overall, the level of T1 is {ratio.point:.2f} (95% interval ")
     assert said in text
 
@@ -262,7 +263,7 @@ def test_the_level_of_a_trust_is_said_in_both_directions(ratio, p_high, p_low, s
     ],
 )
 def test_a_spot_of_either_kind_on_either_side(status, ratio, excess, said):
-    text = sentences.spot(
+    text = trust_sentences.spot(
         "X",
         status,
         ratio,
@@ -278,7 +279,7 @@ def test_a_spot_of_either_kind_on_either_side(status, ratio, excess, said):
 
 
 def test_a_rule_for_both_comparisons_shows_the_one_with_the_own_trust():
-    text = sentences.spot(
+    text = trust_sentences.spot(
         "X", "dark spot", RATIO, 0.9, reference="both", family="poisson", margin=1.1, other=BELOW
     )
     assert "times that of the other departments of its own trust" in text
@@ -288,12 +289,14 @@ def test_a_rule_for_both_comparisons_shows_the_one_with_the_own_trust():
 
 
 def test_a_department_that_is_alone():
-    assert sentences.only_department("T1", "X").startswith("X is the only department of T1 in these data.")
+    assert trust_sentences.only_department("T1", "X").startswith(
+        "X is the only department of T1 in these data."
+    )
 
 
 @pytest.mark.parametrize("status", ["dark spot", "bright spot"])
 def test_nothing_flagged(status):
-    assert sentences.nothing_flagged(status) == f"No department is flagged as a {status}."
+    assert trust_sentences.nothing_flagged(status) == f"No department is flagged as a {status}."
 
 
 @pytest.mark.parametrize(
@@ -312,7 +315,7 @@ def test_nothing_flagged(status):
     ],
 )
 def test_where_a_trust_lies_in_the_funnel(where, said):
-    assert sentences.trust_in_funnel("T1", where, 0.998).startswith(said)
+    assert trust_sentences.trust_in_funnel("T1", where, 0.998).startswith(said)
 
 
 # ---- how far to trust it, and what is left out -----------------------------------------------------------------

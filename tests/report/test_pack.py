@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 import sys
+from collections import Counter
 from functools import cache
 
 import numpy as np
@@ -16,6 +17,8 @@ import pytest
 
 import brightspots as bs
 from brightspots import MissingExtraError, SettingsError, SpotRule
+from brightspots.engine.integration import conditional
+from brightspots.fit import decided
 from brightspots.fit.hierarchy_fit import HierarchyFit
 from brightspots.report.pack import write_board_pack
 from tests.conftest import simulate_frame
@@ -243,8 +246,11 @@ def test_suppressed_counts_are_said(path):
 def test_proportions_and_estimates_have_packs_too(path):
     frame = simulate_frame(12, 6)
     people = frame.assign(denominator=(frame["expected"] * 20).round() + 50).drop(columns="expected")
-    page = write(make_fit(people, family="binomial", denominator="denominator"), path)
-    assert "its odds" in page.text or "Odds" in page.text
+    page = write(make_fit(people, family="binomial", denominator="denominator"), path, trust="T003")
+    assert ": its odds are " in page.one("spots").words
+    assert "the odds of T003 are " in page.text
+    assert "Odds" in [term.words for term in page.all("dt")]
+    assert "its level is" not in page.text
     rng = np.random.default_rng(0)
     estimates = frame[["trust", "department"]].assign(
         estimate=rng.normal(0, 0.2, len(frame)), standard_error=0.1
@@ -386,8 +392,39 @@ def test_holding_the_draws_changes_no_byte(tmp_path, monkeypatch):
     fit = bs.fit_hierarchy(simulate_frame(12, 6), method="integrate", draws=1_000, seed=1)
     spots = fit.find_spots()
     held = write_board_pack(fit, spots, tmp_path / "held.html").read_bytes()
-    monkeypatch.setattr("brightspots.report.subject.MOST_HELD", 0)
-    assert write_board_pack(fit, spots, tmp_path / "drawn.html").read_bytes() == held
+    again = bs.fit_hierarchy(simulate_frame(12, 6), method="integrate", draws=1_000, seed=1)
+    for limit in ("HELD_NUMBERS", "MOST_HELD"):
+        monkeypatch.setattr(conditional, limit, 0)
+    assert write_board_pack(again, again.find_spots(), tmp_path / "drawn.html").read_bytes() == held
+
+
+def test_ten_packs_draw_the_effects_once_and_fit_the_rating_model_once(tmp_path, monkeypatch):
+    """Of a table whose draws are not kept unless that is asked for."""
+    monkeypatch.setattr(conditional, "HELD_NUMBERS", 0)
+    calls: Counter[str] = Counter()
+
+    def count(module, name, of=lambda *_: ""):
+        work = getattr(module, name)
+
+        def counting(*arguments, **options):
+            calls[name + of(*arguments)] += 1
+            return work(*arguments, **options)
+
+        monkeypatch.setattr(module, name, counting)
+
+    fit = bs.fit_hierarchy(simulate_frame(12, 6), method="integrate", draws=200, seed=1)
+    spots = fit.find_spots()
+    count(decided, "fit_with_ratings")
+    # Of the fit's own effects: the rating model has others, of another table.
+    count(
+        conditional,
+        "effect_block",
+        lambda expansions, group, _: f" {expansions[0].tree.cells is fit.table.cells}",
+    )
+    for trust in fit.table.cells.trusts[:10]:
+        write_board_pack(fit, spots, tmp_path / f"{trust}.html", trust=trust)
+    assert calls["fit_with_ratings"] == 1
+    assert calls["effect_block True"] == len(fit.effects._groups) > 0
 
 
 # ---- what it refuses -------------------------------------------------------------------------------------------

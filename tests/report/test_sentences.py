@@ -7,7 +7,7 @@ import math
 import pytest
 
 from brightspots.common import vocabulary as names
-from brightspots.report import cautions, sentences
+from brightspots.report import cautions, rating_sentences, sentences, trust_sentences
 from brightspots.report.words import Estimate
 
 SHARE = Estimate(0.71, 0.64, 0.78)
@@ -65,8 +65,8 @@ def test_flags_say_how_many_are_expected_to_be_false(bright, dark, false, said):
 
 def test_no_flag_is_not_presented_as_evidence():
     assert "not evidence" in sentences.flags(0, 0, 90, 0.0)
-    assert "not evidence that all is well" in sentences.trust_flags("T1", [], [], 5)
-    assert "not evidence that all is well" in sentences.trust_flags("T1", [], [], 1)
+    assert "not evidence that all is well" in trust_sentences.trust_flags("T1", [], [], 5)
+    assert "not evidence that all is well" in trust_sentences.trust_flags("T1", [], [], 1)
 
 
 @pytest.mark.parametrize(
@@ -141,28 +141,30 @@ def test_what_would_be_detected_lies_on_the_dark_side():
     ],
 )
 def test_flags_against_ratings(counts, said):
-    assert said in sentences.against_rating(*counts)
+    assert said in rating_sentences.against_rating(*counts)
 
 
 def test_what_is_said_of_ratings_of_departments():
-    said = sentences.against_rating(1, 4, 0, 0, by_department=True)
+    said = rating_sentences.against_rating(1, 4, 0, 0, by_department=True)
     assert said == "1 of the 4 dark spots lies where the department's own rating is strong."
-    assert sentences.against_rating(0, 0, 0, 0, by_department=True) == "No rated department is flagged."
-    assert "between the departments of all trusts" in sentences.rating_explains(SHARE)
-    assert "between trusts" in sentences.rating_explains(SHARE, REST)
-    assert "Every rated department has the same rating (3)" in sentences.rating_explains_nothing(
+    assert (
+        rating_sentences.against_rating(0, 0, 0, 0, by_department=True) == "No rated department is flagged."
+    )
+    assert "between the departments of all trusts" in rating_sentences.rating_explains(SHARE)
+    assert "between trusts" in rating_sentences.rating_explains(SHARE, REST)
+    assert "Every rated department has the same rating (3)" in rating_sentences.rating_explains_nothing(
         3, "department"
     )
-    assert sentences.rating_reversed(SHARE, by_department=True).startswith(
+    assert rating_sentences.rating_reversed(SHARE, by_department=True).startswith(
         "Take a department rated higher and"
     )
-    assert sentences.unrated(2, 90, "departments").startswith("2 of 90 departments have no rating")
+    assert rating_sentences.unrated(2, 90, "departments").startswith("2 of 90 departments have no rating")
 
 
 def test_a_trust_against_its_own_rating():
-    assert "1 dark spot stands against that" in sentences.own_rating("T1", "Good", True, 1, 3)
-    assert "3 bright spots stand against that" in sentences.own_rating("T1", "Inadequate", False, 1, 3)
-    assert "may still do so" in sentences.own_rating("T1", "Good", True, 0, 3)
+    assert "1 dark spot stands against that" in rating_sentences.own_rating("T1", "Good", True, 1, 3)
+    assert "3 bright spots stand against that" in rating_sentences.own_rating("T1", "Inadequate", False, 1, 3)
+    assert "may still do so" in rating_sentences.own_rating("T1", "Good", True, 0, 3)
 
 
 @pytest.mark.parametrize(
@@ -174,11 +176,11 @@ def test_a_trust_against_its_own_rating():
     ],
 )
 def test_a_trust_leads_with_both_kinds(bright, dark, said):
-    assert sentences.trust_flags("T1", bright, dark, 9) == said
+    assert trust_sentences.trust_flags("T1", bright, dark, 9) == said
 
 
 def test_a_dark_spot_where_more_is_worse():
-    said = sentences.spot(
+    said = trust_sentences.spot(
         "Cardiology", "dark spot", RATIO, 0.97, reference="organisation", family="poisson", margin=1.1,
         excess=Estimate(24.0, 11.0, 39.0), events="deaths",
     )  # fmt: skip
@@ -190,7 +192,7 @@ def test_a_dark_spot_where_more_is_worse():
 
 
 def test_a_dark_spot_where_more_is_better():
-    said = sentences.spot(
+    said = trust_sentences.spot(
         "Cardiology", "dark spot", Estimate(0.8, 0.7, 0.9), 0.97, reference="organisation", family="poisson",
         margin=1.1, excess=Estimate(-9.0, -15.0, -4.0), events="survivors",
     )  # fmt: skip
@@ -200,23 +202,25 @@ def test_a_dark_spot_where_more_is_better():
 
 def test_a_flag_is_set_beside_the_comparison_that_the_rule_does_not_make():
     how = {"family": "poisson", "margin": 1.1, "other": Estimate(0.64, 0.54, 0.77)}
-    said = sentences.spot("X", "dark spot", RATIO, 0.9, reference="organisation", **how)
+    said = trust_sentences.spot("X", "dark spot", RATIO, 0.9, reference="organisation", **how)
     assert said.endswith(
         "Compared with the same department in other trusts, it stands at 0.64 (95% interval 0.54 to 0.77)."
     )
-    said = sentences.spot("X", "dark spot", RATIO, 0.9, reference="peers", **how)
+    said = trust_sentences.spot("X", "dark spot", RATIO, 0.9, reference="peers", **how)
     assert "Compared with the other departments of its own trust, it stands at 0.64" in said
     how["other"] = Estimate(math.nan, math.nan, math.nan)
-    assert "Compared" not in sentences.spot("X", "dark spot", RATIO, 0.9, reference="peers", **how)
+    assert "Compared" not in trust_sentences.spot("X", "dark spot", RATIO, 0.9, reference="peers", **how)
 
 
 def test_a_proportion_is_compared_by_its_odds():
-    said = sentences.spot("X", "bright spot", RATIO, 0.9, reference="peers", family="binomial", margin=1.1)
+    said = trust_sentences.spot(
+        "X", "bright spot", RATIO, 0.9, reference="peers", family="binomial", margin=1.1
+    )
     assert (
         "its odds are 1.31 (95% interval 1.18 to 1.45) times those of the same department in other trusts."
         in said
     )
-    assert sentences.trust_level("T", RATIO, 0.9, 0.0, 1.1, "binomial").startswith(
+    assert trust_sentences.trust_level("T", RATIO, 0.9, 0.0, 1.1, "binomial").startswith(
         "Overall, the odds of T are"
     )
 
@@ -273,7 +277,7 @@ def test_units_that_cannot_be_placed():
 
 
 def test_outside_the_limits():
-    assert [sentences.outside_limits(n, 9, 0.998) for n in (0, 1, 2)] == [
+    assert [trust_sentences.outside_limits(n, 9, 0.998) for n in (0, 1, 2)] == [
         "Of 9 trusts, none lies outside the 99.8% limits.",
         "Of 9 trusts, 1 lies outside the 99.8% limits.",
         "Of 9 trusts, 2 lie outside the 99.8% limits.",

@@ -29,8 +29,10 @@ from brightspots.engine.terms import Terms
 
 Result = TypeVar("Result")
 
-# Draws that are kept once dealt, with what they were drawn from: 200 megabytes.
+# Draws that are kept once dealt, with what they were drawn from (24 bytes each): 200 megabytes.
 HELD_NUMBERS = 8_000_000
+# The same where many questions will be asked (`ConditionalPosterior.held`): 600 megabytes.
+MOST_HELD = 25_000_000
 
 
 def terms_of(shared: SharedDraws) -> Terms:
@@ -80,6 +82,17 @@ class ConditionalPosterior(PickledByFields):
         tree = Tree(self.cells, terms_of(self.shared))
         return expand(tree, draws_of(tree, self.shared))
 
+    def held(self) -> ConditionalPosterior:
+        """Deal the effects once and keep them with what they were drawn from, where there are at most `MOST_HELD`."""
+        if self._numbers <= MOST_HELD:
+            _ = self._held
+        return self
+
+    @property
+    def _numbers(self) -> int:
+        """How many effects there are: S of every trust and of every cell."""
+        return self.shared.n_draws * (self.cells.n_trusts + self.cells.n_cells)
+
     @cached_property
     def _held(self) -> tuple[EffectBlock, ...]:
         return tuple(map_in_order(self._deal, self._groups))
@@ -94,9 +107,10 @@ class ConditionalPosterior(PickledByFields):
     def map_blocks(self, work: Callable[[EffectBlock], Result]) -> Iterator[Result]:
         """Apply `work` to every block, on all cores, in order.
 
-        Draws of a table of ordinary size are kept once dealt; those of a larger one are dealt again each time.
+        Draws of a table of ordinary size are kept once dealt; those of a larger one are dealt again each time, unless
+        `held` was asked for.
         """
-        if self.shared.n_draws * (self.cells.n_trusts + self.cells.n_cells) <= HELD_NUMBERS:
+        if self._numbers <= HELD_NUMBERS or "_held" in vars(self):
             return map_in_order(work, self._held)
         _ = self.expansions  # made once, before threads ask for it
         return map_in_order(lambda group: work(self._deal(group)), self._groups)
