@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         read_ny_cardiac,
         read_ny_iqi,
     )
-    from brightspots.report import write_board_pack
+    from brightspots.report.pack import write_board_pack
     from brightspots.simulate.nation import Nation, simulate_nation
     from brightspots.simulate.samples import list_samples, load_sample
     from brightspots.tidying.check import check_table, tidy
@@ -75,7 +75,7 @@ _HOMES = {
         "read_ny_iqi",
     ),
     "brightspots.disclosure": ("suppress",),
-    "brightspots.report": ("write_board_pack",),
+    "brightspots.report.pack": ("write_board_pack",),
     "brightspots.simulate.samples": ("list_samples", "load_sample"),
     "brightspots.common.settings": ("Flat", "HalfNormal", "InverseGamma", "Normal", "Priors", "SpotRule"),
     "brightspots.simulate.nation": ("Nation", "simulate_nation"),

@@ -40,19 +40,7 @@ class Counts:
 def read_counts(source: Source, columns: Columns, family: Family) -> Counts:
     """Read the columns of a family, row by row (R,), and refuse values that cannot be."""
     if not family.is_count:
-        estimate = number_column(source, str(columns.estimate), "estimate")
-        error = number_column(source, str(columns.standard_error), "standard error")
-        _check_reach(source, str(columns.estimate), estimate, "estimates are", small=False)
-        _check_reach(source, str(columns.standard_error), error, "standard errors are")
-        check_rows(
-            source,
-            str(columns.standard_error),
-            error <= 0,
-            "a standard error is zero or negative",
-            expected="positive standard errors",
-            action="an estimate known exactly cannot be weighed; drop it or correct it",
-        )
-        return Counts(estimate, estimate, error, None)
+        return _read_estimates(source, columns)
     observed, lower, upper = _observed_interval(source, columns)
     counted_from = _counted_from(source, columns, upper)
     if counted_from is not None:
@@ -74,18 +62,7 @@ def read_counts(source: Source, columns: Columns, family: Family) -> Counts:
     if not family.is_bounded:
         assert expected is not None  # required by resolve_names
         return Counts(lower, upper, expected, expected, counted_from)
-    column = str(columns.denominator)
-    _refuse_withheld(source, column)
-    denominator = number_column(source, column, "denominator")
-    _check_whole(source, column, denominator, "denominator")
-    check_rows(
-        source,
-        column,
-        denominator <= 0,
-        "the denominator is zero or negative",
-        expected="at least one person at risk",
-        action="drop cells without anybody at risk",
-    )
+    column, denominator = str(columns.denominator), _read_denominator(source, str(columns.denominator))
     check_rows(
         source,
         columns.observed or str(columns.observed_upper),
@@ -105,6 +82,39 @@ def read_counts(source: Source, columns: Columns, family: Family) -> Counts:
             action="check the case-mix model, or use family='poisson'",
         )
     return Counts(lower, upper, denominator, expected, counted_from)
+
+
+def _read_estimates(source: Source, columns: Columns) -> Counts:
+    """Estimates as they are, with their standard errors as size."""
+    estimate = number_column(source, str(columns.estimate), "estimate")
+    error = number_column(source, str(columns.standard_error), "standard error")
+    _check_reach(source, str(columns.estimate), estimate, "estimates are", small=False)
+    _check_reach(source, str(columns.standard_error), error, "standard errors are")
+    check_rows(
+        source,
+        str(columns.standard_error),
+        error <= 0,
+        "a standard error is zero or negative",
+        expected="positive standard errors",
+        action="an estimate known exactly cannot be weighed; drop it or correct it",
+    )
+    return Counts(estimate, estimate, error, None)
+
+
+def _read_denominator(source: Source, column: str) -> FloatArray:
+    """People at risk of each row: whole numbers above zero."""
+    _refuse_withheld(source, column)
+    denominator = number_column(source, column, "denominator")
+    _check_whole(source, column, denominator, "denominator")
+    check_rows(
+        source,
+        column,
+        denominator <= 0,
+        "the denominator is zero or negative",
+        expected="at least one person at risk",
+        action="drop cells without anybody at risk",
+    )
+    return denominator
 
 
 def _refuse_withheld(source: Source, column: str) -> None:

@@ -311,35 +311,43 @@ def _bounds(
             else " (no zero is shown in the column, so it may be one)"
         )
         source = ", as the rows around the table say" if from_notes else ""
-        number = column.count(chosen)
-        readings.append(
-            Reading(
-                "suppressed",
-                f"Column {name!r}: {counted(number, 'count')} written {quoted(_texts(values, chosen))} "
-                f"{'is' if number == 1 else 'are'} known as from {lower} to {upper}{why}{source}; the bounds stand in "
-                f"'{name}_lower' and '{name}_upper'.",
-                name,
-                column.places(chosen),
-            )
-        )
-    unknown = [one and np.isnan(high[at]) for at, one in enumerate(marked)]
+        readings.append(_known_reading(column, chosen, (lower, upper), why=f"{why}{source}"))
+    unknown = [one and bool(np.isnan(high[at])) for at, one in enumerate(marked)]
     if any(unknown):
         beside = " beside marks that say below what" if by_bounds else ""
-        number = column.count(unknown)
-        readings.append(
-            Reading(
-                "suppressed without bounds",
-                f"Column {name!r}: {counted(number, 'count')} written {quoted(_texts(values, unknown))}{beside} "
-                f"{'was' if number == 1 else 'were'} left missing, for nothing says what a withheld count can be; give "
-                f"the least and the most in '{name}_lower' and '{name}_upper' "
-                f"({places(column.places(unknown), place)}).",
-                name,
-                column.places(unknown),
-            )
-        )
+        readings.append(_unknown_reading(column, unknown, place, beside=beside))
     if not by_bounds:
         return None, None, readings
     return column.only(low), column.only(high), readings
+
+
+def _known_reading(
+    column: TextColumn, chosen: Sequence[bool], bounds: tuple[int, int], *, why: str
+) -> Reading:
+    """What is said of withheld counts whose bounds are known."""
+    name, number = column.name, column.count(chosen)
+    return Reading(
+        "suppressed",
+        f"Column {name!r}: {counted(number, 'count')} written {quoted(_texts(column.values, chosen))} "
+        f"{'is' if number == 1 else 'are'} known as from {bounds[0]} to {bounds[1]}{why}; the bounds stand in "
+        f"'{name}_lower' and '{name}_upper'.",
+        name,
+        column.places(chosen),
+    )
+
+
+def _unknown_reading(column: TextColumn, unknown: Sequence[bool], place: Place, *, beside: str) -> Reading:
+    """What is said of withheld counts of which nothing is known."""
+    name, number = column.name, column.count(unknown)
+    return Reading(
+        "suppressed without bounds",
+        f"Column {name!r}: {counted(number, 'count')} written {quoted(_texts(column.values, unknown))}{beside} "
+        f"{'was' if number == 1 else 'were'} left missing, for nothing says what a withheld count can be; give "
+        f"the least and the most in '{name}_lower' and '{name}_upper' "
+        f"({places(column.places(unknown), place)}).",
+        name,
+        column.places(unknown),
+    )
 
 
 def _texts(values: Sequence[Value], chosen: Sequence[bool]) -> list[str]:

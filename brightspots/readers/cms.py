@@ -111,15 +111,7 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
         _counts_or_withheld(records, column) for column in ("discharges", "readmissions")
     )
     assessed = rate.notna() & ~(discharges == 0)
-    records.refuse(
-        "expected_rate", assessed & ((rate <= 0) | (rate >= 100)), "an expected rate is not a percentage",
-        "a rate per 100 discharges", "the columns may have moved",
-    )  # fmt: skip
-    records.refuse(
-        "readmissions", readmissions.notna() & (rate.isna() | discharges.isna() | (readmissions > discharges)),
-        "readmissions are given without an expected rate and at least as many discharges",
-        "readmissions ≤ discharges", "the columns may have moved",
-    )  # fmt: skip
+    _refuse_impossible(records, rate, discharges, readmissions, assessed)
 
     shown_count = assessed & readmissions.notna()
     censored = assessed & readmissions.isna() & discharges.notna()
@@ -158,14 +150,7 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
         frame = frame.assign(
             **{names.COUNTED_FROM: np.where(frame[names.OBSERVED].notna(), _LARGEST_WITHHELD + 1, 0)}
         )
-        message = (
-            f"{lost.sum():,} of {assessed.sum():,} assessed cells were left out: their readmissions (fewer than 11) "
-            "and their discharges are both withheld, so that their expected readmissions are unknown. Small cells "
-            "are in the file only where they had 11 readmissions or more, and so look worse than they are; cells "
-            f"that expect at least {_SAFE_EXPECTED} are hardly touched "
-            f"({(frame[names.EXPECTED] >= _SAFE_EXPECTED).sum():,} of the {len(frame):,} that are kept). The column "
-            "counted_from says so to fit_hierarchy."
-        )
+        message = _left_out(frame, int(lost.sum()), int(assessed.sum()))
         records.notes.append(message)
         warnings.warn(message, DataWarning, stacklevel=3)
     records.notes.append(
@@ -174,6 +159,37 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     )
     keys = [key for key in (names.TRUST, names.DEPARTMENT, names.PERIOD) if key in frame]
     return finish(frame, keys, records.notes)
+
+
+def _refuse_impossible(
+    records: Records,
+    rate: pd.Series[float],
+    discharges: pd.Series[float],
+    readmissions: pd.Series[float],
+    assessed: pd.Series[bool],
+) -> None:
+    """Refuse rates that are no percentage, and readmissions without the discharges that they are among."""
+    records.refuse(
+        "expected_rate", assessed & ((rate <= 0) | (rate >= 100)), "an expected rate is not a percentage",
+        "a rate per 100 discharges", "the columns may have moved",
+    )  # fmt: skip
+    records.refuse(
+        "readmissions", readmissions.notna() & (rate.isna() | discharges.isna() | (readmissions > discharges)),
+        "readmissions are given without an expected rate and at least as many discharges",
+        "readmissions ≤ discharges", "the columns may have moved",
+    )  # fmt: skip
+
+
+def _left_out(frame: pd.DataFrame, lost: int, assessed: int) -> str:
+    """What is said of cells that were left out because nothing is known of them but that they are small."""
+    return (
+        f"{lost:,} of {assessed:,} assessed cells were left out: their readmissions (fewer than 11) "
+        "and their discharges are both withheld, so that their expected readmissions are unknown. Small cells "
+        "are in the file only where they had 11 readmissions or more, and so look worse than they are; cells "
+        f"that expect at least {_SAFE_EXPECTED} are hardly touched "
+        f"({(frame[names.EXPECTED] >= _SAFE_EXPECTED).sum():,} of the {len(frame):,} that are kept). The column "
+        "counted_from says so to fit_hierarchy."
+    )
 
 
 @checked

@@ -1,7 +1,1 @@
-"""The board pack."""
-
-from __future__ import annotations
-
-from brightspots.report.pack import write_board_pack
-
-__all__ = ["write_board_pack"]
+"""The board pack: facts, sentences, sections and documents, and the formats that they are written in."""

@@ -117,6 +117,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "scaled": {"factor": 2.0},
     "text": {"shell": True},
     "of_weight": {"weight": "note"},
+    "name_of": {"part": "period"},
+    "cell_summary": {"margin": 1.1, "probability": 0.95},
+    "margin": {"rule": bs.SpotRule()},
+    "rule_in_use": {"rule": bs.SpotRule()},
 }
 # Calls to sampling or to packages that take seconds to import, which keep nothing in the object.
 HEAVY = {("HierarchyFit", "pymc_model"), ("HierarchyFit", "suppressed"), ("OutcomeFits", "suppressed")}
