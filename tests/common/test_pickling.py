@@ -118,7 +118,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "text": {"shell": True},
     "of_weight": {"weight": "note"},
     "name_of": {"part": "period"},
-    "cell_summary": {"margin": 1.1, "probability": 0.95},
     "margin": {"rule": bs.SpotRule()},
     "rule_in_use": {"rule": bs.SpotRule()},
 }
