@@ -17,7 +17,7 @@ SPREAD := -n $(WORKERS) --dist loadfile
 # What takes minutes has targets of its own.
 USUAL := 'not calibration and not attack and not fuzz'
 
-.PHONY: demo test test-lowest test-lowest-short test-again wheel lint calibrate attack fuzz benchmark notebooks outputs docs clean
+.PHONY: demo test test-lowest test-lowest-short test-again wheel lint calibrate attack golden fuzz benchmark notebooks outputs docs clean
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -74,6 +74,10 @@ lint: $(READY)
 
 calibrate: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) -m calibration
+
+# The tables that fits gave when they were kept, all of them; the suite compares some.
+golden: $(READY)
+	$(BIN)/python -m tests.golden.tables check
 
 attack: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) -m attack

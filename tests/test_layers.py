@@ -104,6 +104,11 @@ def test_imports_that_python_skips_or_puts_off_are_seen(tmp_path):
     assert imports_of(file) == {"brightspots.fit.spots", "brightspots.data.cells", "brightspots.fit.fitting"}
 
 
+def test_a_module_is_read_in_one_sitting():
+    long = {name: n for name, path in INSIDE.items() if (n := path.read_text("utf-8").count("\n")) > 400}
+    assert long == {}
+
+
 def test_tests_stand_in_the_folders_of_what_they_test():
     of_no_room = {"calibration", "docs", "fuzz", "golden"}
     folders = {path.name for path in (ROOT / "tests").iterdir() if (path / "__init__.py").exists()}

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 NAMES = ["Ysbyty Gwynedd", "St $George's$ & <script>", "Trust_of_x_1 " + "very long " * 20]
 RATINGS = ["Inadequate", "Requires improvement", "Good", "Outstanding"]
-
-
-@pytest.fixture(autouse=True)
-def _close_figures() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def spots_frame(trusts: int = 8, departments: int = 5, seed: int = 4) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import brightspots as bs
 from brightspots import SettingsError
 from brightspots.fit import funnels as fit_limits
 from brightspots.fit import plots
+from brightspots.likelihood.families import BINOMIAL, POISSON
 from tests.conftest import simulate_frame, withhold
 
 
@@ -155,14 +156,14 @@ def test_periods_have_exact_intervals_of_chance():
         np.array([50.0, 50.0, 40.0]),
         np.array([10.0, 10.0, 10.0]),
     )
-    poisson = fit_limits.period_ratios(units, "poisson")
+    poisson = fit_limits.period_ratios(units, POISSON)
     published = (
         stats.poisson(poisson["upper"][1] * 10).cdf(15),
         stats.poisson(poisson["lower"][1] * 10).sf(14),
     )
     np.testing.assert_allclose(published, 0.025)
     assert poisson["lower"][0] == 0.0
-    binomial = fit_limits.period_ratios(units, "binomial")
+    binomial = fit_limits.period_ratios(units, BINOMIAL)
     exact = stats.binomtest(15, 50).proportion_ci(method="exact")
     np.testing.assert_allclose([binomial["lower"][1], binomial["upper"][1]], np.array(exact) * 5)
     assert binomial["upper"][2] == 4.0

@@ -132,6 +132,9 @@ def _public(folder: Path) -> Iterator[Subject]:
 def _methods(folder: Path) -> Iterator[Subject]:
     works: dict[str, dict[str, Any]] = {
         "draws": {"n": 10},
+        "cell_summary": {"margin": 1.1, "probability": 0.95},
+        "margin": {"rule": bs.SpotRule()},
+        "rule_in_use": {"rule": None},
         "save": {"path": folder / "saved.nc"},
         "curve": {"x": [1.0, 2.0]},
         "suppressed": {"below": 8},

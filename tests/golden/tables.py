@@ -2,7 +2,8 @@
 
     python -m tests.golden.tables write [folder]     one text file a table, every number with all its digits
     python -m tests.golden.tables compare A B        which numbers of two such folders differ, and by how much
-    python -m tests.golden.tables keep               write the fits that the suite compares with into `tables.zip`
+    python -m tests.golden.tables keep               write the fits that tests compare with into `tables.zip`
+    python -m tests.golden.tables check              compare all of these with what the code says now
 
 On one machine two states of the code give the same bytes where their arithmetic is the same. Between machines and
 versions of NumPy sums are rounded differently, which is why the suite compares what is kept with a tolerance. Sampled
@@ -232,6 +233,13 @@ def texts() -> Iterator[tuple[str, str]]:
                     yield f"{name} pack {suffix}.xml", "\n".join(parts.read(each).decode() for each in slides)
 
 
+def published() -> Iterator[tuple[str, str]]:
+    """Limits of funnels, and a table whose small counts are withheld."""
+    for name, frame in funnels():
+        yield f"funnel {name}.csv", frame.to_csv(index=False)
+    yield "disclosed.csv", bs.suppress(nation(mean_expected=8.0), below=5, round_to=5).to_csv(index=False)
+
+
 def files(kept_only: bool = False) -> Iterator[tuple[str, str]]:
     """Names and contents of all that is written: tables as text, and pages."""
     with warnings.catch_warnings():
@@ -241,30 +249,48 @@ def files(kept_only: bool = False) -> Iterator[tuple[str, str]]:
             if subject.kept or not kept_only:
                 for table, frame in tables_of(subject):
                     yield f"{name} {table}.csv", frame.to_csv(index=False)
-        for name, frame in funnels():
-            yield f"funnel {name}.csv", frame.to_csv(index=False)
-        yield "disclosed.csv", bs.suppress(nation(mean_expected=8.0), below=5, round_to=5).to_csv(index=False)
+        yield from published()
         if not kept_only:
             for name, text in texts():
                 yield name, (_OF_THE_RUN if name.endswith("html") else _SECONDS).sub("·", text)
 
 
+_NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
+
+
 def differences(before: str, after: str) -> Iterator[tuple[str, float]]:
-    """Largest relative difference of each column of two tables; infinite where text or missing values differ."""
+    """Largest relative difference of each column of two tables; infinite where text or missing values differ.
+
+    Numbers inside text are compared like numbers.
+    """
     one, two = (pd.read_csv(io.StringIO(text)) for text in (before, after))
     if list(one.columns) != list(two.columns) or len(one) != len(two):
         yield "columns or rows", np.inf
         return
     for column in one.columns:
         a, b = one[column], two[column]
-        if not (pd.api.types.is_numeric_dtype(a) and pd.api.types.is_numeric_dtype(b)):
-            yield column, 0.0 if a.equals(b) else np.inf
+        if pd.api.types.is_numeric_dtype(a) and pd.api.types.is_numeric_dtype(b):
+            yield column, _apart(a.to_numpy(dtype=float), b.to_numpy(dtype=float))
             continue
-        x, y = a.to_numpy(dtype=float), b.to_numpy(dtype=float)
-        same = (x == y) | (np.isnan(x) & np.isnan(y))
-        with np.errstate(invalid="ignore"):
-            away = np.where(same, 0.0, np.abs(x - y) / np.maximum(np.maximum(np.abs(x), np.abs(y)), 1e-3))
-        yield column, float(np.where(np.isnan(away), np.inf, away).max(initial=0.0))
+        a, b = a.map(str), b.map(str)
+        words = [each.str.replace(_NUMBER, "#", regex=True) for each in (a, b)]
+        if not words[0].equals(words[1]):
+            yield column, np.inf
+            continue
+        x, y = (np.array(_NUMBER.findall(" ".join(each)), dtype=float) for each in (a, b))
+        yield column, _apart(x, y)
+
+
+def _apart(x: np.ndarray, y: np.ndarray) -> float:
+    same = (x == y) | (np.isnan(x) & np.isnan(y))
+    with np.errstate(invalid="ignore"):
+        away = np.where(same, 0.0, np.abs(x - y) / np.maximum(np.maximum(np.abs(x), np.abs(y)), 1e-3))
+    return float(np.where(np.isnan(away), np.inf, away).max(initial=0.0))
+
+
+def beyond(before: str, after: str, tolerance: float) -> Iterator[tuple[str, float]]:
+    """Columns of two tables that differ by more than a relative tolerance, and by how much."""
+    return ((column, size) for column, size in differences(before, after) if size > tolerance)
 
 
 def kept() -> dict[str, str]:
@@ -286,6 +312,12 @@ def main(arguments: list[str]) -> int:
             for name, text in files(kept_only=True):
                 archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text, zipfile.ZIP_DEFLATED)
         return 0
+    if arguments == ["check"]:
+        before, worst = kept(), 0.0
+        for name, text in files(kept_only=True):
+            worst = max([worst, *(size for _, size in differences(before[name], text))])
+        print(f"{len(before)} files; the largest relative difference is {worst:.2g}")
+        return 0 if worst <= 1e-6 else 1
     if arguments[:1] == ["compare"] and len(arguments) == 3:
         return _compare(Path(arguments[1]), Path(arguments[2]))
     print(__doc__)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import brightspots as bs
+from brightspots.likelihood.families import NORMAL
 from brightspots.report import cautions, gather, sentences, svg, trust_sentences
 from brightspots.report.document import Bullets, Funnels, Table, in_document
 from brightspots.report.measure import RATIOS, UNITS, Measure, difference_measure
@@ -138,7 +139,7 @@ def test_what_would_be_flagged(effect, higher_is, said):
 
 def test_a_spot_against_one_and_the_other():
     text = trust_sentences.spot(
-        "X", "dark spot", LONGER, 0.97, reference="organisation", family="normal", margin=0.5, other=SHORTER,
+        "X", "dark spot", LONGER, 0.97, reference="organisation", family=NORMAL, margin=0.5, other=SHORTER,
         measure=DAYS,
     )  # fmt: skip
     assert text == (
@@ -149,7 +150,7 @@ def test_a_spot_against_one_and_the_other():
 
 
 def test_the_level_of_a_trust():
-    text = trust_sentences.trust_level("T1", EITHER, 0.3, 0.02, 0.5, "normal", DAYS)
+    text = trust_sentences.trust_level("T1", EITHER, 0.3, 0.02, 0.5, NORMAL, DAYS)
     assert text == (
         "Overall, the level of T1 is 0.3 days above that of the average trust (95% interval 1.0 below to 1.6 above). "
         "It is unlikely (probability 0.30) that it lies more than 0.5 days above the average and very unlikely "

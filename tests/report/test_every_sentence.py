@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from brightspots.likelihood.families import POISSON, family_of
 from brightspots.report import cautions, rating_sentences, sentences, trust_sentences
 from brightspots.report.words import Estimate
 
@@ -119,8 +120,8 @@ def test_a_rule_says_with_whom_it_compares(reference, whom):
     ],
 )
 def test_proportions_have_odds_and_others_a_level(family, words):
-    assert sentences.level_is(family) == words
-    assert sentences.level_noun(family) == ("odds" if family == "binomial" else "level")
+    assert sentences.level_is(family_of(family)) == words
+    assert sentences.level_noun(family_of(family)) == ("odds" if family == "binomial" else "level")
 
 
 # ---- the data --------------------------------------------------------------------------------------------------
@@ -233,7 +234,7 @@ def test_flags_against_ratings(counts, said):
     ],
 )  # fmt: skip
 def test_the_level_of_a_trust_is_said_in_both_directions(ratio, p_high, p_low, said):
-    text = trust_sentences.trust_level("T1", ratio, p_high, p_low, 1.1, "poisson")
+    text = trust_sentences.trust_level("T1", ratio, p_high, p_low, 1.1, POISSON)
     assert text.startswith(f"Overall, the level of T1 is {ratio.point:.2f} (95% interval ")
     assert said in text
 
@@ -269,7 +270,7 @@ def test_a_spot_of_either_kind_on_either_side(status, ratio, excess, said):
         ratio,
         0.9,
         reference="organisation",
-        family="poisson",
+        family=POISSON,
         margin=1.1,
         excess=excess,
         events="deaths",
@@ -280,7 +281,7 @@ def test_a_spot_of_either_kind_on_either_side(status, ratio, excess, said):
 
 def test_a_rule_for_both_comparisons_shows_the_one_with_the_own_trust():
     text = trust_sentences.spot(
-        "X", "dark spot", RATIO, 0.9, reference="both", family="poisson", margin=1.1, other=BELOW
+        "X", "dark spot", RATIO, 0.9, reference="both", family=POISSON, margin=1.1, other=BELOW
     )
     assert "times that of the other departments of its own trust" in text
     assert text.endswith(

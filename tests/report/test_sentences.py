@@ -7,6 +7,7 @@ import math
 import pytest
 
 from brightspots.common import vocabulary as names
+from brightspots.likelihood.families import BINOMIAL, POISSON
 from brightspots.report import cautions, rating_sentences, sentences, trust_sentences
 from brightspots.report.words import Estimate
 
@@ -181,7 +182,7 @@ def test_a_trust_leads_with_both_kinds(bright, dark, said):
 
 def test_a_dark_spot_where_more_is_worse():
     said = trust_sentences.spot(
-        "Cardiology", "dark spot", RATIO, 0.97, reference="organisation", family="poisson", margin=1.1,
+        "Cardiology", "dark spot", RATIO, 0.97, reference="organisation", family=POISSON, margin=1.1,
         excess=Estimate(24.0, 11.0, 39.0), events="deaths",
     )  # fmt: skip
     assert said == (
@@ -193,7 +194,7 @@ def test_a_dark_spot_where_more_is_worse():
 
 def test_a_dark_spot_where_more_is_better():
     said = trust_sentences.spot(
-        "Cardiology", "dark spot", Estimate(0.8, 0.7, 0.9), 0.97, reference="organisation", family="poisson",
+        "Cardiology", "dark spot", Estimate(0.8, 0.7, 0.9), 0.97, reference="organisation", family=POISSON,
         margin=1.1, excess=Estimate(-9.0, -15.0, -4.0), events="survivors",
     )  # fmt: skip
     assert "its level is 0.80" in said
@@ -201,7 +202,7 @@ def test_a_dark_spot_where_more_is_better():
 
 
 def test_a_flag_is_set_beside_the_comparison_that_the_rule_does_not_make():
-    how = {"family": "poisson", "margin": 1.1, "other": Estimate(0.64, 0.54, 0.77)}
+    how = {"family": POISSON, "margin": 1.1, "other": Estimate(0.64, 0.54, 0.77)}
     said = trust_sentences.spot("X", "dark spot", RATIO, 0.9, reference="organisation", **how)
     assert said.endswith(
         "Compared with the same department in other trusts, it stands at 0.64 (95% interval 0.54 to 0.77)."
@@ -214,13 +215,13 @@ def test_a_flag_is_set_beside_the_comparison_that_the_rule_does_not_make():
 
 def test_a_proportion_is_compared_by_its_odds():
     said = trust_sentences.spot(
-        "X", "bright spot", RATIO, 0.9, reference="peers", family="binomial", margin=1.1
+        "X", "bright spot", RATIO, 0.9, reference="peers", family=BINOMIAL, margin=1.1
     )
     assert (
         "its odds are 1.31 (95% interval 1.18 to 1.45) times those of the same department in other trusts."
         in said
     )
-    assert trust_sentences.trust_level("T", RATIO, 0.9, 0.0, 1.1, "binomial").startswith(
+    assert trust_sentences.trust_level("T", RATIO, 0.9, 0.0, 1.1, BINOMIAL).startswith(
         "Overall, the odds of T are"
     )
 
