@@ -1,4 +1,4 @@
-"""Small tables as the figures take them, and axes that are closed again."""
+"""Small tables as the figures take them."""
 
 from __future__ import annotations
 
