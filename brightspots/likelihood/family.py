@@ -43,10 +43,10 @@ class Derivatives(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """The potential A(s) of a density h(y)·exp(w·(y·s − A(s)/w)), with w·E[y] and w·Var-like information.
+    """The potential A(s) of a density h(y)·exp(t(y)·s − A(s)), and its first and second derivative in s.
 
-    `potential` is A, `mean` its first and `information` its second derivative in s. For counts w is 1, so that they are
-    the mean and the variance of the count; for an estimate with standard error m they are s²/2m², s/m² and 1/m².
+    `mean` is E[t(y)] and `information` is Var[t(y)]. For counts t(y) = y. For an estimate with standard error m,
+    t(y) = y/m², and the three are s²/2m², s/m² and 1/m².
     """
 
     potential: FloatArray
@@ -55,7 +55,7 @@ class Moments(NamedTuple):
 
 
 class Threshold(NamedTuple):
-    """Cumulants, first to fourth, of the predictor that a count would just have been reached at."""
+    """Cumulants, first to fourth, of the threshold of a count: see `CountFamily`."""
 
     mean: FloatArray
     variance: FloatArray
@@ -64,7 +64,7 @@ class Threshold(NamedTuple):
 
 
 class Family(ABC):
-    """One family of outcomes. Objects hold nothing: all are alike, equal and as good as each other.
+    """One family of outcomes. Its objects hold no data, so that any two of one class are equal.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """What is known of each department without its own data, by normal algebra about the posterior means: no refitting.
 
-`engine.cavity` has the same exactly, draw by draw, for predictions; here it is D and the predictor that are asked for
-jointly, of every cell at next to no cost, and with either engine.
+`engine.integration.leave_one_out` has the same exactly, draw by draw, for predictions; here D and the predictor are
+asked for jointly, of every cell at next to no cost, and with either engine.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ def leaf_marginals(
     sd : broadcasts to (...)
         Standard deviation of the leaf's effect.
     loops : module
-        `kernels` or `vectorised`.
+        `loops_compiled` or `loops_plain`.
     nodes : int, default 11
         Of the quadrature.
     """

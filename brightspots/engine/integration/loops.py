@@ -9,11 +9,11 @@ COMPILE_FROM = 500_000
 
 
 def choose_loops(integrals: int) -> ModuleType:
-    """Module with the loops of `kernels` for so many integrals."""
+    """Module with the loops, compiled or plain, that is the faster for so many integrals."""
     if integrals < COMPILE_FROM:
-        from brightspots.engine.integration import loops_plain as vectorised
+        from brightspots.engine.integration import loops_plain
 
-        return vectorised
-    from brightspots.engine.integration import loops_compiled as kernels
+        return loops_plain
+    from brightspots.engine.integration import loops_compiled
 
-    return kernels
+    return loops_compiled

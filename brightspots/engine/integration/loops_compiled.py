@@ -1,6 +1,6 @@
 """The loops in which a fit spends its time, compiled.
 
-Each has a twin in plain NumPy (`vectorised.py`), which small tables use so as not to wait for a
+Each has a twin in plain NumPy (`loops_plain.py`), which small tables use so as not to wait for a
 compiler; tests hold the two to the same numbers. Compiled code is kept on disk, so a machine compiles once.
 The loops release the interpreter's lock: callers spread groups of trusts over threads.
 """

@@ -1,4 +1,4 @@
-"""The loops of `kernels.py` in plain NumPy: the same functions, with no compiler to wait for."""
+"""The loops of `loops_compiled.py` in plain NumPy: the same functions, with no compiler to wait for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def leaf_marginals(
     points: FloatArray,
     log_weights: FloatArray,
 ) -> FloatArray:
-    """Log marginal likelihood of exact counts, and its derivatives; see `kernels.leaf_marginals`."""
+    """Log marginal likelihood of exact counts, and its derivatives; see `loops_compiled.leaf_marginals`."""
     outcomes = Outcomes(family_of_loop(family), count, count, size)
     inside = integrate_leaf(outcomes, predictor, sd, quadrature=(points, log_weights))
     return np.stack([inside.value, inside.slope, inside.curvature, inside.variance])
@@ -51,7 +51,7 @@ def sum_polynomials(
 ) -> FloatArray:
     """Polynomials of leaves at every draw, moved by the draw's shift and added over runs of leaves.
 
-    See `kernels.sum_polynomials`.
+    See `loops_compiled.sum_polynomials`.
     """
     polynomial = np.ascontiguousarray(np.moveaxis(table @ basis, 1, 0))
     shrink = 1.0 / (1.0 + information[:, np.newaxis] * variance)
@@ -88,7 +88,7 @@ def integrate_polynomials(
     furthest: float,
     newton_steps: int,
 ) -> FloatArray:
-    """Integrate exp p((σz − centre)/reach) over a standard normal z; see `kernels.integrate_polynomials`."""
+    """Integrate exp p((σz − centre)/reach) over a standard normal z; see `loops_compiled.integrate_polynomials`."""
     shape = polynomial.shape[1:]
     unit = np.broadcast_to((1.0 / reach)[:, np.newaxis], shape)
     spread = np.broadcast_to(sd, shape)
@@ -124,7 +124,7 @@ def leaf_effects(
     """Draw leaf effects given their trust.
 
     Derivatives of m in s are cumulants of the effect z = v/σ: κₙ = σⁿ·m⁽ⁿ⁾, plus one for the variance
-    (Tweedie's formula; Efron 2011, JASA 106:1602). See `kernels.leaf_effects`.
+    (Tweedie's formula; Efron 2011, JASA 106:1602). See `loops_compiled.leaf_effects`.
     """
     moved = polynomial.copy()
     move(moved, away / reach[:, np.newaxis], keep=5)

@@ -61,7 +61,7 @@ class Tree:
 
     @cached_property
     def loops(self) -> ModuleType:
-        """`kernels` or `vectorised`: one for a whole fit, by the size of the table."""
+        """`loops_compiled` or `loops_plain`: one for a whole fit, by the size of the table."""
         return choose_loops(self.cells.n_leaves * EXPECTED_DRAWS * (MIDDLE_NODES if self.has_middle else 1))
 
     @cached_property

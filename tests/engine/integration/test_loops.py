@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import integrate, optimize, stats
 
-from brightspots.engine.integration import loops_compiled as kernels
-from brightspots.engine.integration import loops_plain as vectorised
+from brightspots.engine.integration import loops_compiled
+from brightspots.engine.integration import loops_plain
 from brightspots.engine.integration.leaf import (
     cornish_fisher,
     hermite,
@@ -39,7 +39,9 @@ def test_integrals_of_polynomials_are_the_same_compiled_or_not(order):
     reach, centre = generator.uniform(0.3, 1.0, ROWS), generator.normal(0.0, 0.2, (ROWS, SIZE))
     arguments = (reach, centre, generator.uniform(0.0, 0.5, SIZE), *hermite(9), 1.2, 4)
     polynomial = concave_polynomials(order)
-    compiled, plain = (twin.integrate_polynomials(polynomial, *arguments) for twin in (kernels, vectorised))
+    compiled, plain = (
+        twin.integrate_polynomials(polynomial, *arguments) for twin in (loops_compiled, loops_plain)
+    )
     np.testing.assert_allclose(compiled, plain, atol=2e-6)
 
 
@@ -50,7 +52,7 @@ def test_effects_of_leaves_are_the_same_compiled_or_not(order):
     sd, scores = generator.uniform(0.0, 0.1, SIZE), generator.normal(size=(ROWS, SIZE))
     polynomial = concave_polynomials(order)
     compiled, plain = (
-        twin.leaf_effects(polynomial, reach, away, sd, scores) for twin in (kernels, vectorised)
+        twin.leaf_effects(polynomial, reach, away, sd, scores) for twin in (loops_compiled, loops_plain)
     )
     np.testing.assert_allclose(compiled, plain, atol=1e-9)
 
@@ -68,7 +70,7 @@ def test_sums_of_polynomials_are_the_same_compiled_or_not():
         *shifts_of_leaves(generator, leaves),
         np.array([0, 4, 5, 9]),
     )
-    compiled, plain = (twin.sum_polynomials(*arguments) for twin in (kernels, vectorised))
+    compiled, plain = (twin.sum_polynomials(*arguments) for twin in (loops_compiled, loops_plain))
     np.testing.assert_allclose(compiled, plain, rtol=1e-9, atol=1e-9)
 
 
@@ -80,7 +82,9 @@ def shifts_of_leaves(generator: np.random.Generator, leaves: int) -> tuple[np.nd
 
 def test_largest_shifts_are_the_same_compiled_or_not():
     rows, row_of, common, common_of = shifts_of_leaves(np.random.default_rng(4), 9)
-    compiled, plain = (twin.largest_shifts(rows, row_of, common, common_of) for twin in (kernels, vectorised))
+    compiled, plain = (
+        twin.largest_shifts(rows, row_of, common, common_of) for twin in (loops_compiled, loops_plain)
+    )
     np.testing.assert_array_equal(compiled, plain)
     assert plain[3] == max(abs(rows[row_of[3], s] - common[common_of[3], s]) for s in range(SIZE))
 
@@ -98,14 +102,14 @@ def test_marginals_of_counts_are_the_same_compiled_or_not(family, sd):
     away = np.linspace(-3.0, 3.0, 9) * np.sqrt(sd**2 + 1.0 / information)[:, np.newaxis]
     arguments = outcomes, guess[:, np.newaxis] + away, np.array(sd)
     # They stop looking for the mode at different places, which a wide effect shows in the fifth digit.
-    compiled, plain = (leaf_marginals(*arguments, loops) for loops in (kernels, vectorised))
+    compiled, plain = (leaf_marginals(*arguments, loops) for loops in (loops_compiled, loops_plain))
     for part, (one, other) in enumerate(zip(compiled, plain, strict=True)):
         np.testing.assert_allclose(
             one, other, rtol=1e-4, atol=1e-6 * (1.0 if part == 3 else COUNTS.max() ** 0.5)
         )
 
 
-@pytest.mark.parametrize("loops", [kernels, vectorised])
+@pytest.mark.parametrize("loops", [loops_compiled, loops_plain])
 @pytest.mark.parametrize(
     ("events", "people", "sd", "away"), [(0, 4, 0.6, 0.5), (3, 8, 0.3, -1.0), (60, 90, 0.2, 0.3)]
 )
@@ -145,7 +149,7 @@ def test_marginals_of_all_but_plain_counts_are_those_of_the_quadrature():
     for outcomes in (estimates, intervals, conditioned):
         predictor = outcomes.guess()[0][:, np.newaxis] + np.array([-0.2, 0.0, 0.4])
         by_quadrature = integrate_leaf(outcomes, predictor, np.array(0.25))
-        for loops in (kernels, vectorised):
+        for loops in (loops_compiled, loops_plain):
             result = leaf_marginals(outcomes, predictor, np.array(0.25), loops)
             for name in ("value", "slope", "curvature", "variance"):
                 np.testing.assert_allclose(
