@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, optimize, stats
 
-from brightspots.engine.integration import loops_compiled
-from brightspots.engine.integration import loops_plain
+from brightspots.engine.integration import loops_compiled, loops_plain
 from brightspots.engine.integration.leaf import (
     cornish_fisher,
     hermite,
