@@ -39,21 +39,7 @@ STRENGTH_UNKNOWN: Final = (
 @checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Decided(PickledByFields):
-    """What a rule says of every department of a fit; `Spots` is this with its text.
-
-    Attributes
-    ----------
-    fit : Fitted
-        The fit that the statuses come from.
-    rule : SpotRule
-    decisions : Decisions
-        Statuses and probabilities in the order of `Cells`.
-    ratings : Ratings or None
-        None where none were given, or nobody is rated.
-    rating_uses_outcome : bool
-    rating_asked : bool
-        Whether ratings were given, be anybody rated or not.
-    """
+    """What a rule says of every department of a fit; `Spots` is this with its text, and documents the attributes."""
 
     fit: Fitted
     rule: SpotRule

@@ -43,26 +43,7 @@ Result = TypeVar("Result")
 class Fitted(PickledByFields):
     """A fitted hierarchy: what the data say of trusts, of departments within them, and how surely.
 
-    `HierarchyFit` is this with all that is decided, drawn and written of it.
-
-    Attributes
-    ----------
-    certificate : Certificate
-        Whether the numbers may be relied on: method, effective draws, Pareto k̂ or R-hat, seconds, `ok`, `message`.
-    table : Table
-        The checked data.
-    priors : Priors
-    higher_is : {"worse", "better"}
-    seed : int or None
-    request : Request
-        What was asked of the engine.
-    rules : Rules or None
-        The rules of disclosure control by which the data were suppressed before they were fitted.
-    decision : Decision or None
-        The rule and the ratings that a saved fit remembers, by which `find_spots` decides where none are given; None
-        where it was saved without.
-    disclosed : tuple of str
-        What `suppressed` did to the data, in sentences that readers of its results must see.
+    `HierarchyFit` is this with all that is decided, drawn and written of it, and documents the attributes.
     """
 
     table: Table

@@ -10,7 +10,7 @@ from scipy import special, stats
 
 from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray
-from brightspots.likelihood.family import CountFamily, Moments, Threshold, Totals, log_choose
+from brightspots.likelihood.family import CountFamily, Moments, Threshold, Totals
 
 
 class Binomial(CountFamily):
@@ -88,7 +88,10 @@ class Binomial(CountFamily):
         return np.asarray(term - special.gammaln(size - count + 1.0))
 
     def log_mass(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
-        return np.asarray(log_choose(count, size) + count * predictor - size * np.logaddexp(0.0, predictor))
+        log_ways = (
+            special.gammaln(size + 1.0) - special.gammaln(count + 1.0) - special.gammaln(size - count + 1.0)
+        )
+        return np.asarray(log_ways + count * predictor - size * np.logaddexp(0.0, predictor))
 
     def neighbours(self, odds: FloatArray, count: FloatArray, size: FloatArray) -> FloatArray:
         return odds * (size - count + 1.0) / count

@@ -21,7 +21,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-from scipy.special import gammaln
 
 from brightspots.common.arrays import BoolArray, FloatArray
 from brightspots.common.vocabulary import FamilyName
@@ -310,8 +309,3 @@ class CountFamily(Family):
     def without_end(self, upper: FloatArray, size: FloatArray) -> BoolArray:
         """Which intervals go up to the largest count that can be."""
         return np.asarray(upper >= self.limit(size))
-
-
-def log_choose(count: FloatArray, size: FloatArray) -> FloatArray:
-    """Logarithm of the binomial coefficient."""
-    return np.asarray(gammaln(size + 1.0) - gammaln(count + 1.0) - gammaln(size - count + 1.0))
