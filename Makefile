@@ -37,7 +37,7 @@ test: $(READY)
 
 # What a newer interpreter may change: not the pages, the notebooks, or what a browser shows of them.
 test-again: $(READY)
-	$(BIN)/python -m pytest $(SPREAD) -m $(USUAL) --ignore tests/docs \
+	$(BIN)/python -m pytest $(SPREAD) -m $(USUAL) --ignore tests/docs --ignore tests/calibration --ignore tests/fuzz \
 		--ignore tests/report/test_browser.py --ignore tests/test_layers.py
 
 # The suite with the oldest versions that pyproject.toml allows, together; on Python 3.11, which has wheels of them.

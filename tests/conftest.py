@@ -99,10 +99,11 @@ def made_up_posterior(cells: Cells, draws: int = 400, *, sd: float = 0.2, seed: 
     shared = SharedDraws(
         intercept=rng.normal(0.0, 0.05, draws),
         coefficients=np.zeros((draws, len(cells.covariates))),
-        sd_trust=rng.uniform(0.1, 0.2, draws),
-        sd_department=rng.uniform(0.15, 0.25, draws),
-        sd_period=None,
-        sd_department_type=rng.uniform(0.05, 0.1, draws),
+        sd={
+            "trust": rng.uniform(0.1, 0.2, draws),
+            "department": rng.uniform(0.15, 0.25, draws),
+            "department_type": rng.uniform(0.05, 0.1, draws),
+        },
         type_effect=rng.normal(0.0, 0.05, (draws, cells.n_types)),
     )
     return StoredPosterior(

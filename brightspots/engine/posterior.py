@@ -8,16 +8,18 @@ with the rest of its own trust can be computed inside one block.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import map_in_order
-from brightspots.data.cells import Cells, FloatArray
+from brightspots.data.cells import Cells
+from brightspots.engine.levels import Level
 
 Result = TypeVar("Result")
 
@@ -34,23 +36,19 @@ class SharedDraws:
     intercept : (S,)
     coefficients : (S, K)
         Per unit of the scaled design columns of `Cells`.
-    sd_trust : (S,)
-    sd_department, sd_period, sd_department_type : (S,) or None
-        None where the level is not in the model.
+    sd : mapping of level to (S,)
+        Standard deviation of the effects of each level that is in the model, in the order of `levels.LEVELS`.
     type_effect : (S, A)
         Department-type effects a; zeros where the level is not in the model.
     degrees_of_freedom : (S,) or None
         Of Student's t where department effects follow it; None where they are normal.
     sd_department_by_type : (S, D) or None
-        Where every department type has its own; `sd_department` is then the root mean square over cells.
+        Where every department type has its own; ``sd["department"]`` is then the root mean square over cells.
     """
 
     intercept: FloatArray
     coefficients: FloatArray
-    sd_trust: FloatArray
-    sd_department: FloatArray | None
-    sd_period: FloatArray | None
-    sd_department_type: FloatArray | None
+    sd: Mapping[Level, FloatArray]
     type_effect: FloatArray
     degrees_of_freedom: FloatArray | None = None
     sd_department_by_type: FloatArray | None = None
@@ -64,8 +62,24 @@ class SharedDraws:
         """Posterior mean of σ_v² of each cell's department, (C,); 0 where the level is not in the model."""
         if self.sd_department_by_type is not None:
             return np.asarray(np.mean(self.sd_department_by_type**2, axis=0)[cells.cell_department])
-        variance = 0.0 if self.sd_department is None else float(np.mean(self.sd_department**2))
-        return np.full(cells.n_cells, variance)
+        return np.full(cells.n_cells, self.mean_variance("department"))
+
+    def sd_of(self, level: Level) -> FloatArray:
+        """Draws of the standard deviation of a level, (S,); zeros where the level is not in the model."""
+        return self.sd.get(level, np.zeros(self.n_draws))
+
+    def mean_variance(self, level: Level) -> float:
+        """Posterior mean of σ² of a level; 0 where the level is not in the model."""
+        return float(np.mean(self.sd[level] ** 2)) if level in self.sd else 0.0
+
+    def take(self, draws: IntArray) -> SharedDraws:
+        """Some of the draws, by their numbers."""
+
+        def of(values: FloatArray | None) -> Any:
+            return None if values is None else values[draws]
+
+        sd = {level: values[draws] for level, values in self.sd.items()}
+        return SharedDraws(**{**{name: of(v) for name, v in vars(self).items() if name != "sd"}, "sd": sd})
 
     @property
     def n_draws(self) -> int:

@@ -6,11 +6,13 @@ Every engine reads a `Terms`, so that the integrating engine and the Markov chai
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
+from brightspots.common.arrays import FloatArray
 from brightspots.common.settings import (
     Flat,
     HalfNormal,
@@ -20,12 +22,8 @@ from brightspots.common.settings import (
     Priors,
     ScalePrior,
 )
-from brightspots.data.cells import Cells, FloatArray
-
-Level = Literal["trust", "department", "period", "department_type"]
-
-# The order in which engines keep the standard deviations.
-LEVELS: Final[tuple[Level, ...]] = ("trust", "department", "period", "department_type")
+from brightspots.data.cells import Cells
+from brightspots.engine.levels import LEVELS, Level
 
 INTERCEPT_AGAINST_EXPECTED: Final = Normal(0.0, 0.5)
 INTERCEPT_ON_LOGIT: Final = Normal(0.0, 1.5)
@@ -33,34 +31,23 @@ INTERCEPT_ON_LOGIT: Final = Normal(0.0, 1.5)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The model that is fitted: a prior for every term that is in it, None for a level that is not.
+    """The priors of the model that is fitted.
 
     Parameters
     ----------
     intercept, covariate : Normal or Flat
-    trust : HalfNormal, InverseGamma or Flat
-        Prior of the standard deviation between trusts.
-    department, period, department_type : as `trust`, or None
+    scales : mapping of level to HalfNormal, InverseGamma or Flat
+        Prior of the standard deviation of every level that is in the model, in the order of `levels.LEVELS`.
     """
 
     intercept: LocationPrior
     covariate: LocationPrior
-    trust: ScalePrior
-    department: ScalePrior | None
-    period: ScalePrior | None
-    department_type: ScalePrior | None
+    scales: Mapping[Level, ScalePrior]
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """Levels that have a standard deviation, in the order of `LEVELS`."""
-        return tuple(level for level in LEVELS if getattr(self, level) is not None)
-
-    def scale_prior(self, level: Level) -> ScalePrior:
-        """Prior of the standard deviation of a level that is in the model."""
-        prior: ScalePrior | None = getattr(self, level)
-        if prior is None:
-            raise KeyError(f"the model has no {level} level")
-        return prior
+        """Levels that have a standard deviation, in the order of `levels.LEVELS`."""
+        return tuple(self.scales)
 
 
 def resolve_priors(cells: Cells, priors: Priors) -> Terms:
@@ -81,14 +68,14 @@ def resolve_priors(cells: Cells, priors: Priors) -> Terms:
     if intercept is None:
         on_logit = cells.family.link == "logit" and cells.expected is None
         intercept = INTERCEPT_ON_LOGIT if on_logit else INTERCEPT_AGAINST_EXPECTED
-    return Terms(
-        intercept=_location(intercept),
-        covariate=_location(priors.covariate),
-        trust=_scale(priors.trust),
-        department=None if priors.department is None else _scale(priors.department),
-        period=_scale(priors.period) if cells.has_periods and priors.period is not None else None,
-        department_type=None if priors.department_type is None else _scale(priors.department_type),
-    )
+    asked: dict[Level, ScalePrior | float | None] = {
+        "trust": priors.trust,
+        "department": priors.department,
+        "period": priors.period if cells.has_periods else None,
+        "department_type": priors.department_type,
+    }
+    scales = {level: _scale(prior) for level in LEVELS if (prior := asked[level]) is not None}
+    return Terms(_location(intercept), _location(priors.covariate), scales)
 
 
 def log_density_of_log_sd(prior: ScalePrior, log_sd: FloatArray) -> FloatArray:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from brightspots._version import __version__
 from brightspots.common import vocabulary as names
-from brightspots.data.cells import FloatArray, IntArray
+from brightspots.common.arrays import FloatArray, IntArray
+from brightspots.engine.levels import sd_name
 from brightspots.engine.posterior import Posterior
-
-_SHARED_SCALARS: Final = (
-    names.INTERCEPT,
-    names.SD_TRUST,
-    names.SD_DEPARTMENT,
-    names.SD_PERIOD,
-    names.SD_DEPARTMENT_TYPE,
-    names.DEGREES_OF_FREEDOM,
-)
 
 
 def posterior_tree(effects: Posterior, keep: IntArray | None = None) -> xr.DataTree:
@@ -41,10 +33,11 @@ def posterior_tree(effects: Posterior, keep: IntArray | None = None) -> xr.DataT
         return chosen.reshape(chains, -1, *values.shape[1:])
 
     variables: dict[str, Any] = {}
-    for name in _SHARED_SCALARS:
-        values = getattr(shared, name)
-        if values is not None:
-            variables[name] = (("chain", "draw"), by_chain(values))
+    variables[names.INTERCEPT] = (("chain", "draw"), by_chain(shared.intercept))
+    for level, values in shared.sd.items():
+        variables[sd_name(level)] = (("chain", "draw"), by_chain(values))
+    if shared.degrees_of_freedom is not None:
+        variables[names.DEGREES_OF_FREEDOM] = (("chain", "draw"), by_chain(shared.degrees_of_freedom))
     if cells.covariates:
         variables[names.COEFFICIENT] = (("chain", "draw", names.COVARIATE), by_chain(shared.coefficients))
     if shared.sd_department_by_type is not None:

@@ -23,8 +23,10 @@ from brightspots.data.tables import Table
 from brightspots.disclosure import Rules
 from brightspots.disclosure.intake import vouch_for
 from brightspots.engine.chains import stacks
+from brightspots.engine.levels import Level, structure
 from brightspots.engine.posterior import Certificate, Posterior
 from brightspots.engine.run import Request
+from brightspots.engine.terms import resolve_priors
 from brightspots.fit import draw_tree, frames
 from brightspots.statistics import summaries
 from brightspots.statistics.effect_shape import EffectShape, effect_shapes
@@ -187,6 +189,13 @@ class Fitted(PickledByFields):
             of them. Below 0.01 the text of the fit says so. See `brightspots.statistics.effect_shape`.
         """
         return frames.shape_frame(self._effect_shapes())
+
+    @property
+    def structure(self) -> str:
+        """The levels of the model, one a line, to print: their units, their effects, and the priors of their σ's."""
+        heavy: tuple[Level, ...] = () if self.priors.effects == "normal" else ("department",)
+        cells = self.table.cells
+        return structure(cells, resolve_priors(cells, self.priors).scales, heavy_tailed=heavy)
 
     @property
     def cautions(self) -> tuple[Caution, ...]:

@@ -120,11 +120,11 @@ def trust_limits(fit: Fitted, kind: FunnelKind, levels: Sequence[float]) -> Funn
     """
     cells, shared = fit.table.cells, fit.effects.shared
     units = gather_units(cells, shared, cells.leaf_trust, cells.trusts)
-    variance = float(np.mean(shared.sd_trust**2))
-    if shared.sd_department is not None:
+    variance = shared.mean_variance("trust")
+    if "department" in shared.sd:
         weight = cells.weight / np.bincount(cells.cell_trust, cells.weight)[cells.cell_trust]
         left_over = float(np.median(np.bincount(cells.cell_trust, weight**2)))
-        variance += float(np.mean(shared.sd_department**2)) * left_over
+        variance += shared.mean_variance("department") * left_over
     sd = float(np.sqrt(variance))
     return _with_doubts(fit, unit_limits(units, cells.family, sd=sd, centre=0.0, kind=kind, levels=levels))
 
@@ -135,17 +135,17 @@ def department_limits(fit: Fitted, trust: object, kind: FunnelKind, levels: Sequ
     A department in several periods averages what is particular to one: σ_w² is divided by their number (its median).
     """
     cells, shared = fit.table.cells, fit.effects.shared
-    if shared.sd_department is None:
+    if "department" not in shared.sd:
         raise SettingsError("the fit has no departments: it was made with Priors(department=None)")
     position = trust_position(cells, trust)
     own = slice(int(cells.trust_cells[position]), int(cells.trust_cells[position + 1]))
     group = np.where(cells.leaf_trust == position, cells.leaf_cell - own.start, -1)
     units = gather_units(cells, shared, group, cells.departments[cells.cell_department[own]])
     centre = float(fit.trust_level()[position])
-    variance = float(np.mean(shared.sd_department**2))
-    if shared.sd_period is not None:
+    variance = shared.mean_variance("department")
+    if "period" in shared.sd:
         periods = float(np.median(np.diff(cells.cell_leaves)[own]))
-        variance += float(np.mean(shared.sd_period**2)) / periods
+        variance += shared.mean_variance("period") / periods
     limits = unit_limits(
         units, cells.family, sd=float(np.sqrt(variance)), centre=centre, kind=kind, levels=levels
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import h5netcdf
@@ -18,11 +17,11 @@ from brightspots.data.columns import Columns
 from brightspots.data.tables import Table
 from brightspots.disclosure.rules import Rules
 from brightspots.engine.integration.conditional import ConditionalPosterior
-from brightspots.engine.posterior import Certificate, Posterior, SharedDraws, StoredPosterior
+from brightspots.engine.posterior import Certificate, Posterior, StoredPosterior
 from brightspots.engine.run import Request
 from brightspots.fit.hierarchy_fit import HierarchyFit
 from brightspots.fit.saved_checks import check_cells, check_rows, check_shared, check_stored
-from brightspots.fit.saved_parts import arrays_from, cells_from, decision_from, extras_from, priors_from_json
+from brightspots.fit.saved_parts import cells_from, decision_from, extras_from, priors_from_json, shared_from
 from brightspots.fit.storage import FORMAT
 
 
@@ -86,7 +85,7 @@ def _fit_from(tree: xr.DataTree, header: Mapping[str, Any]) -> HierarchyFit:
     """
     cells = cells_from(tree["cells"].to_dataset(), header)
     check_cells(cells)
-    shared = SharedDraws(**arrays_from(tree["shared"].to_dataset(), fields(SharedDraws)))
+    shared = shared_from(tree["shared"].to_dataset())
     check_shared(cells, shared)
     effects: Posterior
     if header["effects_seed"] is None:

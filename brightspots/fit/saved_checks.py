@@ -9,6 +9,7 @@ import numpy as np
 
 from brightspots.common.errors import DataError
 from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.engine.levels import sd_name
 from brightspots.engine.posterior import SharedDraws, StoredPosterior
 from brightspots.statistics.ratings import Ratings
 
@@ -47,13 +48,14 @@ def check_shared(cells: Cells, shared: SharedDraws) -> None:
         "type_effect": (draws, cells.n_types),
         "sd_department_by_type": (draws, cells.n_departments),
     }
-    for item in fields(SharedDraws):
-        values = getattr(shared, item.name)
-        if values is None and item.name in ("intercept", "coefficients", "sd_trust", "type_effect"):
-            raise DataError(f"{item.name} is missing")
-        _numbers(item.name, values, shapes.get(item.name, (draws,)))
-        if values is not None and item.name.startswith("sd_") and np.any(values < 0):
-            raise DataError(f"{item.name} is negative")
+    arrays = {item.name: getattr(shared, item.name) for item in fields(SharedDraws) if item.name != "sd"}
+    arrays |= {sd_name("trust"): None} | {sd_name(level): values for level, values in shared.sd.items()}
+    for name, values in arrays.items():
+        if values is None and name in ("intercept", "coefficients", sd_name("trust"), "type_effect"):
+            raise DataError(f"{name} is missing")
+        _numbers(name, values, shapes.get(name, (draws,)))
+        if values is not None and name.startswith("sd_") and np.any(values < 0):
+            raise DataError(f"{name} is negative")
     if not draws:
         raise DataError("it holds no draws")
 

@@ -17,6 +17,8 @@ from brightspots.common import vocabulary as names
 from brightspots.data.cells import Cells, IntArray, LabelArray
 from brightspots.data.period_order import order_periods
 from brightspots.data.tables import Table
+from brightspots.engine.levels import LEVELS, sd_name
+from brightspots.engine.posterior import SharedDraws
 from brightspots.fit.saved_checks import check_ratings
 from brightspots.likelihood.families import family_of
 from brightspots.statistics.kept_decision import Decision
@@ -97,6 +99,21 @@ def arrays_dataset(arrays: Mapping[str, Any]) -> xr.Dataset:
 def arrays_from(dataset: xr.Dataset, wanted: tuple[Any, ...]) -> dict[str, Any]:
     """Arrays by the names of dataclass fields; None for those that the dataset lacks."""
     return {item.name: dataset[item.name].to_numpy() if item.name in dataset else None for item in wanted}
+
+
+_SHARED: Final = tuple(item for item in fields(SharedDraws) if item.name != "sd")
+
+
+def shared_dataset(shared: SharedDraws) -> xr.Dataset:
+    """Draws of the shared parameters; a level's standard deviation is `sd_` and the name of the level."""
+    sd = {sd_name(level): values for level, values in shared.sd.items()}
+    return arrays_dataset(sd | {item.name: getattr(shared, item.name) for item in _SHARED})
+
+
+def shared_from(dataset: xr.Dataset) -> SharedDraws:
+    """Draws of the shared parameters from a file; what it lacks is None, or no level."""
+    sd = {level: dataset[sd_name(level)].to_numpy() for level in LEVELS if sd_name(level) in dataset}
+    return SharedDraws(sd=sd, **arrays_from(dataset, _SHARED))
 
 
 _IN_HEADER: Final = {"family", "covariates", "estimate_scale", "period_order"}

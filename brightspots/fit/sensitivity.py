@@ -86,7 +86,7 @@ def sensitivity(fit: Fitted, rule: SpotRule) -> Sensitivity:
     cells, margin = fit.table.cells, fit.margin(rule)
     terms = resolve_priors(cells, fit.priors)
     priors = replace(fit.priors, intercept=terms.intercept)
-    proper = [terms.intercept, *(terms.scale_prior(level) for level in terms.levels)]
+    proper = [terms.intercept, *terms.scales.values()]
     if all(isinstance(prior, Flat) for prior in proper):
         raise SettingsError("every prior is flat: there is no width to halve or to double")
 

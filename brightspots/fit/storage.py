@@ -6,7 +6,7 @@ import io
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import h5netcdf
 import xarray as xr
@@ -16,7 +16,7 @@ from brightspots._version import __version__
 from brightspots.common.files import write_bytes
 from brightspots.common.sealing import sealed
 from brightspots.engine.integration.conditional import ConditionalPosterior
-from brightspots.engine.posterior import SharedDraws, StoredPosterior
+from brightspots.engine.posterior import StoredPosterior
 from brightspots.fit.fitted import Fitted
 from brightspots.fit.saved_parts import (
     arrays_dataset,
@@ -25,6 +25,7 @@ from brightspots.fit.saved_parts import (
     extras_dataset,
     kind_of_labels,
     priors_to_json,
+    shared_dataset,
 )
 from brightspots.statistics.kept_decision import Decision
 
@@ -61,7 +62,7 @@ def save(fit: Fitted, path: str | os.PathLike[str], decision: Decision | None) -
     groups = {
         "/": xr.Dataset(attrs={"brightspots": json.dumps(header)}),
         "/cells": cells_dataset(cells),
-        "/shared": arrays_dataset({f.name: getattr(effects.shared, f.name) for f in fields(SharedDraws)}),
+        "/shared": shared_dataset(effects.shared),
         "/extras": extras_dataset(fit.table),
     }
     if isinstance(effects, StoredPosterior):

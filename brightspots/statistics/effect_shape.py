@@ -67,12 +67,12 @@ def effect_shapes(posterior: Posterior) -> dict[str, EffectShape]:
 def _sums(posterior: Posterior, block: EffectBlock) -> dict[str, _Sums]:
     """Sums over the units of a block, by level; in units of σ where each department type has one."""
     shared = posterior.shared
-    effects = {"trust": (block.trust_effect, shared.sd_trust)}
+    effects = {"trust": (block.trust_effect, shared.sd["trust"])}
     if shared.sd_department_by_type is not None:
         sd = shared.sd_department_by_type.T[posterior.cells.cell_department[block.cells]]
         effects["department"] = block.department_effect / sd, np.ones(shared.n_draws)
-    elif shared.sd_department is not None:
-        effects["department"] = block.department_effect, shared.sd_department
+    elif "department" in shared.sd:
+        effects["department"] = block.department_effect, shared.sd["department"]
     found = {}
     for level, (values, sd) in effects.items():
         powers = np.stack([np.sum(values**power, axis=0) for power in (1, 2, 3, 4)])

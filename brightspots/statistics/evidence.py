@@ -87,7 +87,7 @@ def _is_simple(cells: Cells, shared: SharedDraws) -> npt.NDArray[np.bool_]:
     plain = np.ones(cells.n_leaves, dtype=bool)
     plain[Outcomes.of(cells).conditioned] = False
     leaves = np.diff(cells.cell_leaves)
-    several = cells.family.adds_up and shared.sd_period is None
+    several = cells.family.adds_up and "period" not in shared.sd
     return np.asarray((cells.cell_sum(plain.astype(np.float64)) == leaves) & ((leaves == 1) | several))
 
 
@@ -126,10 +126,10 @@ def _on_grid(
         def summed(at: FloatArray) -> tuple[FloatArray, ...]:
             """Log likelihood of each cell with slope and curvature, from shifts of each (cells, …)."""
             leaves = base[:, np.newaxis] + at[part.leaf_cell]
-            if shared.sd_period is None:
+            if "period" not in shared.sd:
                 of_leaf: tuple[FloatArray, ...] = outcomes.derivatives(leaves)
             else:
-                of_leaf = leaf_marginals(outcomes, leaves, np.array(shared.sd_period.mean()), loops)[:3]
+                of_leaf = leaf_marginals(outcomes, leaves, np.array(shared.sd["period"].mean()), loops)[:3]
             return tuple(np.add.reduceat(values, starts, axis=0) for values in of_leaf)
 
         guess, information = outcomes.guess()

@@ -47,14 +47,12 @@ def rankability_draws(cells: Cells, shared: SharedDraws, peer: FloatArray) -> Fl
     """
     leaf = leaf_information(cells, shared, peer)
     starts = cells.trust_cells[:-1]
+    variance, passing = shared.sd["trust"] ** 2, shared.sd_of("period") ** 2
+    sd_department, by_type = shared.sd_of("department"), shared.sd_department_by_type
     result = np.empty(shared.n_draws)
     for draw in range(shared.n_draws):
-        passing = 0.0 if shared.sd_period is None else float(shared.sd_period[draw]) ** 2
-        known = cell_information(cells, leaf, passing)
-        if shared.sd_department_by_type is not None:
-            lasting = shared.sd_department_by_type[draw, cells.cell_department] ** 2
-        else:
-            lasting = 0.0 if shared.sd_department is None else shared.sd_department[draw] ** 2
+        known = cell_information(cells, leaf, float(passing[draw]))
+        lasting = sd_department[draw] ** 2 if by_type is None else by_type[draw, cells.cell_department] ** 2
         error = np.median(1.0 / np.add.reduceat(known / (1.0 + lasting * known), starts))
-        result[draw] = shared.sd_trust[draw] ** 2 / (shared.sd_trust[draw] ** 2 + error)
+        result[draw] = variance[draw] / (variance[draw] + error)
     return result

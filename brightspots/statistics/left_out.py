@@ -53,10 +53,10 @@ def cavities(cells: Cells, shared: SharedDraws, summary: CellSummary) -> Cavity:
     leaf = leaf_information(cells, shared, peer)
     of_types = _type_variance(cells, shared, leaf)
     department = shared.department_variance(cells)
-    passing = 0.0 if shared.sd_period is None else float(np.mean(shared.sd_period**2))
+    passing = shared.mean_variance("period")
     known = cell_information(cells, leaf, passing)
     # The estimate that each cell's data are worth: their pull on v equals that of its prior.
-    effect = _department_means(cells, float(np.mean(shared.sd_trust**2)), department, summary)
+    effect = _department_means(cells, shared.mean_variance("trust"), department, summary)
     seen = peer + np.divide(effect, department * known, out=np.zeros_like(effect), where=department > 0.0)
     predictor = _total_predictor(cells, shared)
     parts = [_cavity(cells, leaf, of_types, seen, predictor, *each) for each in variances]
@@ -66,21 +66,14 @@ def cavities(cells: Cells, shared: SharedDraws, summary: CellSummary) -> Cavity:
 def _variances(cells: Cells, shared: SharedDraws) -> list[tuple[float, FloatArray, float]]:
     """Mean σ_u², σ_v² (C,) and σ_w² of strata of the draws, by σ_v: of all in one where it is known well."""
     groups = [np.arange(shared.n_draws)]
-    if shared.sd_department is not None and shared.n_draws >= _STRATA:
-        spread = np.std(np.log(np.maximum(shared.sd_department, _LEAST_SD)))
-        if spread > _WELL_KNOWN:
-            groups = np.array_split(np.argsort(shared.sd_department, kind="stable"), _STRATA)
-    found = []
-    for draws in groups:
-        if shared.sd_department_by_type is not None:
-            by_type = np.mean(shared.sd_department_by_type[draws] ** 2, axis=0)
-            department = by_type[cells.cell_department]
-        else:
-            one = 0.0 if shared.sd_department is None else float(np.mean(shared.sd_department[draws] ** 2))
-            department = np.full(cells.n_cells, one)
-        passing = 0.0 if shared.sd_period is None else float(np.mean(shared.sd_period[draws] ** 2))
-        found.append((float(np.mean(shared.sd_trust[draws] ** 2)), department, passing))
-    return found
+    sd = shared.sd_of("department")
+    if shared.n_draws >= _STRATA and np.std(np.log(np.maximum(sd, _LEAST_SD))) > _WELL_KNOWN:
+        groups = np.array_split(np.argsort(sd, kind="stable"), _STRATA)
+    strata = [shared.take(draws) for draws in groups]
+    return [
+        (some.mean_variance("trust"), some.department_variance(cells), some.mean_variance("period"))
+        for some in strata
+    ]
 
 
 def _department_means(

@@ -59,13 +59,12 @@ class RatedPosterior:
     @property
     def trust_variance(self) -> FloatArray:
         """σ_u², within bands, (S,)."""
-        return self.posterior.shared.sd_trust**2
+        return self.posterior.shared.sd["trust"] ** 2
 
     @property
     def department_variance(self) -> FloatArray:
         """σ_v², (S,); zeros where departments are not in the model."""
-        sd = self.posterior.shared.sd_department
-        return np.zeros(self.posterior.shared.n_draws) if sd is None else sd**2
+        return self.posterior.shared.sd_of("department") ** 2
 
     def levels(self) -> Iterator[tuple[slice, FloatArray]]:
         """Departments' own levels μ + u + v, block by block: cells, and draws (cells, S)."""

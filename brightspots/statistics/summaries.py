@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from brightspots.data.cells import Cells, FloatArray
+from brightspots.engine.levels import NESTED
 from brightspots.engine.posterior import EffectBlock, Posterior, SharedDraws
 from brightspots.statistics.evidence import Level, within_by_own_data
 from brightspots.statistics.information import rankability_draws
@@ -133,8 +134,7 @@ def _central(draws: FloatArray, probability: float) -> FloatArray:
 
 def partition(shared: SharedDraws, probability: float) -> Partition:
     """Divide the variance between trusts, departments within trusts and periods, draw by draw."""
-    by_level = {"trust": shared.sd_trust, "department": shared.sd_department, "period": shared.sd_period}
-    present = {level: sd for level, sd in by_level.items() if sd is not None}
+    present = {level: shared.sd[level] for level in NESTED if level in shared.sd}
     sd = np.stack(list(present.values()))
     variance = sd**2
     total = variance.sum(axis=0)
@@ -142,11 +142,11 @@ def partition(shared: SharedDraws, probability: float) -> Partition:
     share = np.divide(variance, total, out=np.full_like(variance, 1.0 / len(sd)), where=total > 0)
     summary = summarise(sd, probability)
     exceeds = (
-        float("nan")
-        if shared.sd_department is None
-        else float(np.mean(shared.sd_department > shared.sd_trust))
+        float(np.mean(shared.sd["department"] > shared.sd["trust"]))
+        if "department" in shared.sd
+        else float("nan")
     )
-    types = shared.sd_department_type
+    types = shared.sd.get("department_type")
     return Partition(
         levels=tuple(present),
         sd=summary,

@@ -62,7 +62,7 @@ def test_fit_writes_the_same_files_whatever_is_withheld(written):
         }
         fit = bs.load_fit(out / "fit.nc")
         assert "deaths" not in fit.table.extras
-        arrays = [fit.table.cells.lower, fit.table.cells.upper, fit.effects.shared.sd_trust]
+        arrays = [fit.table.cells.lower, fit.table.cells.upper, fit.effects.shared.sd["trust"]]
         contents.append(
             (
                 tables,

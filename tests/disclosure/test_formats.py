@@ -111,7 +111,8 @@ def assert_same(one: Path, other: Path) -> None:
 
 def arrays(path: Path) -> dict[str, list]:
     fit = bs.load_fit(path)
-    held = {**vars(fit.table.cells), **vars(fit.effects.shared)}
+    shared = fit.effects.shared
+    held = {**vars(fit.table.cells), **vars(shared), **shared.sd}
     found = {name: value.tolist() for name, value in held.items() if isinstance(value, np.ndarray)}
     return found | {"extras": fit.table.extras.to_dict("list"), "rows": fit.table.row_cell.tolist()}
 

@@ -85,10 +85,7 @@ def _chains(fit: bs.HierarchyFit, draws: int, trust_effect: np.ndarray):
     shared = SharedDraws(
         intercept=rng.normal(size=draws),
         coefficients=np.zeros((draws, 0)),
-        sd_trust=rng.gamma(4.0, size=draws),
-        sd_department=None,
-        sd_period=None,
-        sd_department_type=None,
+        sd={"trust": rng.gamma(4.0, size=draws)},
         type_effect=np.zeros((draws, cells.n_types)),
     )
     return StoredPosterior(cells, shared, trust_effect, np.zeros((cells.n_cells, draws)), 4)

@@ -140,7 +140,7 @@ def test_what_dropping_small_counts_does_and_conditioning_mends():
         row = []
         for table in (whole, seen.drop(columns="counted_from"), seen):
             shared = bs.fit_hierarchy(table, seed=1, method="integrate", draws=300).effects.shared
-            row.append([shared.sd_trust.mean(), shared.sd_department.mean(), shared.intercept.mean()])
+            row.append([shared.sd["trust"].mean(), shared.sd["department"].mean(), shared.intercept.mean()])
         found.append(row)
     whole, dropped, truncated = np.mean(found, axis=0)
     # Whole tables are what can be reached: conditioning comes close to them, dropping does not.

@@ -21,6 +21,7 @@ import brightspots as bs
 from brightspots.data.columns import Columns
 from brightspots.data.tables import Table, read_table
 from brightspots.engine.chains import nuts, stacks
+from brightspots.engine.levels import sd_name
 from brightspots.statistics.summaries import cell_summary
 
 HERE = Path(__file__).resolve().parent
@@ -55,7 +56,7 @@ def main() -> None:
     posterior, certificate = nuts.sample(cells, bs.Priors(), draws=DRAWS, seed=20261122, progress=True)
     print(certificate)
     shared = posterior.shared
-    sds = {key: getattr(shared, key) for key in ("sd_trust", "sd_department", "sd_department_type")}
+    sds = {sd_name(level): shared.sd[level] for level in ("trust", "department", "department_type")}
     effective = {
         key: float(stacks.effective_draws(values.reshape(nuts.CHAINS, -1, 1))[0])
         for key, values in sds.items()

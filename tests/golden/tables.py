@@ -5,9 +5,11 @@
     python -m tests.golden.tables keep               write the fits that tests compare with into `tables.zip`
     python -m tests.golden.tables check              compare all of these with what the code says now
 
-On one machine two states of the code give the same bytes where their arithmetic is the same. Between machines and
-versions of NumPy sums are rounded differently, which is why the suite compares what is kept with a tolerance. Sampled
-fits are written, and not kept: chains part after the first difference in rounding.
+On one machine two states of the code give the same bytes where their arithmetic is the same. Where sums are rounded
+differently (another order, machine or version of NumPy), a few draws of effects move by up to a hundredth (their skewness
+and kurtosis are high derivatives of polynomials) or fall the other way, and so do numbers that few draws decide: what
+is kept is compared with tolerances, `TOLERANCE` and `OF_DRAWS`. Sampled fits are written, and not kept: chains part
+after the first difference in rounding.
 """
 
 from __future__ import annotations
@@ -258,10 +260,17 @@ def files(kept_only: bool = False) -> Iterator[tuple[str, str]]:
 _NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
 
 
-def differences(before: str, after: str) -> Iterator[tuple[str, float]]:
+# Relative differences that rounding may make, and numbers below which differences count as absolute ones.
+TOLERANCE, SMALL = 1e-6, 1e-3
+# The same where draws of departments decide; by far less than the Monte Carlo error of any probability or quantile.
+OF_DRAWS, SMALL_OF_DRAWS = 5e-3, 0.5
+_DRAWN = ("departments", "shape", "spots", "summary", "pairs", "explained")
+
+
+def differences(before: str, after: str, small: float = SMALL) -> Iterator[tuple[str, float]]:
     """Largest relative difference of each column of two tables; infinite where text or missing values differ.
 
-    Numbers inside text are compared like numbers.
+    Numbers inside text are compared like numbers; differences of numbers below `small` are relative to it.
     """
     one, two = (pd.read_csv(io.StringIO(text)) for text in (before, after))
     if list(one.columns) != list(two.columns) or len(one) != len(two):
@@ -270,7 +279,7 @@ def differences(before: str, after: str) -> Iterator[tuple[str, float]]:
     for column in one.columns:
         a, b = one[column], two[column]
         if pd.api.types.is_numeric_dtype(a) and pd.api.types.is_numeric_dtype(b):
-            yield column, _apart(a.to_numpy(dtype=float), b.to_numpy(dtype=float))
+            yield column, _apart(a.to_numpy(dtype=float), b.to_numpy(dtype=float), small)
             continue
         a, b = a.map(str), b.map(str)
         words = [each.str.replace(_NUMBER, "#", regex=True) for each in (a, b)]
@@ -278,19 +287,21 @@ def differences(before: str, after: str) -> Iterator[tuple[str, float]]:
             yield column, np.inf
             continue
         x, y = (np.array(_NUMBER.findall(" ".join(each)), dtype=float) for each in (a, b))
-        yield column, _apart(x, y)
+        yield column, _apart(x, y, small)
 
 
-def _apart(x: np.ndarray, y: np.ndarray) -> float:
+def _apart(x: np.ndarray, y: np.ndarray, small: float) -> float:
     same = (x == y) | (np.isnan(x) & np.isnan(y))
     with np.errstate(invalid="ignore"):
-        away = np.where(same, 0.0, np.abs(x - y) / np.maximum(np.maximum(np.abs(x), np.abs(y)), 1e-3))
+        away = np.where(same, 0.0, np.abs(x - y) / np.maximum(np.maximum(np.abs(x), np.abs(y)), small))
     return float(np.where(np.isnan(away), np.inf, away).max(initial=0.0))
 
 
-def beyond(before: str, after: str, tolerance: float) -> Iterator[tuple[str, float]]:
-    """Columns of two tables that differ by more than a relative tolerance, and by how much."""
-    return ((column, size) for column, size in differences(before, after) if size > tolerance)
+def beyond(file: str, before: str, after: str) -> Iterator[tuple[str, float]]:
+    """Columns of two states of a file that differ by more than rounding may make, and by how much."""
+    drawn = file.removesuffix(".csv").endswith(_DRAWN)
+    tolerance, small = (OF_DRAWS, SMALL_OF_DRAWS) if drawn else (TOLERANCE, SMALL)
+    return ((column, size) for column, size in differences(before, after, small) if size > tolerance)
 
 
 def kept() -> dict[str, str]:
@@ -313,11 +324,14 @@ def main(arguments: list[str]) -> int:
                 archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text, zipfile.ZIP_DEFLATED)
         return 0
     if arguments == ["check"]:
-        before, worst = kept(), 0.0
-        for name, text in files(kept_only=True):
-            worst = max([worst, *(size for _, size in differences(before[name], text))])
-        print(f"{len(before)} files; the largest relative difference is {worst:.2g}")
-        return 0 if worst <= 1e-6 else 1
+        before = kept()
+        moved = [
+            f"{name}: {column} by {size:.2g}"
+            for name, text in files(kept_only=True)
+            for column, size in beyond(name, before[name], text)
+        ]
+        print("\n".join([*moved, f"{len(before)} files"]))
+        return 1 if moved else 0
     if arguments[:1] == ["compare"] and len(arguments) == 3:
         return _compare(Path(arguments[1]), Path(arguments[2]))
     print(__doc__)

@@ -105,10 +105,11 @@ def constant_draws(cells: Cells, rng: np.random.Generator, size: int = 128) -> S
     return SharedDraws(
         intercept=0.0 * same,
         coefficients=np.zeros((size, 0)),
-        sd_trust=rng.uniform(0.02, 0.6) * same,
-        sd_department=rng.uniform(0.02, 0.6) * same,
-        sd_period=None,
-        sd_department_type=0.1 * same,
+        sd={
+            "trust": rng.uniform(0.02, 0.6) * same,
+            "department": rng.uniform(0.02, 0.6) * same,
+            "department_type": 0.1 * same,
+        },
         type_effect=np.tile(rng.normal(0.0, 0.1, cells.n_types), (size, 1)),
     )
 

@@ -25,13 +25,11 @@ def cells_of(frame: pd.DataFrame, **columns):
 
 def no_effects(cells, *, sd_period: float | None = None) -> SharedDraws:
     """Intercept and types at 0: predictors are the offsets."""
+    sds = {"trust": 0.1, "department": 0.1, "period": sd_period}
     return SharedDraws(
         intercept=np.zeros(4),
         coefficients=np.zeros((4, 0)),
-        sd_trust=np.full(4, 0.1),
-        sd_department=np.full(4, 0.1),
-        sd_period=None if sd_period is None else np.full(4, sd_period),
-        sd_department_type=None,
+        sd={level: np.full(4, sd) for level, sd in sds.items() if sd is not None},
         type_effect=np.zeros((4, cells.n_types)),
     )
 

@@ -17,10 +17,7 @@ def shared_of(**sds) -> SharedDraws:
     return SharedDraws(
         intercept=np.zeros(size),
         coefficients=np.zeros((size, 0)),
-        sd_trust=np.asarray(sds["sd_trust"], float),
-        sd_department=sds.get("sd_department"),
-        sd_period=sds.get("sd_period"),
-        sd_department_type=sds.get("sd_department_type"),
+        sd={name.removeprefix("sd_"): np.asarray(values, float) for name, values in sds.items()},
         type_effect=np.zeros((size, 1)),
     )
 

@@ -19,6 +19,7 @@ from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells, FloatArray
 from brightspots.engine.chains import stacks
 from brightspots.engine.chains.pymc_model import build_model
+from brightspots.engine.levels import LEVELS, sd_name
 from brightspots.engine.posterior import Certificate, SharedDraws, StoredPosterior, worst_of
 
 if TYPE_CHECKING:
@@ -196,10 +197,7 @@ def _collect(cells: Cells, dataset: xr.Dataset) -> StoredPosterior:
     shared = SharedDraws(
         intercept=required(names.INTERCEPT),
         coefficients=required(names.COEFFICIENT, len(cells.covariates)),
-        sd_trust=required(names.SD_TRUST),
-        sd_department=take(names.SD_DEPARTMENT),
-        sd_period=take(names.SD_PERIOD),
-        sd_department_type=take(names.SD_DEPARTMENT_TYPE),
+        sd={level: sd for level in LEVELS if (sd := take(sd_name(level))) is not None},
         type_effect=required(names.DEPARTMENT_TYPE_EFFECT, cells.n_types),
         degrees_of_freedom=take(names.DEGREES_OF_FREEDOM),
         sd_department_by_type=take(names.SD_DEPARTMENT_BY_TYPE, cells.n_departments),
@@ -216,12 +214,8 @@ def _collect(cells: Cells, dataset: xr.Dataset) -> StoredPosterior:
 def certify(posterior: StoredPosterior, divergences: int, seconds: float) -> Certificate:
     """Judge the chains by the shared parameters and the trust effects."""
     shared, chains = posterior.shared, posterior.chains
-    columns: list[Any] = [shared.intercept, shared.sd_trust]
-    columns += [
-        sd for sd in (shared.sd_department, shared.sd_period, shared.sd_department_type) if sd is not None
-    ]
-    watched = np.column_stack([*columns, shared.coefficients])
-    if shared.sd_department_type is not None:
+    watched = np.column_stack([shared.intercept, *shared.sd.values(), shared.coefficients])
+    if "department_type" in shared.sd:
         watched = np.column_stack([watched, shared.type_effect])
     if shared.sd_department_by_type is not None:
         watched = np.column_stack([watched, shared.sd_department_by_type])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brightspots.common import vocabulary as names
+from brightspots.common.arrays import FloatArray
 from brightspots.common.settings import (
     Flat,
     HalfNormal,
@@ -19,7 +20,8 @@ from brightspots.common.settings import (
     ScalePrior,
 )
 from brightspots.data.cells import Cells
-from brightspots.engine.terms import resolve_priors
+from brightspots.engine.levels import Level, nested_levels, sd_name
+from brightspots.engine.terms import Terms, resolve_priors
 from brightspots.likelihood.family import CountFamily
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 CENTRED_FROM = 4.0
 TYPICAL_SD = 0.2
 TYPICAL_TYPE_SD = 0.1
+
+# Dimension of the effects of each nested level below the outermost one.
+_UNITS: dict[Level, str] = {"department": names.CELL, "period": "leaf"}
 
 # Shape and rate of the gamma prior of degrees of freedom beyond 2 (Juárez & Steel 2010, J Bus Econ Stat 28:52).
 FREEDOM_PRIOR = (2.0, 0.1)
@@ -60,12 +65,12 @@ def build_model(cells: Cells, priors: Priors) -> pm.Model:
     terms = resolve_priors(cells, priors)
     with pm.Model(coords=_coords(cells)) as model:
         centred = _centred_levels(cells)
-        trusts = _Level(names.TRUST_EFFECT, _scale(names.SD_TRUST, terms.trust), (names.TRUST,))
+        sd = _standard_deviations(cells, terms, priors)
+        trusts = _Level(names.TRUST_EFFECT, sd["trust"], (names.TRUST,))
         types = None
-        if terms.department_type is not None:
+        if "department_type" in sd:
             dims = (names.DEPARTMENT, names.PERIOD) if cells.has_periods else (names.DEPARTMENT,)
-            sd = _scale(names.SD_DEPARTMENT_TYPE, terms.department_type)
-            types = _Level(names.DEPARTMENT_TYPE_EFFECT, sd, dims)
+            types = _Level(names.DEPARTMENT_TYPE_EFFECT, sd["department_type"], dims)
         trust_deviation, trust_mean = _split_effect(trusts, (cells.n_trusts,), centred["trust"])
         # What the data know is the overall level, intercept plus mean effects; sampling that instead of the
         # intercept takes away the ridge along which one trades against the others.
@@ -86,27 +91,32 @@ def build_model(cells: Cells, priors: Priors) -> pm.Model:
         if cells.covariates:
             beta = _location(names.COEFFICIENT, terms.covariate, dims=names.COVARIATE)
             eta = eta + pm.math.dot(cells.design, beta)
-        if terms.department is not None:
-            sd = (
-                _scale(names.SD_DEPARTMENT, terms.department)
-                if priors.department_by_type is None
-                else _scale_by_type(cells, terms.department, priors.department_by_type)
-            )
-            make = _effect if priors.effects == "normal" else _student_effect
-            department_effect = make(names.DEPARTMENT_EFFECT, sd, (names.CELL,), centred["department"])
-            eta = eta + department_effect[cells.leaf_cell]
-        if terms.period is not None:
-            sd = _scale(names.SD_PERIOD, terms.period)
-            eta = eta + _effect("period_effect", sd, ("leaf",), centred["period"])
+        for level in nested_levels(cells)[1:]:
+            if level.name in sd:
+                heavy = level.name == "department" and priors.effects != "normal"
+                make = _student_effect if heavy else _effect
+                dims = (_UNITS[level.name],)
+                effect = make(f"{level.name}_effect", sd[level.name], dims, centred[level.name])
+                eta = eta + effect[level.of_leaf]
         _likelihood(cells, eta)
     return model
+
+
+def _standard_deviations(cells: Cells, terms: Terms, priors: Priors) -> dict[Level, Any]:
+    """The standard deviation of every level in the model under its prior; of departments (C,) where types differ."""
+    return {
+        level: _scale_by_type(cells, prior, priors.department_by_type)
+        if level == "department" and priors.department_by_type is not None
+        else _scale(sd_name(level), prior)
+        for level, prior in terms.scales.items()
+    }
 
 
 def _coords(cells: Cells) -> dict[str, Any]:
     coords: dict[str, Any] = {
         names.TRUST: cells.trusts,
         names.DEPARTMENT: cells.departments,
-        names.CELL: np.arange(cells.n_cells),
+        **{_UNITS[level.name]: np.arange(level.n_units) for level in nested_levels(cells)[1:]},
         "leaf": np.arange(cells.n_leaves),
     }
     if cells.covariates:
@@ -214,7 +224,7 @@ def _student_effect(name: str, sd: Any, dims: tuple[str, ...], centred: bool) ->
     return pm.Deterministic(name, sd * shrink * z, dims=dims)
 
 
-def _centred_levels(cells: Cells) -> dict[str, bool]:
+def _centred_levels(cells: Cells) -> dict[Level, bool]:
     """Which levels sample better centred: those whose units the data know well.
 
     Information about one unit is what its leaves say, each blurred by the effects below it, at `TYPICAL_SD`.
@@ -222,12 +232,15 @@ def _centred_levels(cells: Cells) -> dict[str, bool]:
     variance = TYPICAL_SD**2
     counted = (cells.lower + np.where(np.isinf(cells.upper), cells.lower, cells.upper)) / 2.0
     leaf = cells.family.usual_information(counted, cells.size)
-    above_leaf = leaf / (1.0 + variance * leaf) if cells.has_periods else leaf
-    cell = cells.cell_sum(above_leaf)
-    above_cell = cell / (1.0 + variance * cell)
-    trust = np.bincount(cells.cell_trust, weights=above_cell)
-    per_type = np.bincount(cells.cell_department, weights=above_cell)
-    information = {"period": leaf, "department": cell, "trust": trust, "department_type": per_type}
+    information: dict[Level, FloatArray] = {}
+    for level in reversed(nested_levels(cells)):
+        # What leaves tell the level above: each unit's information less what its own effect blurs, by leaf.
+        information[level.name] = level.sum(leaf)
+        leaf = leaf / (1.0 + variance * information[level.name])[level.of_leaf]
+        if level.name == "department":
+            information["department_type"] = np.asarray(
+                np.bincount(cells.cell_department, weights=level.sum(leaf)), dtype=np.float64
+            )
     typical = dict.fromkeys(information, variance) | {"department_type": TYPICAL_TYPE_SD**2}
     return {
         level: bool(np.median(values) * typical[level] > CENTRED_FROM)

@@ -2,53 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from scipy.special import ndtri
 
+from brightspots.common.arrays import FloatArray
 from brightspots.common.parallel import map_in_order
 from brightspots.common.pickling import PickledByFields
-from brightspots.common.settings import Flat
-from brightspots.data.cells import Cells, FloatArray
+from brightspots.data.cells import Cells
 from brightspots.engine.integration.expansion import Expansion, draws_of, expand
 from brightspots.engine.integration.leaf import cornish_fisher, shape_of
 from brightspots.engine.integration.polynomials import (
+    TrustGroup,
     TrustPolynomials,
     integrate_polynomials,
     integrate_trusts,
     trust_groups,
     trust_polynomials,
 )
-from brightspots.engine.integration.tree import MIDDLE_NODES, Tree
+from brightspots.engine.integration.tree import INNER_NODES, Tree
+from brightspots.engine.levels import Level
 from brightspots.engine.posterior import Conditional, EffectBlock, SharedDraws
-from brightspots.engine.terms import Terms
 
 Result = TypeVar("Result")
+
+# Levels whose effects are handed over; those of periods are integrated out.
+_DRAWN: Final[tuple[Level, ...]] = ("trust", "department")
 
 # Draws that are kept once dealt, with what they were drawn from (24 bytes each): 200 megabytes.
 HELD_NUMBERS = 8_000_000
 # The same where many questions will be asked (`ConditionalPosterior.held`): 600 megabytes.
 MOST_HELD = 25_000_000
-
-
-def terms_of(shared: SharedDraws) -> Terms:
-    """Terms of the model that made some draws; the priors, which draws no longer need, are flat."""
-
-    def prior(values: FloatArray | None) -> Flat | None:
-        return None if values is None else Flat()
-
-    return Terms(
-        intercept=Flat(),
-        covariate=Flat(),
-        trust=Flat(),
-        department=prior(shared.sd_department),
-        period=prior(shared.sd_period),
-        department_type=prior(shared.sd_department_type),
-    )
 
 
 @dataclass(frozen=True)
@@ -79,7 +67,7 @@ class ConditionalPosterior(PickledByFields):
     @cached_property
     def expansions(self) -> tuple[Expansion, ...]:
         """Polynomials of the leaves around these draws."""
-        tree = Tree(self.cells, terms_of(self.shared))
+        tree = Tree(self.cells, tuple(self.shared.sd))
         return expand(tree, draws_of(tree, self.shared))
 
     def held(self) -> ConditionalPosterior:
@@ -95,13 +83,13 @@ class ConditionalPosterior(PickledByFields):
 
     @cached_property
     def _held(self) -> tuple[EffectBlock, ...]:
-        return tuple(map_in_order(self._deal, self._groups))
+        return tuple(map_in_order(self._block, self._groups))
 
     @cached_property
-    def _groups(self) -> list[tuple[slice, slice, slice]]:
+    def _groups(self) -> list[TrustGroup]:
         return trust_groups(self.cells, self.shared.n_draws)
 
-    def _deal(self, group: tuple[slice, slice, slice]) -> EffectBlock:
+    def _block(self, group: TrustGroup) -> EffectBlock:
         return effect_block(self.expansions, group, self.seed)
 
     def map_blocks(self, work: Callable[[EffectBlock], Result]) -> Iterator[Result]:
@@ -113,57 +101,85 @@ class ConditionalPosterior(PickledByFields):
         if self._numbers <= HELD_NUMBERS or "_held" in vars(self):
             return map_in_order(work, self._held)
         _ = self.expansions  # made once, before threads ask for it
-        return map_in_order(lambda group: work(self._deal(group)), self._groups)
+        return map_in_order(lambda group: work(self._block(group)), self._groups)
 
     def blocks(self) -> Iterator[EffectBlock]:
         """Every trust once, in order; the same numbers each time it is called."""
         return self.map_blocks(lambda block: block)
 
 
-def effect_block(
-    expansions: Sequence[Expansion], group: tuple[slice, slice, slice], seed: int
-) -> EffectBlock:
+def effect_block(expansions: Sequence[Expansion], group: TrustGroup, seed: int) -> EffectBlock:
     """Draw the effects of one group of trusts."""
-    trusts, cells, _ = group
     tree = expansions[0].tree
     size = sum(band.draws.size for band in expansions)
-    of_trust, of_cell = _shuffled_scores(tree.cells, trusts, size, seed)
-    trust_effect = np.empty((trusts.stop - trusts.start, size))
-    dealt = np.zeros((5, cells.stop - cells.start, size))
+    scores = dict(zip(_DRAWN, _shuffled_scores(tree.cells, group.trusts, size, seed), strict=True))
+    drawn = {level: np.zeros((5, *scores[level].shape)) for level in _DRAWN}
     for band in expansions:
-        scales, at = band.draws.scales, band.members
-        polynomials = trust_polynomials(band, group, by_cell=not tree.has_middle)
-        mean, sd, skewness, kurtosis = shape_of(*integrate_trusts(band, polynomials)[1:])
-        of_band = scales.trust * cornish_fisher(mean, sd, skewness, kurtosis, of_trust[:, at])
-        trust_effect[:, at] = of_band
-        if tree.terms.department is not None:
-            dealt[:, :, at] = _department_effects(band, polynomials, of_band, of_cell[:, at])
-    conditional = None if tree.terms.department is None else Conditional(*dealt[1:].astype(np.float32))
-    return EffectBlock(trusts, cells, trust_effect, dealt[0], conditional)
+        of_band = {level: score[:, band.members] for level, score in scores.items()}
+        for level, values in _effects(band, group, of_band):
+            drawn[level][:, :, band.members] = values
+    of_department = drawn["department"]
+    conditional = Conditional(*of_department[1:].astype(np.float32)) if "department" in tree.levels else None
+    return EffectBlock(group.trusts, group.cells, drawn["trust"][0], of_department[0], conditional)
 
 
-def _department_effects(
-    band: Expansion, group: TrustPolynomials, trust_effect: FloatArray, scores: FloatArray
-) -> FloatArray:
-    """Draws of v given u and the shared parameters, and the four numbers of `Conditional`, (5, C', S)."""
-    of_cell = band.tree.cells.cell_trust[group.cells]
-    away = (trust_effect - group.centre)[of_cell - group.trusts.start]
-    if group.inner is None:
-        effects: FloatArray = band.tree.loops.leaf_effects(
-            group.cell,
-            band.trust_reach[of_cell],
-            np.ascontiguousarray(away),
-            band.draws.scales.leaf,
-            np.ascontiguousarray(scores),
-        )
-        return effects
-    sd = band.draws.scales.middle
-    centre = band.cell[group.cells][:, np.newaxis] - away
-    mean, width, skewness, kurtosis = shape_of(
-        *integrate_polynomials(band, group.inner, band.cell_reach[group.cells], centre, sd, MIDDLE_NODES)[1:]
-    )
+def _effects(
+    band: Expansion, group: TrustGroup, scores: Mapping[Level, FloatArray]
+) -> Iterator[tuple[Level, FloatArray]]:
+    """Draw the effects of the levels that scores are given for, each given those above it, from the top down.
+
+    Yields
+    ------
+    Level, (5, units, S)
+        Effects; mean, standard deviation, skewness and excess kurtosis of the distribution each was drawn from.
+    """
+    tree = band.tree
+    polynomials = trust_polynomials(band, group, by_cell=True)
+    top = tree.nodes[0]
+    dealt = _deal(integrate_trusts(band, polynomials)[1:], band.draws.scales[top.name], scores[top.name])
+    yield top.name, dealt
+    # How far the sum of effects down to the level above lies from where that level's polynomials are centred.
+    away = dealt[0] - polynomials.centre
+    for link in tree.links:
+        level = link.node.name
+        if level not in scores:
+            return
+        units = link.node.units(group.leaves)
+        away = away[link.parent[units] - link.outer.units(group.leaves).start]
+        centre = band.centre[level][units][:, np.newaxis]
+        sd = band.draws.scales[level]
+        cumulants = integrate_polynomials(
+            band, polynomials.by_node[level], band.reach[level][units], centre - away, sd, INNER_NODES
+        )[1:]
+        dealt = _deal(cumulants, sd, scores[level])
+        yield level, dealt
+        away = away + dealt[0] - centre
+    if tree.leaf_level is not None and tree.leaf_level in scores:
+        yield tree.leaf_level, _leaf_effects(band, polynomials, away, scores[tree.leaf_level])
+
+
+def _deal(cumulants: FloatArray, sd: FloatArray, scores: FloatArray) -> FloatArray:
+    """Effects (n, S) with given cumulants of effect/σ, (4, n, S), and their shape, (5, n, S): see `_effects`."""
+    mean, width, skewness, kurtosis = shape_of(*cumulants)
     drawn = cornish_fisher(mean, width, skewness, kurtosis, scores)
     return np.stack([sd * drawn, sd * mean, sd * width, skewness, kurtosis])
+
+
+def _leaf_effects(
+    band: Expansion, polynomials: TrustPolynomials, away: FloatArray, scores: FloatArray
+) -> FloatArray:
+    """Effects of leaves that are a cell each, given those above; see `_effects`."""
+    tree, leaves = band.tree, polynomials.group.leaves
+    innermost = tree.nodes[-1]
+    parent = innermost.of_leaf[leaves]
+    effects: FloatArray = tree.loops.leaf_effects(
+        polynomials.cell,
+        band.reach[innermost.name][parent],
+        np.ascontiguousarray(away[parent - parent[0]]),
+        band.leaf_sd,
+        np.ascontiguousarray(scores),
+    )
+    return effects
 
 
 def _shuffled_scores(cells: Cells, trusts: slice, size: int, seed: int) -> tuple[FloatArray, FloatArray]:

@@ -7,14 +7,16 @@ on their own mean, and reaches as far as the effects do under the widest σ's am
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from brightspots.data.cells import FloatArray, IntArray
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.engine.integration.mode import centre_effects
-from brightspots.engine.integration.tree import Scales, Tree
+from brightspots.engine.integration.tree import Scales, Tree, weights_by_node
+from brightspots.engine.levels import Level
 from brightspots.engine.posterior import SharedDraws
 from brightspots.likelihood.outcomes import Outcomes
 
@@ -30,7 +32,7 @@ _SCALE_TOLERANCE = 20.0
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """S joint draws of log σ (S, k) and border (S, B), and the σ's by role."""
+    """S joint draws of log σ (S, k) and border (S, B), and the σ's by level."""
 
     log_sd: FloatArray
     border: FloatArray
@@ -43,18 +45,18 @@ class Draws:
 
     def take(self, members: IntArray) -> Draws:
         """Some of the draws."""
-        return Draws(self.log_sd[members], self.border[members], Scales(*(sd[members] for sd in self.scales)))
+        scales = {level: sd[members] for level, sd in self.scales.items()}
+        return Draws(self.log_sd[members], self.border[members], scales)
 
 
 def make_draws(tree: Tree, log_sd: FloatArray, border: FloatArray) -> Draws:
-    """Draws with their σ's sorted by role."""
+    """Draws with their σ's sorted by level."""
     return Draws(log_sd, border, tree.scales(log_sd))
 
 
 def draws_of(tree: Tree, shared: SharedDraws) -> Draws:
     """Take the draws out of the form in which they are handed over."""
-    by_level = (shared.sd_trust, shared.sd_department, shared.sd_period, shared.sd_department_type)
-    log_sd = np.log(np.column_stack([sd for sd in by_level if sd is not None]))
+    log_sd = np.log(np.column_stack([shared.sd[level] for level in tree.levels]))
     types = [shared.type_effect] if tree.n_types else []
     border = np.column_stack([shared.intercept, shared.coefficients, *types])
     return make_draws(tree, log_sd, border)
@@ -73,8 +75,9 @@ class Expansion:
         Their places among all draws.
     border : (B,)
         Centre of the border.
-    trust, cell : (T,), (C,)
-        Centres of u and v.
+    centre, reach : mapping of level to (units,)
+        For every node of the tree: the centre of its effects, and the half-width around it that polynomials in the
+        sum of the effects down to it cover.
     information : (N,)
         Of each leaf's normal pseudo-observation.
     slope : (N,)
@@ -84,24 +87,30 @@ class Expansion:
     scale_basis : (J, S)
         Interpolation weights of the draws' σ.
     leaf_share : (N,)
-        Share of a leaf in the information on its trust.
-    trust_reach, cell_reach : (T,), (C,)
-        Half-widths in u and, with a middle level, in u + v.
+        Share of a leaf in the information on its unit of the outermost level.
     """
 
     tree: Tree
     draws: Draws
     members: IntArray
     border: FloatArray
-    trust: FloatArray
-    cell: FloatArray
+    centre: Mapping[Level, FloatArray]
+    reach: Mapping[Level, FloatArray]
     information: FloatArray
     slope: FloatArray
     leaf_sds: FloatArray
     scale_basis: FloatArray
     leaf_share: FloatArray
-    trust_reach: FloatArray
-    cell_reach: FloatArray
+
+    @cached_property
+    def leaf_centre(self) -> FloatArray:
+        """Linear predictor of each leaf at the centre, its own effect left out, (N,)."""
+        return self.tree.predictor(self.border) + self.tree.path(self.centre)
+
+    @cached_property
+    def leaf_sd(self) -> FloatArray:
+        """The leaf's σ of each draw, (S,)."""
+        return self.tree.leaf_sd(self.draws.scales)
 
     @cached_property
     def border_shift(self) -> FloatArray:
@@ -125,18 +134,19 @@ def expand(tree: Tree, draws: Draws) -> tuple[Expansion, ...]:
 
 
 def bands(tree: Tree, draws: Draws) -> list[IntArray]:
-    """Sort the draws by how uncertain leaves and trusts are under them; ascending indices of each band."""
-    cells, scales = tree.cells, draws.scales
+    """Sort the draws by how uncertain leaves and top units are under them; ascending indices of each band."""
+    cells, scales, top = tree.cells, draws.scales, tree.nodes[0]
     _, information = Outcomes.of(cells).guess()
     typical = float(np.quantile(information, 0.9))
-    leaf_spread = 0.5 * np.log(scales.leaf**2 + scales.middle**2 + 1.0 / typical)
-    count = cells.n_leaves / cells.n_trusts
-    known = count * np.exp(-2.0 * leaf_spread)
-    trust_spread = -0.5 * np.log(scales.trust**-2.0 + known)
-    # Free trusts follow the border with their effects, tight ones stay: one centre does not suit both.
-    freedom = np.log1p(scales.trust**2 * known)
+    below = sum((scales[level] ** 2 for level in reversed(tree.nested[1:])), np.zeros(draws.size))
+    leaf_spread = 0.5 * np.log(below + 1.0 / typical)
+    known = cells.n_leaves / top.n_units * np.exp(-2.0 * leaf_spread)
+    top_spread = -0.5 * np.log(scales[top.name] ** -2.0 + known)
+    # Where σ outweighs the data, effects move with the border; where it does not, they stay at 0. One centre does not
+    # suit both.
+    freedom = np.log1p(scales[top.name] ** 2 * known)
     label = np.zeros(draws.size, dtype=np.int64)
-    for spread, width in ((leaf_spread, BAND_WIDTH), (trust_spread, BAND_WIDTH), (freedom, FREEDOM_WIDTH)):
+    for spread, width in ((leaf_spread, BAND_WIDTH), (top_spread, BAND_WIDTH), (freedom, FREEDOM_WIDTH)):
         low, high = float(spread.min()), float(spread.max())
         pieces = max(math.ceil((high - low) / width), 1)
         place = np.minimum(((spread - low) / max(high - low, 1e-12) * pieces).astype(np.int64), pieces - 1)
@@ -146,57 +156,112 @@ def bands(tree: Tree, draws: Draws) -> list[IntArray]:
 
 def _expand_band(tree: Tree, draws: Draws, members: IntArray) -> Expansion:
     """Centre an expansion on the draws' own mean, and reach as far as they do."""
-    cells = tree.cells
-    log_centre = draws.log_sd.mean(axis=0)
     border = draws.border.mean(axis=0)
-    scales = tree.scales(log_centre)
-    trust, cell, information, linear = centre_effects(tree, border, scales)
-    at = tree.predictor(border) - cells.offset + trust[cells.leaf_trust] + cell[cells.leaf_cell]
+    centre, data = centre_effects(tree, border, tree.scales(draws.log_sd.mean(axis=0)))
+    at = tree.predictor(border) - tree.cells.offset + tree.path(centre)
     widest, narrowest = (
-        Scales(*(np.asarray(extreme(sd)) for sd in draws.scales)) for extreme in (np.max, np.min)
+        {level: np.asarray(extreme(sd)) for level, sd in draws.scales.items()} for extreme in (np.max, np.min)
     )
-    weight, lost, least = _trust_information(tree, information, widest)
-    most = _trust_information(tree, information, narrowest)[2]
-    leaf_share = weight / (lost * np.bincount(cells.leaf_trust, weights=weight / lost)[cells.leaf_trust])
-    trust_sd = widest.trust / np.sqrt(1.0 + widest.trust**2 * least)
-    cell_sd = np.sqrt(trust_sd[cells.cell_trust] ** 2 + widest.middle**2 / lost[cells.cell_leaves[:-1]])
-    # How far the mode of u moves from its centre as σ_u and the border move.
-    freest = widest.trust**2 * most / (1.0 + widest.trust**2 * most)
-    tightest = narrowest.trust**2 * least / (1.0 + narrowest.trust**2 * least)
-    usual = scales.trust**2 * least / (1.0 + scales.trust**2 * least)
-    pull = np.maximum(freest - usual, usual - tightest) / np.maximum(usual, 1e-12)
-    wander = np.minimum(pull * np.abs(trust), np.abs(trust) + 4.0 * widest.trust)
-    border_move = np.abs(trust_shift(tree, (draws.border - border).T, leaf_share)).max(axis=1)
-    trust_reach = REACH * trust_sd + wander + (1.0 - tightest) * border_move
-    sds, basis = _scale_nodes(draws.scales.leaf, cells.n_leaves)
+    weight, _ = weights_by_node(tree, data.information, widest)[0]
+    leaf_share = weight / tree.nodes[0].sum(weight)[tree.nodes[0].of_leaf]
+    border_move = np.abs(border_shift_by_top(tree, (draws.border - border).T, leaf_share)).max(axis=1)
+    top_reach = _top_reach(
+        tree, data.information, draws.scales, widest, narrowest, centre[tree.nodes[0].name], border_move
+    )
+    sds, basis = _scale_nodes(tree.leaf_sd(draws.scales), tree.cells.n_leaves)
     return Expansion(
-        tree, draws, members, border, trust, cell, information, linear - information * at, sds, basis, leaf_share,
-        trust_reach, trust_reach[cells.cell_trust] + REACH * (cell_sd - trust_sd[cells.cell_trust]),
+        tree,
+        draws,
+        members,
+        border,
+        centre,
+        _reaches(tree, data.information, widest, top_reach),
+        data.information,
+        data.linear - data.information * at,
+        sds,
+        basis,
+        leaf_share,
+    )
+
+
+def _top_reach(
+    tree: Tree,
+    information: FloatArray,
+    scales: Scales,
+    widest: Scales,
+    narrowest: Scales,
+    centre: FloatArray,
+    border_move: FloatArray,
+) -> FloatArray:
+    """How far the effects of the outermost level lie from their centre, over the draws, (units,).
+
+    `REACH` conditional standard deviations under the widest σ's, and how far the conditional mean itself moves: with σ,
+    which shrinks it by 1 − 1/(1 + σ²·information), and with the border, which it makes up for by that share.
+
+    Parameters
+    ----------
+    information : (N,)
+    scales : Scales
+        Of the draws, (S,) each.
+    widest, narrowest : Scales
+        The largest and the smallest σ of each level.
+    centre : (units,)
+        Of the effects.
+    border_move : (units,)
+        Furthest that a draw's border lies from its centre, at each unit.
+    """
+    top = tree.nodes[0].name
+    # Wide effects below leave the top little information, narrow ones much.
+    little, much = (
+        tree.nodes[0].sum(weights_by_node(tree, information, extreme)[0][0])
+        for extreme in (widest, narrowest)
+    )
+
+    def shrunken(sd: FloatArray, known: FloatArray) -> FloatArray:
+        return np.asarray(sd**2 * known / (1.0 + sd**2 * known))
+
+    sd = widest[top] / np.sqrt(1.0 + widest[top] ** 2 * little)
+    usual = np.exp(np.log(scales[top]).mean())
+    least, middle, most = (
+        shrunken(narrowest[top], little), shrunken(usual, little), shrunken(widest[top], much)
     )  # fmt: skip
+    relative = np.maximum(most - middle, middle - least) / np.maximum(middle, 1e-12)
+    with_sd = np.minimum(relative * np.abs(centre), np.abs(centre) + 4.0 * widest[top])
+    return np.asarray(REACH * sd + with_sd + (1.0 - least) * border_move)
 
 
-def _trust_information(tree: Tree, information: FloatArray, scales: Scales) -> tuple[FloatArray, ...]:
-    """Weight of each leaf (N,), by how much its department's effect dilutes it (N,), and each trust's sum (T,)."""
-    cells = tree.cells
-    weight = information / (1.0 + information * scales.leaf**2)
-    lost = (1.0 + scales.middle**2 * cells.cell_sum(weight))[cells.leaf_cell]
-    total = np.bincount(cells.leaf_trust, weights=weight / lost, minlength=cells.n_trusts)
-    return weight, lost, np.asarray(total, dtype=np.float64)
+def _reaches(
+    tree: Tree, information: FloatArray, widest: Scales, top_reach: FloatArray
+) -> dict[Level, FloatArray]:
+    """Half-widths in the sum of effects down to each node, (units,) each: the top's, and what each level adds.
+
+    The variance of that sum is taken as the sum of each level's conditional variance, σ²/(1 + σ²·information).
+    """
+    by_node = weights_by_node(tree, information, widest)
+    top = tree.nodes[0]
+    reach = {top.name: top_reach}
+    variance = widest[top.name] ** 2 * by_node[0][1]
+    for link, (_, kept) in zip(tree.links, by_node[1:], strict=True):
+        name, above = link.node.name, variance[link.parent]
+        variance = above + widest[name] ** 2 * kept
+        reach[name] = reach[link.outer.name][link.parent] + REACH * (np.sqrt(variance) - np.sqrt(above))
+    return reach
 
 
-def trust_shift(
+def border_shift_by_top(
     tree: Tree, border_shift: FloatArray, share: FloatArray, leaves: slice = slice(None)
 ) -> FloatArray:
-    """Border of each draw less its centre, (B, S), averaged over the leaves of each trust, (T', S)."""
+    """Border of each draw less its centre, (B, S), averaged over the leaves of each top unit, (units, S)."""
     cells, n_fixed = tree.cells, tree.fixed.shape[1]
-    trusts = cells.leaf_trust[leaves] - cells.leaf_trust[leaves][0]
-    count = int(trusts[-1]) + 1
+    units = tree.nodes[0].of_leaf[leaves]
+    units = units - units[0]
+    count = int(units[-1]) + 1
     load = np.zeros((count, tree.n_border))
     weighted = share[leaves, np.newaxis] * tree.fixed[leaves]
     for column in range(n_fixed):
-        load[:, column] = np.bincount(trusts, weights=weighted[:, column], minlength=count)
+        load[:, column] = np.bincount(units, weights=weighted[:, column], minlength=count)
     if tree.n_types:
-        at = trusts * tree.n_types + cells.leaf_type[leaves]
+        at = units * tree.n_types + cells.leaf_type[leaves]
         load[:, n_fixed:] = np.bincount(at, weights=share[leaves], minlength=count * tree.n_types).reshape(
             count, -1
         )

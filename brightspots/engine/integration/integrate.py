@@ -14,15 +14,22 @@ from typing import NamedTuple
 
 import numpy as np
 
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import map_in_order
 from brightspots.common.settings import Priors
-from brightspots.data.cells import Cells, FloatArray
+from brightspots.data.cells import Cells
 from brightspots.engine.integration.conditional import ConditionalPosterior
 from brightspots.engine.integration.exact import trust_log_likelihood
 from brightspots.engine.integration.expansion import Draws, Expansion, expand, make_draws
 from brightspots.engine.integration.importance import Weights, effective_size, resample, smooth
 from brightspots.engine.integration.mode import Mode, find_modes, log_marginal
-from brightspots.engine.integration.polynomials import integrate_trusts, trust_groups, trust_polynomials
+from brightspots.engine.integration.model import Model
+from brightspots.engine.integration.polynomials import (
+    TrustGroup,
+    integrate_trusts,
+    trust_groups,
+    trust_polynomials,
+)
 from brightspots.engine.integration.proposal import BorderProposal, StudentMixture, kernels, pilot
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.posterior import Certificate, SharedDraws, worst_of
@@ -75,8 +82,9 @@ def integrate(
     wanted = EFFECTIVE_DRAWS if draws is None else draws
     seed = secrets.randbits(32) if seed is None else seed
     generator = np.random.default_rng(seed)
-    tree = Tree(cells, resolve_priors(cells, priors))
-    sampled = _adapt(tree, max(wanted, EFFECTIVE_DRAWS), generator)
+    terms = resolve_priors(cells, priors)
+    tree = Tree(cells, terms.levels)
+    sampled = _adapt(Model(tree, terms), max(wanted, EFFECTIVE_DRAWS), generator)
     watched = _watched(sampled.draws)
     chosen = resample(sampled.weights.values, _first_axis(sampled), wanted, generator)
     shared = _shared(tree, sampled.draws, chosen)
@@ -95,13 +103,14 @@ class Sample(NamedTuple):
     expansion_error: float
 
 
-def _adapt(tree: Tree, wanted: int, generator: np.random.Generator) -> Sample:
+def _adapt(model: Model, wanted: int, generator: np.random.Generator) -> Sample:
     """Pilot, then rounds from kernel mixtures, until the weights are good enough.
 
     All rounds count: a draw is weighed against the mixture of all proposals in proportion to their draws
     (deterministic mixture; Owen & Zhou 2000, JASA 95:135).
     """
-    modes = find_modes(tree)
+    tree = model.tree
+    modes = find_modes(model)
     mode = modes[0]
     knots = np.max([each.log_sd for each in modes], axis=0)
     proposals: list[tuple[int, StudentMixture]] = []
@@ -112,9 +121,9 @@ def _adapt(tree: Tree, wanted: int, generator: np.random.Generator) -> Sample:
     sources = [(_PILOT_DRAWS, pilot(each.log_sd, each.curvature)) for each in modes]
     for _ in range(_ROUNDS):
         drawn = np.concatenate([source.draw(size, generator) for size, source in sources])
-        log_sd = plausible(tree, modes, drawn)
+        log_sd = plausible(model, modes, drawn)
         if border_proposal is None:
-            border_proposal = BorderProposal.fit(tree, mode.data, mode.border, log_sd)
+            border_proposal = BorderProposal.fit(model, mode.data, mode.border, log_sd)
         border, log_border = border_proposal.draw(log_sd, generator)
         batch = make_draws(tree, log_sd, border)
         expansions = expand(tree, batch)
@@ -122,7 +131,7 @@ def _adapt(tree: Tree, wanted: int, generator: np.random.Generator) -> Sample:
         proposals.extend(sources)
         log_sds.append(log_sd)
         borders.append(border)
-        targets.append(by_trust.sum(axis=0) + log_prior(tree, batch) - log_border)
+        targets.append(by_trust.sum(axis=0) + log_prior(model, batch) - log_border)
 
         points = np.concatenate(log_sds)
         total = sum(count for count, _ in proposals)
@@ -140,7 +149,7 @@ def _adapt(tree: Tree, wanted: int, generator: np.random.Generator) -> Sample:
     return Sample(everything, weights, error)
 
 
-def plausible(tree: Tree, modes: Sequence[Mode], log_sd: FloatArray) -> FloatArray:
+def plausible(model: Model, modes: Sequence[Mode], log_sd: FloatArray) -> FloatArray:
     """Leave out the draws of log σ, (S, k), whose posterior density is nil: their weight is 0.
 
     A heavy-tailed proposal reaches σ's that the data exclude by many orders of magnitude; an expansion wide enough
@@ -151,19 +160,19 @@ def plausible(tree: Tree, modes: Sequence[Mode], log_sd: FloatArray) -> FloatArr
     far = np.flatnonzero(np.einsum("si,ij,sj->s", away, highest.curvature, away) > _FAR)
     lowest = np.min([mode.log_sd for mode in modes], axis=0) + _LOWEST
     too_low = (log_sd < lowest).any(axis=1)
-    least = log_marginal(tree, highest.data, highest.log_sd) - _NEGLIGIBLE
-    nil = [at for at in far if too_low[at] or not log_marginal(tree, highest.data, log_sd[at]) > least]
+    least = log_marginal(model, highest.data, highest.log_sd) - _NEGLIGIBLE
+    nil = [at for at in far if too_low[at] or not log_marginal(model, highest.data, log_sd[at]) > least]
     return np.delete(log_sd, nil, axis=0)
 
 
-def log_prior(tree: Tree, draws: Draws) -> FloatArray:
+def log_prior(model: Model, draws: Draws) -> FloatArray:
     """Log prior density of log σ and border at each draw, (S,), up to a constant."""
-    mean, precision = tree.border_prior(draws.scales)
+    mean, precision = model.border_prior(draws.scales)
     proper = precision[0] > 0.0
     density = 0.5 * np.sum(np.log(precision[:, proper]), axis=1) - 0.5 * np.sum(
         precision * (draws.border - mean) ** 2, axis=1
     )
-    return np.asarray(density + tree.log_prior(draws.log_sd))
+    return np.asarray(density + model.log_prior(draws.log_sd))
 
 
 def evaluate(expansions: Sequence[Expansion]) -> FloatArray:
@@ -171,9 +180,9 @@ def evaluate(expansions: Sequence[Expansion]) -> FloatArray:
     cells = expansions[0].tree.cells
     by_trust = np.empty((cells.n_trusts, sum(band.draws.size for band in expansions)))
 
-    def one(task: tuple[Expansion, tuple[slice, slice, slice]]) -> None:
+    def one(task: tuple[Expansion, TrustGroup]) -> None:
         band, group = task
-        by_trust[group[0], band.members] = integrate_trusts(band, trust_polynomials(band, group))[0]
+        by_trust[group.trusts, band.members] = integrate_trusts(band, trust_polynomials(band, group))[0]
 
     tasks = [(band, group) for band in expansions for group in trust_groups(cells, band.draws.size)]
     deque(map_in_order(one, tasks), maxlen=0)
@@ -253,17 +262,13 @@ def _first_axis(sample: Sample) -> FloatArray:
     return np.asarray(centred @ vectors[:, -1])
 
 
-def _shared(tree: Tree, draws: Draws, chosen: np.ndarray) -> SharedDraws:
+def _shared(tree: Tree, draws: Draws, chosen: IntArray) -> SharedDraws:
     """Arrange chosen draws as they are handed over."""
-    sd = dict(zip(tree.terms.levels, np.exp(draws.log_sd[chosen]).T, strict=True))
     border, n_fixed = draws.border[chosen], tree.fixed.shape[1]
     types = border[:, n_fixed:] if tree.n_types else np.zeros((len(chosen), tree.cells.n_types))
     return SharedDraws(
         intercept=border[:, 0],
         coefficients=border[:, 1:n_fixed],
-        sd_trust=sd["trust"],
-        sd_department=sd.get("department"),
-        sd_period=sd.get("period"),
-        sd_department_type=sd.get("department_type"),
+        sd=dict(zip(tree.levels, np.exp(draws.log_sd[chosen]).T, strict=True)),
         type_effect=types,
     )

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import map_in_order
-from brightspots.data.cells import Cells, FloatArray, IntArray
-from brightspots.engine.integration.conditional import terms_of
+from brightspots.data.cells import Cells
 from brightspots.engine.integration.expansion import Expansion, draws_of, expand
 from brightspots.engine.integration.leaf import hermite
 from brightspots.engine.integration.polynomials import (
     TRUST_NODES,
+    TrustGroup,
     integrate_polynomials,
     integrate_trusts,
     trust_groups,
@@ -94,20 +95,20 @@ def leave_one_out(posterior: Posterior) -> Surprise:
     """
     cells = posterior.cells
     shared = thin(posterior.shared, max(LEAST_DRAWS, CELLS_TIMES_DRAWS // cells.n_cells))
-    tree = Tree(cells, terms_of(shared))
+    tree = Tree(cells, tuple(shared.sd))
     expansions = expand(tree, draws_of(tree, shared))
     groups = trust_groups(cells, shared.n_draws)
     result = np.empty((3, cells.n_cells))
 
-    def one(group: tuple[slice, slice, slice]) -> FloatArray:
+    def one(group: TrustGroup) -> FloatArray:
         prediction = collapse(_predict(expansions, shared, group))
-        tail = tail_probability(cells, group[1], prediction)
+        tail = tail_probability(cells, group.cells, prediction)
         weights = special.softmax(prediction.log_weight, axis=1)
-        least, most = _bounds(cells, group[1], prediction, weights)
+        least, most = _bounds(cells, group.cells, prediction, weights)
         return np.stack([np.sum(weights * tail, axis=1), least, most])
 
     for group, values in zip(groups, map_in_order(one, groups), strict=True):
-        result[:, group[1]] = values
+        result[:, group.cells] = values
     return Surprise(*result)
 
 
@@ -115,28 +116,20 @@ def thin(shared: SharedDraws, most: int) -> SharedDraws:
     """Keep at most `most` evenly spaced draws."""
     if shared.n_draws <= most:
         return shared
-    keep = np.linspace(0, shared.n_draws - 1, most).astype(np.int64)
-    kept: dict[str, Any] = {name: None if v is None else v[keep] for name, v in vars(shared).items()}
-    return SharedDraws(**kept)
+    return shared.take(np.linspace(0, shared.n_draws - 1, most).astype(np.int64))
 
 
-def _predict(
-    expansions: tuple[Expansion, ...], shared: SharedDraws, group: tuple[slice, slice, slice]
-) -> Prediction:
+def _predict(expansions: tuple[Expansion, ...], shared: SharedDraws, group: TrustGroup) -> Prediction:
     """Predict the cells of one group of trusts from the rest of the data."""
-    cells = expansions[0].tree.cells
-    _, own, _ = group
+    cells, own = expansions[0].tree.cells, group.cells
     shape = (own.stop - own.start, shared.n_draws)
     trust_mean, trust_variance, log_weight = np.empty(shape), np.empty(shape), np.empty(shape)
     for band, at, full, rest in _cavities(expansions, group):
-        sd = band.draws.scales.trust
+        sd = band.draws.scales["trust"]
         trust_mean[:, at], trust_variance[:, at] = sd * rest[1], sd**2 * rest[2]
         log_weight[:, at] = rest[0] - full
-    nothing = np.zeros(shared.n_draws)
-    sd_department = nothing if shared.sd_department is None else shared.sd_department
-    sd_period = nothing if shared.sd_period is None else shared.sd_period
-    fixed, passing = total_predictor(cells, own, shared, sd_period)
-    sd = np.sqrt(trust_variance + sd_department**2 + passing)
+    fixed, passing = total_predictor(cells, own, shared, shared.sd_of("period"))
+    sd = np.sqrt(trust_variance + shared.sd_of("department") ** 2 + passing)
     return Prediction(fixed + trust_mean, sd, log_weight)
 
 
@@ -176,21 +169,21 @@ def collapse(prediction: Prediction, components: int = _COMPONENTS) -> Predictio
 
 
 def _cavities(
-    expansions: tuple[Expansion, ...], group: tuple[slice, slice, slice]
+    expansions: tuple[Expansion, ...], group: TrustGroup
 ) -> Iterator[tuple[Expansion, IntArray, FloatArray, FloatArray]]:
     """For each band: its draws, the log likelihood of each cell's trust, and the integrals without the cell."""
     for band in expansions:
         polynomials = trust_polynomials(band, group, by_cell=True)
         assert polynomials.cell is not None  # asked for
-        trust = band.tree.cells.cell_trust[polynomials.cells]
-        of_trust = trust - polynomials.trusts.start
-        without = np.ascontiguousarray(polynomials.trust[:, of_trust] - polynomials.cell)
+        trust = band.tree.cells.cell_trust[group.cells]
+        of_trust = trust - group.trusts.start
+        without = np.ascontiguousarray(polynomials.by_node["trust"][:, of_trust] - polynomials.cell)
         rest = integrate_polynomials(
             band,
             without,
-            band.trust_reach[trust],
+            band.reach["trust"][trust],
             polynomials.centre[of_trust],
-            band.draws.scales.trust,
+            band.draws.scales["trust"],
             TRUST_NODES,
         )
         yield band, band.members, integrate_trusts(band, polynomials)[0][of_trust], rest

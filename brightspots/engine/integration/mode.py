@@ -13,19 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from brightspots.common.arrays import FloatArray
 from brightspots.common.parallel import map_in_order, spans
 from brightspots.common.settings import HalfNormal
-from brightspots.data.cells import FloatArray
 from brightspots.engine.integration.leaf import leaf_marginals
-from brightspots.engine.integration.tree import (
-    BorderSolution,
-    Elimination,
-    Scales,
-    Tree,
-    eliminate,
-    solve_border,
-    solve_effects,
-)
+from brightspots.engine.integration.model import Model, solve_border
+from brightspots.engine.integration.tree import Scales, Tree, eliminate, path_sd, solve_effects
+from brightspots.engine.levels import Level
 from brightspots.likelihood.outcomes import Outcomes
 
 _ROUNDS = 40
@@ -104,7 +98,7 @@ def pseudo_data(
     return PseudoData(information, linear)
 
 
-def find_modes(tree: Tree) -> tuple[Mode, ...]:
+def find_modes(model: Model) -> tuple[Mode, ...]:
     """Find where the density of the σ's lies: at its mode, and elsewhere too if the data strain against a prior.
 
     Where the intercept lies many prior standard deviations out, a wide σ that lets department types or trusts share the
@@ -119,8 +113,8 @@ def find_modes(tree: Tree) -> tuple[Mode, ...]:
     tuple of Mode
         Places that differ and count, the likeliest first: modes, and points of a ridge between them.
     """
-    first = find_mode(tree)
-    reach = _strained(tree, first)
+    first = find_mode(model)
+    reach = _strained(model, first)
     if reach == 0.0:
         return (first,)
     places = [first]
@@ -133,29 +127,28 @@ def find_modes(tree: Tree) -> tuple[Mode, ...]:
         for level in (*range(k), None):
             held = np.ones(k, dtype=bool) if level is None else np.arange(k) == level
             start = np.where(held, np.log(sd), first.log_sd)
-            ridge, curvature = _climb(tree, first.data, start, ~held)
-            top, _ = _climb(tree, first.data, ridge)
-            if is_new(top) and is_new((found := find_mode(tree, top)).log_sd):
+            ridge, curvature = _climb(model, first.data, start, ~held)
+            top, _ = _climb(model, first.data, ridge)
+            if is_new(top) and is_new((found := find_mode(model, top)).log_sd):
                 places.append(found)
             if is_new(ridge):
                 places.append(replace(first, log_sd=ridge, curvature=curvature))
-    heights = np.array([log_marginal(tree, first.data, place.log_sd) for place in places])
+    heights = np.array([log_marginal(model, first.data, place.log_sd) for place in places])
     order = np.argsort(-heights, kind="stable")
     return tuple(places[at] for at in order if heights[at] > heights.max() - _NO_ACCOUNT)
 
 
-def _strained(tree: Tree, mode: Mode) -> float:
+def _strained(model: Model, mode: Mode) -> float:
     """How far the data pull something that its prior holds, 0 where nothing is strained.
 
     Strained are an intercept or coefficient more than `_STRAIN` prior standard deviations from its prior's mean, and a
     σ that is more than `_STRAIN` times the scale of its half-normal prior.
     """
-    mean, precision = tree.border_prior(tree.scales(mode.log_sd))
-    n_fixed = tree.fixed.shape[1]
+    mean, precision = model.border_prior(model.tree.scales(mode.log_sd))
+    n_fixed = model.tree.fixed.shape[1]
     away = np.abs(mode.border - mean)[:n_fixed]
     pulled = [float(distance) for distance in away[away * np.sqrt(precision[:n_fixed]) > _STRAIN]]
-    for level, sd in zip(tree.terms.levels, np.exp(mode.log_sd), strict=True):
-        prior = tree.terms.scale_prior(level)
+    for prior, sd in zip(model.terms.scales.values(), np.exp(mode.log_sd), strict=True):
         if isinstance(prior, HalfNormal) and sd > _STRAIN * prior.scale:
             pulled.append(float(sd))
     return max(pulled, default=0.0)
@@ -168,103 +161,95 @@ def _same(log_sd: FloatArray, mode: Mode) -> bool:
 
 
 def _climb(
-    tree: Tree, data: PseudoData, log_sd: FloatArray, free: npt.NDArray[np.bool_] | None = None
+    model: Model, data: PseudoData, log_sd: FloatArray, free: npt.NDArray[np.bool_] | None = None
 ) -> tuple[FloatArray, FloatArray]:
     """Follow the density of log σ under given pseudo-data uphill, along those that are free; the curvature there."""
     for _ in range(_ROUNDS):
-        step, curvature = _newton_step(tree, data, log_sd, free)
+        step, curvature = _newton_step(model, data, log_sd, free)
         log_sd = log_sd + step
         if np.abs(step).max() < _TOLERANCE:
             break
     return log_sd, curvature
 
 
-def find_mode(tree: Tree, start: FloatArray | None = None) -> Mode:
+def find_mode(model: Model, start: FloatArray | None = None) -> Mode:
     """Alternate between replacing the leaves and maximising over log σ, border and effects.
 
     Parameters
     ----------
-    tree : Tree
+    model : Model
     start : (k,), optional
         Where log σ starts; by default at half the spread of the data, for every level.
     """
-    cells = tree.cells
+    tree, cells = model.tree, model.tree.cells
     guess, information = Outcomes.of(cells).guess()
     raw = guess - cells.offset
     centre = float(np.average(raw, weights=information))
     spread = float(np.sqrt(np.average((raw - centre) ** 2, weights=information)))
     narrow = np.log(max(0.5 * spread, 1e-3))
-    log_sd = np.full(len(tree.terms.levels), narrow) if start is None else start
+    log_sd = np.full(len(tree.levels), narrow) if start is None else start
     predictor = cells.offset + centre
     for _ in range(_ROUNDS):
         scales = tree.scales(log_sd)
-        data = pseudo_data(tree, predictor, float(scales.leaf))
-        step, curvature = _newton_step(tree, data, log_sd)
+        data = pseudo_data(tree, predictor, float(tree.leaf_sd(scales)))
+        step, curvature = _newton_step(model, data, log_sd)
         log_sd = log_sd + step
         scales = tree.scales(log_sd)
-        solution = solve_border(tree, eliminate(tree, data.information, data.linear, scales), scales)
-        shift = np.clip(_fitted(tree, solution) - predictor, -_LONGEST_SHIFT, _LONGEST_SHIFT)
+        _, fitted = _solve(model, data, scales)
+        shift = np.clip(fitted - predictor, -_LONGEST_SHIFT, _LONGEST_SHIFT)
         predictor = predictor + shift
         if np.abs(step).max() < _TOLERANCE and np.sqrt(np.mean(shift**2)) < _TOLERANCE * spread:
             break
     for _ in range(_AVERAGED_ROUNDS):
         eliminated = eliminate(tree, data.information, data.linear, scales)
-        data = pseudo_data(tree, predictor, float(scales.leaf), _predictor_sd(tree, eliminated))
-        step, curvature = _newton_step(tree, data, log_sd)
+        leaf_sd = float(tree.leaf_sd(scales))
+        data = pseudo_data(tree, predictor, leaf_sd, path_sd(tree, eliminated))
+        step, curvature = _newton_step(model, data, log_sd)
         log_sd = log_sd + step
         scales = tree.scales(log_sd)
-        solution = solve_border(tree, eliminate(tree, data.information, data.linear, scales), scales)
-        predictor = _fitted(tree, solution)
-    return Mode(log_sd, curvature, solution.border, data)
+        border, predictor = _solve(model, data, scales)
+    return Mode(log_sd, curvature, border, data)
 
 
-def _fitted(tree: Tree, solution: BorderSolution) -> FloatArray:
-    """Linear predictor of every leaf at the modes of border, u and v, (N,)."""
-    cells = tree.cells
-    return tree.predictor(solution.border) + solution.trust[cells.leaf_trust] + solution.cell[cells.leaf_cell]
-
-
-def _predictor_sd(tree: Tree, eliminated: Elimination) -> FloatArray:
-    """Standard deviation of u + v given the border, at every leaf, (N,)."""
-    cells = tree.cells
-    kept = 1.0 - eliminated.cell_gain * cells.cell_sum(eliminated.leaf_weight)
-    variance = eliminated.cell_gain + kept**2 * eliminated.trust_gain[cells.cell_trust]
-    return np.sqrt(variance)[cells.leaf_cell]
-
-
-def centre_effects(tree: Tree, border: FloatArray, scales: Scales, rounds: int = 8) -> tuple[FloatArray, ...]:
-    """Modes of u (T,) and v (C,) given border and σ's, and the pseudo-data there (information, linear)."""
-    cells = tree.cells
-    # From what the counts alone suggest: further off than a leaf's own spread its integral is not to be trusted.
-    guess, precision = Outcomes.of(cells).guess()
-    linear = precision * (guess - cells.offset)
-    trust, cell = solve_effects(tree, eliminate(tree, precision, linear, scales), border)
-    base = tree.predictor(border)
-    for _ in range(rounds):
-        predictor = base + trust[cells.leaf_trust] + cell[cells.leaf_cell]
-        data = pseudo_data(tree, predictor, float(scales.leaf))
-        new_trust, new_cell = solve_effects(
-            tree, eliminate(tree, data.information, data.linear, scales), border
-        )
-        moved = max(np.abs(new_trust - trust).max(), np.abs(new_cell - cell).max())
-        trust = trust + np.clip(new_trust - trust, -_LONGEST_SHIFT, _LONGEST_SHIFT)
-        cell = cell + np.clip(new_cell - cell, -_LONGEST_SHIFT, _LONGEST_SHIFT)
-        if moved < _TOLERANCE * float(scales.trust):
-            break
-    predictor = base + trust[cells.leaf_trust] + cell[cells.leaf_cell]
-    data = pseudo_data(tree, predictor, float(scales.leaf))
-    return trust, cell, data.information, data.linear
-
-
-def log_marginal(tree: Tree, data: PseudoData, log_sd: FloatArray) -> float:
-    """Log density of log σ under the pseudo-data, up to a constant."""
-    scales = tree.scales(log_sd)
+def _solve(model: Model, data: PseudoData, scales: Scales) -> tuple[FloatArray, FloatArray]:
+    """Mode of the border, (B,), and the linear predictor of every leaf at the modes of border and nodes, (N,)."""
+    tree = model.tree
     eliminated = eliminate(tree, data.information, data.linear, scales)
-    return float(tree.log_prior(log_sd)) + solve_border(tree, eliminated, scales).log_marginal
+    solution = solve_border(model, eliminated, scales)
+    return solution.border, tree.predictor(solution.border) + tree.path(solution.effects)
+
+
+def centre_effects(
+    tree: Tree, border: FloatArray, scales: Scales, rounds: int = 8
+) -> tuple[dict[Level, FloatArray], PseudoData]:
+    """Modes of every node's effects, (units,) each, given border and σ's, and the pseudo-data there."""
+    # From what the counts alone suggest: further off than a leaf's own spread its integral is not to be trusted.
+    guess, precision = Outcomes.of(tree.cells).guess()
+    linear = precision * (guess - tree.cells.offset)
+    effects = solve_effects(tree, eliminate(tree, precision, linear, scales), border)
+    base, leaf_sd = tree.predictor(border), float(tree.leaf_sd(scales))
+    for _ in range(rounds):
+        data = pseudo_data(tree, base + tree.path(effects), leaf_sd)
+        found = solve_effects(tree, eliminate(tree, data.information, data.linear, scales), border)
+        moved = max(np.abs(found[level] - effects[level]).max() for level in effects)
+        effects = {
+            level: effects[level] + np.clip(found[level] - effects[level], -_LONGEST_SHIFT, _LONGEST_SHIFT)
+            for level in effects
+        }
+        if moved < _TOLERANCE * float(scales[tree.nodes[0].name]):
+            break
+    return effects, pseudo_data(tree, base + tree.path(effects), leaf_sd)
+
+
+def log_marginal(model: Model, data: PseudoData, log_sd: FloatArray) -> float:
+    """Log density of log σ under the pseudo-data, up to a constant."""
+    scales = model.tree.scales(log_sd)
+    eliminated = eliminate(model.tree, data.information, data.linear, scales)
+    return float(model.log_prior(log_sd)) + solve_border(model, eliminated, scales).log_marginal
 
 
 def _newton_step(
-    tree: Tree, data: PseudoData, at: FloatArray, free: npt.NDArray[np.bool_] | None = None
+    model: Model, data: PseudoData, at: FloatArray, free: npt.NDArray[np.bool_] | None = None
 ) -> tuple[FloatArray, FloatArray]:
     """One damped Newton step for log σ (those that are free, by default all) by differences, and the curvature."""
     k = len(at)
@@ -272,7 +257,7 @@ def _newton_step(
     steps = _DIFFERENCE * np.eye(k)
 
     def density(log_sd: FloatArray) -> float:
-        return log_marginal(tree, data, log_sd)
+        return log_marginal(model, data, log_sd)
 
     here = density(at)
     up = np.array([density(at + step) for step in steps])

@@ -10,15 +10,19 @@ integrated against N(0, σ_u²) by adaptive quadrature, as is everything else th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
-from brightspots.data.cells import Cells, FloatArray, IntArray
-from brightspots.engine.integration.expansion import Expansion, trust_shift
+from brightspots.common.arrays import FloatArray, IntArray
+from brightspots.data.cells import Cells
+from brightspots.engine.integration.expansion import Expansion, border_shift_by_top
 from brightspots.engine.integration.leaf import hermite, leaf_marginals
-from brightspots.engine.integration.tree import MIDDLE_NODES
+from brightspots.engine.integration.tree import INNER_NODES, Link
+from brightspots.engine.levels import Level
 from brightspots.likelihood.outcomes import Outcomes
 
 # Numbers held at once by one trust or group of trusts: some arrays of this many fit a core's cache.
@@ -28,7 +32,7 @@ TRUST_NODES = 9
 # order is of no use outside the stretch that it was fitted on.
 _FURTHEST, _FURTHEST_OF_HIGH_ORDER, _HIGH_ORDER = 1.2, 0.95, 12
 _NEWTON_STEPS = 4
-_LEAST_MIDDLE_SD = 1e-5
+_LEAST_SD = 1e-5
 
 
 @cache
@@ -52,19 +56,29 @@ def nodes_for(reach: float) -> int:
     return 8
 
 
-def trust_groups(cells: Cells, n_draws: int) -> list[tuple[slice, slice, slice]]:
-    """Runs of whole trusts of bounded size, with their cells and leaves; they depend on the data and S alone."""
+class TrustGroup(NamedTuple):
+    """A run of whole trusts, with their cells and leaves."""
+
+    trusts: slice
+    cells: slice
+    leaves: slice
+
+
+def trust_groups(cells: Cells, n_draws: int) -> list[TrustGroup]:
+    """Runs of whole trusts of bounded size; they depend on the data and S alone."""
     bounds = cells.cell_leaves[cells.trust_cells]
     at_once = max(NUMBERS_AT_ONCE // n_draws, 1)
     start, groups = 0, []
     while start < cells.n_trusts:
         stop = int(np.searchsorted(bounds, bounds[start] + at_once, side="right")) - 1
         stop = min(max(stop, start + 1), cells.n_trusts)
-        groups.append((
-            slice(start, stop),
-            slice(int(cells.trust_cells[start]), int(cells.trust_cells[stop])),
-            slice(int(bounds[start]), int(bounds[stop])),
-        ))  # fmt: skip
+        groups.append(
+            TrustGroup(
+                slice(start, stop),
+                slice(int(cells.trust_cells[start]), int(cells.trust_cells[stop])),
+                slice(int(bounds[start]), int(bounds[stop])),
+            )
+        )
         start = stop
     return groups
 
@@ -83,21 +97,16 @@ def leaf_tables(expansion: Expansion, leaves: slice, reach: FloatArray, shift: F
     Returns
     -------
     (L, order + 1, J)
-        Coefficients of powers of (border + u + v − centre)/reach.
+        Coefficients of powers of (linear predictor without the leaf's effect − centre)/reach.
     """
     tree, sds = expansion.tree, expansion.leaf_sds
-    cells = tree.cells
-    centre = (
-        tree.predictor(expansion.border)[leaves]
-        + expansion.trust[cells.leaf_trust[leaves]]
-        + expansion.cell[cells.leaf_cell[leaves]]
-    )
+    centre = expansion.leaf_centre[leaves]
     width = reach + shift
     points, basis = hermite_basis(nodes_for(float(width.max())))
     # Everything here is (L, nodes of s, nodes of σ).
     step = width[:, np.newaxis, np.newaxis] * points[:, np.newaxis]
     predictor = np.repeat(centre[:, np.newaxis, np.newaxis] + step, len(sds), axis=2)
-    exact = leaf_marginals(Outcomes.of(cells, leaves), predictor, sds, tree.loops)
+    exact = leaf_marginals(Outcomes.of(tree.cells, leaves), predictor, sds, tree.loops)
     raw, tilt = (
         values[leaves, np.newaxis, np.newaxis] for values in (expansion.information, expansion.slope)
     )
@@ -147,29 +156,34 @@ def integrate_polynomials(
     return result
 
 
-def cell_polynomials(expansion: Expansion, polynomial: FloatArray, cells: slice) -> FloatArray:
-    """Integrate the middle effects out: log likelihood of each cell as a polynomial in its trust's effect.
+def integrate_out(expansion: Expansion, link: Link, polynomial: FloatArray, units: slice) -> FloatArray:
+    """Integrate the effects of some units of a node out: a polynomial in the effects above them instead.
 
     Parameters
     ----------
-    polynomial : (order + 1, C', S)
-        Sum over a cell's leaves, in powers of (u + v − centre)/cell_reach.
+    link : Link
+        The node whose effects are integrated out, and the one above it.
+    polynomial : (order + 1, units, S)
+        Log likelihood of each unit, in powers of (sum of effects down to the node − centre)/reach, with its own reach.
+    units : slice
 
     Returns
     -------
-    (order' + 1, C', S)
-        In powers of (u − centre)/trust_reach.
+    (order' + 1, units, S)
+        In powers of (sum of effects down to the node above − centre)/reach, with that node's reach.
     """
-    reach = expansion.trust_reach[expansion.tree.cells.cell_trust[cells]]
-    sd = np.maximum(expansion.draws.scales.middle, _LEAST_MIDDLE_SD)
+    level = link.node.name
+    reach = expansion.reach[link.outer.name][link.parent[units]]
+    own_centre, own_reach = expansion.centre[level][units], expansion.reach[level][units]
+    sd = np.maximum(expansion.draws.scales[level], _LEAST_SD)
     points, basis = hermite_basis(max(nodes_for(float(reach.max())), 3))
     rows = []
     for point in points:
-        centre = np.repeat((expansion.cell[cells] - point * reach)[:, np.newaxis], len(sd), axis=1)
+        centre = np.repeat((own_centre - point * reach)[:, np.newaxis], len(sd), axis=1)
         value, mean, variance, _, _ = integrate_polynomials(
-            expansion, polynomial, expansion.cell_reach[cells], centre, sd, MIDDLE_NODES
+            expansion, polynomial, own_reach, centre, sd, INNER_NODES
         )
-        # Slope and curvature in u are cumulants of v (Tweedie).
+        # Slope and curvature in the effects above are cumulants of the effect (Tweedie's formula; Efron 2011).
         rows += [value, mean / sd * reach[:, np.newaxis], (variance - 1.0) * (reach[:, np.newaxis] / sd) ** 2]
     values = np.stack(rows)
     return np.asarray((basis @ values.reshape(len(rows), -1)).reshape(values.shape))
@@ -181,62 +195,66 @@ class TrustPolynomials:
 
     Parameters
     ----------
-    trusts, cells, leaves : slice
+    group : TrustGroup
     centre : (T', S)
-        Value of u at which the polynomials' argument is 0.
-    trust : (order + 1, T', S)
-        Log likelihood of each trust in powers of (u − centre)/trust_reach.
+        Effect of the outermost level at which the polynomials' argument is 0.
+    by_node : mapping of level to (order + 1, units, S)
+        Log likelihood of each unit of each node, the effects below it integrated out, in powers of
+        (sum of effects down to the node − centre)/reach.
     cell : (order + 1, C', S) or None
-        Contribution of each cell, the same powers, where asked for.
-    inner : (order + 1, C', S) or None
-        With a middle level: a cell's log likelihood in powers of (u + v − centre)/cell_reach.
+        Log likelihood of each cell, its own effect and those below integrated out, in the powers of the node above it;
+        where asked for, or known in any case.
     """
 
-    trusts: slice
-    cells: slice
-    leaves: slice
+    group: TrustGroup
     centre: FloatArray
-    trust: FloatArray
+    by_node: Mapping[Level, FloatArray]
     cell: FloatArray | None
-    inner: FloatArray | None
 
 
-def trust_polynomials(
-    expansion: Expansion, group: tuple[slice, slice, slice], *, by_cell: bool = False
-) -> TrustPolynomials:
-    """Expand one group of trusts."""
-    trusts, cells, leaves = group
-    tree = expansion.tree
-    data = tree.cells
-    # What the leaves of a trust move by together is put into u, whose sum with it the data hold in place.
-    together = trust_shift(tree, expansion.border_shift, expansion.leaf_share, leaves)
-    centre = expansion.trust[trusts][:, np.newaxis] - together
-    moved = (*border_rows(expansion, leaves), together, data.leaf_trust[leaves] - trusts.start)
-    reach = (
-        expansion.cell_reach[data.leaf_cell[leaves]]
-        if tree.has_middle
-        else expansion.trust_reach[data.leaf_trust[leaves]]
+def trust_polynomials(expansion: Expansion, group: TrustGroup, *, by_cell: bool = False) -> TrustPolynomials:
+    """Expand one group of trusts, from the leaves up.
+
+    Leaves are summed over the units of the innermost node, whose effects are integrated out; the results are summed
+    over the units of the node above, and so on to the trusts.
+
+    Parameters
+    ----------
+    by_cell : bool, default False
+        Keep the polynomials of cells also where cells are not a node.
+    """
+    tree, leaves = expansion.tree, group.leaves
+    top, innermost = tree.nodes[0], tree.nodes[-1]
+    # The mean border of a trust's leaves is taken together with the trust's effect, for the data tell their sum:
+    # polynomials then need to reach less far than for either alone.
+    mean_shift = border_shift_by_top(tree, expansion.border_shift, expansion.leaf_share, leaves)
+    units = top.units(leaves)
+    centre = expansion.centre[top.name][units][:, np.newaxis] - mean_shift
+    moved = (*border_rows(expansion, leaves), mean_shift, top.of_leaf[leaves] - units.start)
+    reach = expansion.reach[innermost.name][innermost.of_leaf[leaves]]
+    cells_apart = by_cell and innermost.name != "department"
+    bounds = (
+        tree.cells.cell_leaves[group.cells.start : group.cells.stop + 1]
+        if cells_apart
+        else innermost.leaves[innermost.units(leaves).start : innermost.units(leaves).stop + 1]
     )
-
-    def summed(bounds: IntArray) -> FloatArray:
-        result: FloatArray = expansion.tree.loops.sum_polynomials(
-            leaf_tables(expansion, leaves, reach, tree.loops.largest_shifts(*moved)), expansion.scale_basis,
-            expansion.information[leaves], expansion.slope[leaves], expansion.draws.scales.leaf**2, reach,
-            *moved, bounds - leaves.start,
-        )  # fmt: skip
-        return result
-
-    cell_bounds = data.cell_leaves[cells.start : cells.stop + 1]
-    trust_bounds = data.trust_cells[trusts.start : trusts.stop + 1]
-    if not tree.has_middle and not by_cell:
-        return TrustPolynomials(
-            trusts, cells, leaves, centre, summed(data.cell_leaves[trust_bounds]), None, None
-        )
-    of_cell, inner = summed(cell_bounds), None
-    if tree.has_middle:
-        inner, of_cell = of_cell, cell_polynomials(expansion, of_cell, cells)
-    of_trust = np.add.reduceat(of_cell, trust_bounds[:-1] - cells.start, axis=1)
-    return TrustPolynomials(trusts, cells, leaves, centre, of_trust, of_cell, inner)
+    polynomial: FloatArray = tree.loops.sum_polynomials(
+        leaf_tables(expansion, leaves, reach, tree.loops.largest_shifts(*moved)), expansion.scale_basis,
+        expansion.information[leaves], expansion.slope[leaves], expansion.leaf_sd**2, reach,
+        *moved, bounds - leaves.start,
+    )  # fmt: skip
+    of_cell = None
+    if cells_apart:
+        of_cell = polynomial
+        owner = innermost.of_leaf[bounds[:-1]]
+        polynomial = np.add.reduceat(of_cell, np.flatnonzero(np.diff(owner, prepend=-1)), axis=1)
+    by_node = {innermost.name: polynomial}
+    for link in reversed(tree.links):
+        of_unit = integrate_out(expansion, link, polynomial, link.node.units(leaves))
+        of_cell = of_unit if link.node.name == "department" else of_cell
+        polynomial = np.add.reduceat(of_unit, link.starts(link.outer.units(leaves)), axis=1)
+        by_node[link.outer.name] = polynomial
+    return TrustPolynomials(group, centre, by_node, of_cell)
 
 
 def border_rows(expansion: Expansion, leaves: slice) -> tuple[FloatArray, IntArray]:
@@ -253,13 +271,14 @@ def border_rows(expansion: Expansion, leaves: slice) -> tuple[FloatArray, IntArr
     return covariates + shared, np.arange(len(leaf_type))
 
 
-def integrate_trusts(expansion: Expansion, group: TrustPolynomials) -> FloatArray:
-    """Log marginal likelihood of each trust at each draw, and the cumulants of u/σ_u, (5, T', S)."""
+def integrate_trusts(expansion: Expansion, polynomials: TrustPolynomials) -> FloatArray:
+    """Log marginal likelihood of each top unit at each draw, and the cumulants of its effect/σ, (5, units, S)."""
+    top = expansion.tree.nodes[0]
     return integrate_polynomials(
         expansion,
-        group.trust,
-        expansion.trust_reach[group.trusts],
-        group.centre,
-        expansion.draws.scales.trust,
+        polynomials.by_node[top.name],
+        expansion.reach[top.name][top.units(polynomials.group.leaves)],
+        polynomials.centre,
+        expansion.draws.scales[top.name],
         TRUST_NODES,
     )

@@ -17,8 +17,9 @@ from itertools import product
 import numpy as np
 from scipy.special import ndtri
 
-from brightspots.data.cells import FloatArray
+from brightspots.common.arrays import FloatArray
 from brightspots.engine.integration.mode import PseudoData
+from brightspots.engine.integration.model import Model
 from brightspots.engine.integration.tree import Scales, Tree, eliminate
 
 _PILOT_FREEDOM = 5.0
@@ -136,8 +137,8 @@ class BorderProposal:
     centre : (B,)
         Around which the data's log likelihood is quadratic.
     axes : tuple of arrays
-        Grid of a transformed σ for each of trust, middle and leaf (one point where the role is empty).
-    floors : (3,)
+        Grid of a transformed σ for each nested level of the tree, outermost first.
+    floors : (nested levels,)
         The transform is log(σ + floor).
     fixed : (points, 1 + K, 1 + K)
         Precision of intercept and coefficients given the types, their prior included.
@@ -160,24 +161,22 @@ class BorderProposal:
     type_gradient: FloatArray
 
     @classmethod
-    def fit(cls, tree: Tree, data: PseudoData, centre: FloatArray, log_sd: FloatArray) -> BorderProposal:
+    def fit(cls, model: Model, data: PseudoData, centre: FloatArray, log_sd: FloatArray) -> BorderProposal:
         """Lay the grid over draws of log σ, (S, k)."""
+        tree = model.tree
         scales = tree.scales(log_sd)
-        roles = (scales.trust, scales.middle, scales.leaf)
-        floors = np.array([0.25 * float(np.median(sd)) for sd in roles])
-        axes = tuple(_axis(sd, floor) for sd, floor in zip(roles, floors, strict=True))
+        nested = [scales[level] for level in tree.nested]
+        floors = np.array([0.25 * float(np.median(sd)) for sd in nested])
+        axes = tuple(_axis(sd, floor) for sd, floor in zip(nested, floors, strict=True))
         n_fixed = tree.fixed.shape[1]
         middle = tree.scales(np.median(log_sd, axis=0))
-        mean, precision = (values[..., :n_fixed] for values in tree.border_prior(middle))
+        mean, precision = (values[..., :n_fixed] for values in model.border_prior(middle))
         at_middle = _types_alone(*_curvature(tree, data, centre, middle, mean, precision), n_fixed)[0]
         vectors = np.linalg.eigh(at_middle)[1]
         parts = []
         for point in product(*axes):
-            trust, between, leaf = (
-                np.array(0.0 if floor == 0.0 else np.exp(value) - floor)
-                for value, floor in zip(point, floors, strict=True)
-            )
-            at = middle._replace(trust=trust, middle=between, leaf=leaf)
+            sds = (np.exp(value) - floor for value, floor in zip(point, floors, strict=True))
+            at = {**middle, **dict(zip(tree.nested, sds, strict=True))}
             curvature, gradient = _curvature(tree, data, centre, at, mean, precision)
             alone, alone_gradient = _types_alone(curvature, gradient, n_fixed)
             values = np.maximum(np.einsum("ij,ik,kj->j", vectors, alone, vectors, optimize=True), 0.0)
@@ -198,7 +197,7 @@ class BorderProposal:
         types = np.zeros((size, 0))
         log_density = -0.5 * np.sum(normal**2, axis=1)
         if self.tree.n_types:
-            prior = (self.tree.scales(log_sd).types ** -2.0)[:, np.newaxis]
+            prior = (self.tree.scales(log_sd)["department_type"] ** -2.0)[:, np.newaxis]
             precision = mix @ self.values + prior
             # The prior's mean is 0, which lies at −centre from where the gradient was taken.
             gradient = mix @ self.type_gradient - prior * (self.centre[n_fixed:] @ self.vectors)
@@ -218,12 +217,10 @@ class BorderProposal:
         """Multilinear weights of the grid points, (S, points): never negative, so precisions stay positive."""
         scales = self.tree.scales(log_sd)
         weights = np.ones((len(log_sd), 1))
-        for sd, axis, floor in zip(
-            (scales.trust, scales.middle, scales.leaf), self.axes, self.floors, strict=True
-        ):
+        for level, axis, floor in zip(self.tree.nested, self.axes, self.floors, strict=True):
             along = np.ones((len(log_sd), 1))
             if len(axis) > 1:
-                place = (np.log(sd + floor) - axis[0]) / (axis[1] - axis[0])
+                place = (np.log(scales[level] + floor) - axis[0]) / (axis[1] - axis[0])
                 place = np.clip(place, 0.0, len(axis) - 1.0)[:, np.newaxis]
                 along = np.maximum(1.0 - np.abs(place - np.arange(len(axis))), 0.0)
             weights = (weights[:, :, np.newaxis] * along[:, np.newaxis, :]).reshape(len(log_sd), -1)
@@ -231,9 +228,7 @@ class BorderProposal:
 
 
 def _axis(sd: FloatArray, floor: float) -> FloatArray:
-    """Evenly spaced log(σ + floor) over the draws; one point for a role that is empty."""
-    if floor == 0.0:
-        return np.zeros(1)
+    """Evenly spaced log(σ + floor) over the draws."""
     low, high = np.log(np.array([sd.min(), sd.max()]) + floor)
     return np.linspace(low, high, min(2 + int((high - low) / _GRID_SPACING), _MOST_GRID_POINTS))
 

@@ -1,68 +1,106 @@
-"""The tree of effects over a dense border, and its elimination from the leaves up.
+"""The tree of nested effects over a dense border, and its elimination from the leaves up.
 
 The *border* γ holds what all trusts share: the intercept, the K coefficients and the A department-type
-effects. Given it, trusts are independent; given its trust, so is each department. With every leaf replaced
-by a normal pseudo-observation all eliminations are closed-form and cost O(leaves + trusts·border²).
+effects. Given it, trusts are independent; given its trust, so is each department, and so on down the nested levels.
+With every leaf replaced by a normal pseudo-observation all eliminations are closed-form.
 
-Two shapes of tree are one: a *leaf* effect of its own for every row of the data (a department within a
-trust, or a period within a department) and, where the data have periods, a *middle* effect of a department
-that its periods share.
+The innermost level of the data is that of the leaves: each of its effects belongs to one row (a department within a
+trust, or a period within a department), and is integrated out of that row's likelihood. The levels above it are the
+*nodes* of the tree, each a list of units that several leaves share; one loop goes through them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_solve
 
-from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.common.arrays import FloatArray, IntArray
+from brightspots.data.cells import Cells
 from brightspots.engine.integration.loops import choose_loops
-from brightspots.engine.terms import Level, Terms, location_precision, log_density_of_log_sd
+from brightspots.engine.levels import Level, NestedLevel, nested_levels
 
-# Draws of a default fit, and nodes of the quadrature over a middle level's effects.
+# Draws of a default fit, and nodes of the quadrature over the effects of a level below the top.
 EXPECTED_DRAWS = 1_500
-MIDDLE_NODES = 9
+INNER_NODES = 9
+# How many products of dense matrices are done in the time of one that is gathered leaf by leaf.
+_DENSE_IS_FASTER_BY = 32
+
+Scales = Mapping[Level, FloatArray]
+"""Standard deviation of each level of a tree: numbers, or arrays over draws."""
 
 
-class Scales(NamedTuple):
-    """Standard deviations by their role in the tree: numbers, or arrays over draws; 0 where a role is empty."""
+@dataclass(frozen=True, eq=False)
+class Link:
+    """Two neighbouring nodes of a tree.
 
-    trust: FloatArray
-    middle: FloatArray
-    leaf: FloatArray
-    types: FloatArray
+    Parameters
+    ----------
+    node, outer : NestedLevel
+    parent : int array (units of node,)
+        Unit of `outer` in which each unit of `node` lies.
+    """
+
+    node: NestedLevel
+    outer: NestedLevel
+    parent: IntArray
+
+    def starts(self, outer: slice) -> IntArray:
+        """Where each of a run of outer units starts among the units of `node` that lie in the run, (outer,)."""
+        inside = np.arange(outer.start, outer.stop)
+        starts = np.searchsorted(self.parent, inside)
+        return np.asarray(starts - starts[0], dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """Cells and terms, arranged for elimination.
+    """Cells, and the levels whose effects are in the model, arranged for elimination.
 
     Sizes: N leaves, C cells, T trusts, B = 1 + K + A columns of the border (A = 0 without department types).
+
+    Parameters
+    ----------
+    cells : Cells
+    levels : tuple of Level
+        In the order of `levels.LEVELS`; the outermost nested level is always among them.
     """
 
     cells: Cells
-    terms: Terms
+    levels: tuple[Level, ...]
 
-    @property
+    @cached_property
+    def nodes(self) -> tuple[NestedLevel, ...]:
+        """Nested levels in the model whose units several leaves may share, outermost first."""
+        return tuple(level for level in nested_levels(self.cells)[:-1] if level.name in self.levels)
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """Each node with the one above it, outermost first: one fewer than there are nodes."""
+        return tuple(
+            Link(node, outer, outer.of_leaf[node.leaves[:-1]])
+            for outer, node in zip(self.nodes, self.nodes[1:], strict=False)
+        )
+
+    @cached_property
     def leaf_level(self) -> Level | None:
-        """Level whose effects the leaves carry, None where the likelihood stands alone."""
-        if self.cells.has_periods:
-            return "period" if self.terms.period is not None else None
-        return "department" if self.terms.department is not None else None
+        """Level whose effects the leaves carry one by one, None where it is not in the model."""
+        innermost = nested_levels(self.cells)[-1].name
+        return innermost if innermost in self.levels else None
 
     @property
-    def has_middle(self) -> bool:
-        """Whether departments have an effect that several leaves share."""
-        return self.cells.has_periods and self.terms.department is not None
+    def nested(self) -> tuple[Level, ...]:
+        """Names of the nested levels in the model, outermost first."""
+        own = () if self.leaf_level is None else (self.leaf_level,)
+        return (*(node.name for node in self.nodes), *own)
 
     @cached_property
     def loops(self) -> ModuleType:
         """`loops_compiled` or `loops_plain`: one for a whole fit, by the size of the table."""
-        return choose_loops(self.cells.n_leaves * EXPECTED_DRAWS * (MIDDLE_NODES if self.has_middle else 1))
+        inner = INNER_NODES if len(self.nodes) > 1 else 1
+        return choose_loops(self.cells.n_leaves * EXPECTED_DRAWS * inner)
 
     @cached_property
     def fixed(self) -> FloatArray:
@@ -72,7 +110,7 @@ class Tree:
     @property
     def n_types(self) -> int:
         """A, or 0 where department types are not in the model."""
-        return 0 if self.terms.department_type is None else self.cells.n_types
+        return self.cells.n_types if "department_type" in self.levels else 0
 
     @property
     def n_border(self) -> int:
@@ -80,23 +118,27 @@ class Tree:
         return self.fixed.shape[1] + self.n_types
 
     @cached_property
-    def pairs(self) -> tuple[IntArray, IntArray]:
-        """All ordered pairs of leaves that share a cell, for the products that eliminating a department makes."""
-        counts = np.diff(self.cells.cell_leaves)
-        first = np.repeat(np.arange(self.cells.n_leaves), counts[self.cells.leaf_cell])
-        starts = np.repeat(self.cells.cell_leaves[:-1], counts**2)
-        within = np.arange(len(first)) - np.repeat(np.cumsum(counts**2) - counts**2, counts**2)
-        return first, starts + within % np.repeat(counts, counts**2)
+    def pairs(self) -> tuple[tuple[IntArray, IntArray] | None, ...]:
+        """For each node: all ordered pairs of leaves that share a unit, or None where dense matrices are faster.
+
+        Eliminating a unit adds a product for every pair of department types of its leaves to the border's precision.
+        """
+        counted = ((node, np.diff(node.leaves)) for node in self.nodes)
+        return tuple(
+            _pairs(node, counts)
+            if np.sum(counts**2) * _DENSE_IS_FASTER_BY < node.n_units * self.n_types**2
+            else None
+            for node, counts in counted
+        )
 
     def scales(self, log_sd: FloatArray) -> Scales:
-        """Standard deviations by role from log σ, (..., k) in the order of ``terms.levels``."""
-        sd = dict(zip(self.terms.levels, np.moveaxis(np.exp(log_sd), -1, 0), strict=True))
-        zero = np.zeros(log_sd.shape[:-1])
-        return Scales(
-            trust=sd["trust"],
-            middle=sd["department"] if self.has_middle else zero,
-            leaf=zero if self.leaf_level is None else sd[self.leaf_level],
-            types=sd.get("department_type", zero),
+        """Standard deviations by level from log σ, (..., k) in the order of `levels`."""
+        return dict(zip(self.levels, np.moveaxis(np.exp(log_sd), -1, 0), strict=True))
+
+    def leaf_sd(self, scales: Scales) -> FloatArray:
+        """Standard deviation of the leaves' own effects; 0 where their level is not in the model."""
+        return (
+            np.zeros(np.shape(scales[self.levels[0]])) if self.leaf_level is None else scales[self.leaf_level]
         )
 
     def predictor(self, border: FloatArray) -> FloatArray:
@@ -105,35 +147,42 @@ class Tree:
         linear = self.cells.offset + self.fixed @ border[:n_fixed]
         return linear + border[n_fixed:][self.cells.leaf_type] if self.n_types else linear
 
-    def border_prior(self, scales: Scales) -> tuple[FloatArray, FloatArray]:
-        """Mean (B,) and precision (..., B) of the independent normal priors of the border."""
-        mean, precision = zip(
-            location_precision(self.terms.intercept),
-            *[location_precision(self.terms.covariate)] * (self.fixed.shape[1] - 1),
-            strict=True,
-        )
-        shape = np.shape(scales.types)
-        fixed = np.broadcast_to(np.array(precision), (*shape, len(precision)))
-        if not self.n_types:
-            return np.array(mean), fixed
-        types = np.repeat(np.asarray(scales.types)[..., np.newaxis] ** -2.0, self.n_types, axis=-1)
-        return np.concatenate([mean, np.zeros(self.n_types)]), np.concatenate([fixed, types], axis=-1)
+    def path(self, effects: Mapping[Level, FloatArray]) -> FloatArray:
+        """Sum of the nodes' effects, (units,) each, over the levels that a leaf lies in, (N,)."""
+        return sum((effects[node.name][node.of_leaf] for node in self.nodes), np.zeros(self.cells.n_leaves))
 
-    def log_prior(self, log_sd: FloatArray) -> FloatArray:
-        """Log prior density of log σ, (...) from (..., k)."""
-        terms = self.terms
-        return sum(
-            (
-                log_density_of_log_sd(terms.scale_prior(level), log_sd[..., i])
-                for i, level in enumerate(terms.levels)
-            ),
-            start=np.zeros(log_sd.shape[:-1]),
-        )
+
+def _pairs(node: NestedLevel, counts: IntArray) -> tuple[IntArray, IntArray]:
+    first = np.repeat(np.arange(len(node.of_leaf)), counts[node.of_leaf])
+    starts = np.repeat(node.leaves[:-1], counts**2)
+    within = np.arange(len(first)) - np.repeat(np.cumsum(counts**2) - counts**2, counts**2)
+    return first, starts + within % np.repeat(counts, counts**2)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One node level, eliminated after all levels below it.
+
+    Parameters
+    ----------
+    weight, linear : (N,)
+        What the leaves say once the effects below are integrated out: −½·weight·x² + linear·x, summed over a unit's
+        leaves. Unlike the leaves' own, a weight holds for the sum over a unit only.
+    kept : (units,)
+        Share of the information of a unit's leaves that is left for the levels above, 1/(1 + σ²·Σ weight).
+    gain : (units,)
+        Conditional variance of the unit's effect given all above it, σ²·kept.
+    """
+
+    weight: FloatArray
+    linear: FloatArray
+    kept: FloatArray
+    gain: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class Elimination:
-    """Leaves, departments and trusts eliminated from a tree of normal pseudo-observations.
+    """Leaves and nodes eliminated from a tree of normal pseudo-observations.
 
     What is left for the border is  constant + gradient'γ − ½ γ'precision γ.
 
@@ -142,24 +191,40 @@ class Elimination:
     constant : float
     gradient : (B,)
     precision : (B, B)
-    trust_gain, cell_gain : (T,), (C,)
-        Conditional variance of u given the border, and of v given u and the border (0 without a middle level).
-    trust_load : (T, B)
-        u's conditional mean is ``trust_gain * (trust_linear - trust_load @ γ)``.
-    trust_linear : (T,)
-    leaf_weight, leaf_linear : (N,)
-        Pseudo-observations with the leaf effect integrated out: −½·weight·x² + linear·x.
+    steps : tuple of Step
+        In the order of ``tree.nodes``, outermost first.
     """
 
     constant: float
     gradient: FloatArray
     precision: FloatArray
-    trust_gain: FloatArray
-    cell_gain: FloatArray
-    trust_load: FloatArray
-    trust_linear: FloatArray
-    leaf_weight: FloatArray
-    leaf_linear: FloatArray
+    steps: tuple[Step, ...]
+
+
+def weights_by_node(
+    tree: Tree, information: FloatArray, scales: Scales
+) -> list[tuple[FloatArray, FloatArray]]:
+    """How much the leaves tell each node level once all effects below it are integrated out.
+
+    Parameters
+    ----------
+    information : (N,)
+        Of each leaf on its own linear predictor: minus the curvature of its log likelihood.
+    scales : Scales
+        Numbers.
+
+    Returns
+    -------
+    list of ((N,), (units,))
+        In the order of ``tree.nodes``: the weight of each leaf, and ``kept`` of each unit (see `Step`).
+    """
+    weight = information / (1.0 + information * tree.leaf_sd(scales) ** 2)
+    found = []
+    for node in reversed(tree.nodes):
+        kept = 1.0 / (1.0 + scales[node.name] ** 2 * node.sum(weight))
+        found.append((weight, kept))
+        weight = weight * kept[node.of_leaf]
+    return found[::-1]
 
 
 def eliminate(tree: Tree, information: FloatArray, linear: FloatArray, scales: Scales) -> Elimination:
@@ -168,72 +233,79 @@ def eliminate(tree: Tree, information: FloatArray, linear: FloatArray, scales: S
     x is the linear predictor without the offset. Effects are eliminated in units of their standard
     deviations, so σ → 0 is a smooth limit.
     """
-    cells, n_fixed, n_types = tree.cells, tree.fixed.shape[1], tree.n_types
-    shrink = 1.0 / (1.0 + information * scales.leaf**2)
-    weight, slope = information * shrink, linear * shrink
-    constant = 0.5 * np.sum(np.log(shrink) + scales.leaf**2 * linear * slope)
-
-    cell_weight, cell_linear = cells.cell_sum(weight), cells.cell_sum(slope)
-    cell_factor = 1.0 + scales.middle**2 * cell_weight
-    cell_gain = scales.middle**2 / cell_factor
-    constant += 0.5 * np.sum(cell_gain * cell_linear**2 - np.log(cell_factor))
-    kept = (1.0 / cell_factor)[cells.leaf_cell]
-
-    trust_weight, trust_linear = (
-        np.bincount(cells.leaf_trust, values * kept, cells.n_trusts).astype(np.float64, copy=False)
-        for values in (weight, slope)
-    )
-    trust_factor = 1.0 + scales.trust**2 * trust_weight
-    trust_gain = scales.trust**2 / trust_factor
-    constant += 0.5 * np.sum(trust_gain * trust_linear**2 - np.log(trust_factor))
-
-    fixed_load = _group_sums(cells.leaf_trust, (weight * kept)[:, np.newaxis] * tree.fixed, cells.n_trusts)
-    load = np.zeros((cells.n_trusts, n_fixed + n_types))
-    load[:, :n_fixed] = fixed_load
-    if n_types:
-        at = cells.leaf_trust * n_types + cells.leaf_type
-        load[:, n_fixed:] = np.bincount(
-            at, weights=weight * kept, minlength=cells.n_trusts * n_types
-        ).reshape(cells.n_trusts, n_types)
-    precision, gradient = _border_products(tree, weight, slope, cell_gain, cell_linear)
-    precision -= (load * trust_gain[:, np.newaxis]).T @ load
-    gradient -= load.T @ (trust_gain * trust_linear)
-    return Elimination(
-        float(constant), gradient, precision, trust_gain, cell_gain, load, trust_linear, weight, slope
-    )
-
-
-def _border_products(
-    tree: Tree, weight: FloatArray, slope: FloatArray, cell_gain: FloatArray, cell_linear: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Border precision and gradient after leaves and departments are gone, before trusts are."""
-    cells, fixed, n_types = tree.cells, tree.fixed, tree.n_types
-    n_fixed = fixed.shape[1]
-    residual = slope - weight * (cell_gain * cell_linear)[cells.leaf_cell] if tree.has_middle else slope
+    variance = tree.leaf_sd(scales) ** 2
+    shrink = 1.0 / (1.0 + information * variance)
+    slope = linear * shrink
+    constant = 0.5 * np.sum(np.log(shrink) + variance * linear * slope)
+    n_fixed, n_types = tree.fixed.shape[1], tree.n_types
     precision = np.zeros((n_fixed + n_types,) * 2)
+    _add_products(tree, precision, information * shrink)
+    steps: list[Step] = []
+    by_node = weights_by_node(tree, information, scales)
+    for node, pairs, (weight, kept) in reversed(list(zip(tree.nodes, tree.pairs, by_node, strict=True))):
+        gain = scales[node.name] ** 2 * kept
+        pull = node.sum(slope)
+        constant += 0.5 * np.sum(gain * pull**2 + np.log(kept))
+        _take_away_products(tree, precision, node, pairs, weight, gain)
+        steps.append(Step(weight, slope, kept, gain))
+        slope = slope - weight * (gain * pull)[node.of_leaf]
     gradient = np.zeros(n_fixed + n_types)
-    weighted = weight[:, np.newaxis] * fixed
-    precision[:n_fixed, :n_fixed] = fixed.T @ weighted
-    gradient[:n_fixed] = fixed.T @ residual
-    reduced = weighted
-    if tree.has_middle:
-        cell_load = _group_sums(cells.leaf_cell, weighted, cells.n_cells)
-        scaled = cell_gain[:, np.newaxis] * cell_load
-        precision[:n_fixed, :n_fixed] -= cell_load.T @ scaled
-        reduced = weighted - weight[:, np.newaxis] * scaled[cells.leaf_cell]
+    gradient[:n_fixed] = tree.fixed.T @ slope
     if n_types:
-        gradient[n_fixed:] = np.bincount(cells.leaf_type, weights=residual, minlength=n_types)
-        cross = _group_sums(cells.leaf_type, reduced, n_types)
-        precision[n_fixed:, :n_fixed] = cross
-        precision[:n_fixed, n_fixed:] = cross.T
-        block = np.diag(np.bincount(cells.leaf_type, weights=weight, minlength=n_types))
-        if tree.has_middle:
-            first, second = tree.pairs
-            product = weight[first] * weight[second] * cell_gain[cells.leaf_cell[first]]
-            at = cells.leaf_type[first] * n_types + cells.leaf_type[second]
-            block -= np.bincount(at, weights=product, minlength=n_types**2).reshape(n_types, n_types)
-        precision[n_fixed:, n_fixed:] = block
-    return precision, gradient
+        gradient[n_fixed:] = np.bincount(tree.cells.leaf_type, weights=slope, minlength=n_types)
+    return Elimination(float(constant), gradient, precision, tuple(reversed(steps)))
+
+
+def _add_products(tree: Tree, precision: FloatArray, weight: FloatArray) -> None:
+    """Add what the leaves say of the border, X'·diag(weight)·X, to its precision (B, B)."""
+    n_fixed, n_types = tree.fixed.shape[1], tree.n_types
+    weighted = weight[:, np.newaxis] * tree.fixed
+    precision[:n_fixed, :n_fixed] += tree.fixed.T @ weighted
+    if n_types:
+        cross = _group_sums(tree.cells.leaf_type, weighted, n_types)
+        precision[n_fixed:, :n_fixed] += cross
+        precision[:n_fixed, n_fixed:] += cross.T
+        on_diagonal = np.arange(n_fixed, n_fixed + n_types)
+        precision[on_diagonal, on_diagonal] += np.bincount(
+            tree.cells.leaf_type, weights=weight, minlength=n_types
+        )
+
+
+def _take_away_products(
+    tree: Tree,
+    precision: FloatArray,
+    node: NestedLevel,
+    pairs: tuple[IntArray, IntArray] | None,
+    weight: FloatArray,
+    gain: FloatArray,
+) -> None:
+    """Take from the border's precision (B, B) what the units of a node explain: Σ gain·load·load'.
+
+    The load of a unit, (B,), is the weighted sum of its leaves' rows of the border.
+    """
+    n_fixed, n_types, leaf_type = tree.fixed.shape[1], tree.n_types, tree.cells.leaf_type
+    weighted = weight[:, np.newaxis] * tree.fixed
+    load = _group_sums(node.of_leaf, weighted, node.n_units)
+    scaled = gain[:, np.newaxis] * load
+    precision[:n_fixed, :n_fixed] -= load.T @ scaled
+    if not n_types:
+        return
+    if pairs is None:
+        of_types = np.bincount(
+            node.of_leaf * n_types + leaf_type, weights=weight, minlength=node.n_units * n_types
+        ).reshape(node.n_units, n_types)
+        cross = of_types.T @ scaled
+        block = (of_types * gain[:, np.newaxis]).T @ of_types
+    else:
+        cross = _group_sums(leaf_type, weight[:, np.newaxis] * scaled[node.of_leaf], n_types)
+        first, second = pairs
+        product = weight[first] * weight[second] * gain[node.of_leaf[first]]
+        at = leaf_type[first] * n_types + leaf_type[second]
+        summed = np.bincount(at, weights=product, minlength=n_types**2)
+        block = np.asarray(summed.reshape(n_types, n_types), dtype=np.float64)
+    precision[n_fixed:, :n_fixed] -= cross
+    precision[:n_fixed, n_fixed:] -= cross.T
+    precision[n_fixed:, n_fixed:] -= block
 
 
 def _group_sums(group: IntArray, rows: FloatArray, n_groups: int) -> FloatArray:
@@ -241,39 +313,19 @@ def _group_sums(group: IntArray, rows: FloatArray, n_groups: int) -> FloatArray:
     return np.column_stack([np.bincount(group, weights=column, minlength=n_groups) for column in rows.T])
 
 
-class BorderSolution(NamedTuple):
-    """Mode of the border given the σ's, the log marginal density of the σ's, and the modes of all effects."""
-
-    log_marginal: float
-    border: FloatArray
-    trust: FloatArray
-    cell: FloatArray
-
-
-def solve_border(tree: Tree, eliminated: Elimination, scales: Scales) -> BorderSolution:
-    """Add the border's prior and solve; the log marginal leaves out the prior of the σ's."""
-    mean, precision = tree.border_prior(scales)
-    right = eliminated.gradient + precision * mean
-    factor = np.linalg.cholesky(eliminated.precision + np.diag(precision))
-    border = cho_solve((factor, True), right, check_finite=False)
-    proper = precision > 0.0
-    log_marginal = (
-        eliminated.constant
-        + 0.5 * float(right @ border)
-        - 0.5 * float(precision @ mean**2)
-        - float(np.log(np.diag(factor)).sum())
-        + 0.5 * float(np.log(precision[proper]).sum())
-    )
-    trust, cell = solve_effects(tree, eliminated, border)
-    return BorderSolution(log_marginal, border, trust, cell)
+def solve_effects(tree: Tree, eliminated: Elimination, border: FloatArray) -> dict[Level, FloatArray]:
+    """Conditional means of the effects of every node, (units,) each, given the border: from the top down."""
+    above = tree.predictor(border) - tree.cells.offset
+    effects: dict[Level, FloatArray] = {}
+    for node, step in zip(tree.nodes, eliminated.steps, strict=True):
+        effects[node.name] = step.gain * node.sum(step.linear - step.weight * above)
+        above = above + effects[node.name][node.of_leaf]
+    return effects
 
 
-def solve_effects(tree: Tree, eliminated: Elimination, border: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Conditional means of u (T,) and v (C,) given the border; v is 0 without a middle level."""
-    cells = tree.cells
-    trust = eliminated.trust_gain * (eliminated.trust_linear - eliminated.trust_load @ border)
-    if not tree.has_middle:
-        return trust, np.zeros(cells.n_cells)
-    shared = tree.predictor(border) - cells.offset + trust[cells.leaf_trust]
-    residual = cells.cell_sum(eliminated.leaf_linear - eliminated.leaf_weight * shared)
-    return trust, eliminated.cell_gain * residual
+def path_sd(tree: Tree, eliminated: Elimination) -> FloatArray:
+    """Standard deviation of the sum of the nodes' effects given the border, at every leaf, (N,)."""
+    variance = np.zeros(tree.cells.n_leaves)
+    for node, step in zip(tree.nodes, eliminated.steps, strict=True):
+        variance = step.gain[node.of_leaf] + step.kept[node.of_leaf] ** 2 * variance
+    return np.sqrt(variance)

@@ -43,7 +43,7 @@ def test_each_type_has_the_spread_that_it_was_simulated_with(fit):
 
 def test_the_reported_sigma_is_that_of_the_average_department(fit):
     shared = fit.effects.shared
-    np.testing.assert_allclose(shared.sd_department**2, (shared.sd_department_by_type**2).mean(axis=1))
+    np.testing.assert_allclose(shared.sd["department"] ** 2, (shared.sd_department_by_type**2).mean(axis=1))
     truth = np.sqrt(np.mean(np.square(list(SPREAD.values()))))
     row = fit.variance_partition().loc["department"]
     assert row["sd_lower"] < truth < row["sd_upper"]

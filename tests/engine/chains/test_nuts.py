@@ -115,7 +115,7 @@ def test_the_same_seed_gives_the_same_numbers_in_any_row_order(short):
     with pytest.warns(CertificateWarning):
         again = bs.fit_hierarchy(simulate_frame(8, 4).sample(frac=1, random_state=0), **SHORT)
     np.testing.assert_array_equal(first.effects.department_effect, again.effects.department_effect)
-    np.testing.assert_array_equal(first.effects.shared.sd_trust, again.effects.shared.sd_trust)
+    np.testing.assert_array_equal(first.effects.shared.sd["trust"], again.effects.shared.sd["trust"])
 
 
 def test_a_short_run_does_not_earn_its_certificate_and_says_so(short):

@@ -46,7 +46,7 @@ def test_heavy_tails_are_found_and_extreme_departments_shrunk_less(nation, heavy
 
 def test_sigma_stays_the_standard_deviation_of_the_effects(heavy):
     drawn = np.concatenate([block.department_effect for block in heavy.effects.blocks()])
-    ratio = drawn.std(axis=0) / heavy.effects.shared.sd_department
+    ratio = drawn.std(axis=0) / heavy.effects.shared.sd["department"]
     assert np.median(ratio) == pytest.approx(1.0, abs=0.25)
 
 

@@ -28,16 +28,19 @@ def pastes() -> pd.DataFrame:
     )
 
 
-def log_marginal(sd_trust: float, sd_department: float) -> float:
-    """Restricted log likelihood: effects and a flat intercept integrated out of a Gaussian."""
+def log_marginal(sd_trust: np.ndarray, sd_department: np.ndarray) -> np.ndarray:
+    """Restricted log likelihood at pairs of σ's, (...): effects and a flat intercept integrated out of a Gaussian."""
     frame = pastes()
     same = np.equal.outer(frame["trust"].to_numpy(), frame["trust"].to_numpy())
-    covariance = sd_trust**2 * same + np.diag(sd_department**2 + frame["standard_error"] ** 2)
+    own = np.asarray(sd_department)[..., np.newaxis] ** 2 + frame["standard_error"].to_numpy() ** 2
+    covariance = np.asarray(sd_trust)[..., np.newaxis, np.newaxis] ** 2 * same
+    covariance = covariance + own[..., np.newaxis] * np.eye(len(frame))
     inverse = np.linalg.inv(covariance)
-    total = inverse.sum()
+    total = inverse.sum(axis=(-2, -1))
     y = frame["estimate"].to_numpy()
-    residual = y - inverse.sum(axis=0) @ y / total
-    return -0.5 * (np.linalg.slogdet(covariance)[1] + np.log(total) + residual @ inverse @ residual)
+    residual = y - (inverse.sum(axis=-2) @ y / total)[..., np.newaxis]
+    fit = np.einsum("...i,...ij,...j->...", residual, inverse, residual)
+    return -0.5 * (np.linalg.slogdet(covariance)[1] + np.log(total) + fit)
 
 
 def test_the_mode_of_the_closed_form_is_lme4s_fit():
@@ -50,7 +53,7 @@ def test_the_mode_of_the_closed_form_is_lme4s_fit():
 def grid(prior_scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Posterior of (σ_trust, σ_department) on a fine grid, under half-normal priors (infinite scale: flat)."""
     sd_trust, sd_department = np.linspace(1e-3, 12, 240), np.linspace(1e-3, 8, 160)
-    log_density = np.array([[log_marginal(u, v) for v in sd_department] for u in sd_trust])
+    log_density = np.array([log_marginal(np.full(len(sd_department), u), sd_department) for u in sd_trust])
     log_density -= np.add.outer(sd_trust**2, sd_department**2) / (2 * prior_scale**2)
     density = np.exp(log_density - log_density.max())
     return sd_trust, sd_department, density / density.sum()
@@ -74,8 +77,8 @@ def test_draws_have_the_posterior_of_the_closed_form(method, draws, priors, scal
     )
     shared = fit.effects.shared
     for drawn, values, weights in (
-        (shared.sd_trust, sd_trust, density.sum(axis=1)),
-        (shared.sd_department, sd_department, density.sum(axis=0)),
+        (shared.sd["trust"], sd_trust, density.sum(axis=1)),
+        (shared.sd["department"], sd_department, density.sum(axis=0)),
     ):
         mean = weights @ values
         spread = (weights @ (values - mean) ** 2) ** 0.5

@@ -41,16 +41,16 @@ def refitted(frame: pd.DataFrame, rows: np.ndarray, **options) -> float:
     shared, rng = posterior.shared, np.random.default_rng(0)
     trust_effect = np.concatenate([block.trust_effect for block in posterior.blocks()])
     trust = np.flatnonzero(cells.trusts == left_out["trust"].iloc[0])
-    u = trust_effect[trust[0]] if len(trust) else rng.normal(0, shared.sd_trust)
-    level = shared.intercept + u + rng.normal(0, shared.sd_department)
+    u = trust_effect[trust[0]] if len(trust) else rng.normal(0, shared.sd["trust"])
+    level = shared.intercept + u + rng.normal(0, shared.sd["department"])
     kind = np.flatnonzero(cells.departments == left_out["department"].iloc[0])[0]
     simulated = 0.0
     for _, row in left_out.iterrows():
         period = 0 if cells.periods is None else np.flatnonzero(cells.periods == row["period"])[0]
         kinds = kind if cells.periods is None else kind * len(cells.periods) + period
         eta = level + shared.type_effect[:, kinds]
-        if shared.sd_period is not None:
-            eta = eta + rng.normal(0, shared.sd_period)
+        if "period" in shared.sd:
+            eta = eta + rng.normal(0, shared.sd["period"])
         if cells.family.name == "poisson":
             simulated = simulated + rng.poisson(row["expected"] * np.exp(eta))
         elif cells.family.name == "binomial":

@@ -12,6 +12,7 @@ import brightspots as bs
 from brightspots.data.columns import Columns
 from brightspots.data.tables import read_table
 from brightspots.engine.integration.mode import find_modes
+from brightspots.engine.integration.model import Model
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.terms import resolve_priors
 
@@ -117,17 +118,18 @@ def test_a_ridge_between_trusts_and_types_is_followed_to_both_ends():
 
 def test_where_nothing_is_strained_no_second_search_is_made():
     """The fit of an ordinary table costs what it did."""
-    assert len(find_modes(tree_of(bs.Priors()))) == 1
+    assert len(find_modes(model_of(bs.Priors()))) == 1
 
 
 def test_a_strained_prior_makes_the_search_look_elsewhere():
     """An intercept held far from where the data are: types as wide as the distance explain them as well."""
-    places = find_modes(tree_of(bs.Priors(intercept=bs.Normal(2.0, 0.2))))
+    places = find_modes(model_of(bs.Priors(intercept=bs.Normal(2.0, 0.2))))
     assert max(np.exp(place.log_sd[-1]) for place in places) > 0.8
 
 
-def tree_of(priors: bs.Priors) -> Tree:
+def model_of(priors: bs.Priors) -> Model:
     cells = read_table(
         bs.simulate_nation(20, 6, seed=1).cells, Columns(), family=None, covariates=None, priors=priors
     ).cells
-    return Tree(cells, resolve_priors(cells, priors))
+    terms = resolve_priors(cells, priors)
+    return Model(Tree(cells, terms.levels), terms)

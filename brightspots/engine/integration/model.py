@@ -1,0 +1,72 @@
+"""The density that is integrated: a tree, the priors of its σ's and border, and its closed form for normal data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_solve
+
+from brightspots.common.arrays import FloatArray
+from brightspots.engine.integration.tree import Elimination, Scales, Tree, solve_effects
+from brightspots.engine.levels import Level
+from brightspots.engine.terms import Terms, location_precision, log_density_of_log_sd
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A tree with the priors of what is not in it: the standard deviations and the border."""
+
+    tree: Tree
+    terms: Terms
+
+    def border_prior(self, scales: Scales) -> tuple[FloatArray, FloatArray]:
+        """Mean (B,) and precision (..., B) of the independent normal priors of the border, given the σ's (...)."""
+        n_types = self.tree.n_types
+        mean, precision = zip(
+            location_precision(self.terms.intercept),
+            *[location_precision(self.terms.covariate)] * (self.tree.fixed.shape[1] - 1),
+            strict=True,
+        )
+        shape = np.shape(scales[self.tree.levels[0]])
+        fixed = np.broadcast_to(np.array(precision), (*shape, len(precision)))
+        if not n_types:
+            return np.array(mean), fixed
+        types = np.repeat(np.asarray(scales["department_type"])[..., np.newaxis] ** -2.0, n_types, axis=-1)
+        return np.concatenate([mean, np.zeros(n_types)]), np.concatenate([fixed, types], axis=-1)
+
+    def log_prior(self, log_sd: FloatArray) -> FloatArray:
+        """Log prior density of log σ, (...) from (..., k)."""
+        return sum(
+            (
+                log_density_of_log_sd(prior, log_sd[..., i])
+                for i, prior in enumerate(self.terms.scales.values())
+            ),
+            start=np.zeros(log_sd.shape[:-1]),
+        )
+
+
+class BorderSolution(NamedTuple):
+    """Mode of the border given the σ's, the log marginal density of the σ's, and the modes of all effects."""
+
+    log_marginal: float
+    border: FloatArray
+    effects: dict[Level, FloatArray]
+
+
+def solve_border(model: Model, eliminated: Elimination, scales: Scales) -> BorderSolution:
+    """Add the border's prior and solve; the log marginal leaves out the prior of the σ's."""
+    mean, precision = model.border_prior(scales)
+    right = eliminated.gradient + precision * mean
+    factor = np.linalg.cholesky(eliminated.precision + np.diag(precision))
+    border = cho_solve((factor, True), right, check_finite=False)
+    proper = precision > 0.0
+    log_marginal = (
+        eliminated.constant
+        + 0.5 * float(right @ border)
+        - 0.5 * float(precision @ mean**2)
+        - float(np.log(np.diag(factor)).sum())
+        + 0.5 * float(np.log(precision[proper]).sum())
+    )
+    return BorderSolution(log_marginal, border, solve_effects(model.tree, eliminated, border))

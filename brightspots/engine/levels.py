@@ -1,0 +1,121 @@
+"""The levels of a hierarchy as data: what carries effects, outermost first, and which leaves belong to each unit.
+
+*Nested* levels are runs of leaves within runs of leaves: a trust, a department within a trust, a period within a
+department. A unit of a nested level has one normal effect, which all of its leaves share. Department types are
+*crossed* with trusts: their effects belong to no run of leaves, and are parameters of the whole table.
+
+To add a nested level is to add its name to `LEVELS` and `NESTED`, and its units to `nested_levels`: the engine goes
+through this list, from the leaves up to eliminate and from the top down to draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal
+
+import numpy as np
+
+from brightspots.common.arrays import FloatArray, IntArray
+from brightspots.data.cells import Cells
+
+Level = Literal["trust", "department", "period", "department_type"]
+
+# The order in which engines keep the standard deviations: nested levels, outermost first, then crossed ones.
+NESTED: Final[tuple[Level, ...]] = ("trust", "department", "period")
+LEVELS: Final[tuple[Level, ...]] = (*NESTED, "department_type")
+
+# The Greek of each level's effect, as in the documentation.
+_SYMBOLS: Final[Mapping[Level, str]] = {
+    "trust": "u",
+    "department": "v",
+    "period": "w",
+    "department_type": "a",
+}
+
+
+def sd_name(level: Level) -> str:
+    """Name under which draws of the standard deviation of a level are published and saved."""
+    return f"sd_{level}"
+
+
+@dataclass(frozen=True, eq=False)
+class NestedLevel:
+    """The units of one nested level.
+
+    Parameters
+    ----------
+    name : Level
+    of_leaf : int array (N,)
+        Unit of each leaf, ascending, so that a unit's leaves are neighbours.
+    n_units : int
+    """
+
+    name: Level
+    of_leaf: IntArray
+    n_units: int
+
+    @cached_property
+    def leaves(self) -> IntArray:
+        """Bounds of each unit's leaves, (n_units + 1,): unit i owns ``leaves[i]:leaves[i + 1]``."""
+        return np.searchsorted(self.of_leaf, np.arange(self.n_units + 1)).astype(np.int64)
+
+    def sum(self, leaf_values: FloatArray) -> FloatArray:
+        """Sum a leaf array (N,) over the leaves of each unit, (n_units,)."""
+        return np.bincount(self.of_leaf, leaf_values, self.n_units).astype(np.float64, copy=False)
+
+    def units(self, leaves: slice) -> slice:
+        """The units that own a run of leaves, none of them in part."""
+        return slice(int(self.of_leaf[leaves.start]), int(self.of_leaf[leaves.stop - 1]) + 1)
+
+
+def nested_levels(cells: Cells) -> tuple[NestedLevel, ...]:
+    """All nested levels that the data have, whether in the model or not, outermost first.
+
+    The last one is that of the leaves themselves: each of its units is one leaf.
+    """
+    trust = NestedLevel("trust", cells.leaf_trust, cells.n_trusts)
+    department = NestedLevel("department", cells.leaf_cell, cells.n_cells)
+    if not cells.has_periods:
+        return trust, department
+    return trust, department, NestedLevel("period", np.arange(cells.n_leaves), cells.n_leaves)
+
+
+def structure(cells: Cells, priors: Mapping[Level, object], *, heavy_tailed: Collection[Level] = ()) -> str:
+    """Say which levels a model has, how many units each, and what their effects and standard deviations come from.
+
+    Parameters
+    ----------
+    cells : Cells
+    priors : mapping of level to the prior of its standard deviation
+        Levels that it does not have are not in the model.
+    heavy_tailed : collection of Level
+        Levels whose effects are Student's t instead of normal.
+
+    Returns
+    -------
+    str
+        One line a level: nested ones indented below the level that they are in, then those crossed with them.
+    """
+    lines: list[tuple[str, str, str]] = []
+    for depth, level in enumerate(nested_levels(cells)):
+        inside = "" if depth == 0 else f" in {lines[-1][0].strip()}s"
+        lines.append(
+            (
+                "  " * depth + level.name,
+                f"{level.n_units:,}{inside}",
+                _effect(level.name, priors, heavy_tailed),
+            )
+        )
+    size = f"{cells.n_types:,} across trusts"
+    lines.append(("department_type", size, _effect("department_type", priors, heavy_tailed)))
+    widths = [max(len(line[column]) for line in lines) for column in (0, 1)]
+    return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in lines)
+
+
+def _effect(level: Level, priors: Mapping[Level, object], heavy_tailed: Collection[Level]) -> str:
+    if level not in priors:
+        return "no effects in the model"
+    distribution = "t(ν, 0, σ²)" if level in heavy_tailed else "N(0, σ²)"
+    return f"{_SYMBOLS[level]} ~ {distribution}, σ ~ {priors[level]}"
