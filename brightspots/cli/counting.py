@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from brightspots.casemix import Standardised
     from brightspots.disclosure import Rules
-    from brightspots.report.manifest import InputFile
+    from brightspots.report.manifest import InputFile, Manifest
 
 _BLOCK = 2**20
 
@@ -76,7 +76,6 @@ def standardise(
     from brightspots.casemix.records import files_of
     from brightspots.cli.drawing import save_figure
     from brightspots.common import files as exports
-    from brightspots.report.manifest import make_manifest, without_digests
 
     rules = disclosure.rules
     beside = out.with_suffix(".json")
@@ -89,15 +88,7 @@ def standardise(
         missing=how.missing, missing_outcome=how.missing_outcome, min_events=how.min_events,
     )  # fmt: skip
     table, card, said = _shown(cells, rules)
-    arguments = {
-        "outcome": of.outcome, "trust": of.trust, "department": of.department, "casemix": of.adjusted,
-        "period": of.period, "bins": how.cuts, "missing": how.missing, "missing_outcome": how.missing_outcome,
-        "min_events": how.min_events, "tidy_labels": how.tidy_labels, **asdict(disclosure),
-    }  # fmt: skip
-    counted = cells.card.records + int(cells.card.left_out["records"].sum())
-    manifest = make_manifest(input_file=_input(files, counted), arguments=arguments)
-    if rules is not None:
-        manifest = without_digests(manifest)
+    manifest = _manifest(files, cells, of, how, disclosure)
     summary = {
         "cells": len(cells),
         "card": card,
@@ -153,6 +144,26 @@ def _shown(cells: Standardised, rules: Rules | None) -> tuple[pd.DataFrame, dict
         cells.table, below=rules.below, round_to=rules.round_to, zeros=rules.zeros, totals=rules.totals
     )
     return table, publishable_card(cells.card), tuple(table.attrs["notes"])
+
+
+def _manifest(
+    files: Sequence[Path],
+    cells: Standardised,
+    of: RecordOptions,
+    how: CountOptions,
+    disclosure: DisclosureOptions,
+) -> Manifest:
+    """What the cells were made from and how; without digests of the files where their counts are suppressed."""
+    from brightspots.report.manifest import make_manifest, without_digests
+
+    arguments = {
+        "outcome": of.outcome, "trust": of.trust, "department": of.department, "casemix": of.adjusted,
+        "period": of.period, "bins": how.cuts, "missing": how.missing, "missing_outcome": how.missing_outcome,
+        "min_events": how.min_events, "tidy_labels": how.tidy_labels, **asdict(disclosure),
+    }  # fmt: skip
+    counted = cells.card.records + int(cells.card.left_out["records"].sum())
+    manifest = make_manifest(input_file=_input(files, counted), arguments=arguments)
+    return manifest if disclosure.rules is None else without_digests(manifest)
 
 
 def _cut(text: str) -> tuple[str, list[float] | Literal["levels"]]:

@@ -20,15 +20,6 @@ _LARGE_LOG_RATIO = float(np.log(10.0))
 _LOCATION_SDS = 2.5
 
 
-def check_estimate_scale(estimate_scale: object) -> None:
-    """Raise `SettingsError` for anything but a known scale or None."""
-    if estimate_scale is not None and estimate_scale not in names.ESTIMATE_SCALES:
-        raise SettingsError(
-            f"estimate_scale must be one of {', '.join(map(repr, names.ESTIMATE_SCALES))}; "
-            f"received {estimate_scale!r}"
-        )
-
-
 def on_scale(cells: Cells, estimate_scale: names.EstimateScale | None) -> Cells:
     """The cells with their scale stated: as the user says, else log ratios, doubted aloud where they do not look so.
 

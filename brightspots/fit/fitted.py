@@ -54,7 +54,7 @@ class Fitted(PickledByFields):
     higher_is: names.HigherIs
     seed: int | None
     certificate: Certificate
-    effects: Posterior
+    effects: Posterior  # the draws as the engine gives them; `posterior` and `draws()` are trees made of them
     request: Request = field(default_factory=Request)
     rules: Rules | None = None
     decision: Decision | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,22 +13,23 @@ import pandas as pd
 from brightspots.common import vocabulary as names
 from brightspots.common.arguments import checked
 from brightspots.common.cautions import warn_of
-from brightspots.common.errors import DataError, DataWarning, SettingsError
-from brightspots.common.settings import Priors, check_seed
+from brightspots.common.errors import DataError, DataWarning
+from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells, FloatArray
 from brightspots.data.checks import data_cautions
 from brightspots.data.columns import Columns, columns_given
-from brightspots.data.estimates import check_estimate_scale, on_scale, priors_in_units
+from brightspots.data.estimates import on_scale, priors_in_units
 from brightspots.data.keys import key_column
+from brightspots.data.numbers import Source
 from brightspots.data.opening import open_source
+from brightspots.data.options import ReadOptions
 from brightspots.data.tables import read_table
+from brightspots.disclosure import Rules
 from brightspots.disclosure.intake import rules_of
-from brightspots.engine.chains.stacks import SAMPLERS
 from brightspots.engine.run import Method, Request, run
 from brightspots.fit.hierarchy_fit import HierarchyFit
+from brightspots.fit.options import FitOptions
 from brightspots.fit.outcome_fits import OutcomeFits
-
-METHODS = ("auto", "integrate", "nuts")
 
 
 @checked
@@ -165,85 +168,102 @@ def fit_hierarchy(
     >>> small.departments()["trust"].tolist()
     ['North', 'North', 'South', 'South']
     """
-    if method not in METHODS:
-        raise SettingsError(f"method must be one of {', '.join(METHODS)}; received {method!r}")
-    if sampler != "auto" and sampler not in SAMPLERS:
-        raise SettingsError(f"sampler must be one of auto, {', '.join(SAMPLERS)}; received {sampler!r}")
-    if family is not None and family not in names.FAMILIES:
-        raise SettingsError(f"family must be one of {', '.join(names.FAMILIES)}; received {family!r}")
-    if higher_is not in ("worse", "better"):
-        raise SettingsError(f"higher_is must be 'worse' or 'better'; received {higher_is!r}")
-    if draws is not None and (isinstance(draws, bool) or not isinstance(draws, int) or draws < 1):
-        raise SettingsError(f"draws must be a positive whole number; received {draws!r}")
-    check_estimate_scale(estimate_scale)
-    seed = check_seed(seed)
-    priors = Priors() if priors is None else priors
-    if not isinstance(priors, Priors):
-        raise SettingsError(f"priors must be a Priors object; received {priors!r}")
-    if not isinstance(tidy_labels, bool):
-        raise SettingsError(f"tidy_labels must be True or False; received {tidy_labels!r}")
-    roles = columns_given(
-        columns,
-        Columns(),
-        trust=trust,
-        department=department,
-        observed=observed,
-        expected=expected,
-        denominator=denominator,
-        observed_lower=observed_lower,
-        observed_upper=observed_upper,
-        counted_from=counted_from,
-        estimate=estimate,
-        standard_error=standard_error,
-        period=period,
-        outcome=outcome,
-    )
-    outcome = roles.outcome
+    fitting = FitOptions(Priors() if priors is None else priors, method, sampler, draws, seed, progress)
+    named = columns_given(
+        columns, Columns(), trust=trust, department=department, observed=observed, expected=expected,
+        denominator=denominator, observed_lower=observed_lower, observed_upper=observed_upper,
+        counted_from=counted_from, estimate=estimate, standard_error=standard_error, period=period, outcome=outcome,
+    )  # fmt: skip
+    reading = ReadOptions(named, family, estimate_scale, covariates, tidy_labels, higher_is)
     source = open_source(data)
-    given = _counts_in(data, roles.observed)
+    if named.outcome is None:
+        return _fit_part(source, data, reading, fitting)
+    fits = {}
+    # Not a comprehension, which would be a frame of its own between a warning and the line it points at.
+    for label, part in _by_outcome(source, named.outcome, tidy=tidy_labels):
+        fits[label] = _fit_part(part, data, reading, fitting, about=f"{named.outcome} {label!s}: ")
+    return OutcomeFits(fits)
 
-    def fit(part: object, about: str = "") -> HierarchyFit:
-        table = read_table(
-            part, roles, family=family, covariates=covariates, priors=priors, tidy_labels=tidy_labels
+
+def _fit_part(
+    part: Source, data: object, reading: ReadOptions, fitting: FitOptions, about: str = ""
+) -> HierarchyFit:
+    """Fit one hierarchy. `fit_hierarchy` calls this itself, so that warnings point at the line that called it.
+
+    Parameters
+    ----------
+    part : Source
+        The rows to fit: all of the data, or those of one outcome.
+    data : eager dataframe, mapping or the result of `standardise()`
+        What `fit_hierarchy` was given; a frame may say by which rules of disclosure control it was suppressed.
+    reading : ReadOptions
+    fitting : FitOptions
+    about : str, optional
+        Which outcome, said before warnings of its data.
+    """
+    table = read_table(
+        part,
+        reading.columns,
+        family=reading.family,
+        covariates=reading.covariates,
+        priors=fitting.priors,
+        tidy_labels=reading.tidy_labels,
+    )
+    cells = on_scale(table.cells, reading.estimate_scale)
+    warn_of(data_cautions(cells), stacklevel=4, about=about)
+    priors = priors_in_units(cells, fitting.priors)
+    try:
+        effects, certificate = run(
+            cells,
+            priors,
+            fitting.method,
+            sampler=fitting.sampler,
+            draws=fitting.draws,
+            seed=fitting.seed,
+            progress=fitting.progress,
+            stacklevel=5,
         )
-        table = replace(table, cells=on_scale(table.cells, estimate_scale))
-        warn_of(data_cautions(table.cells), stacklevel=4, about=about)
-        in_units = priors_in_units(table.cells, priors)
-        try:
-            effects, certificate = run(
-                table.cells,
-                in_units,
-                method,
-                sampler=sampler,
-                draws=draws,
-                seed=seed,
-                progress=progress,
-                stacklevel=5,
-            )
-        except (np.linalg.LinAlgError, ArithmeticError) as error:
-            raise _too_far_apart(table.cells) from error
-        asked = Request(method, draws)
-        rules = rules_of(data, table.cells.exact, given) if table.cells.family.is_count else None
-        return HierarchyFit(table, roles, in_units, higher_is, seed, certificate, effects, asked, rules)
+    except (np.linalg.LinAlgError, ArithmeticError) as error:
+        raise _too_far_apart(cells) from error
+    return HierarchyFit(
+        table=replace(table, cells=cells),
+        columns=reading.columns,
+        priors=priors,
+        higher_is=reading.higher_is,
+        seed=fitting.seed,
+        certificate=certificate,
+        effects=effects,
+        request=Request(fitting.method, fitting.draws),
+        rules=_rules_in(data, cells, reading.columns.observed),
+    )
 
-    if outcome is None:
-        return fit(source)
-    if outcome not in source.columns:
+
+def _by_outcome(source: Source, column: str, *, tidy: bool) -> Iterator[tuple[Any, Source]]:
+    """The label and the rows of each outcome, in the order of the labels.
+
+    Raises
+    ------
+    DataError
+        Where the data have no such column.
+
+    Warns
+    -----
+    DataWarning
+        Where spellings of one label were joined.
+    """
+    if column not in source.columns:
         raise DataError(
             "is not in the data",
-            column=outcome,
+            column=column,
             expected="a column that tells outcomes apart",
             action=f"pass outcome=… with one of: {', '.join(map(repr, source.columns))}",
         )
-    key = key_column(source, outcome, "outcome", tidy=tidy_labels)
+    key = key_column(source, column, "outcome", tidy=tidy)
     source = source.noting(*key.notes)
     for said in key.warnings:
-        warnings.warn(said, DataWarning, stacklevel=3)
-    fits = {}
-    # Not a comprehension, which would be a frame of its own between a warning and the line it points at.
+        warnings.warn(said, DataWarning, stacklevel=4)
     for code, label in enumerate(key.labels):
-        fits[label] = fit(source.rows(key.codes == code), f"{outcome} {label!s}: ")
-    return OutcomeFits(fits)
+        yield label, source.rows(key.codes == code)
 
 
 def _too_far_apart(cells: Cells) -> DataError:
@@ -263,6 +283,11 @@ def _too_far_apart(cells: Cells) -> DataError:
         expected="numbers of one measure, in one unit",
         action="correct that row, or check that each column holds what it is taken for",
     )
+
+
+def _rules_in(data: object, cells: Cells, observed: str | None) -> Rules | None:
+    """The rules of disclosure control by which a frame says it was suppressed; None where its counts break them."""
+    return rules_of(data, cells.exact, _counts_in(data, observed)) if cells.family.is_count else None
 
 
 def _counts_in(data: object, observed: str | None) -> FloatArray:

@@ -127,20 +127,7 @@ def read_cms_hrrp(path: PublishedFile) -> pd.DataFrame:
     kept = shown_count | censored
     if not kept.any():
         raise DataError("no cell has both discharges and an expected rate", expected=_HRRP.file)
-    frame = pd.DataFrame(
-        {
-            names.TRUST: records.frame["facility"],
-            names.TRUST_NAME: records.frame["name"],
-            names.DEPARTMENT: records.frame["measure"],
-            names.PERIOD: records.frame["period"],
-            names.OBSERVED: readmissions,
-            names.EXPECTED: discharges * rate / 100,
-            names.DENOMINATOR: discharges,
-        }
-    )[kept]
-    _check_scale(frame)
-    if frame[names.PERIOD].eq("").all():
-        frame = frame.drop(columns=names.PERIOD)
+    frame = _kept_cells(records, rate, discharges, readmissions, kept)
     if censored.any():
         frame = _with_intervals(frame)
         records.notes.append(
@@ -178,6 +165,29 @@ def _refuse_impossible(
         "readmissions are given without an expected rate and at least as many discharges",
         "readmissions ≤ discharges", "the columns may have moved",
     )  # fmt: skip
+
+
+def _kept_cells(
+    records: Records,
+    rate: pd.Series[float],
+    discharges: pd.Series[float],
+    readmissions: pd.Series[float],
+    kept: pd.Series[bool],
+) -> pd.DataFrame:
+    """The cells that are kept, in the standard columns; without periods where the file has none."""
+    frame = pd.DataFrame(
+        {
+            names.TRUST: records.frame["facility"],
+            names.TRUST_NAME: records.frame["name"],
+            names.DEPARTMENT: records.frame["measure"],
+            names.PERIOD: records.frame["period"],
+            names.OBSERVED: readmissions,
+            names.EXPECTED: discharges * rate / 100,
+            names.DENOMINATOR: discharges,
+        }
+    )[kept]
+    _check_scale(frame)
+    return frame.drop(columns=names.PERIOD) if frame[names.PERIOD].eq("").all() else frame
 
 
 def _left_out(frame: pd.DataFrame, lost: int, assessed: int) -> str:

@@ -143,42 +143,9 @@ def read_nhs_rtt(path: PublishedFile, *, providers: Literal["nhs", "all"] = "nhs
 
 
 def _read_waits(path: PublishedFile) -> tuple[Records, pd.Series[float]]:
-    """Read the few columns that are needed of a very wide file, and how many wait up to 18 weeks, row by row."""
+    """The rows of a file, checked, and how many patients wait up to 18 weeks, row by row."""
     notes: list[str] = []
-    content = read_content(path)
-    try:
-        text = decode(content, notes)
-        check_line_ends(text)
-        layout, header, first_line, body = cut_out(text, _RTT, notes)
-        positions = layout.locate(header)
-        weeks = _week_columns(header)
-        rows = _check_even(body, len(header), first_line)
-        if not rows:
-            raise DataError("the file has a header and no rows", expected=_RTT_FILE)
-        with warnings.catch_warnings():
-            # Text among the numbers is looked for below, row by row.
-            warnings.simplefilter("ignore", pd.errors.DtypeWarning)
-            table = pd.read_csv(
-                io.StringIO(body),
-                header=None,
-                names=list(range(len(header))),
-                usecols=[*positions.values(), *weeks],
-                dtype={at: str for ours, at in positions.items() if ours != "total"},
-                keep_default_na=False,
-                na_values=[""],
-                index_col=False,
-            )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error, UnicodeError) as damage:
-        raise DataError(
-            f"this is not {_RTT_FILE}: it cannot be read as CSV ({damage})", action="fetch it again"
-        ) from damage
-    if len(table) != rows:
-        raise DataError(
-            f"{rows:,} lines read as {len(table):,} rows: quotation marks do not match",
-            expected=_RTT_FILE,
-            action="the file may be damaged; fetch it again",
-        )
-    table.index += first_line
+    layout, positions, weeks, table = _wide_table(path, notes)
     frame = table[list(positions.values())].set_axis(list(positions), axis=1)
     for column in positions:
         if column != "total":
@@ -206,6 +173,64 @@ def _read_waits(path: PublishedFile) -> tuple[Records, pd.Series[float]]:
         "the file may be cut short",
     )  # fmt: skip
     return records.with_columns(total=total, part=part.map(_PARTS)), by_week.sum(axis=1)
+
+
+def _wide_table(
+    path: PublishedFile, notes: list[str]
+) -> tuple[Layout, dict[str, int], list[int], pd.DataFrame]:
+    """Read the few columns that are needed of a very wide file.
+
+    Returns
+    -------
+    layout : Layout
+        The one of the known layouts that the file has.
+    positions : dict
+        Position of each column of the layout in the file.
+    weeks : list of int
+        Positions of the columns of the first 18 weeks.
+    table : pandas.DataFrame
+        These columns by their positions, indexed by the line of the file; all text but the numbers of patients.
+
+    Raises
+    ------
+    DataError
+        Where the file is not this publication, or is damaged.
+    """
+    content = read_content(path)
+    try:
+        text = decode(content, notes)
+        check_line_ends(text)
+        layout, header, first_line, body = cut_out(text, _RTT, notes)
+        positions = layout.locate(header)
+        weeks = _week_columns(header)
+        rows = _check_even(body, len(header), first_line)
+        if not rows:
+            raise DataError("the file has a header and no rows", expected=_RTT_FILE)
+        with warnings.catch_warnings():
+            # Text among the numbers is looked for by `_read_waits`, row by row.
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+            table = pd.read_csv(
+                io.StringIO(body),
+                header=None,
+                names=list(range(len(header))),
+                usecols=[*positions.values(), *weeks],
+                dtype={at: str for ours, at in positions.items() if ours != "total"},
+                keep_default_na=False,
+                na_values=[""],
+                index_col=False,
+            )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error, UnicodeError) as damage:
+        raise DataError(
+            f"this is not {_RTT_FILE}: it cannot be read as CSV ({damage})", action="fetch it again"
+        ) from damage
+    if len(table) != rows:
+        raise DataError(
+            f"{rows:,} lines read as {len(table):,} rows: quotation marks do not match",
+            expected=_RTT_FILE,
+            action="the file may be damaged; fetch it again",
+        )
+    table.index += first_line
+    return layout, positions, weeks, table
 
 
 def _check_even(body: str, wanted: int, first_line: int) -> int:

@@ -15,8 +15,9 @@ from brightspots.common.arguments import checked
 from brightspots.common.errors import DataError, DataWarning, SettingsError
 from brightspots.common.settings import Priors
 from brightspots.data.columns import Columns, columns_given
-from brightspots.data.estimates import check_estimate_scale, on_scale
+from brightspots.data.estimates import on_scale
 from brightspots.data.opening import open_source
+from brightspots.data.options import ReadOptions
 from brightspots.data.tables import Table, read_table
 from brightspots.parsing import Reading, parse_frame, read_table_file
 from brightspots.tidying.number_checks import missing_columns, number_findings
@@ -98,33 +99,18 @@ standard_error, estimate_scale, period, outcome, columns, family
     (False, ('twins', 'totals'))
     """
     named = columns_given(
-        columns,
-        Columns(),
-        trust=trust,
-        department=department,
-        observed=observed,
-        expected=expected,
-        denominator=denominator,
-        observed_lower=observed_lower,
-        observed_upper=observed_upper,
-        counted_from=counted_from,
-        estimate=estimate,
-        standard_error=standard_error,
-        period=period,
-        outcome=outcome,
-    )
+        columns, Columns(), trust=trust, department=department, observed=observed, expected=expected,
+        denominator=denominator, observed_lower=observed_lower, observed_upper=observed_upper,
+        counted_from=counted_from, estimate=estimate, standard_error=standard_error, period=period, outcome=outcome,
+    )  # fmt: skip
+    options = ReadOptions(named, family, estimate_scale)
     roles = Roles(named, rating if isinstance(rating, str) else names.RATING)
-    check_estimate_scale(estimate_scale)
-    if family is not None and family not in names.FAMILIES:
-        raise SettingsError(f"family must be one of {', '.join(names.FAMILIES)}; received {family!r}")
     name, frame, readings = as_read(data, roles, sheet)
     file = isinstance(data, str | os.PathLike)
     findings = [_of_reading(reading, row_word(frame), file=file) for reading in readings]
-    findings += _findings(frame, roles, family, estimate_scale, (rating, rating_order))
+    findings += _findings(frame, roles, options, (rating, rating_order))
     if not any(finding.weight == "error" for finding in findings):
-        findings += [
-            refusal for part in _by_outcome(frame, roles) for refusal in _refusals(part, roles, family)
-        ]
+        findings += [refusal for part in _by_outcome(frame, roles) for refusal in _refusals(part, options)]
     findings.sort(key=lambda finding: _WEIGHTS.index(finding.weight))
     return TableReport(name, len(frame), roles, tuple(dict.fromkeys(findings)), sheet)
 
@@ -211,8 +197,7 @@ def as_read(
 def _findings(
     frame: pd.DataFrame,
     roles: Roles,
-    family: names.FamilyName | None,
-    estimate_scale: names.EstimateScale | None,
+    options: ReadOptions,
     ratings: tuple[Any, Sequence[Any] | None],
 ) -> list[Finding]:
     """All that is found in a frame, part by part: layout, labels and rows, numbers, ratings, and the cells themselves.
@@ -221,18 +206,17 @@ def _findings(
     ----------
     frame : pandas.DataFrame
     roles : Roles
-    family, estimate_scale
-        As in `check_table`.
+    options : ReadOptions
     ratings : tuple
         Its `rating` and `rating_order`.
     """
     found, settled, open_errors = _what_steps_find(frame, roles)
-    numbers = missing_columns(settled, roles, family) or number_findings(settled, roles)
+    numbers = missing_columns(settled, options) or number_findings(settled, roles)
     open_errors |= any(finding.weight == "error" for finding in numbers)
     found += numbers + rating_findings(settled, roles, *ratings)
     if not open_errors:  # what is left open would be told again, in other words
         for part in _by_outcome(settled, roles):
-            found += _after_remedies(part, roles, family, estimate_scale)
+            found += _after_remedies(part, roles, options)
     return found
 
 
@@ -280,11 +264,11 @@ def _by_outcome(frame: pd.DataFrame, roles: Roles) -> list[pd.DataFrame]:
     return [part for _, part in frame.groupby(roles.columns.outcome, sort=False, observed=True)]
 
 
-def _table(frame: pd.DataFrame, roles: Roles, family: names.FamilyName | None) -> Table:
+def _table(frame: pd.DataFrame, options: ReadOptions) -> Table:
     """The cells that a fit would be of, in silence: what is warned of has findings of its own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
-        return read_table(frame, roles.columns, family=family, covariates=None, priors=Priors())
+        return read_table(frame, options.columns, family=options.family, covariates=None, priors=Priors())
 
 
 def _refused(error: DataError | SettingsError, frame: pd.DataFrame) -> Finding:
@@ -294,26 +278,21 @@ def _refused(error: DataError | SettingsError, frame: pd.DataFrame) -> Finding:
     return Finding("refused", "error", f"A fit refuses the table: {error}.", column, rows, row_word(frame))
 
 
-def _refusals(frame: pd.DataFrame, roles: Roles, family: names.FamilyName | None) -> list[Finding]:
+def _refusals(frame: pd.DataFrame, options: ReadOptions) -> list[Finding]:
     """What a fit would say of the table as it is, where no other finding has foreseen it."""
     try:
-        _table(frame, roles, family)
+        _table(frame, options)
     except (DataError, SettingsError) as error:
         return [_refused(error, frame)]
     return []
 
 
-def _after_remedies(
-    frame: pd.DataFrame,
-    roles: Roles,
-    family: names.FamilyName | None,
-    estimate_scale: names.EstimateScale | None,
-) -> list[Finding]:
+def _after_remedies(frame: pd.DataFrame, roles: Roles, options: ReadOptions) -> list[Finding]:
     """What the cells themselves say, once all that can be settled is."""
     try:
-        cells = _table(frame, roles, family).cells
+        cells = _table(frame, options).cells
     except (DataError, SettingsError) as error:
         return [_refused(error, frame)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
-        return unit_findings(frame, roles, on_scale(cells, estimate_scale))
+        return unit_findings(frame, roles, on_scale(cells, options.estimate_scale))

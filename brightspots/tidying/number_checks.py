@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from brightspots.common import vocabulary as names
 from brightspots.common.errors import DataError, SettingsError
 from brightspots.common.wording import counted, quoted
 from brightspots.data.opening import open_source
+from brightspots.data.options import ReadOptions
 from brightspots.data.resolving import resolve_names
 from brightspots.tidying.report import Finding
 from brightspots.tidying.roles import COUNTS, Roles, column_of, numbers_of, row_word
 from brightspots.tidying.step import QUOTED, Mask
 
 
-def missing_columns(frame: pd.DataFrame, roles: Roles, family: names.FamilyName | None) -> list[Finding]:
+def missing_columns(frame: pd.DataFrame, options: ReadOptions) -> list[Finding]:
     """The columns that a fit would look for in vain."""
     try:
-        resolve_names(open_source(frame), roles.columns, family)
+        resolve_names(open_source(frame), options.columns, options.family)
     except (DataError, SettingsError) as error:
         return [
             Finding(

@@ -36,7 +36,24 @@ def test_medpar_from_records_to_spots():
     assert fit.certificate.ok
     spots = fit.find_spots()
     assert len(spots.table) == len(cells)
-    assert set(spots.table["status"]) <= {"bright spot", "dark spot", "in line", "cannot tell"}
+    # Thirteen stays a cell tell nothing of any of them: neither a flag nor a reassurance.
+    assert set(spots.table["status"]) == {"cannot tell"}
+
+
+def test_departments_with_other_outcomes_than_their_case_mix_says_are_the_ones_that_are_flagged():
+    """Of 24 cells two are changed: in one every second patient dies whatever their risk, in one nobody of these."""
+    records = simulate_records(20_000)
+    cell, second = records["trust"] + " " + records["department"], records.index % 2 == 0
+    records.loc[(cell == "T02 D1") & second, "died"] = 1
+    records.loc[(cell == "T04 D3") & second, "died"] = 0
+    fit = bs.fit_hierarchy(bs.standardise(records, outcome="died", casemix=CASEMIX), seed=1)
+    # Against both: beside a dark department others are better than the rest of their trust, but not than their peers.
+    spots = fit.find_spots(bs.SpotRule(margin=1.2, reference="both"))
+    places = [
+        list(zip(each["trust"], each["department"], strict=True)) for each in (spots.dark, spots.bright)
+    ]
+    assert places == [[("T02", "D1")], [("T04", "D3")]]
+    assert spots.table["status"].eq("in line").any()
 
 
 def test_a_fit_takes_the_result_as_it_takes_its_table(cells):

@@ -23,10 +23,17 @@ def spots(fit) -> bs.Spots:
 
 
 def test_every_department_has_one_of_the_four_statuses(spots):
-    assert set(spots.table["status"]) <= set(STATUSES)
-    assert len(spots.bright) > 3
-    assert len(spots.dark) > 3
-    assert spots.summary()["departments"].sum() == len(spots.table)
+    table, status = spots.table, spots.table["status"]
+    assert list(spots.summary().index) == list(STATUSES)
+    assert spots.summary()["departments"].to_dict() == {each: sum(status == each) for each in STATUSES}
+    assert spots.summary()["departments"].sum() == len(table)
+    bright, dark = status == "bright spot", status == "dark spot"
+    assert min(bright.sum(), dark.sum()) > 3
+    # More events are worse: dark lies above the other departments of its trust, bright below.
+    np.testing.assert_array_equal(table.loc[dark, "probability"], table.loc[dark, "p_own_high"])
+    np.testing.assert_array_equal(table.loc[bright, "probability"], table.loc[bright, "p_own_low"])
+    assert (table.loc[dark, "own_ratio"] > spots.rule.margin).all()
+    assert (table.loc[bright, "own_ratio"] < 1 / spots.rule.margin).all()
 
 
 def test_expected_false_flags_are_the_sum_over_the_list_and_keep_the_rate(spots):
@@ -43,17 +50,30 @@ def test_a_stricter_rule_flags_no_more(fit):
         spots = fit.find_spots(SpotRule(**options))
         return len(spots.bright) + len(spots.dark)
 
-    assert flags(margin=1.5) <= flags(margin=1.2) <= flags(margin=1.0)
-    assert flags(fdr=0.025) <= flags(fdr=0.05) <= flags(fdr=0.1)
-    assert flags(reference="both") <= flags(reference="peers") + flags()
+    assert 0 < flags(margin=1.5) < flags(margin=1.2) < flags(margin=1.0)
+    assert 0 < flags(fdr=0.025) < flags(fdr=0.05) < flags(fdr=0.1)
+    # To lie beyond both is less probable than to lie beyond one, cell by cell: the list is shorter than either.
+    assert 0 < flags(reference="both") < min(flags(reference="peers"), flags(reference="organisation"))
 
 
 def test_the_rating_column_of_the_data_is_used_and_crossed(spots):
-    assert set(spots.table["rating_status"]) <= set(RATING_STATUSES)
-    strong = spots.table["rating"] == "Outstanding"
-    dark = spots.table["status"] == "dark spot"
-    assert set(spots.table.loc[strong & dark, "rating_status"]) <= {"dark in strong"}
-    assert np.all(spots.table["p_two_bands"] <= spots.table["p_other_band"])
+    table = spots.table
+    strong = table["rating"].isin(["Good", "Outstanding"])
+    against = {
+        "dark in strong": strong & (table["status"] == "dark spot"),
+        "bright in weak": ~strong & (table["status"] == "bright spot"),
+    }
+    assert set(RATING_STATUSES) == {*against, "concordant", "not rated"}
+    for said, cells in against.items():
+        assert cells.sum() > 3
+        np.testing.assert_array_equal(table["rating_status"] == said, cells)
+    assert (table["rating_status"] == "concordant").sum() == len(table) - sum(map(sum, against.values()))
+    # Three bands: nothing is two bands away from the one in the middle.
+    middle = table["rating"] == "Good"
+    assert (table.loc[middle, "p_two_bands"] == 0).all()
+    assert table.loc[~middle, "p_two_bands"].max() > 0.5
+    assert (table["p_two_bands"] <= table["p_other_band"]).all()
+    assert (table.loc[middle, "p_other_band"] > 0).all()
 
 
 def test_a_mapping_may_rate_some_trusts_only(fit):
@@ -102,10 +122,10 @@ def test_learning_pairs_join_dark_with_bright_of_the_same_type_elsewhere(spots):
     assert set(zip(pairs["partner_trust"], pairs["department"], strict=True)) <= bright
     assert set(zip(pairs["trust"], pairs["department"], strict=True)) <= dark
     assert (pairs["trust"] != pairs["partner_trust"]).all()
-    assert pairs.groupby(["trust", "department"]).size().max() <= 2
+    assert pairs.groupby(["trust", "department"]).size().max() == 2
     paired = set(zip(pairs["trust"], pairs["department"], strict=True))
     assert paired | set(pairs.attrs["without_partner"]) == dark
-    assert pairs["p_truly_better"].between(0, 1).all()
+    assert pairs["p_truly_better"].between(0.5, 1, inclusive="right").all()
 
 
 def test_partners_are_the_nearest_in_size(spots):

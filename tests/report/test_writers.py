@@ -15,6 +15,7 @@ import docx
 import pptx
 import pytest
 
+from brightspots.common.errors import SettingsError
 from brightspots.report import html, slides, word
 from brightspots.report.cautions import closing, what_a_flag_is
 from brightspots.report.document import (
@@ -35,6 +36,7 @@ from brightspots.report.document import (
     Terms,
 )
 from brightspots.report.manifest import Manifest
+from brightspots.report.pack import SUFFIXES, write_document
 from brightspots.report.words import Estimate
 from tests.report import office
 from tests.report.page import Page
@@ -209,8 +211,26 @@ class WriterContract:
         text = self.read(self.written(replace(document(), sections=()), tmp_path))
         assert "A headline with 0.97." in text
 
+    def test_the_suffix_of_a_path_chooses_the_writer(self, tmp_path):
+        for path in (tmp_path / f"pack{self.suffix}", tmp_path / f"PACK{self.suffix.upper()}"):
+            write_document(document(), path)
+            assert path.read_bytes() == self.write(document())
+
     def test_the_same_document_gives_the_same_bytes(self):
         assert self.write(document()) == self.write(document())
+
+
+def test_every_format_of_packs_is_held_to_the_contract():
+    assert sorted(each.suffix for each in WriterContract.__subclasses__()) == sorted(SUFFIXES)
+
+
+@pytest.mark.parametrize("name", ["pack.pdf", "pack.doc", "pack", "pack.html.txt"])
+def test_a_format_without_a_writer_is_refused_and_nothing_is_written(name, tmp_path):
+    with pytest.raises(
+        SettingsError, match=r"written as \.html, \.docx or \.pptx, by the suffix of its path"
+    ):
+        write_document(document(), tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 class TestPage(WriterContract):

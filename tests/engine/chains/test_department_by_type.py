@@ -14,8 +14,8 @@ TRUSTS, SPREAD = 40, {"A&E": 0.40, "ENT": 0.30, "Maternity": 0.06, "Renal": 0.10
 BY_TYPE = bs.Priors(department_by_type=0.5)
 
 
-@pytest.fixture(scope="module")
-def nation() -> pd.DataFrame:
+def simulate() -> tuple[pd.DataFrame, np.ndarray]:
+    """A table, and the effect v that each of its departments was simulated with, (trusts, types)."""
     generator = np.random.default_rng(5)
     frame = pd.DataFrame(
         [(f"T{t:02d}", name) for t in range(TRUSTS) for name in SPREAD], columns=["trust", "department"]
@@ -24,7 +24,12 @@ def nation() -> pd.DataFrame:
     v = generator.normal(0.0, frame["department"].map(SPREAD))
     frame["expected"] = 150.0
     frame["observed"] = generator.poisson(150.0 * np.exp(u + v))
-    return frame
+    return frame, v.reshape(TRUSTS, -1)
+
+
+@pytest.fixture(scope="module")
+def nation() -> pd.DataFrame:
+    return simulate()[0]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +80,23 @@ def test_it_is_said_kept_and_labelled(fit, tmp_path):
     again = bs.load_fit(tmp_path / "fit.nc")
     assert again.priors == BY_TYPE
     pd.testing.assert_frame_equal(again.department_types(), fit.department_types())
-    assert set(fit.find_spots().table["status"]) <= {"bright spot", "dark spot", "in line", "cannot tell"}
+    pd.testing.assert_frame_equal(again.find_spots().table, fit.find_spots().table)
+
+
+def test_flags_are_as_often_true_as_they_say(fit):
+    """Against what was simulated: v of a department less the mean v of the others in its trust."""
+    v = simulate()[1]
+    others = (v.sum(axis=1, keepdims=True) - v) / (v.shape[1] - 1)
+    truth, reach = (v - others).ravel(), np.log(1.1)
+    spots = fit.find_spots(bs.SpotRule(margin=1.1))
+    dark, bright = (spots.table["status"].eq(f"{kind} spot").to_numpy() for kind in ("dark", "bright"))
+    assert dark.sum() > 25
+    assert bright.sum() > 25
+    false = np.sum(truth[dark] <= reach) + np.sum(truth[bright] >= -reach)
+    # Σ(1 − p) is the mean of their number; its variance, Σp(1 − p), is smaller.
+    assert false <= spots.expected_false_flags + 3.0 * spots.expected_false_flags**0.5
+    flagged_of = spots.table[dark | bright].groupby("department").size()
+    assert flagged_of["A&E"] > 1.5 * flagged_of["Maternity"]
 
 
 def test_the_shape_of_the_effects_is_judged_in_units_of_their_own_sigma(nation, fit):

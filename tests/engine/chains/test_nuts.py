@@ -54,8 +54,8 @@ def test_trusts_alone_have_one_level(surgical):
     assert np.isnan(partition.attrs["p_department_exceeds_trust"])
 
 
-# Locations and broods are hard to tell apart, and chains mix slowly: an R-hat of 1.02 costs the certificate, but moves
-# a median by far less than the tolerance stated below.
+# Locations and broods are hard to tell apart, and chains mix slowly: an R-hat of 1.02, twice as far from 1 as a
+# certificate allows, moves a median by far less than the tolerance stated below.
 @pytest.mark.filterwarnings("ignore:.*a ratio of:brightspots.DataWarning")  # an expected of 1 stands for none
 @pytest.mark.parametrize("method", ["integrate", "nuts"])
 def test_ticks_on_grouse_chicks_have_lme4s_variances(method):
@@ -86,7 +86,10 @@ def test_ticks_on_grouse_chicks_have_lme4s_variances(method):
         draws=16_000 if method == "nuts" else 4_000,
         seed=1,
     )
-    assert fit.certificate.ok or method == "nuts", fit.certificate.message
+    assert fit.certificate.method == method
+    # Chains may miss a check, but by less than a factor of two.
+    passed = fit.certificate.shortfall < 2.0 if method == "nuts" else fit.certificate.ok
+    assert passed, fit.certificate.message
     shared = fit.effects.shared
     published = {"sd_trust": 0.2795, "sd_department": 0.5626, "sd_period": 0.2932}
     for name, variance in published.items():
