@@ -15,6 +15,7 @@ from brightspots.common.vocabulary import FAMILIES as NAMES
 from brightspots.common.vocabulary import FamilyName
 from brightspots.likelihood.families import FAMILIES, family_of, family_of_loop
 from brightspots.likelihood.family import CountFamily
+from brightspots.likelihood.outcomes import Outcomes
 from brightspots.likelihood.poisson import Poisson
 
 EVERY = list(FAMILIES.values())
@@ -247,8 +248,15 @@ def test_thresholds_have_the_tails_quantiles_and_cumulants_that_they_should(fami
 def test_the_density_of_a_threshold_gives_the_distribution_back(family):
     """With the predictor known, P(y ≤ r) is the share of the threshold of r + 1 above it."""
     value, size, _ = (each[:, 0] for each in numbers(family))
-    nodes, density, _ = family.threshold_density(value, size, np.linspace(0.0, 1.0, 4001))
+    nodes, density, inverse = family.threshold_density(value, size, np.linspace(0.0, 1.0, 4001))
     np.testing.assert_allclose(density.sum(axis=1), 1.0)
+    # P(y = r), the predictor being about normal, once over the threshold and once over the predictor.
+    spread = stats.norm(MIDDLE[family.name][:, np.newaxis], 0.3)
+    over_threshold = np.sum(density * inverse * spread.pdf(nodes), axis=1)
+    at = np.linspace(-3.0, 3.0, 4001) + MIDDLE[family.name][:, np.newaxis]
+    mass = law(family, size[:, np.newaxis], at).pmf(value[:, np.newaxis])
+    over_predictor = integrate.trapezoid(mass * spread.pdf(at), at, axis=1)
+    np.testing.assert_allclose(over_threshold, over_predictor, rtol=1e-5)
     for i in range(len(value)):
         middle = nodes[i, np.searchsorted(np.cumsum(density[i]), 0.4)]
         below = family.at_least(value[i] + 1.0, size[i], middle)
@@ -271,6 +279,30 @@ def test_posteriors_and_intervals_of_chance_alone(family):
         one = law(family, size[:, 0], at_mean)
         at = value[:, 0] - 1 if tail == "sf" else value[:, 0]
         np.testing.assert_allclose(getattr(one, tail)(at), 0.025, rtol=1e-6)
+
+
+@pytest.mark.parametrize("family", COUNTED, **NAMED)
+@pytest.mark.parametrize("counted_from", [0.0, 2.0])
+@pytest.mark.parametrize("width", [0.0, 1.0, np.inf])
+def test_counts_known_as_intervals_or_shown_only_when_large(family, counted_from, width):
+    """Beside them a leaf with a plain count, which must be as if it were alone."""
+    _, size, predictor = numbers(family)
+    n, middle = size[0, 0], predictor[:1]
+    lower = np.array([2.0, 2.0])
+    upper = np.array([min(2.0 + width, family.limit(size)[0, 0]), 2.0])
+    shown = np.array([counted_from, 0.0])
+    outcomes = Outcomes(family, lower, upper, np.full(2, n), shown)
+    at = np.concatenate([middle, middle])
+    found = outcomes.derivatives(at)
+    distribution = law(family, n, middle[0])
+    inside = distribution.cdf(upper[0]) - distribution.cdf(1.0)
+    wanted = np.stack([np.log(inside) - distribution.logsf(counted_from - 1.0), distribution.logpmf(2)])
+    np.testing.assert_allclose(found.value - found.value[:, :1], wanted - wanted[:, :1], rtol=1e-8, atol=1e-9)
+    step = 1e-5
+    up, down = (outcomes.derivatives(at + sign * step) for sign in (1.0, -1.0))
+    np.testing.assert_allclose(found.slope, (up.value - down.value) / (2 * step), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found.curvature, (up.slope - down.slope) / (2 * step), rtol=1e-5, atol=1e-6)
+    assert (found.curvature <= 1e-12).all()
 
 
 @pytest.mark.parametrize("family", COUNTED, **NAMED)
