@@ -155,10 +155,14 @@ class Family(ABC):
 
         Parameters
         ----------
-        outcome : t(y)
-        size, predictor : as elsewhere
-        mean : A' at s
-        step : distance from s
+        outcome
+            What was observed, as t(y) of `Moments`.
+        size, predictor
+            m, and s.
+        mean
+            A' of `Moments` at s.
+        step
+            How far the predictor moves.
         """
 
     @abstractmethod
