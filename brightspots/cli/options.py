@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from brightspots.common.vocabulary import FamilyName
+
 if TYPE_CHECKING:
     from brightspots.data.columns import Columns
     from brightspots.disclosure import Rules
@@ -186,7 +188,7 @@ class ModelOptions:
     """How to fit."""
 
     family: Annotated[
-        Literal["poisson", "binomial", "normal"] | None,
+        FamilyName | None,
         typer.Option(help="Inferred from the columns where not given.", rich_help_panel=_MODEL),
     ] = None
     higher_is: Annotated[

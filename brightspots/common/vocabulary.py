@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 FamilyName = Literal["poisson", "binomial", "normal"]
-FAMILIES: Final = ("poisson", "binomial", "normal")
+FAMILIES: Final = get_args(FamilyName)
 
 HigherIs = Literal["worse", "better"]
 

@@ -16,6 +16,7 @@ from brightspots.common.errors import SettingsError
 from brightspots.data.cells import Cells, FloatArray, IntArray, LabelArray
 from brightspots.engine.posterior import SharedDraws
 from brightspots.fit.fitted import Fitted
+from brightspots.likelihood.families import POISSON
 from brightspots.likelihood.family import CountFamily, Family
 from brightspots.limits.funnel import FunnelLimits, method_limits
 from brightspots.limits.hierarchical import hierarchical_limits
@@ -99,7 +100,7 @@ def unit_limits(
     if kind not in ("hierarchical", "exact"):
         raise SettingsError(f"limits must be 'hierarchical' or 'exact'; received {kind!r}")
     known = np.where(units.lower == units.upper, units.lower, np.nan)
-    if kind == "exact" and family.link == "log":
+    if kind == "exact" and family == POISSON:
         counted = Units(pd.Index(units.labels), known, units.lower, units.upper, units.expected)
         return method_limits(counted, names.EXPECTED, "spiegelhalter", levels, target=float(np.exp(centre)))
     observed = pd.Series(known, index=units.labels)

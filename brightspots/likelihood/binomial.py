@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from brightspots.common.arrays import FloatArray
 from brightspots.likelihood.family import CountFamily, Moments, Threshold, Totals
 
 
+@dataclass(frozen=True)
 class Binomial(CountFamily):
     """Binomial counts with a logit link; the size is the number of people."""
 
@@ -31,7 +33,9 @@ class Binomial(CountFamily):
         mean = size * probability
         return Moments(size * np.logaddexp(0.0, predictor), mean, mean * (1.0 - probability))
 
-    def rise(self, size: FloatArray, predictor: FloatArray, mean: FloatArray, step: FloatArray) -> FloatArray:
+    def rise(
+        self, outcome: FloatArray, size: FloatArray, predictor: FloatArray, mean: FloatArray, step: FloatArray
+    ) -> FloatArray:
         probability = special.expit(predictor)
         return np.asarray(size * (np.log1p(probability * np.expm1(step)) - probability * step))
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -44,6 +45,8 @@ class Derivatives(NamedTuple):
 class Moments(NamedTuple):
     """The potential A(s) of a density h(y)·exp(t(y)·s − A(s)), and its first and second derivative in s.
 
+    Where the link is not canonical, all of this is in g(s) instead of s: see `Family.natural`.
+
     `mean` is E[t(y)] and `information` is Var[t(y)]. For counts t(y) = y. For an estimate with standard error m,
     t(y) = y/m², and the three are s²/2m², s/m² and 1/m².
     """
@@ -62,8 +65,12 @@ class Threshold(NamedTuple):
     fourth: FloatArray
 
 
+@dataclass(frozen=True)
 class Family(ABC):
-    """One family of outcomes. Its objects hold no data, so that any two of one class are equal.
+    """One family of outcomes: a frozen dataclass, whose objects hold no data.
+
+    A family that needs a number of its own, such as a dispersion, has a field for it. Two objects of one class are
+    equal where such numbers are; most families have none.
 
     Attributes
     ----------
@@ -105,15 +112,6 @@ class Family(ABC):
     described: ClassVar[str]
     measured_by: ClassVar[str]
 
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
-
-    def __hash__(self) -> int:
-        return hash(type(self))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
     # The density.
 
     @abstractmethod
@@ -124,9 +122,48 @@ class Family(ABC):
     def moments(self, size: FloatArray, predictor: FloatArray) -> Moments:
         """Potential, and its derivatives."""
 
+    def natural(self, size: FloatArray, predictor: FloatArray) -> Derivatives | None:  # noqa: ARG002
+        """g(s), by which t(y) is multiplied in the log density, and its derivatives; None where that is s itself.
+
+        It is s for a canonical link. A family with another link has the log density t(y)·g(s) − A(g(s)).
+        """
+        return None
+
+    def in_natural(
+        self, outcome: FloatArray, size: FloatArray, predictor: FloatArray, moments: Moments
+    ) -> Derivatives:
+        """Log density t(y)·g(s) − A and its derivatives in g(s), from t(y) and the moments at s; see `natural`."""
+        natural = self.natural(size, predictor)
+        multiplied = outcome * (predictor if natural is None else natural.value)
+        return Derivatives(multiplied - moments.potential, outcome - moments.mean, -moments.information)
+
+    def in_predictor(self, size: FloatArray, predictor: FloatArray, found: Derivatives) -> Derivatives:
+        """Turn derivatives in g(s) into derivatives in s, by the chain rule; see `natural`."""
+        natural = self.natural(size, predictor)
+        if natural is None:
+            return found
+        curvature = found.curvature * natural.slope**2 + found.slope * natural.curvature
+        return Derivatives(found.value, found.slope * natural.slope, curvature)
+
     @abstractmethod
-    def rise(self, size: FloatArray, predictor: FloatArray, mean: FloatArray, step: FloatArray) -> FloatArray:
-        """A(s + step) − A(s) − step·A'(s), without cancellation; `mean` is A'(s)."""
+    def rise(
+        self, outcome: FloatArray, size: FloatArray, predictor: FloatArray, mean: FloatArray, step: FloatArray
+    ) -> FloatArray:
+        """ℓ(s) + step·ℓ'(s) − ℓ(s + step), without cancellation, where ℓ is the log density.
+
+        With a canonical link this is A(s + step) − A(s) − step·A'(s), whatever the outcome.
+
+        Parameters
+        ----------
+        outcome
+            What was observed, as t(y) of `Moments`.
+        size, predictor
+            m, and s.
+        mean
+            A' of `Moments` at s.
+        step
+            How far the predictor moves.
+        """
 
     @abstractmethod
     def guess(self, value: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -140,7 +177,7 @@ class Family(ABC):
 
     @abstractmethod
     def information(self, size: FloatArray, predictor: FloatArray) -> FloatArray:
-        """Minus the second derivative of the log density at s."""
+        """Minus the second derivative of the log density at s; where that depends on y, its mean over y."""
 
     @abstractmethod
     def usual_information(self, value: FloatArray, size: FloatArray) -> FloatArray:
@@ -207,10 +244,12 @@ class Family(ABC):
         """PyMC distribution of y and its arguments, given sizes (N,) and a symbolic predictor (N,)."""
 
 
+@dataclass(frozen=True)
 class CountFamily(Family):
     """A family of counts: log p(y) = y·s − A(s) + log h(y), whose tails and intervals follow from h.
 
-    With such a density log P(y in a set) has the slope E[y | set] − E[y] and the curvature Var[y | set] − Var[y].
+    With such a density log P(y in a set) has the slope E[y | set] − E[y] and the curvature Var[y | set] − Var[y]. (Read
+    g(s) for s where the link is not canonical: see `natural`.)
 
     A count of at least k means a certain variable below the predictor: log Gamma(k) for Poisson counts, logit
     Beta(k, m − k + 1) for binomial ones. Its quantiles and cumulants are those of the *threshold* of k.
@@ -220,8 +259,8 @@ class CountFamily(Family):
 
     def derivatives(self, value: FloatArray, size: FloatArray, predictor: FloatArray) -> Derivatives:
         """Log density of y at s with its derivatives; log h(y) is left out."""
-        potential, mean, variance = self.moments(size, predictor)
-        return Derivatives(value * predictor - potential, value - mean, -variance)
+        found = self.in_natural(value, size, predictor, self.moments(size, predictor))
+        return self.in_predictor(size, predictor, found)
 
     def limit(self, size: FloatArray) -> FloatArray:
         """Largest count that can be: ∞, or m where counts are bounded by it."""

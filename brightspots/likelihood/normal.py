@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from brightspots.common.arrays import FloatArray
 from brightspots.likelihood.family import Derivatives, Family, Moments, Totals
 
 
+@dataclass(frozen=True)
 class Normal(Family):
     """Estimates that are normal about the predictor; the size is their standard error."""
 
@@ -40,7 +42,9 @@ class Normal(Family):
             np.broadcast_to(1.0 / variance, predictor.shape),
         )
 
-    def rise(self, size: FloatArray, predictor: FloatArray, mean: FloatArray, step: FloatArray) -> FloatArray:
+    def rise(
+        self, outcome: FloatArray, size: FloatArray, predictor: FloatArray, mean: FloatArray, step: FloatArray
+    ) -> FloatArray:
         return np.asarray(0.5 * step**2 / size**2)
 
     def guess(self, value: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:

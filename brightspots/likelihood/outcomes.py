@@ -80,7 +80,8 @@ class Outcomes:
         if not len(censored) and self.counted_from is None:
             return self.family.derivatives(value, size, predictor)
         moments = self.family.moments(size, predictor)
-        into = Derivatives(value * predictor - moments.potential, value - moments.mean, -moments.information)
+        # In the natural predictor until the end, for so have the tails and the intervals their derivatives.
+        into = self.family.in_natural(value, size, predictor, moments)
         if len(censored):
             self._set_intervals(self.family, censored, predictor, moments, into)
         if self.counted_from is not None:
@@ -89,7 +90,7 @@ class Outcomes:
             into.value[at] -= shown.log_probability
             into.slope[at] -= shown.excess
             into.curvature[at] -= shown.variance - moments.information[at]
-        return into
+        return self.family.in_predictor(size, predictor, into)
 
     def _set_intervals(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from brightspots.common.arrays import FloatArray
 from brightspots.likelihood.family import LARGEST_PREDICTOR, CountFamily, Moments, Threshold, Totals
 
 
+@dataclass(frozen=True)
 class Poisson(CountFamily):
     """Poisson counts with a log link; the size is the expected number of events."""
 
@@ -30,7 +32,9 @@ class Poisson(CountFamily):
         mean = np.exp(np.minimum(predictor, LARGEST_PREDICTOR))
         return Moments(mean, mean, mean)
 
-    def rise(self, size: FloatArray, predictor: FloatArray, mean: FloatArray, step: FloatArray) -> FloatArray:
+    def rise(
+        self, outcome: FloatArray, size: FloatArray, predictor: FloatArray, mean: FloatArray, step: FloatArray
+    ) -> FloatArray:
         return mean * (np.expm1(step) - step)
 
     def guess(self, value: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -16,6 +16,7 @@ from scipy import special, stats
 from brightspots.common.vocabulary import EXPECTED
 from brightspots.data.cells import FloatArray
 from brightspots.likelihood.families import BINOMIAL, POISSON
+from brightspots.likelihood.family import CountFamily
 from brightspots.likelihood.mixtures import count_quantile
 from brightspots.limits.overdispersion import Dispersion
 from brightspots.limits.units import FunnelMethod
@@ -29,7 +30,7 @@ def method_boundary(method: FunnelMethod, size_name: str, target: float, dispers
     boundary: Boundary
     if method == "spiegelhalter":
         if size_name == EXPECTED:
-            return partial(poisson_boundary, centre=math.log(target), sd=0.0)
+            return partial(log_boundary, POISSON, centre=math.log(target), sd=0.0)
         return partial(binomial_boundary, location=float(special.logit(target)), sd=0.0)
     if method == "proportion":
         boundary = partial(arcsine_boundary, target=target, tau2=dispersion.tau2)
@@ -101,10 +102,12 @@ def normal_boundary(
     return np.asarray(centre + _signed_quantile(tail, upper) * np.sqrt(1.0 / precision + sd**2))
 
 
-def poisson_boundary(size: FloatArray, tail: float, upper: bool, *, centre: float, sd: float) -> FloatArray:
-    """Interpolated limits of O/E for counts Poisson(E·exp(N(centre, sd²)))."""
+def log_boundary(
+    family: CountFamily, size: FloatArray, tail: float, upper: bool, *, centre: float, sd: float
+) -> FloatArray:
+    """Interpolated limits of O/E for counts of a family with a log link and the mean E·exp(N(centre, sd²))."""
     probability = 1.0 - tail if upper else tail
-    return count_quantile(POISSON, probability, size, np.log(size) + centre, sd) / size
+    return count_quantile(family, probability, size, np.log(size) + centre, sd) / size
 
 
 def binomial_boundary(

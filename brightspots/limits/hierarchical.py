@@ -20,14 +20,14 @@ from brightspots.common.vocabulary import (
 )
 from brightspots.data.cells import FloatArray
 from brightspots.likelihood.families import family_of
-from brightspots.likelihood.family import Family
+from brightspots.likelihood.family import CountFamily, Family
 from brightspots.limits.boundaries import (
     Boundary,
     binomial_boundary,
     binomial_ratio,
     expected_binomial_boundary,
+    log_boundary,
     normal_boundary,
-    poisson_boundary,
 )
 from brightspots.limits.checks import hierarchical_cautions
 from brightspots.limits.funnel import FunnelLimits, Statistic
@@ -173,8 +173,8 @@ def _placed(units: Units, family: Family, centre: float, sd: float, offset: Any)
     """Choose the axis, the centre and the limits of a family; see `hierarchical_limits`."""
     size = units.size
     boundary: Boundary
-    if family.link == "log":
-        boundary = partial(poisson_boundary, centre=centre, sd=sd)
+    if isinstance(family, CountFamily) and family.link == "log":
+        boundary = partial(log_boundary, family, centre=centre, sd=sd)
         return _Placed("ratio", math.exp(centre), EXPECTED, size, size, boundary, partial(boundary, size))
     if not family.is_count:
         precision = size**-2.0

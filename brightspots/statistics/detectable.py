@@ -21,7 +21,7 @@ from scipy import special
 
 from brightspots.data.cells import Cells, FloatArray
 from brightspots.engine.posterior import SharedDraws
-from brightspots.likelihood.family import CountFamily, Family
+from brightspots.likelihood.family import CountFamily, Derivatives, Family
 from brightspots.statistics.left_out import Cavity, cavities
 from brightspots.statistics.summaries import CellSummary
 
@@ -156,8 +156,7 @@ def _needed_outcome(
         at = active
         out = away[at] = np.clip(away[at], *within[:, at])
         mode = location[at] + side * out
-        mean = family.moments(size[at], mode).mean
-        seen = mean + side * out / variance[at]
+        seen = _outcome_of(family, size[at], mode, side * out / variance[at])
         few = cavity.of(at)
         score, sd = _score(few, _integrals(family, size[at], few, mode, seen), prior[:, at], side, reach)
         missed = score - special.ndtri(needed)
@@ -179,6 +178,28 @@ def _needed_outcome(
     return outcome if family.is_count else outcome * size**2
 
 
+def _outcome_of(family: Family, size: FloatArray, mode: FloatArray, slope: FloatArray) -> FloatArray:
+    """Outcome of which the log likelihood has a slope at a predictor: mean + slope, if the link is canonical."""
+    natural = family.natural(size, mode)
+    if natural is not None:
+        slope = slope / natural.slope
+    return family.moments(size, mode).mean + slope
+
+
+def _likelihood(
+    family: Family, size: FloatArray, predictor: FloatArray, seen: FloatArray
+) -> tuple[Derivatives, FloatArray]:
+    """Log likelihood of an outcome with its derivatives, and the mean outcome."""
+    moments = family.moments(size, predictor)
+    found = family.in_natural(seen, size, predictor, moments)
+    return family.in_predictor(size, predictor, found), moments.mean
+
+
+def _information(found: Derivatives) -> FloatArray:
+    # Below zero only for outcomes that cannot be, which the search may try.
+    return np.maximum(-found.curvature, 0.0)
+
+
 class _Given(NamedTuple):
     """Of t given an outcome: mean less prior mean, central moments, log marginal likelihood of the outcome, (K, C)."""
 
@@ -192,22 +213,23 @@ class _Given(NamedTuple):
 def _integrals(
     family: Family, size: FloatArray, cavity: Cavity, mode: FloatArray, seen: FloatArray
 ) -> _Given:
-    """Moments of t given an outcome, whose likelihood is exp(seen·t − potential), by Gauss–Hermite quadrature.
+    """Moments of t given an outcome, the likelihood being that of `_likelihood`, by Gauss–Hermite quadrature.
 
     Under every set of variances the mode is its own; from a common guess Newton's steps are few.
     """
     prior = 1.0 / np.maximum(cavity.variance, _LEAST_VARIANCE)
     modes = np.broadcast_to(mode, cavity.location.shape)
     for _ in range(_MODE_STEPS if len(cavity.location) > 1 else 0):
-        _, mean, information = family.moments(size, modes)
-        slope = seen - mean - (modes - cavity.location) * prior
-        modes = modes + np.clip(slope / (information + prior), -1.0, 1.0)
-    potential, mean, information = family.moments(size, modes)
+        found, _ = _likelihood(family, size, modes, seen)
+        slope = found.slope - (modes - cavity.location) * prior
+        modes = modes + np.clip(slope / (_information(found) + prior), -1.0, 1.0)
+    found, mean = _likelihood(family, size, modes, seen)
+    information = _information(found)
     width = 1.0 / np.sqrt(information + prior)
     step = width[..., np.newaxis] * _HERMITE_X
     # Log posterior about its mode over the normal that the nodes are for; the linear terms cancel at the mode.
     log_ratio = 0.5 * information[..., np.newaxis] * step**2 - family.rise(
-        size[:, np.newaxis], modes[..., np.newaxis], mean[..., np.newaxis], step
+        seen[..., np.newaxis], size[:, np.newaxis], modes[..., np.newaxis], mean[..., np.newaxis], step
     )
     weight = np.exp(log_ratio) * _HERMITE_W
     whole = weight.sum(axis=-1)
@@ -218,9 +240,7 @@ def _integrals(
     part = weight * square  # products, which are cheaper than powers of an array
     second, third, fourth = (np.sum(each, axis=-1) for each in (part, part * away, part * square))
     from_prior = modes - cavity.location
-    log_likelihood = (
-        seen * modes - potential - 0.5 * from_prior**2 * prior + np.log(whole * width * np.sqrt(prior))
-    )
+    log_likelihood = found.value - 0.5 * from_prior**2 * prior + np.log(whole * width * np.sqrt(prior))
     return _Given(from_prior + shift, second, third, fourth, log_likelihood)
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 import pickle
+from dataclasses import FrozenInstanceError, dataclass
 from typing import get_args
 
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 from brightspots.common.vocabulary import FAMILIES as NAMES
 from brightspots.common.vocabulary import FamilyName
 from brightspots.likelihood.families import FAMILIES, family_of, family_of_loop
 from brightspots.likelihood.family import CountFamily
+from brightspots.likelihood.outcomes import Outcomes
+from brightspots.likelihood.poisson import Poisson
 
 EVERY = list(FAMILIES.values())
 COUNTED = [family for family in EVERY if isinstance(family, CountFamily)]
@@ -70,6 +73,23 @@ def test_copies_of_a_family_are_the_family(family):
     assert [other for other in EVERY if other == family] == [family]
 
 
+def test_families_with_a_number_of_their_own_are_equal_where_it_is():
+    @dataclass(frozen=True)
+    class Shifted(Poisson):
+        shift: float
+
+    assert Shifted(1.0) == Shifted(1.0)
+    assert hash(Shifted(1.0)) == hash(Shifted(1.0))
+    assert Shifted(1.0) != Shifted(2.0)
+    assert Shifted(1.0) != family_of("poisson")
+    assert repr(Shifted(2.0)).endswith("Shifted(shift=2.0)")
+    assert repr(family_of("poisson")) == "Poisson()"
+    with pytest.raises(FrozenInstanceError):
+        Shifted(1.0).shift = 2.0
+    with pytest.raises(FrozenInstanceError):
+        family_of("poisson").name = "another"
+
+
 @pytest.mark.parametrize("family", EVERY, **NAMED)
 def test_the_density_is_scipys_up_to_a_constant_in_the_predictor(family):
     value, size, predictor = numbers(family)
@@ -100,17 +120,47 @@ def test_moments_are_derivatives_of_the_potential_and_those_of_the_distribution(
     step = 1e-4
     up, down = (family.moments(size, predictor + sign * step) for sign in (1.0, -1.0))
     here = family.moments(size, predictor)
-    np.testing.assert_allclose(here.mean, (up.potential - down.potential) / (2 * step), rtol=1e-6)
-    np.testing.assert_allclose(here.information, (up.mean - down.mean) / (2 * step), rtol=1e-5)
-    np.testing.assert_allclose(family.information(size, predictor), here.information, rtol=1e-12)
+    # The derivatives are in g(s), which is s where the link is canonical.
+    natural = family.natural(size, predictor)
+    rate = np.ones_like(predictor) if natural is None else natural.slope
+    np.testing.assert_allclose(here.mean * rate, (up.potential - down.potential) / (2 * step), rtol=1e-6)
+    np.testing.assert_allclose(here.information * rate, (up.mean - down.mean) / (2 * step), rtol=1e-5)
+    np.testing.assert_allclose(family.information(size, predictor), here.information * rate**2, rtol=1e-12)
     np.testing.assert_allclose(family.mean(size, predictor), law(family, size, predictor).mean(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("family", EVERY, **NAMED)
+def test_the_density_falls_short_of_its_tangent_by_the_rise(family):
+    value, size, predictor = (each[:, 0] for each in numbers(family))
     move = np.array([-2.0, -1e-6, 1e-6, 0.7])
-    exact = [
-        [integrate.quad(lambda t, m=m, s=s: float(family.moments(m, np.array(s + t)).mean), 0.0, d)[0] for d in move]
-        for m, s in zip(size[:, 0], predictor[:, 3], strict=True)
-    ]  # fmt: skip
-    rise = family.rise(size, predictor[:, 3:4], here.mean[:, 3:4], move)
-    np.testing.assert_allclose(rise, np.array(exact) - here.mean[:, 3:4] * move, rtol=1e-6, atol=1e-9)
+    outcome = value if family.is_count else value / size**2
+    mean = family.moments(size, predictor).mean
+    slope = family.derivatives(value, size, predictor).slope
+    given = (each[:, np.newaxis] for each in (outcome, size, predictor, mean))
+    rise = family.rise(*given, move)
+    for i, (y, m, s) in enumerate(zip(value, size, predictor, strict=True)):
+        for j, step in enumerate(move):
+            gained, _ = integrate.quad(
+                lambda t, y=y, m=m, s=s: float(family.derivatives(y, m, np.array(s + t)).slope), 0.0, step
+            )
+            assert rise[i, j] == pytest.approx(slope[i] * step - gained, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("family", EVERY, **NAMED)
+def test_the_natural_predictor_is_differentiated(family):
+    value, size, predictor = numbers(family)
+    natural = family.natural(size, predictor)
+    moments = family.moments(size, predictor)
+    outcome = value if family.is_count else value / size**2
+    found = family.in_predictor(size, predictor, family.in_natural(outcome, size, predictor, moments))
+    wanted = family.derivatives(value, size, predictor)
+    np.testing.assert_allclose(found.slope, wanted.slope, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.curvature, wanted.curvature, rtol=1e-9)
+    if natural is not None:
+        step = 1e-5
+        up, down = (family.natural(size, predictor + sign * step) for sign in (1.0, -1.0))
+        np.testing.assert_allclose(natural.slope, (up.value - down.value) / (2 * step), rtol=1e-6)
+        np.testing.assert_allclose(natural.curvature, (up.slope - down.slope) / (2 * step), rtol=1e-5)
 
 
 @pytest.mark.parametrize("family", EVERY, **NAMED)
@@ -128,7 +178,7 @@ def test_totals_of_leaves_that_are_alike_have_their_predictor(family):
     predictor = np.full(6, MIDDLE[family.name][1])
     total = lambda values: values.reshape(2, 3).sum(axis=1)  # noqa: E731
     alike, none = family.total_predictor(size, predictor, np.zeros(2), total)
-    leaf = predictor[:2] + (np.log(3.0) if family.adds_up else 0.0)
+    leaf = predictor[:2] + (np.log(3.0) if family.link == "log" else 0.0)
     np.testing.assert_allclose(alike, leaf, rtol=1e-12)
     np.testing.assert_allclose(none, 0.0, atol=1e-12)
     # Three equal leaves with effects of their own average them.
@@ -198,8 +248,15 @@ def test_thresholds_have_the_tails_quantiles_and_cumulants_that_they_should(fami
 def test_the_density_of_a_threshold_gives_the_distribution_back(family):
     """With the predictor known, P(y ≤ r) is the share of the threshold of r + 1 above it."""
     value, size, _ = (each[:, 0] for each in numbers(family))
-    nodes, density, _ = family.threshold_density(value, size, np.linspace(0.0, 1.0, 4001))
+    nodes, density, inverse = family.threshold_density(value, size, np.linspace(0.0, 1.0, 4001))
     np.testing.assert_allclose(density.sum(axis=1), 1.0)
+    # P(y = r), the predictor being about normal, once over the threshold and once over the predictor.
+    spread = stats.norm(MIDDLE[family.name][:, np.newaxis], 0.3)
+    over_threshold = np.sum(density * inverse * spread.pdf(nodes), axis=1)
+    at = np.linspace(-3.0, 3.0, 4001) + MIDDLE[family.name][:, np.newaxis]
+    mass = law(family, size[:, np.newaxis], at).pmf(value[:, np.newaxis])
+    over_predictor = integrate.trapezoid(mass * spread.pdf(at), at, axis=1)
+    np.testing.assert_allclose(over_threshold, over_predictor, rtol=1e-5)
     for i in range(len(value)):
         middle = nodes[i, np.searchsorted(np.cumsum(density[i]), 0.4)]
         below = family.at_least(value[i] + 1.0, size[i], middle)
@@ -218,10 +275,34 @@ def test_posteriors_and_intervals_of_chance_alone(family):
         np.testing.assert_allclose(found[i], wanted, atol=1e-4)
     lower, upper = family.chance_interval(value[:, 0], size[:, 0], 0.025)
     for mean, tail in ((lower, "sf"), (upper, "cdf")):
-        share = mean / size[:, 0] if family.is_bounded else mean
-        one = stats.binom(size[:, 0], share) if family.is_bounded else stats.poisson(share)
+        at_mean = special.logit(mean / size[:, 0]) if family.is_bounded else np.log(mean)
+        one = law(family, size[:, 0], at_mean)
         at = value[:, 0] - 1 if tail == "sf" else value[:, 0]
         np.testing.assert_allclose(getattr(one, tail)(at), 0.025, rtol=1e-6)
+
+
+@pytest.mark.parametrize("family", COUNTED, **NAMED)
+@pytest.mark.parametrize("counted_from", [0.0, 2.0])
+@pytest.mark.parametrize("width", [0.0, 1.0, np.inf])
+def test_counts_known_as_intervals_or_shown_only_when_large(family, counted_from, width):
+    """Beside them a leaf with a plain count, which must be as if it were alone."""
+    _, size, predictor = numbers(family)
+    n, middle = size[0, 0], predictor[:1]
+    lower = np.array([2.0, 2.0])
+    upper = np.array([min(2.0 + width, family.limit(size)[0, 0]), 2.0])
+    shown = np.array([counted_from, 0.0])
+    outcomes = Outcomes(family, lower, upper, np.full(2, n), shown)
+    at = np.concatenate([middle, middle])
+    found = outcomes.derivatives(at)
+    distribution = law(family, n, middle[0])
+    inside = distribution.cdf(upper[0]) - distribution.cdf(1.0)
+    wanted = np.stack([np.log(inside) - distribution.logsf(counted_from - 1.0), distribution.logpmf(2)])
+    np.testing.assert_allclose(found.value - found.value[:, :1], wanted - wanted[:, :1], rtol=1e-8, atol=1e-9)
+    step = 1e-5
+    up, down = (outcomes.derivatives(at + sign * step) for sign in (1.0, -1.0))
+    np.testing.assert_allclose(found.slope, (up.value - down.value) / (2 * step), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found.curvature, (up.slope - down.slope) / (2 * step), rtol=1e-5, atol=1e-6)
+    assert (found.curvature <= 1e-12).all()
 
 
 @pytest.mark.parametrize("family", COUNTED, **NAMED)

@@ -10,6 +10,7 @@ import pytest
 
 from brightspots.common.errors import SettingsError
 from brightspots.common.settings import Priors
+from brightspots.common.vocabulary import FAMILIES
 from brightspots.data.columns import Columns
 from brightspots.data.tables import read_table
 from brightspots.simulate.draws import Stream, uniform_draws
@@ -266,7 +267,7 @@ def test_cells_go_straight_into_the_library(family, periods):
         ({"departments": ["A", "A"]}, "departments must be labels that differ"),
         ({"departments": "Cardiology"}, "departments must be a whole number or a sequence"),
         ({"periods": 0}, "periods must be a positive whole number or a sequence"),
-        ({"family": "gamma"}, "family must be one of poisson, binomial, normal; received 'gamma'"),
+        ({"family": "gamma"}, f"family must be one of {', '.join(FAMILIES)}; received 'gamma'"),
         ({"effects": "t"}, "effects must be one of"),
         ({"intercept": float("nan")}, "intercept must be a finite number"),
         ({"sd_trust": -0.1}, "sd_trust must be a finite number of at least 0; received -0.1"),
