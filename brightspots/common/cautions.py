@@ -44,9 +44,9 @@ def warn_of(cautions: Iterable[Caution], *, stacklevel: int, about: str = "") ->
     ----------
     cautions : iterable of Caution
     stacklevel : int
-        As in `warnings.warn`, counted from the caller.
+        As in `warnings.warn` called by the caller of this function: 1 points at that caller, 2 at what called it.
     about : str, optional
-        Of which data, where there are several.
+        Put in front of each text: says which data are meant, where there are several.
     """
     for caution in cautions:
         if caution.is_doubt:
