@@ -28,7 +28,7 @@ BOXES: Final = "Brightspots Boxes"
 _BOXES_FILE: Final = Path(__file__).with_name("boxes.ttf")
 # Characters beyond ASCII in the library's own words on figures.
 _OWN: Final = frozenset("–—−×÷·…≥≤±²στφ√“”’\ufffd")
-# Fonts of mathematical signs, which have these at the places of other characters.
+# Fonts that are not for text: with mathematical signs at the places of other characters, or a box for every character.
 _NOT_FOR_TEXT: Final = ("cm", "STIXSize", "STIXNon", "Last Resort", "LastResort", BOXES)
 _GENERIC: Final = {"sans": "sans-serif", "sans serif": "sans-serif"}
 # First word of a character's Unicode name: what readers call it, and a font that has it (package of Debian, Ubuntu).
