@@ -21,7 +21,7 @@ _MOST_BRAKED_STEPS: Final = 200
 _CONVERGED: Final = 1e-8
 # Longest step in `_by_blocks`: a longer one can end where the likelihood is flat, from where no step leads back.
 _LONGEST_STEP: Final = 2.0
-# A log-odds ratio beyond this (3 million to one) is on its way to infinity.
+# A log-odds ratio beyond this (3 million to one) is taken to grow without limit.
 _LARGEST_COEFFICIENT: Final = 15.0
 _ALIAS_TOLERANCE: Final = 1e-9
 NO_MAXIMUM: Final = "the likelihood has no finite maximum"

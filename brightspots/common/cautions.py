@@ -1,4 +1,4 @@
-"""What readers of a result should know of the data behind it: `Caution`."""
+"""`Caution`: something about the data that readers of a result should know."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Caution:
 
     @property
     def statement(self) -> str:
-        """The first sentence, without its full stop and what to do about it: for captions."""
+        """The first sentence of `text` without its full stop, for captions."""
         return self.text.removesuffix(".").split(". ")[0]
 
     @property

@@ -35,9 +35,9 @@ _waiting: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("_waiting", de
 def atomic_path(path: AnyPath) -> Iterator[Path]:
     """Give a temporary path beside `path`; move it into place if the block succeeds, delete it if not.
 
-    A file that is replaced hands its permissions on, and its owner where the system allows it; a new file has those
-    that others would get. A symbolic link stays, and what it points to is written. Inside `together` the file
-    waits for the others.
+    A file that replaces another gets its permissions, and its owner where the system allows it; a new file gets the
+    usual ones. A symbolic link stays, and the file it points to is written. Inside `together` the file is moved only at
+    the end of that block, with the others.
 
     Yields
     ------
@@ -47,9 +47,9 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
     Raises
     ------
     SettingsError
-        Where the folder does not exist, or what stands in the place is no file that may be replaced.
+        Where the folder does not exist, or `path` is something else than a file that may be replaced.
     OSError
-        Where the system refuses (no space, no permission): with the name of the file, whoever wrote it.
+        Where the system refuses (no space, no permission); it names `path`, not the temporary file.
     """
     check_folder(path)
     _check_place(path)
@@ -84,7 +84,7 @@ def together(folder: AnyPath | None = None) -> Iterator[None]:
     Parameters
     ----------
     folder : path, optional
-        Made where it does not exist, and taken away again where nothing came to stand in it.
+        Made where it does not exist; deleted again where the block fails and the folder is still empty.
     """
     made = [] if folder is None else _made(Path(folder))
     waiting: list[tuple[Path, Path]] = []

@@ -1,4 +1,4 @@
-"""Names and titles too long for their place, cut with an ellipsis, so that what differs can still be told apart."""
+"""Shorten names and titles with an ellipsis, so that different names still look different."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def _differ_from(names: Sequence[str]) -> int:
 def _cut_before(name: str, place: int, width: int) -> str:
     """Cut a name in its middle to `width` characters.
 
-    About a third is the start of the name; then an ellipsis; then what stands from shortly before character `place` on,
-    or the end of the name where that reaches further than the name.
+    About a third is the start of the name; then an ellipsis; then the characters from shortly before position `place`
+    on, or the end of the name if that is nearer.
     """
     line = " ".join(legible(name).split())
     head = max(1, (width - 1) // 3)

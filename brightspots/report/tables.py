@@ -360,7 +360,7 @@ def _other_bands(of: Department) -> list[Cell]:
 
 
 def _reach(effect: float, setting: Setting) -> Cell:
-    """A detectable effect on the dark side; a ratio beyond 10 or 0.1 is only said to be so, one beyond 1,000 is none."""
+    """A detectable effect on the dark side: as "over 10" or "under 0.10" beyond these, "no ratio" beyond 1,000."""
     if math.isnan(effect):
         return Cell("–")
     higher_is, measure = setting.higher_is, setting.measure
