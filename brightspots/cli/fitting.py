@@ -145,7 +145,7 @@ def _ratings(path: str) -> Any:
 
 
 def single_fit(fitted: Any) -> HierarchyFit:
-    """What `fit_hierarchy` returns where no column tells outcomes apart, as no command asks for."""
+    """The result of `fit_hierarchy` without `outcome`, which no command passes, as a `HierarchyFit`."""
     from brightspots.fit.hierarchy_fit import HierarchyFit
 
     assert isinstance(fitted, HierarchyFit)

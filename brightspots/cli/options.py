@@ -173,7 +173,7 @@ class UnitOptions:
 
     @property
     def given(self) -> list[str]:
-        """Options that differ from their defaults, except those of labels."""
+        """Names of the options that were given, except --tidy-labels."""
         of_tables = {
             "--trust-column": self.trust_column != "trust", "--observed": self.observed != "observed",
             "--expected": self.expected, "--denominator": self.denominator, "--sum": self.sum_rows,

@@ -64,12 +64,12 @@ def check_seal(path: str | os.PathLike[str]) -> bool:
 
 
 def damaged(path: str | os.PathLike[str], why: str) -> DataError:
-    """The error of a file that is not as it was written."""
+    """The error for a file that was damaged after it was written."""
     return DataError(f"{os.fspath(path)} is damaged: {why}", action="fit again or restore it")
 
 
 def not_ours(path: str | os.PathLike[str]) -> DataError:
-    """The error of a file that was never a fit."""
+    """The error for a file that is not a saved fit."""
     return DataError(f"{os.fspath(path)} is not a fit saved by brightspots")
 
 

@@ -156,7 +156,7 @@ class Cells(PickledByFields):
         return np.bincount(self.leaf_cell, leaf_values, self.n_cells).astype(np.float64, copy=False)
 
     def at_leaves(self, leaves: Index) -> Cells:
-        """Some of the leaves, with the cells and trusts that still have leaves.
+        """`Cells` of some of the leaves, with the cells and trusts that still have any.
 
         Labels and codes of departments and periods, and the scale of covariates, stay as they are, so that effects and
         coefficients mean the same.
@@ -177,7 +177,7 @@ class Cells(PickledByFields):
         )
 
     def only(self, cells: IntArray) -> Cells:
-        """Some of the cells (ascending), with their leaves and trusts; see `at_leaves`."""
+        """`Cells` of some of the cells (int array, ascending), with all their leaves; see `at_leaves`."""
         return self.at_leaves(np.isin(self.leaf_cell, cells))
 
     @cached_property

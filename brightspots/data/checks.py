@@ -146,7 +146,7 @@ def shrinkage(
     kind : int array (N,)
         Department type; deviations are from its median, and ranks are taken within it.
     group : int array (N,)
-        Trust; estimates of one trust may go together, and the standard error is that of a sum over trusts.
+        Trust; estimates of one trust may be correlated, so the standard error is computed from sums over each trust.
 
     Returns
     -------

@@ -41,7 +41,7 @@ class Columns:
     Raises
     ------
     SettingsError
-        Where a name is no text, or a column is given two parts as a label.
+        Where a name is not text, or one column is named for two of trust, department, period and outcome.
 
     Examples
     --------

@@ -256,7 +256,7 @@ def _years(label: str) -> Key | None:
 
 
 def _span(reading: Callable[[str], Key | None]) -> Callable[[str], Key | None]:
-    """Make a reading of spans, such as `april 2016 - march 2017` or `2021-07-01/2024-06-30`, from one of their ends.
+    """Make a reading of spans, such as `april 2016 - march 2017` or `2021-07-01/2024-06-30`, from one of single dates.
 
     The key of a span is that of its start followed by that of its end.
     """

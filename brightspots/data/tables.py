@@ -146,7 +146,7 @@ def _read_keys(
     source, keys, left_out = without_empty(source, empty_rows(source, columns, family), keys)
     period = keys.get("period")
     if period is not None and len(period.labels) == 1:
-        period = None  # one period cannot tell what is particular to it from what is not
+        period = None  # with one period its effects w cannot be distinguished from the departments' effects v
     said += [] if left_out is None else [left_out]
     return source, _Keys(keys["trust"], keys["department"], period), tuple(said)
 

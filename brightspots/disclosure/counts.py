@@ -90,7 +90,7 @@ class Disclosed:
 
     @property
     def reason(self) -> npt.NDArray[np.object_]:
-        """Why something of a row is withheld ("small" before "beside" before "given"); "" where nothing is."""
+        """Reason of each row, (R,): of its two counts the first of "small", "beside" and "given"; "" where none."""
         reasons = [each.reason for each in (self.people, self.events) if each is not None]
         why = np.full(len(reasons[0]), "", dtype=object)
         for name in (GIVEN, BESIDE, SMALL):

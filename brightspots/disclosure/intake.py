@@ -88,9 +88,9 @@ def rules_of_one_line(rules: Rules, by_trust: bool) -> Rules:
 
 
 def as_pandas(frame: Any) -> pd.DataFrame:
-    """A pandas frame whose index says nothing: named levels become columns, others are replaced by 0 to R − 1.
+    """A pandas frame whose index reveals nothing: named levels become columns, any other is replaced by 0 to R − 1.
 
-    The index of a table read from a file, which numbers its lines, is kept for errors.
+    Indexes that only number rows are kept: lines of a file, which errors name, and rows of a larger table.
     """
     if isinstance(frame, Mapping):
         frame = frame_of(frame)

@@ -31,7 +31,7 @@ _MARKS: Final[Mapping[str, Mark]] = {**STATUS_MARKS, _PLAIN: ROW}
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """What is drawn, from the lowest to the highest ratio (or difference): all (n,).
+    """The rows that are drawn, from the lowest to the highest ratio (or difference), (n,) each.
 
     `named` is whether the list is short enough for each row to have its name.
     """
@@ -189,7 +189,10 @@ def _write_names(ax: Axes, rows: _Rows) -> int:
 
 
 def _rows_to_name(ax: Axes, rows: _Rows) -> npt.NDArray[np.intp]:
-    """All of a short list; of a long one those flagged, from the ends inward, that do not touch."""
+    """Positions of the rows to name: all of a short list; of a long one the flagged rows, from both ends inwards.
+
+    Rows whose names would touch one already chosen are left out.
+    """
     if rows.named:
         return np.arange(len(rows))
     per_row = canvas.height_in_points(ax) / len(rows)

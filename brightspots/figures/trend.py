@@ -103,7 +103,7 @@ class _Average:
     upper: float | None
 
     def known(self) -> list[float]:
-        """Those that are given."""
+        """The average and the ends of its interval, without those that were not given."""
         return [value for value in (self.point, self.lower, self.upper) if value is not None]
 
 

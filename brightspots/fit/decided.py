@@ -50,7 +50,7 @@ class Decided(PickledByFields):
 
     @property
     def rating_note(self) -> str:
-        """Why flags are not set against the rating that was given; empty where they are, or where there is none."""
+        """Why flags are not compared with the rating that was given; empty where they are, or none was given."""
         if self.ratings is None:
             return RATED_NOBODY if self.rating_asked else ""
         if self.ratings.strong is None:

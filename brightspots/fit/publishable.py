@@ -135,7 +135,7 @@ def suppress_cells(
     if cells.family.is_bounded:
         assert shown.people is not None
         size = shown.people.value
-    assert size is not None  # what is not among people is against expected events
+    assert size is not None  # counts without a denominator have expected events
     fitted = (size > 0) & (np.ones(cells.n_leaves, dtype=bool) if expected is None else expected > 0)
     notes = [
         rules.text, ONE_RELEASE, *_said(shown.reason, fitted, cells.departments[np.unique(at.column[rescaled])])

@@ -65,7 +65,7 @@ def hierarchical_cautions(
         As in `brightspots.limits.hierarchical.hierarchical_limits`.
     """
     if sd == 0.0:
-        return ()  # the limits are those of chance alone, and the zones say it
+        return ()  # the limits are those of chance alone, so the zones show it already
     if not family.is_count:
         beyond = np.abs(units.lower - centre) > -special.ndtri(PLAIN_TAIL) * units.size
     elif not family.is_bounded:

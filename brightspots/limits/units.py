@@ -132,8 +132,8 @@ def read_units(
     Raises
     ------
     DataError
-        Where lengths or indexes differ, a size is no number, a value is missing without both of its bounds, or the two
-        contradict each other.
+        Where lengths or indexes differ, a size is not a number, a value is missing without both bounds, or bounds
+        contradict each other or the value.
     SettingsError
         Where one bound is given without the other.
     """

@@ -67,7 +67,7 @@ class Department:
 
 @dataclass(frozen=True)
 class Listed:
-    """Some departments, in the order in which they are listed, of `total` that there are."""
+    """Departments in the order in which they are listed, and `total`, their number before the list was cut."""
 
     departments: tuple[Department, ...]
     total: int

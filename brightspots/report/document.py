@@ -207,7 +207,7 @@ class Mosaic:
     kinds : tuple of tuple of Kind
         One row a trust.
     details : mapping of (row, column) to str
-        What is said of the flagged ones.
+        Text for each flagged department.
     legend : tuple of (Kind, str)
     """
 

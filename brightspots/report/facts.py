@@ -34,7 +34,7 @@ class Setting:
     Parameters
     ----------
     events : str
-        What is counted, in the plural.
+        Word for the events that are counted, in the plural: "deaths".
     measure : Measure
         Words and numbers for effects.
     family : Family
@@ -108,7 +108,7 @@ class Tally:
 
     @property
     def departments(self) -> int:
-        """All of them."""
+        """Number of all departments."""
         return sum(self.counts.values())
 
 

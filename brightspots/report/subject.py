@@ -39,7 +39,7 @@ class Subject:
     spots : Spots
         Of this fit.
     events : str
-        What is counted, in the plural.
+        Word for the events that are counted, in the plural: "deaths".
     measure : Measure
         Words and numbers for effects.
     """

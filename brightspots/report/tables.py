@@ -89,7 +89,7 @@ def departments_table(facts: TrustFacts) -> Table:
 
 
 def types_table(types: Sequence[TypeTally], setting: Setting) -> Table:
-    """How many departments of each type are flagged, in line, or cannot be told."""
+    """How many departments of each type have each status."""
     rows = tuple(
         (
             Cell(each.name),

@@ -139,7 +139,7 @@ def suppress_counts(outcome: pd.DataFrame, interval: tuple[int, int]) -> pd.Data
 def latent_rating(seed: int, trust_effect: FloatArray, sd_trust: float, validity: float) -> FloatArray:
     """Latent rating of each trust, (T,): standard normal, higher is better, correlation `validity` with −u."""
     trusts = len(trust_effect)
-    # Where σ_trust = 0 there is no quality to rate: the same random numbers stand in for −u/σ.
+    # Where σ_trust = 0 there is no quality to rate: standard normal numbers take the place of −u/σ.
     quality = normal_draws(seed, Stream.TRUST, trusts) if sd_trust == 0 else -trust_effect / sd_trust
     return validity * quality + math.sqrt(1.0 - validity**2) * normal_draws(seed, Stream.RATING, trusts)
 

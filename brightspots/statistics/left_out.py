@@ -44,7 +44,7 @@ class Cavity:
     spread: FloatArray
 
     def of(self, cells: IntArray) -> Cavity:
-        """Some of the cells."""
+        """`Cavity` of some of the cells, by position."""
         return Cavity(*(values[:, cells] for values in vars(self).values()))
 
 

@@ -58,7 +58,7 @@ class Across:
 
     @property
     def columns(self) -> list[str]:
-        """All of them."""
+        """All columns that hold a measure in a period."""
         return [column for of_period in self.measures.values() for column in of_period.values()]
 
 
