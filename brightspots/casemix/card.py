@@ -22,7 +22,7 @@ _MISSING = {"level": "a level of its own", "drop": "left out", "error": "refused
 @checked
 @dataclass(frozen=True, eq=False, repr=False)
 class ModelCard:
-    """What stands behind expected events.
+    """How expected events were computed: the models, their fit, and what was left out.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ class ModelCard:
     period : str or None
     casemix : tuple of str
     source : str
-        What held the records.
+        The engine that held the records, in words.
     fitted : bool
-        Whether the models were fitted to these records, or brought along.
+        Whether the models were fitted to these records; else they were given (``standardise(…, model=…)``).
     records, events : int
         Records that were counted, and events among them.
     strata : int
-        Department types × case mix that have records: what the models were fitted to.
+        Number of combinations of department type and case mix that have records.
     min_events : int
         Events, and records without the event, that a department needs for a model of its own.
     missing : {"level", "drop", "error"}
@@ -57,7 +57,7 @@ class ModelCard:
     left_out : pandas.DataFrame
         Records that are in no cell: reason, records, events.
     notes : tuple of str
-        What should be known, a sentence each.
+        What readers should know, a sentence each.
     """
 
     outcome: str
@@ -135,7 +135,7 @@ def card_text(card: ModelCard) -> str:
 
 
 def card_html(card: ModelCard) -> str:
-    """The card as a HTML fragment."""
+    """The card as an HTML fragment."""
     said = "".join(f"<p>{html.escape(line)}</p>" for line in _lines(card))
     tables = [_calibration(card).to_html(escape=True, border=0)]
     if len(card.covariates):

@@ -1,4 +1,4 @@
-"""Writing the model card: what is computed of the models and of the records for it."""
+"""`write_card`: compute the model card from the models and the counts of the records."""
 
 from __future__ import annotations
 
@@ -32,16 +32,18 @@ def write_card(
     dropped: tuple[int, int],
     strangers: Sequence[str],
 ) -> tuple[ModelCard, list[str]]:
-    """Describe the models and how they meet the records.
+    """Describe the models and how well they predict the records.
 
     Parameters
     ----------
     model : CaseMixModel
     roles : Roles
     patterns : Patterns
-        Of the records that were scored, types that are left out among them.
+        Of the records that were scored, including types that are left out.
     source : str
+        The engine that held the records, in words.
     fitted : bool
+        Whether the models were fitted to these records.
     missing : int array (K,)
         Records with a missing value, of `missing_of`.
     missing_of : int
@@ -100,7 +102,7 @@ def write_card(
 
 
 def _types(model: CaseMixModel, patterns: Patterns, p: np.ndarray) -> pd.DataFrame:
-    """One row a department type that has records."""
+    """Table `types` of the card: one row a department type that has records."""
     penalised = np.zeros(len(model.departments), dtype=bool)
     for fit, members in zip(model.fits, model.members, strict=True):
         penalised[members] = bool(fit.penalty)
@@ -126,7 +128,7 @@ def _types(model: CaseMixModel, patterns: Patterns, p: np.ndarray) -> pd.DataFra
 
 
 def _coefficients(model: CaseMixModel) -> pd.DataFrame:
-    """One row an intercept or a level of a model."""
+    """Table `coefficients` of the card: one row for each intercept and each level of a model."""
     columns: dict[str, list[Any]] = {
         name: []
         for name in (
@@ -201,7 +203,7 @@ def _loud_notes(
     strangers: Sequence[str],
     fitted: bool,
 ) -> list[str]:
-    """What changes which records count, or how."""
+    """Notes to warn of: records or departments left out, constant columns, values unknown to the model."""
     notes = []
     if unanswered:
         notes.append(f"{unanswered:,} records without an outcome are left out")
@@ -236,7 +238,7 @@ def _loud_notes(
 
 
 def _quiet_notes(model: CaseMixModel) -> list[str]:
-    """How the models came about."""
+    """Notes on how the models were fitted: pooling, penalties, aliased levels, missing values."""
     notes = []
     pooled = model.departments[model.kind == POOLED]
     if len(pooled):

@@ -1,4 +1,4 @@
-"""Case-mix columns as factors: which values are levels, where a continuous column is cut, what is missing."""
+"""`Factor`: a case-mix column with its levels, cut points and missing values."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import narwhals as nw
 from brightspots.casemix.records import collect
 from brightspots.common.errors import DataError, SettingsError
 
-# A column of numbers with more distinct values than this is continuous, and wants cut points.
+# A column of numbers with more distinct values than this is taken as continuous, and needs cut points.
 MOST_NUMBERS: Final = 12
-# A column with more levels than this is an identifier, or wants grouping.
+# A column with more levels than this is refused: it is an identifier, or should be grouped.
 MOST_LEVELS: Final = 200
 MISSING: Final = "missing"
 LEVELS: Final = "levels"
@@ -28,22 +28,23 @@ Bins = Mapping[str, Sequence[float] | Literal["levels"]]
 class Factor:
     """One case-mix column with its levels.
 
-    A record's code is the position of its level; one more stands for missing values, and one for values that are
-    no level, which occur only where a model meets other records than it was fitted to.
+    The L levels are those of the values or intervals, and one for missing values, which is the last. The code of a
+    record is the position of its level, or L for a value that is no level, which occurs only where a model scores other
+    records than it was fitted to.
 
     Parameters
     ----------
     column : str
-        As the caller names it.
+        The caller's name of the column.
     alias : str
-        As it is called inside a query.
+        Its name inside queries: x0, x1, ….
     kind : {"text", "number", "boolean"}
     values : tuple
         Values of the levels, in order; empty where the column is cut.
     cuts : tuple of float
-        Ends of the intervals, which are closed below and open above; empty where it is not cut.
+        Cut points between the intervals, which are closed below and open above; empty where it is not cut.
     blanks : tuple of str
-        Texts of nothing but white space that occur, which are missing values.
+        Texts of white space only that occur in the column; they are missing values.
     labels : tuple of str (L,)
         Names of the levels, the last that of missing values.
     """
@@ -68,11 +69,11 @@ class Factor:
 
     @property
     def radix(self) -> int:
-        """How many codes there are, L + 1."""
+        """Number of codes, L + 1."""
         return len(self.labels) + 1
 
     def choose(self, of: Sequence[Any]) -> nw.Expr:
-        """Pick, record by record, the one of L + 1 numbers or expressions that its code points at."""
+        """An expression that is, for each record, the element of `of` (L + 1 numbers or expressions) at its code."""
         x = nw.col(self.alias)
         chain = nw.when(x.is_null()).then(of[self.missing])
         for blank in self.blanks:
@@ -87,7 +88,7 @@ class Factor:
 
 
 def check_bins(bins: Bins | None, casemix: Sequence[str]) -> dict[str, tuple[float, ...] | None]:
-    """Cut points by column; None where every value is asked to be a level.
+    """Check the argument `bins`: cut points by column, None where it says "levels".
 
     Raises
     ------
@@ -141,7 +142,7 @@ def read_factor(
     kind : {"text", "number", "boolean"}
     cuts : tuple of float, optional
     given : bool
-        Whether the caller said something about the column in `bins`.
+        Whether `bins` names the column.
 
     Raises
     ------
@@ -179,7 +180,7 @@ def read_factor(
 
 
 def meet(factor: Factor, frame: nw.LazyFrame[Any], kind: Kind) -> tuple[Factor, tuple[str, ...]]:
-    """A factor of an earlier model as it meets other records: with their blanks, and which values it does not know.
+    """Adapt a factor of an earlier model to other records: with their blanks, and the values that it does not know.
 
     Raises
     ------
@@ -201,7 +202,7 @@ def meet(factor: Factor, frame: nw.LazyFrame[Any], kind: Kind) -> tuple[Factor, 
 
 
 def _distinct(frame: nw.LazyFrame[Any], alias: str) -> list[Any]:
-    """Values of a column, no more of them than it takes to see that there are too many."""
+    """Different values of a column, without nulls and NaN; at most a few more than `MOST_LEVELS`."""
     found = collect(frame.group_by(alias).agg(nw.len().alias("n")).head(MOST_LEVELS + 2))
     return [value for value in found[alias].drop_nulls().to_list() if value == value]
 

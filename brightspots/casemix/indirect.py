@@ -33,7 +33,7 @@ from brightspots.data.columns import Columns, columns_given
 
 Missing = Literal["level", "drop", "error"]
 MissingOutcome = Literal["error", "drop"]
-# Values of another time or place that are named in a warning.
+# How many values that a given model was not fitted to are named in a warning, for each column.
 _SHOWN: Final = 3
 _NOT_ADJUSTED_FOR: Final = {
     "outcome": "it is what is to be explained",
@@ -61,9 +61,10 @@ def standardise(
 ) -> Standardised:
     """Standardise patient records indirectly: events expected in each trust's department from its case mix.
 
-    The engine that holds the records counts them by department × case mix; only these counts come back. A logistic
-    model a department type, over all trusts, gives each level of case mix its coefficient; the engine then sums the
-    fitted probabilities by trust × department. Expected events sum to those observed in each department type.
+    The engine that holds the records counts them by department × case mix; only these counts are fetched. One logistic
+    model for each department type, over all trusts, is fitted to them, with a coefficient for each level of case mix.
+    The engine then sums the fitted probabilities by trust × department. In each department type the expected events sum
+    to the observed ones.
 
     Parameters
     ----------
@@ -130,8 +131,8 @@ def standardise(
     -----
     Where a level has no events or only events in a model, or the likelihood has no finite maximum, that model is
     penalised by a log-F(1, 1) prior on every coefficient but the intercepts (Greenland & Mansournia 2015, Stat Med
-    34:3133), and the card says so. Levels that other columns determine get no coefficient. A case-mix stratum without
-    events is nothing special: it is expected to have what its levels say.
+    34:3133), and the card says so. Levels that other columns determine get no coefficient. A combination of levels
+    without events needs no special treatment: its expected events follow from the coefficients of its levels.
     """
     named = columns_given(
         columns, Columns(), outcome=outcome, trust=trust, department=department, period=period
@@ -180,7 +181,7 @@ def standardise(
 
 
 def _check_roles(named: Columns, casemix: Sequence[str] | None, model: Standardised | None) -> Roles:
-    """Each column named once, in a part that it can play."""
+    """Check that each column is named once, in a part that it can play."""
     if model is not None:
         if not isinstance(model, Standardised):
             raise SettingsError(f"model must be the result of standardise(); received {type(model).__name__}")
@@ -242,7 +243,7 @@ def _levels(
     cuts: dict[str, tuple[float, ...] | None],
     model: Standardised | None,
 ) -> tuple[Types, tuple[Factor, ...], list[str]]:
-    """Department types and levels of case mix: of the records, or of an earlier model, and what it does not know."""
+    """Department types, factors, and values that an earlier model does not know (in words; none without a model)."""
     types = count_types(records, roles)
     if model is None:
         return types, _read_factors(records, roles, kinds, cuts), []
@@ -279,7 +280,7 @@ def _meet_factors(
 
 
 def _known_types(types: Types, model: CaseMixModel, roles: Roles) -> Types:
-    """The records' counts on the model's department types."""
+    """Counts of the records for the department types of an earlier model, in its order."""
     known = pd.Index(model.departments)
     position = known.get_indexer(pd.Index(types.labels))
     if (position < 0).any():
@@ -297,7 +298,14 @@ def _known_types(types: Types, model: CaseMixModel, roles: Roles) -> Types:
 def _without_missing(
     patterns: Patterns, affected: np.ndarray, gaps: np.ndarray, roles: Roles, missing: str
 ) -> tuple[Patterns, tuple[int, int]]:
-    """Refuse or leave out what has missing case mix, where that was asked for."""
+    """Refuse or leave out patterns with missing case mix, as `missing` says.
+
+    Returns
+    -------
+    Patterns
+    tuple of int
+        Records left out, and events among them.
+    """
     if missing == "level" or not affected.any():
         return patterns, (0, 0)
     if missing == "error":

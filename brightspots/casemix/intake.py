@@ -1,4 +1,4 @@
-"""The columns that are needed, under names of our own, and what is refused before anything is counted."""
+"""Select and rename the columns that are needed, and refuse records that cannot be counted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Roles:
     Parameters
     ----------
     columns : Columns
-        Trust, department, outcome and, where cells are to be told apart by it, period.
+        Trust, department, outcome and, where cells are by period, period.
     casemix : tuple of str
         Columns to adjust for.
     """
@@ -55,7 +55,7 @@ class Roles:
 
     @property
     def period(self) -> str | None:
-        """Column of periods; None where they are not told apart."""
+        """Column of periods; None where cells are not by period."""
         return self.columns.named.get("period")
 
     @property
@@ -65,7 +65,7 @@ class Roles:
 
 
 def prepare(records: Records, roles: Roles) -> tuple[Records, dict[str, Kind]]:
-    """Select the columns that are needed, under names of our own, with one way to be missing.
+    """Select the columns that are needed, under our own names; NaN becomes null.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def prepare(records: Records, roles: Roles) -> tuple[Records, dict[str, Kind]]:
 
 
 def _refuse_patterns(columns: Sequence[str], records: Records) -> None:
-    """Names that an engine reads as a pattern for several columns: it cannot be asked for the one that is called so."""
+    """Refuse names such as ``*`` or ``^…$``, which some engines read as a pattern for several columns."""
     if records.frame.implementation in (nw.Implementation.PANDAS, nw.Implementation.PYARROW):
         return
     patterns = [name for name in columns if name == "*" or (name.startswith("^") and name.endswith("$"))]
@@ -119,7 +119,7 @@ def _refuse_patterns(columns: Sequence[str], records: Records) -> None:
 
 
 def _refuse_mixtures(columns: Sequence[str], schema: Mapping[str, Any], records: Records) -> None:
-    """A pandas column of objects can hold anything: its first rows say text, and a later one is none."""
+    """Refuse pandas columns of objects that hold text and other values; narwhals takes them for text."""
     frame = records.frame.to_native()
     if not isinstance(frame, pd.DataFrame):
         return
@@ -158,7 +158,7 @@ def _label(column: str, dtype: Any) -> nw.Expr:
 
 
 def _department(column: str, dtype: Any) -> nw.Expr:
-    """Labels that a small table of coefficients is joined to."""
+    """A column of department types; only text and numbers, since a table of coefficients is joined to it."""
     if dtype.is_numeric() or dtype in (nw.String, nw.Categorical, nw.Enum, nw.Object):
         return _label(column, dtype)
     raise DataError(
@@ -274,7 +274,7 @@ def audit(records: Records, roles: Roles, *, drop_missing_outcomes: bool) -> tup
 
 
 def check_labels(labels: Sequence[Any], column: str) -> None:
-    """Refuse blank labels, of which a null would have been refused already."""
+    """Refuse blank labels; nulls were refused by `audit`."""
     if any(isinstance(label, str) and not tidy_label(label) for label in labels):
         raise DataError(
             "a label is blank",

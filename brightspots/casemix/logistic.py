@@ -1,4 +1,4 @@
-"""Logistic regression on counts by case mix: statsmodels on a dense design, the same steps block by block beyond it."""
+"""Logistic regression on counts by case mix: by statsmodels, or for large designs by Newton's method in blocks."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from scipy.special import expit, logit
 from brightspots.common.parallel import spans
 from brightspots.data.cells import FloatArray, IntArray
 
-# Numbers in the largest design that is held at once: 128 MiB.
+# Numbers in the largest dense design that is made at once: 128 MiB.
 LARGEST_DESIGN: Final = 2**24
 _MOST_STEPS: Final = 30
 _MOST_BRAKED_STEPS: Final = 200
-# Largest change of a coefficient at which Newton's method, which squares its error in a step, has arrived.
+# Newton's method stops where no coefficient changes by more: it squares its error in each step.
 _CONVERGED: Final = 1e-8
-# Longest step with a brake: beyond the maximum the likelihood is flat, and from there no step leads back.
+# Longest step in `_by_blocks`: a longer one can end where the likelihood is flat, from where no step leads back.
 _LONGEST_STEP: Final = 2.0
-# A log-odds ratio beyond this (3 million to one) is on its way to infinity.
+# A log-odds ratio beyond this (3 million to one) is taken to grow without limit.
 _LARGEST_COEFFICIENT: Final = 15.0
 _ALIAS_TOLERANCE: Final = 1e-9
 NO_MAXIMUM: Final = "the likelihood has no finite maximum"
@@ -29,7 +29,7 @@ NO_MAXIMUM: Final = "the likelihood has no finite maximum"
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """What one model is fitted to.
+    """The data of one model: S strata, each with one department type and one level of each of K factors.
 
     Parameters
     ----------
@@ -90,14 +90,23 @@ class LogisticFit:
 
 @dataclass(frozen=True, eq=False)
 class _Design:
-    """Where each level has its column: G intercepts first, then the levels that are estimated; -1 for none."""
+    """Columns of the design: G intercepts first, then the levels that are estimated.
+
+    Parameters
+    ----------
+    counts : Counts
+    columns : tuple of int arrays (L,)
+        Column of each level of each factor; −1 for levels without one (references, aliased or absent levels).
+    width : int
+        Number of columns.
+    """
 
     counts: Counts
     columns: tuple[IntArray, ...]
     width: int
 
     def rows(self, part: slice) -> FloatArray:
-        """The dense design of some strata."""
+        """The dense design of some strata, (strata, width), of 0 and 1."""
         group = self.counts.group[part]
         X = np.zeros((len(group), self.width), order="F")  # as cross-products read it fastest
         row = np.arange(len(group))
@@ -109,17 +118,18 @@ class _Design:
         return X
 
     def blocks(self) -> list[slice]:
-        """Strata cut so that the design of each block is small."""
+        """Consecutive strata whose design has at most a quarter of `LARGEST_DESIGN` numbers."""
         return spans(len(self.counts.group), max(1, LARGEST_DESIGN // (4 * self.width)))
 
 
 def fit_logistic(counts: Counts) -> LogisticFit:
     """Fit by maximum likelihood; where that has no finite maximum, with a weak penalty.
 
-    Where a level has no events, or only events, or Newton's steps run away all the same, every coefficient except
-    the intercepts gets a log-F(1, 1) prior: half a patient with the event and half a patient without, in a stratum of
-    its own (Greenland & Mansournia 2015, Stat Med 34:3133). Intercepts are free, so that expected events still sum to
-    those observed in every department type.
+    Where a level has no events, or only events, or a coefficient grows without limit all the same, every coefficient
+    except the intercepts gets a log-F(1, 1) prior: its log density is β/2 − log(1 + exp(β)), the likelihood of half a
+    patient with the event and half a patient without in a stratum of their own (Greenland & Mansournia 2015, Stat Med
+    34:3133). Intercepts have a flat prior, so that expected events still sum to those observed in every department
+    type.
 
     Parameters
     ----------
@@ -158,7 +168,7 @@ def fit_logistic(counts: Counts) -> LogisticFit:
 
 
 def _lay_out(counts: Counts, present: Sequence[npt.NDArray[np.bool_]], references: Sequence[int]) -> _Design:
-    """Give a column to each level that is there and is not the reference."""
+    """Give a column to each level that has records and is not the reference."""
     columns, width = [], counts.groups
     for here, reference in zip(present, references, strict=True):
         estimated = here.copy()
@@ -171,7 +181,10 @@ def _lay_out(counts: Counts, present: Sequence[npt.NDArray[np.bool_]], reference
 
 
 def _without_aliases(design: _Design) -> tuple[_Design, tuple[tuple[int, int], ...]]:
-    """Take out columns that those before them determine, by elimination in the cross-products."""
+    """Leave out columns that are linear combinations of those before them (Gaussian elimination of X'X).
+
+    Also returns the levels without a column therefore, as (factor, level).
+    """
     gram = np.zeros((design.width, design.width))
     for block in design.blocks():
         X = design.rows(block)
@@ -203,7 +216,7 @@ def _maximise(design: _Design, start: FloatArray, *, penalised: bool) -> tuple[F
     found = None
     if len(design.counts.group) * design.width <= LARGEST_DESIGN:
         found = _by_statsmodels(design, start, penalised=penalised)
-    if found is None:  # too large, or Newton's steps without a brake overshot
+    if found is None:  # too large for statsmodels, or its full Newton steps overshot
         found = _by_blocks(design, start, penalised=penalised)
     if found is None or (not penalised and _runs_away(found[0], design)):
         return None
@@ -217,7 +230,10 @@ def _runs_away(beta: FloatArray, design: _Design) -> bool:
 def _by_statsmodels(
     design: _Design, start: FloatArray, *, penalised: bool
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Fit a binomial GLM by Newton's method, the penalty as strata of half an event and half none."""
+    """Fit a binomial GLM by Newton's method; the penalty is added as strata of half an event and half none.
+
+    None where it does not converge.
+    """
     from statsmodels.genmod.families import Binomial
     from statsmodels.genmod.generalized_linear_model import GLM
 
@@ -236,7 +252,8 @@ def _by_statsmodels(
     except np.linalg.LinAlgError:
         return None
     beta, error = np.asarray(fitted.params), np.asarray(fitted.bse)
-    # What it calls converged may have overshot to where the likelihood is flat: at a maximum events add up.
+    # It may report convergence after overshooting to where the likelihood is flat. At a true maximum expected events
+    # sum to the observed ones in each group.
     p = np.asarray(fitted.fittedvalues)[: len(counts.group)]
     expected = np.bincount(counts.group, counts.records * p, counts.groups)
     observed = np.bincount(counts.group, counts.events, counts.groups)
@@ -248,7 +265,7 @@ def _by_statsmodels(
 def _by_blocks(
     design: _Design, start: FloatArray, *, penalised: bool
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Take Newton's steps, shortened where they overshoot, with cross-products summed over blocks of strata."""
+    """Newton's method with step halving; the design is made block by block. None where it does not converge."""
     beta = start
     value, gradient, information = _likelihood(design, beta, penalised=penalised)
     for _ in range(_MOST_BRAKED_STEPS):
@@ -275,7 +292,7 @@ def _by_blocks(
 def _likelihood(
     design: _Design, beta: FloatArray, *, penalised: bool
 ) -> tuple[float, FloatArray, npt.NDArray[np.float64]]:
-    """Logarithm of the (penalised) likelihood with its gradient and information."""
+    """Log of the (penalised) likelihood, its gradient (width,) and the information matrix (width, width)."""
     counts = design.counts
     prior = np.zeros(design.width)
     prior[counts.groups :] = float(penalised)
@@ -302,7 +319,7 @@ def _labelled(
     penalty: str,
     estimate: tuple[FloatArray, FloatArray],
 ) -> LogisticFit:
-    """Put the estimates back to the levels that they belong to."""
+    """The result by level: `estimate` is coefficients and standard errors by column of the design."""
     beta, error = estimate
     coefficients, errors, means = [], [], []
     for columns, (records, _) in zip(design.columns, by_level, strict=True):

@@ -1,4 +1,4 @@
-"""One logistic model a department type, one for those too small for their own, and what they predict."""
+"""Case-mix models: one logistic model for each department type, and a pooled one for types with few events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from brightspots.common.errors import DataError
 from brightspots.common.parallel import map_in_order, spans
 from brightspots.data.cells import FloatArray, IntArray, LabelArray
 
-# Events, and records without the event, that a coefficient wants (Peduzzi et al. 1996, J Clin Epidemiol 49:1373).
+# Fewest events, and records without the event, for each coefficient (Peduzzi et al. 1996, J Clin Epidemiol 49:1373).
 PER_COEFFICIENT: Final = 10
 _AT_ONCE: Final = 250_000
 LEFT_OUT, OWN, POOLED = "left out", "own", "pooled"
@@ -27,7 +27,7 @@ LEFT_OUT, OWN, POOLED = "left out", "own", "pooled"
 
 @dataclass(frozen=True, eq=False)
 class CaseMixModel:
-    """Fitted models of all department types; what `standardise` needs to score other records.
+    """Fitted models of all department types, with all that `standardise` needs to score other records.
 
     Parameters
     ----------
@@ -35,11 +35,15 @@ class CaseMixModel:
         Sorted labels.
     factors : tuple of Factor (K,)
     fits : tuple of LogisticFit
+        One for each type with a model of its own, then the pooled one, if any.
     members : tuple of int arrays
         The department types of each fit, as positions in `departments`.
     kind : array of {"own", "pooled", "left out"} (D,)
+        Which model each department type has.
     min_events : int
+        Events, and records without the event, that a type needs for a model of its own.
     missing : {"level", "drop", "error"}
+        What was done with missing case mix.
     """
 
     departments: LabelArray
@@ -59,7 +63,7 @@ class CaseMixModel:
         return found
 
     def coefficients(self) -> list[FloatArray]:
-        """Coefficient of each code, one array (D, L + 1) a factor; NaN where the type's model does not know it."""
+        """Coefficient of each code of each factor, (D, L + 1) each; NaN where a type's records had no such value."""
         found = [np.full((len(self.departments), factor.radix), np.nan) for factor in self.factors]
         for fit, members in zip(self.fits, self.members, strict=True):
             for table, factor, coefficient in zip(found, self.factors, fit.coefficients, strict=True):
@@ -67,7 +71,7 @@ class CaseMixModel:
         return found
 
     def scores(self) -> list[FloatArray]:
-        """The same, what a model does not know filled with its mean over the records that it was fitted to."""
+        """`coefficients` with NaN replaced by the mean coefficient over the records that the model was fitted to."""
         filled = []
         for position, table in enumerate(self.coefficients()):
             for fit, members in zip(self.fits, self.members, strict=True):
@@ -114,8 +118,8 @@ def fit_models(
     def fit(group: IntArray) -> LogisticFit:
         return fit_logistic(_counts(patterns, group, factors))
 
-    # Models are spread over the cores, so that each has one thread of linear algebra; and what statsmodels warns of
-    # (convergence, separation) is looked at where a fit comes back.
+    # Models are spread over the cores, so each gets one thread of linear algebra. Warnings of statsmodels (convergence,
+    # separation) are silenced: `fit_logistic` checks for both itself.
     with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fits = tuple(map_in_order(fit, members))
@@ -123,7 +127,7 @@ def fit_models(
 
 
 def _used(types: Types, patterns: Patterns) -> Types:
-    """Types with only the records that enter the fit."""
+    """Department types with the counts of only those records that enter the fit."""
     size = len(types.labels)
     return replace(
         types,
@@ -133,7 +137,7 @@ def _used(types: Types, patterns: Patterns) -> Types:
 
 
 def _fill_pool(kind: LabelArray, used: Types, min_events: int) -> None:
-    """Let the smallest types with a model of their own join a pool that is too small itself."""
+    """Change `kind` of the smallest types from "own" to "pooled" while the pool has fewer than `min_events`."""
     scarce = np.minimum(used.events, used.records - used.events)
     others = [position for position in np.argsort(scarce, kind="stable") if kind[position] == OWN]
     for position in others:
@@ -144,7 +148,7 @@ def _fill_pool(kind: LabelArray, used: Types, min_events: int) -> None:
 
 
 def _levels_present(patterns: Patterns, factors: Sequence[Factor]) -> list[int]:
-    """How many levels of each factor any record has."""
+    """Number of codes of each factor that occur in the records."""
     seen = [np.zeros(factor.radix, dtype=bool) for factor in factors]
     for part in spans(len(patterns.code), _AT_ONCE):
         for position, codes in enumerate(decode(patterns.code[part], factors).T):
@@ -167,7 +171,7 @@ def _counts(patterns: Patterns, members: IntArray, factors: Sequence[Factor]) ->
 
 
 def predict(model: CaseMixModel, patterns: Patterns) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Fitted probability of each pattern, and where its type's model does not know one of its levels.
+    """Fitted probability of each pattern, and which of its levels its type's model was not fitted to.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Patient records where they are: a frame, a table that an engine holds, or files opened by an embedded DuckDB."""
+"""Open patient records without copying them: a frame, a lazy table of any engine, or files, read by DuckDB."""
 
 from __future__ import annotations
 
@@ -24,24 +24,25 @@ from brightspots.data.opening import frame_of
 
 PARQUET: Final = (".parquet", ".pq")
 TEXT: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt")
-# How CSV files write a missing value, beside an empty field. In key columns 'NA' may be somebody's code.
+# How CSV files write a missing value, besides an empty field. Not applied to columns of labels, where 'NA' may be one.
 _NULLS: Final = ("NA", "N/A", "NaN", "nan", "null", "NULL")
-# Records of an eager frame that are scored at once: what the score needs beside each is then bounded.
+# Records of an eager frame that are scored at once, to limit the memory for the coefficients joined to each record.
 _AT_ONCE: Final = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """Records as one lazy table of whichever engine holds them.
+    """Records as a lazy table of the engine that holds them.
 
     Parameters
     ----------
     frame : narwhals.LazyFrame
         All records.
     parts : tuple of narwhals.LazyFrame
-        The same in pieces that are scored one after another: an eager frame has several, any other engine one.
+        All records in consecutive pieces that are scored one after another: of an eager frame at most a million each,
+        of any other engine all in one.
     source : str
-        What holds them, in words.
+        The engine and kind of table, in words.
     """
 
     frame: nw.LazyFrame[Any]
@@ -114,7 +115,7 @@ def _is_paths(records: Any) -> bool:
 
 
 def files_of(paths: Any) -> list[Path]:
-    """Files that a path, a glob or a list of them stands for, sorted, all of one kind.
+    """Files that a path, a glob or a list of these names, sorted, all of one kind (Parquet or text).
 
     Raises
     ------
@@ -154,7 +155,7 @@ def _kind(path: Path) -> str | None:
 
 @contextmanager
 def _opened_files(paths: Any, keys: Sequence[str], others: Sequence[str]) -> Iterator[Records]:
-    """Let an embedded DuckDB read files; what goes wrong as they are read is the data's fault."""
+    """Open files with an embedded DuckDB inside the block; errors in reading them become `DataError`."""
     files = files_of(paths)
     if importlib.util.find_spec("duckdb") is None:
         raise MissingExtraError("duckdb", extra="duckdb", purpose="reading records from files")
@@ -187,14 +188,14 @@ def _opened_files(paths: Any, keys: Sequence[str], others: Sequence[str]) -> Ite
 
 
 def _read_text(connection: Any, names: list[str], keys: Sequence[str], others: Sequence[str]) -> Any:
-    """Read delimited text once; keys are text, and types of the others come from all rows, not from the first."""
+    """Read delimited text once into a DuckDB table; keys stay text, types of other columns are found from all rows."""
     many = len(names) > 1
     columns = connection.read_csv(names, all_varchar=True, header=True, union_by_name=many).columns
     labels = dict.fromkeys((name for name in keys if name in columns), "VARCHAR")
     relation = connection.read_csv(names, header=True, union_by_name=many, sample_size=-1, dtype=labels)
     wanted = dict.fromkeys([*keys, *others])
     if not set(wanted) <= set(columns):
-        return relation  # whoever asks for a column that is not there will be told
+        return relation  # `intake.prepare` raises the error for a missing column
     duckdb: Any = importlib.import_module("duckdb")
     relation.select(*(duckdb.ColumnExpression(name) for name in wanted)).create("records")
     table = connection.table("records")
@@ -209,13 +210,13 @@ def _read_text(connection: Any, names: list[str], keys: Sequence[str], others: S
 
 
 def _gaps_filled(table: Any, name: str) -> Any:
-    """A column of text whose words for nothing are missing values, and which is numbers where the rest are."""
+    """A text column with the words of `_NULLS` as missing values, cast to numbers or booleans where all others are."""
     duckdb: Any = importlib.import_module("duckdb")
     column = duckdb.ColumnExpression(name)
     words = [duckdb.ConstantExpression(word) for word in _NULLS]
     bare = duckdb.CaseExpression(column.isin(*words), duckdb.ConstantExpression(None)).otherwise(column)
     for kind in ("DOUBLE", "BOOLEAN"):
-        # A cast that fails gives nothing: where as many values are left as before, all of them are of this kind.
+        # TRY_CAST gives null where it fails: where no value became null, all are of this kind.
         cast = duckdb.SQLExpression(f"TRY_CAST(bare AS {kind})")
         found = table.select(bare.alias("bare")).select(duckdb.ColumnExpression("bare"), cast.alias("cast"))
         ((before, after),) = found.aggregate('count(bare), count("cast")').fetchall()
@@ -259,7 +260,7 @@ def beside(frame: nw.LazyFrame[Any], columns: Mapping[str, Sequence[Any]]) -> nw
 
 
 def _duckdb_list(values: Sequence[Any]) -> str:
-    """Write a list that DuckDB reads back exactly."""
+    """A list literal in DuckDB's SQL of floats, whole numbers or text, without rounding."""
     kind = "DOUBLE" if isinstance(values[0], float) else "BIGINT" if isinstance(values[0], int) else "VARCHAR"
     quoted = ", ".join(f"'{str(value).replace(chr(39), chr(39) * 2)}'" for value in values)
     return f"[{quoted}]::{kind}[]"

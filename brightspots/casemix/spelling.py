@@ -1,4 +1,4 @@
-"""One spelling of each label of patient records, whichever engine holds them."""
+"""Join or refuse several spellings of one label in patient records of any engine."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ _PARTS: Final = {TRUST: "trust", TYPE: "department", PERIOD: "period"}
 def with_one_spelling(
     records: Records, roles: Roles, *, tidy: bool
 ) -> tuple[Records, tuple[str, ...], tuple[str, ...]]:
-    """Records with one spelling of each label; what was joined, for notes; and the same with the labels, to be said.
+    """Join the spellings of each label.
+
+    Returns the records, sentences that count what was joined (for notes), and sentences that name the labels (for
+    warnings).
 
     Parameters
     ----------
     records : Records
-        Prepared, so that their columns have our names, and at least one.
+        From `intake.prepare`, so that their columns have our names; at least one record.
     roles : Roles
     tidy : bool
         Join labels that differ only by capitals, white space or invisible characters.
@@ -68,7 +71,7 @@ def _refuse(rows: Counter[str], column: str, part: str) -> None:
 
 
 def _spelt(records: Records, key: str, kept: dict[str, str]) -> Records:
-    """Records with the labels of one key exchanged, by the engine that holds them."""
+    """Records with each label of one key replaced by `kept[label]`, by a join in the engine that holds them."""
     table = {_GIVEN: list(kept), _SPELT: list(kept.values())}
 
     def exchanged(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:

@@ -1,4 +1,4 @@
-"""What `standardise()` returns, and how it shows itself: rounded for people, text from data escaped in HTML."""
+"""`Standardised`, which `standardise()` returns, with its text and HTML."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Standardised(CellTable):
         trust, department[, period], observed, expected, denominator (records), sorted by label, periods by time.
     card : ModelCard
     model : CaseMixModel
-        What other records can be scored with: ``standardise(…, model=cells)``.
+        The fitted models, with which other records can be scored: ``standardise(…, model=cells)``.
     """
 
     table: pd.DataFrame
@@ -56,14 +56,14 @@ class Standardised(CellTable):
 
 
 def standardised_text(cells: Standardised) -> str:
-    """One screen: sizes, models, how well they fit, what should be known."""
+    """One screen of text: sizes, and the model card."""
     return "\n".join(
         [_headline(cells), "", card_text(cells.card), "", "Next: .table, .card, bs.fit_hierarchy(…)"]
     )
 
 
 def standardised_html(cells: Standardised) -> str:
-    """The same as a HTML fragment, with the first cells."""
+    """An HTML fragment: sizes, the first cells, and the model card."""
     table: Any = _first_cells(cells.table).to_html(index=False, escape=True, border=0)
     more = len(cells.table) - _SHOWN
     hidden = f"<p>… and {more:,} more: see .table</p>" if more > 0 else ""

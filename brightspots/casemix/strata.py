@@ -1,4 +1,4 @@
-"""Counts that the engine makes: records and events by department type and case mix, and by trust with the score."""
+"""Count records in their engine: by department type and case mix, and by trust × department with expected events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_PATTERNS: Final = 2**62
 
 @dataclass(frozen=True, eq=False)
 class Types:
-    """Department types with their records.
+    """Department types with their numbers of records and events.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Patterns:
     events: IntArray
 
     def of_type(self, position: int) -> slice:
-        """Where a type's patterns stand."""
+        """Slice of the patterns of one department type."""
         low, high = np.searchsorted(self.type, [position, position + 1])
         return slice(int(low), int(high))
 
@@ -88,7 +88,7 @@ def count_types(records: Records, roles: Roles) -> Types:
 
 
 def count_patterns(records: Records, types: Types, factors: Sequence[Factor]) -> Patterns:
-    """Count records and events by department type and case mix: the only strata that leave the engine.
+    """Count records and events by department type and case mix, in the engine.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def count_patterns(records: Records, types: Types, factors: Sequence[Factor]) ->
 
 
 def decode(code: IntArray, factors: Sequence[Factor]) -> npt.NDArray[np.int16]:
-    """Take the codes of all factors apart, (P, K)."""
+    """Codes of each factor, (P, K), from the combined codes of patterns (P,): the reverse of `Patterns.code`."""
     apart = np.empty((len(code), len(factors)), dtype=np.int16)
     rest = code
     for position, factor in enumerate(factors):
@@ -161,8 +161,8 @@ def count_cells(
 ) -> pd.DataFrame:
     """Sum records, events and fitted probabilities by trust and department, in the engine.
 
-    Every record meets the coefficients of its department type in a small table, and picks those of its own levels:
-    the fitted score as one expression of the engine's.
+    A small table of coefficients, one row for each department type, is joined to the records. The linear predictor of
+    a record is then one expression that selects the coefficients of its levels.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def count_cells(
 
 
 def _cells(counted: Sequence[nw.DataFrame[Any]], keys: Sequence[str], roles: Roles) -> pd.DataFrame:
-    """Put the counts of all parts together, in one order."""
+    """Add up the counts of all parts, sorted by label."""
     given: Mapping[str, str] = {TRUST: names.TRUST, TYPE: names.DEPARTMENT, PERIOD: names.PERIOD}
     table = pd.concat(
         [
@@ -234,7 +234,7 @@ def _cells(counted: Sequence[nw.DataFrame[Any]], keys: Sequence[str], roles: Rol
 
 
 def in_time(table: pd.DataFrame, dtype: Any) -> pd.DataFrame:
-    """The cells with the periods of each department in the order of time.
+    """The cells sorted by trust and department, with the periods of each department in the order of time.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How well fitted probabilities discriminate and agree, from counts by stratum: c-statistic and calibration."""
+"""Discrimination and calibration of fitted probabilities, from counts by stratum: c-statistic, tenths of risk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LEVEL: Final = 0.95
 
 
 def by_risk(p: FloatArray, records: IntArray, events: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Sort strata by risk and merge those that tie: distinct risks, records and events, each (R,)."""
+    """Sort strata by fitted risk p and merge those with equal risk: distinct risks, records and events, (R,) each."""
     order = np.argsort(p, kind="stable")
     risk = p[order]
     first = np.flatnonzero(np.append(True, risk[1:] > risk[:-1]))

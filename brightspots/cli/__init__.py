@@ -15,7 +15,7 @@ from brightspots._version import __version__
 from brightspots.cli import about, checking, counting, drawing, fitting, reporting, terminal
 from brightspots.cli.stopping import Stopped
 
-# What stands for all that can be typed wrongly: Click's own up to Typer 0.2x, Typer's since; by no name that both have.
+# Base class of errors in what was typed: Click's up to Typer 0.2x, Typer's own since. The two have no common name.
 _TypedWrongly: type[Any] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
@@ -57,9 +57,9 @@ app.command("version")(about.version)
 
 
 def main() -> None:
-    """Run the command line; what was typed wrongly is said in one line too, for logs and schedulers."""
+    """Run the command line; errors in what was typed are printed in one line too, for logs and schedulers."""
     if len(sys.argv) < 2:
-        app()  # says what there is
+        app()  # prints the help
     try:
         status = app(standalone_mode=False)
     except _TypedWrongly as error:

@@ -1,4 +1,4 @@
-"""The commands that tell: `readers`, `version`."""
+"""The commands `readers` and `version`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def readers(
     exports.refuse_to_overwrite([out, beside], force=output.force)
     exports.check_folder(out)
     exports.refuse_own_input([out, beside], [Path(path)])
-    content = read_stored(path)  # read once: what is digested is what is read
+    content = read_stored(path)  # read once, so that the digest is that of the bytes that are used
     frame = known[name](io.BytesIO(content))
     manifest = make_manifest(
         input_file=InputFile(Path(path).name, len(content), len(frame), file_digest(content)),

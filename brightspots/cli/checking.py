@@ -84,7 +84,7 @@ def check(
 
 
 def _in_shell(report: TableReport) -> TableReport:
-    """The report with what the library says of its arguments in the options of this command."""
+    """The report with names of arguments replaced by the options of this command."""
     options = terminal.options_of(check)
     found = [replace(finding, text=in_options(finding.text, options)) for finding in report.findings]
     return replace(report, findings=tuple(found))
@@ -99,7 +99,7 @@ def roles_of(table: TableOptions, rating: str | None = None) -> Roles:
 
 
 def read_tidied(path: str, table: TableOptions, rating: str | None = None) -> tuple[pd.DataFrame, InputFile]:
-    """A table as a command reads it, with the remedies that were asked for."""
+    """Read a table for a command, and apply the remedies that were asked for."""
     keys = [table.trust_column, table.department_column, *([table.period] if table.period else [])]
     frame, read = read_frame(path, keys, table.sheet)
     if table.remedy:

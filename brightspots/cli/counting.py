@@ -116,7 +116,7 @@ def standardise(
 def _check_targets(
     out: Path, calibration: Path | None, targets: Sequence[Path], output: OutputOptions, *, suppressed: bool
 ) -> None:
-    """Refuse what could not be written, before anything is counted."""
+    """Check that all files can be written, before anything is counted."""
     from brightspots.cli.drawing import check_figure_path
     from brightspots.common import files as exports
 
@@ -134,7 +134,7 @@ def _check_targets(
 
 
 def _shown(cells: Standardised, rules: Rules | None) -> tuple[pd.DataFrame, dict[str, Any], tuple[str, ...]]:
-    """The table and the model card as they may be shown, and what was done to them."""
+    """The table and the model card after disclosure control, and sentences on what was done."""
     from brightspots.casemix.publishable import publishable_card
     from brightspots.disclosure import suppress
 
@@ -180,7 +180,7 @@ def _cut(text: str) -> tuple[str, list[float] | Literal["levels"]]:
 
 
 def _input(files: Sequence[Path], rows: int) -> InputFile:
-    """Name, size and digest of the files, of one after another where there are several; read in blocks."""
+    """Name, size and digest of the files (of several: of their bytes one after another), which are read in blocks."""
     from brightspots.report.manifest import InputFile
 
     digest = hashlib.sha256()

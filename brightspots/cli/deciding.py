@@ -1,4 +1,4 @@
-"""By which rule and ratings a command decided, and where each of them came from."""
+"""The rule and ratings that a command used, and where each came from: an option, a saved fit or the default."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def decided_by(fitted: Fitted, spots: Spots, options: RuleOptions) -> dict[str, 
     Returns
     -------
     dict
-        `rule`: every field of the rule, and `from`: of each whether it is an option, of the saved fit or the default.
-        `ratings`: who is rated, how many in each band, what counts as strong, and `from`; None where nobody is.
+        `rule`: every field of the rule, and in `from` the origin of each (option, saved fit or default). `ratings`: who
+        is rated, how many in each band, what counts as strong, and `from`; None where nobody is rated.
     """
     otherwise = "default" if fitted.decision is None else _SAVED
     given = options.given()
@@ -48,7 +48,7 @@ def decided_by(fitted: Fitted, spots: Spots, options: RuleOptions) -> dict[str, 
 
 
 def said_of_saved(path: str, fitted: Fitted, options: RuleOptions) -> list[str]:
-    """Sentences on what a saved fit did not say, or said otherwise than the options do."""
+    """Sentences that say whether the rule and ratings are those of a saved fit, or which options override them."""
     kept = fitted.decision
     if kept is None:
         return [

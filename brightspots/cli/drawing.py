@@ -128,7 +128,7 @@ def check_figure_path(path: Path) -> None:
 def _refuse_ignored(
     path: str, limit: LimitOptions, units: UnitOptions, figure: FigureOptions, sheet: str | None
 ) -> None:
-    """Refuse options of tables, which would change nothing of a fit."""
+    """Refuse options for tables where a saved fit is drawn, since they would have no effect."""
     of_tables = {
         "--method": limit.method != "shmi", **dict.fromkeys(units.given, True),
         "--higher-is": figure.higher_is != "worse", "--title": figure.title, "--sheet": sheet,
@@ -153,8 +153,7 @@ def save_figure(axes: Axes, path: Path, manifest: Manifest) -> None:
     }
     description, comment = keys[path.suffix.lower()]
     metadata = {description: describe(axes), comment: manifest.as_json()}
-    # Without a salt of ours the marks of an SVG are called otherwise in every file; a PDF holds its fonts as fonts, so
-    # that names in it can be searched and copied.
+    # A fixed salt gives the elements of an SVG the same ids each time. Font type 42 keeps the text of a PDF searchable.
     drawn: Any = {"svg.hashsalt": "brightspots", "pdf.fonttype": 42}
     held, kind = io.BytesIO(), path.suffix[1:].lower()
     with plt.rc_context(drawn):
@@ -234,7 +233,7 @@ def _draw_fit(
 
 
 def _size_of(columns: Columns) -> str:
-    """The part that says how large a unit is."""
+    """The part of `Columns` that is the size of a unit: "expected" or "denominator"."""
     return EXPECTED if columns.denominator is None else DENOMINATOR
 
 
@@ -245,7 +244,7 @@ def _units(frame: pd.DataFrame, columns: Columns, *, sum_rows: bool, tidy: bool)
 
     parts = {part: columns.name_of(part) for part in ("trust", "observed", _size_of(columns))}
     if parts["observed"] not in frame and set(_BOUNDS) <= set(frame.columns):
-        del parts["observed"]  # bounds alone say what was counted
+        del parts["observed"]  # counts are given by bounds alone
     missing = [(part, column) for part, column in parts.items() if column not in frame.columns]
     if missing:
         raise missing_columns(missing, list(map(str, frame.columns)))
@@ -280,12 +279,12 @@ def _added(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
 
 
 def _sum_of_all(parts: Any) -> Any:
-    """Missing where a part is; pandas learnt to say so of groups in its third generation."""
+    """Sum that is missing where a part is; before pandas 3 sums of groups have no option for that."""
     return parts.sum(skipna=False)
 
 
 def _suppressed(frame: pd.DataFrame, columns: Columns, rules: Rules) -> pd.DataFrame:
-    """The trusts as they may be shown; without those whose number of patients is withheld."""
+    """The trusts after disclosure control, without those whose denominator is withheld."""
     from brightspots.disclosure import suppress
 
     size = columns.name_of(_size_of(columns))

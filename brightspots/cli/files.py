@@ -1,4 +1,4 @@
-"""Tables from files, for the commands: keys as text, and the digest of what was read."""
+"""`read_frame`: read a table from a file for a command, with its digest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_frame(path: str, keys: Collection[str], sheet: str | None = None) -> tu
     Returns
     -------
     frame : pandas.DataFrame
-        Its index says where each row stood, ``.attrs["notes"]`` what was done on the way.
+        Its index is the line or sheet row of each row; ``.attrs["notes"]`` says what was done.
     input_file : InputFile
 
     Raises

@@ -1,4 +1,4 @@
-"""The command that fits, `fit`, and what others that fit share with it."""
+"""The command `fit`, and functions for other commands that fit."""
 
 from __future__ import annotations
 
@@ -78,12 +78,12 @@ def fit(
         exports.write_table(fitted.trusts(**reach), paths["trusts"])
         exports.write_table(spots.table, paths["spots"])
         fitted.save(paths["fit"], spots)
-        exports.write_json(paths["manifest"], summary)  # last: where it stands, the others are whole
+        exports.write_json(paths["manifest"], summary)  # last, so that where it exists the others are whole
     finish(spots, summary, json=output.json)
 
 
 def find_spots(fitted: HierarchyFit, rule: RuleOptions) -> Spots:
-    """Apply the rule and the ratings that the options name; of what they leave open, what the fit remembers."""
+    """Apply the rule and ratings of the options; those not given are the ones the fit was saved with, or defaults."""
     from brightspots.common.settings import SpotRule
 
     if rule.margin is not None and not fitted.table.cells.is_ratio:
@@ -114,7 +114,7 @@ def find_spots(fitted: HierarchyFit, rule: RuleOptions) -> Spots:
 def fit_table(
     path: str, table: TableOptions, model: ModelOptions, rule: RuleOptions, *, json: bool
 ) -> tuple[HierarchyFit, InputFile]:
-    """Fit a table as the options say, and say which file it was."""
+    """Fit a table as the options say; return the fit and the file that was read."""
     frame, read = read_tidied(path, table, rule.rating)
     if rule.rating is not None and rule.rating not in frame.columns:
         raise SettingsError(
@@ -145,7 +145,7 @@ def _ratings(path: str) -> Any:
 
 
 def single_fit(fitted: Any) -> HierarchyFit:
-    """What `fit_hierarchy` returns where no column tells outcomes apart, as no command asks for."""
+    """The result of `fit_hierarchy` without `outcome`, which no command passes, as a `HierarchyFit`."""
     from brightspots.fit.hierarchy_fit import HierarchyFit
 
     assert isinstance(fitted, HierarchyFit)
@@ -155,7 +155,7 @@ def single_fit(fitted: Any) -> HierarchyFit:
 def published(
     fitted: HierarchyFit, rule: RuleOptions, disclosure: DisclosureOptions
 ) -> tuple[HierarchyFit, Spots, tuple[str, ...]]:
-    """The fit and spots that may be shown: where counts are suppressed, those of a fit to what is left of them."""
+    """The fit and spots to publish, and sentences; where counts are suppressed, those of the refit."""
     spots = find_spots(fitted, rule)
     rules = disclosure.rules
     if rules is None:
@@ -173,7 +173,7 @@ def manifest_of(
     rule: RuleOptions,
     disclosure: DisclosureOptions,
 ) -> Manifest:
-    """What was fitted, from which file and by which options; without digests where counts are suppressed."""
+    """The manifest: file, options and fit; without digests where counts are suppressed."""
     from brightspots.report.manifest import make_manifest, without_digests
 
     fitted = spots.fit

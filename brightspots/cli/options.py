@@ -100,7 +100,7 @@ class TableOptions:
 
     @property
     def columns(self) -> Columns:
-        """The same for the library."""
+        """The names as a `Columns` object."""
         from brightspots.common.errors import SettingsError
         from brightspots.data.columns import Columns
 
@@ -122,7 +122,7 @@ class TableOptions:
 
     @property
     def remedies(self) -> list[str]:
-        """What was asked for, --tidy-labels too."""
+        """Remedies that were asked for, with "twins" for --tidy-labels."""
         return [*(self.remedy or ()), *(["twins"] if self.tidy_labels else [])]
 
 
@@ -141,7 +141,7 @@ class RecordOptions:
 
     @property
     def columns(self) -> Columns:
-        """The same for the library, without case mix."""
+        """The names as a `Columns` object, without case mix."""
         from brightspots.data.columns import Columns
 
         return Columns(trust=self.trust, department=self.department, period=self.period, outcome=self.outcome)
@@ -165,7 +165,7 @@ class UnitOptions:
 
     @property
     def table(self) -> TableOptions:
-        """The same as options of a table."""
+        """The same options as `TableOptions`."""
         return TableOptions(
             trust_column=self.trust_column,
             observed=self.observed,
@@ -175,7 +175,7 @@ class UnitOptions:
 
     @property
     def given(self) -> list[str]:
-        """Options that say something else than they do by default, but for labels."""
+        """Names of the options that were given, except --tidy-labels."""
         of_tables = {
             "--trust-column": self.trust_column != "trust", "--observed": self.observed != "observed",
             "--expected": self.expected, "--denominator": self.denominator, "--sum": self.sum_rows,
@@ -221,7 +221,7 @@ class ModelOptions:
 class RuleOptions:
     """What counts as a bright or dark spot, and the ratings to compare with."""
 
-    # None is an option that was not given: what it then means, a saved fit may remember.
+    # None means that the option was not given; then the rule of a saved fit applies, or the default.
     margin: Annotated[
         float | None,
         typer.Option(help="Smallest ratio that matters [dim](default 1.1)[/].", rich_help_panel=_RULE),

@@ -1,4 +1,4 @@
-"""The commands that write packs: `report`, and `demo`, which shows all there is on simulated data."""
+"""The commands that write packs: `report`, and `demo`, on simulated data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from brightspots.fit.hierarchy_fit import HierarchyFit
     from brightspots.report.manifest import InputFile
 
-# Beside the packs of --each-trust whose names are not the labels of the trusts: which trust is in which file.
+# With --each-trust, a table of which trust is in which file, where names of files are not the labels of the trusts.
 INDEX = "index.csv"
 _DEMO_SEED = 1
 _DEMO_TITLE = "Bright and dark spots inside hospitals: a simulated nation"
@@ -72,7 +72,7 @@ class PackOptions:
         check_suffix(Path(f"pack.{self.format_ or 'html'}") if self.each_trust else out)
 
     def files(self, out: Path, trusts: Sequence[str]) -> tuple[dict[str | None, Path], Path | None]:
-        """Which pack goes into which file, and the file that says so where names are not those of the trusts."""
+        """File of each pack by trust (None: the nation), and the path of the index, where one is needed."""
         if not self.each_trust:
             return {self.trust: out}, None
         names = file_names(trusts)
@@ -184,7 +184,7 @@ def demo(
 
 
 def _load(path: str, table: TableOptions, model: ModelOptions) -> tuple[HierarchyFit, InputFile]:
-    """A saved fit; options that say how to fit would change nothing, and are refused."""
+    """Load a saved fit; options for fitting would have no effect, and are refused."""
     from brightspots.fit.load import load_fit
     from brightspots.report.manifest import InputFile, file_digest
 

@@ -1,4 +1,4 @@
-"""How a command ends that is told to stop: what it was writing is taken away, and one line and the status say so."""
+"""End a command on a signal: partial files are removed, and it ends with one line and the signal's status."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Final
 
-# What terminals, schedulers and closed sessions send; Windows has no SIGHUP.
+# Signals of terminals, schedulers and closed sessions; Windows has no SIGHUP.
 _SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 
 
 class Stopped(BaseException):
-    """A signal arrived. Like `KeyboardInterrupt` no `Exception`, so that nothing but clean-up comes between.
+    """A signal arrived. Not an `Exception`, like `KeyboardInterrupt`, so that ``except Exception`` does not catch it.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Stopped(BaseException):
 
     @property
     def status(self) -> int:
-        """As shells report an end by this signal."""
+        """Exit status as shells report it: 128 + the number of the signal."""
         return 128 + self.number
 
     def __str__(self) -> str:
@@ -40,10 +40,10 @@ class Stopped(BaseException):
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Raise `Stopped` in the block where a signal to end arrives; a second one ends the process at once.
+    """Raise `Stopped` inside the block when a signal to end arrives; a second signal ends the process at once.
 
-    What libraries make of the interruption (DuckDB turns it into an error of its own) is `Stopped` again outside.
-    Signals that the caller ignores, as `nohup` does, stay ignored.
+    Where a library turns the interruption into an error of its own, as DuckDB does, `Stopped` is raised in its place.
+    Signals that are ignored already, as under `nohup`, stay ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -52,7 +52,7 @@ def stoppable() -> Iterator[None]:
     arrived: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        if os.getpid() != process:  # a child that was forked, and is no command
+        if os.getpid() != process:  # in a forked child
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return

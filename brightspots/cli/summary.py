@@ -1,4 +1,4 @@
-"""What a command that fitted says: everything for scripts, a screen for people, and the status for schedulers."""
+"""Output of commands that fit: JSON for scripts, a screen of text for people, and the exit status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def summarise(
     spots: Spots, manifest: Manifest, paths: dict[str, Path], decided: dict[str, Any]
 ) -> dict[str, Any]:
-    """What happened, for people's scripts: counts, certificate, partition, rule, files and provenance."""
+    """The content of `--json`: counts, certificate, partition, rule, files and provenance."""
     fitted = spots.fit
     cells = fitted.table.cells
     partition = fitted.variance_partition()
@@ -46,7 +46,7 @@ def summarise(
 
 
 def finish(spots: Spots, summary: dict[str, Any], *, json: bool) -> None:
-    """Say what happened, and end with status 3 where the certificate does not hold."""
+    """Print the summary, and end with status 3 where the certificate does not hold."""
     from brightspots.fit import fit_text, spots_text
 
     fitted = spots.fit

@@ -1,4 +1,4 @@
-"""What a command says, and with what exit status it ends."""
+"""Output of commands: lines, warnings, errors, progress, and exit status."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ NO_CERTIFICATE = 3
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """End with one line on standard error and status 2 where the input or an argument is wrong, without a traceback.
+    """Decorate a command so that a wrong input or argument gives one line on standard error and status 2, no traceback.
 
-    What the library says of its arguments, as an error or as a warning, is said in the options of the command.
+    In errors and warnings of the library, names of arguments are replaced by the options of the command.
     """
     options = options_of(command)
 
@@ -40,7 +40,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             complain(f"{stopped}: nothing half written is left")
             raise typer.Exit(stopped.status) from None
         except BrokenPipeError:
-            raise  # nobody reads on, as in "brightspots readers | head -1": no fault of the input
+            raise  # a closed pipe, as in "brightspots readers | head -1", is no fault of the input
         except (BrightspotsError, OSError) as error:
             complain(f"error: {_one_line(error, options)}")
             raise typer.Exit(WRONG_INPUT) from None
@@ -50,7 +50,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
 
 @contextlib.contextmanager
 def spoken_warnings(options: Mapping[str, str]) -> Iterator[None]:
-    """Say the library's own warnings as lines on standard error, in the words of a command's options."""
+    """Print the library's own warnings as lines on standard error, with the options of the command."""
     with warnings.catch_warnings():
         for category in (CertificateWarning, DataWarning):
             warnings.simplefilter("always", category)
@@ -70,30 +70,30 @@ def spoken_warnings(options: Mapping[str, str]) -> Iterator[None]:
 
 
 def complain(text: str) -> None:
-    """One line on standard error."""
+    """Print one line on standard error."""
     typer.echo(text, err=True)
 
 
 def say(text: str, *, unless: bool) -> None:
-    """A line on standard output, unless JSON was asked for."""
+    """Print a line on standard output, unless JSON was asked for (`unless`)."""
     if not unless:
         typer.echo(text)
 
 
 def answer(content: Mapping[str, Any]) -> None:
-    """One JSON object on standard output."""
+    """Print one JSON object on standard output."""
     from brightspots.common.files import to_json
 
     typer.echo(to_json(content))
 
 
 def in_terminal(json: bool) -> bool:
-    """Whether a progress bar has somebody to watch it."""
+    """Whether standard error is a terminal and JSON was not asked for, so that a progress bar is shown."""
     return not json and sys.stderr.isatty()
 
 
 def progress(items: Collection[Item], what: str, *, json: bool) -> Iterable[Item]:
-    """The same items, counted by a bar where somebody watches and there is more than one."""
+    """The items, with a progress bar where there is more than one and a terminal shows it."""
     if len(items) < 2 or not in_terminal(json):
         return items
     from rich.console import Console
@@ -103,7 +103,7 @@ def progress(items: Collection[Item], what: str, *, json: bool) -> Iterable[Item
 
 
 def options_of(command: Callable[..., None]) -> dict[str, str]:
-    """Parameters of a command, and the option that sets each."""
+    """Parameter of a command to the option that sets it."""
     parameters = inspect.signature(command, eval_str=True).parameters.values()
     found = {}
     for parameter in parameters:

@@ -1,4 +1,4 @@
-"""What the library says of its arguments, in the words of the command line."""
+"""Put messages of the library into the words of the command line: options in place of arguments."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-# Arguments whose option is not their own name with dashes.
+# Arguments whose option has another name than theirs (with dashes).
 RENAMED: Final[Mapping[str, str]] = {
     "trust": "trust_column",
     "department": "department_column",
     "below": "suppress_below",
     "zeros": "withhold_zeros",
 }
-# Arguments of the library that some command has no option for, but for plain words such as observed.
+# Arguments for which some command has no option, without those that are plain words, such as observed.
 WITHOUT_OPTION: Final = frozenset(
     (
         *(
@@ -48,7 +48,7 @@ WITHOUT_OPTION: Final = frozenset(
         *("difference", "effects", "rule", "spots", "progress", "offset", "tidy_labels"),
     )
 )
-# What is said otherwise here, because the command line has another way to it, or none.
+# Phrases of messages to replace, because the command line has another way to do it, or none.
 _PHRASES: Final = (
     (r"pass priors=Priors\(department=None, department_type=None\) to fit trusts alone",
      "to compare trusts alone, draw them with brightspots funnel"),
@@ -95,12 +95,13 @@ def in_options(said: str, options: Mapping[str, str]) -> str:
     ----------
     said : str
     options : mapping
-        The command's parameters, and the option that sets each.
+        Parameter of the command to the option that sets it.
 
     Returns
     -------
     str
-        Without Python's ways to pass an argument; what stands in quotation marks (columns, labels, values) is kept.
+        The message with options in place of Python's arguments; text in quotation marks (columns, labels, values) is
+        kept.
     """
     for pattern, words in _PHRASES:
         said = re.sub(pattern, words, said)
@@ -125,7 +126,7 @@ def _given(found: re.Match[str], options: Mapping[str, str]) -> str:
 
 
 def _bare(piece: str, known: set[str], options: Mapping[str, str]) -> str:
-    """Calls and names with underscores, outside quotation marks."""
+    """Replace calls and names with underscores in a piece of text without quotation marks."""
     piece = re.sub(
         r"\b(?:fit\.|spots\.|brightspots\.|bs\.)?([a-z]+(?:_[a-z]+)*)\(\)",
         lambda found: _CALLS.get(found[1], found[1].replace("_", " ")),

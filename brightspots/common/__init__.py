@@ -1,1 +1,1 @@
-"""What every other room may use: errors, arguments and settings that check themselves, vocabulary, files, wording."""
+"""Code that all other folders use: errors, checks of arguments, settings, vocabulary, files, wording."""

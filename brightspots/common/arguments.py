@@ -1,4 +1,4 @@
-"""Arguments of public functions: each is checked against its annotation, and its error says what was expected."""
+"""Check arguments of public functions against their annotations, with errors that say what was expected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WORDS: Final[Mapping[Any, tuple[str, str]]] = {
     type(None): ("None", "None"),
     os.PathLike: ("a path", "paths"),
 }
-# How to come by an object of ours or of others.
+# Words for a class in errors: what it is, or what returns one.
 _KINDS: Final[Mapping[str, str]] = {
     "Axes": "a matplotlib Axes",
     "ReadableFile": "an open file",
@@ -48,7 +48,7 @@ _COLUMNS: Final = frozenset(
         *("counted_from", "estimate", "standard_error", "period", "outcome", "casemix", "keep"),
     )
 )
-# What people who know other software call an option that is here under another name.
+# Names that other software (or another function here) has for an option, and what it is called here.
 _SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "threshold": ("below", "suppress_below"),
     "minimum": ("below", "suppress_below"),
@@ -59,17 +59,24 @@ _SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-# Objects of options, by which argument functions take them, and what to call where they do not.
+# Classes of options (`Priors`, `SpotRule`): the argument by which functions take them, and the call to recommend where
+# a function does not take them. Filled by `send_options_to`.
 _HOMES: Final[dict[type, tuple[str, str]]] = {}
 
 
 def checked(thing: Thing) -> Thing:
     """Check the arguments of a function, or of every public method of a class, against their annotations.
 
-    What does not fit raises one `SettingsError` that names the argument, says what was expected and quotes what was
-    received; numpy's scalars become the numbers and truth values of Python that they stand for. Arguments annotated
-    with `Any` or `object` are left to the function. An option that belongs to `SpotRule` or `Priors` is sent there.
-    The function that comes back is one frame further from its caller: warnings count that in.
+    A value of another kind raises a `SettingsError` that names the argument, says what was expected and quotes what was
+    received. NumPy's scalars become Python's numbers and booleans. Arguments annotated with `Any` or `object` are not
+    checked. Where an option of `SpotRule` or `Priors` is passed to a function that has no such option, the error says
+    how to pass it.
+
+    Returns
+    -------
+    callable or type
+        A function that checks and then calls `thing`: this adds one frame to the stack, which the `stacklevel` of
+        warnings inside `thing` must count. Of a class: the class itself, with its public methods wrapped.
     """
     if isinstance(thing, type):
         for name, method in list(vars(thing).items()):
@@ -98,22 +105,33 @@ def checked(thing: Thing) -> Thing:
 
 
 def send_options_to(home: type, argument: str, elsewhere: str) -> None:
-    """Have options of a settings object that are given to a function instead sent to where they belong.
+    """Register a class of options, so that errors say where to pass an option that was given to a function directly.
 
     Parameters
     ----------
     home : type
         A dataclass of options.
     argument : str
-        By which functions take it.
+        Name of the argument by which functions take such an object, such as "priors".
     elsewhere : str
-        What to call where a function does not take it, with ``{}`` for the option.
+        The call to recommend where a function has no such argument, with ``{}`` in place of ``option=value``.
     """
     _HOMES[home] = (argument, elsewhere)
 
 
 def as_annotated(name: str, value: Any, hint: Any, *, columns: bool = False) -> Any:
-    """Return a value as its annotation wants it, numpy's scalars as Python's, or raise `SettingsError`."""
+    """Return a value that fits its annotation, NumPy's scalars as Python's, or raise `SettingsError`.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument, for the error.
+    value : object
+    hint : annotation
+        Evaluated, not as text.
+    columns : bool, default False
+        Whether texts are names of columns: the error then says so.
+    """
     usable, plain = _as(value, hint)
     if usable and isinstance(plain, int) and abs(plain) >= _TOO_LARGE and name != "seed":
         raise SettingsError(f"{name} is too large a number; received {shown(value)}")
@@ -137,7 +155,7 @@ def as_annotated(name: str, value: Any, hint: Any, *, columns: bool = False) -> 
 
 
 def _names_a_file(value: Any) -> bool:
-    """Whether the system can have a file of this name; what is no text is for the function to open."""
+    """Whether the system can have a file of this name; True for anything but text (open files, path objects)."""
     try:
         return not isinstance(value, str) or b"\0" not in os.fsencode(value)
     except UnicodeEncodeError:
@@ -177,7 +195,7 @@ def is_label(value: Any) -> bool:
 
 
 def shown(value: object) -> str:
-    """Quote what was received, and of what is long, or cannot be quoted, the kind."""
+    """Quote what was received; of a value that is long or cannot be quoted, name its type."""
     if isinstance(value, np.generic):
         value = value.item()
     try:
@@ -189,7 +207,7 @@ def shown(value: object) -> str:
 
 
 def _hint(parameter: inspect.Parameter, function: Callable[..., Any]) -> Any:
-    """An annotation as an object; names that are imported for type checkers alone become classes called so."""
+    """Evaluate an annotation; a name that is imported for type checkers only becomes an `_OnlyNamed` class."""
     annotation = parameter.annotation
     if annotation is inspect.Parameter.empty:
         return Any
@@ -199,18 +217,18 @@ def _hint(parameter: inspect.Parameter, function: Callable[..., Any]) -> Any:
 
 
 class _Names(dict[str, Any]):
-    """The names of a module, and for those that it does not have at run time a class of that name."""
+    """The global names of a module; for a name that it lacks at run time, an `_OnlyNamed` class of that name."""
 
     def __missing__(self, name: str) -> Any:
         return getattr(builtins, name, None) or type(name, (_OnlyNamed,), {})
 
 
 class _OnlyNamed:
-    """Stands for a class that is known by its name."""
+    """Base of classes that stand for one not imported: a value fits where a class of that name is among its bases."""
 
 
 def _as(value: Any, hint: Any) -> tuple[bool, Any]:
-    """Whether a value is what an annotation says, and the value in Python's own kinds."""
+    """Whether a value fits an annotation, and the value with NumPy's scalars as Python's."""
     origin, parts = get_origin(hint), get_args(hint)
     if hint is Any or hint is object:
         return True, value
@@ -237,7 +255,7 @@ def _as(value: Any, hint: Any) -> tuple[bool, Any]:
 
 
 def _as_number(value: Any, kind: type) -> tuple[bool, Any]:
-    """A truth value, a whole number or a finite number, of Python or of numpy."""
+    """As `_as` for bool, int and float; a boolean is no number, and a float must be finite."""
     plain = value.item() if isinstance(value, np.generic) else value
     if kind is bool or isinstance(plain, bool):
         return kind is bool and isinstance(plain, bool), plain
@@ -250,7 +268,7 @@ def _as_number(value: Any, kind: type) -> tuple[bool, Any]:
 
 
 def _as_sequence(value: Any, origin: Any, parts: tuple[Any, ...]) -> tuple[bool, Any]:
-    """Several values, each of its kind; what can be gone through only once is kept."""
+    """As `_as` for sequences, item by item; an iterator, which can be read only once, is returned as a tuple."""
     if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, abc.Iterable):
         return False, value
     try:
@@ -268,7 +286,7 @@ def _as_sequence(value: Any, origin: Any, parts: tuple[Any, ...]) -> tuple[bool,
 
 
 def _alternatives(hint: Any, plural: bool) -> list[str]:
-    """Words for one part of a union: two choices, or yes and no, are alternatives like the other parts."""
+    """Words for one part of a union; the two values of a two-value Literal, or of bool, are listed separately."""
     parts = get_args(hint)
     if get_origin(hint) is Literal and len(parts) == 2:
         return list(map(repr, parts))
@@ -308,7 +326,7 @@ def _send_to_its_home(
     hints: Mapping[str, Any],
     named: Mapping[str, Any],
 ) -> None:
-    """Raise `SettingsError` for an option that is not the function's but that of an object it takes, or misnamed."""
+    """Raise `SettingsError` for an unknown option that has another name here or belongs to a registered class."""
     for name, value in named.items():
         if name in signature.parameters:
             continue

@@ -1,4 +1,4 @@
-"""What readers of a result should know of the data behind it: `Caution`."""
+"""`Caution`: something about the data that readers of a result should know."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Caution:
 
     @property
     def statement(self) -> str:
-        """The first sentence, without its full stop and what to do about it: for captions."""
+        """The first sentence of `text` without its full stop, for captions."""
         return self.text.removesuffix(".").split(". ")[0]
 
     @property
@@ -44,9 +44,9 @@ def warn_of(cautions: Iterable[Caution], *, stacklevel: int, about: str = "") ->
     ----------
     cautions : iterable of Caution
     stacklevel : int
-        As in `warnings.warn`, counted from the caller.
+        As in `warnings.warn` called by the caller of this function: 1 points at that caller, 2 at what called it.
     about : str, optional
-        Of which data, where there are several.
+        Put in front of each text: says which data are meant, where there are several.
     """
     for caution in cautions:
         if caution.is_doubt:

@@ -27,7 +27,7 @@ class DataError(BrightspotsError, ValueError):
     action : str, optional
         What the user can do about it.
     row_word : str, default "row"
-        What the labels of `rows` number, in the singular: "line" or "sheet row" of a file.
+        What one label of `rows` stands for: "row" of a table, "line" of a text file, "sheet row" of a workbook.
     """
 
     SHOWN_ROWS = 5

@@ -1,4 +1,4 @@
-"""Labels as names of files that every system takes and tells apart."""
+"""Names of files from labels, such that every system accepts them and none takes two of them for the same."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _RESERVED: Final = re.compile(r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9Â
 def file_names(labels: Sequence[str]) -> list[str]:
     """Give each label a name without suffix: letters, digits, dots and dashes, at most 120 bytes of them.
 
-    A label that is such a name keeps it. Any other keeps what it can and gets eight digits of its own digest, which
-    depend on nothing but the label. So do labels that some file system would not tell apart (by case, or by how
-    accents are coded).
+    A label that is such a name already is returned as it is. In any other, what is not allowed becomes "_", and the
+    first eight digits of the SHA-256 of the label are appended. They are appended too where some file system would
+    take two names for the same (by case, or by how accents are coded).
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def _safe(label: str) -> str:
 
 
 def _key(name: str) -> str:
-    """What names have in common that a file system may take for one."""
+    """Equal for two names that a file system may take for the same: without case, in one Unicode form."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 

@@ -1,4 +1,4 @@
-"""What files hold: text, JSON that every parser reads, and tables that are harmless in a spreadsheet."""
+"""Write text, JSON and tables: JSON that every parser reads, and tables that no spreadsheet runs as formulas."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str], *, index: boo
     frame : pandas.DataFrame
     path : path
     index : bool, default False
-        Write the index as columns too.
+        Write the index too, as the first columns.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def check_table_path(path: str | os.PathLike[str], suffixes: Sequence[str] | Non
     ----------
     path : path
     suffixes : sequence of str, optional
-        Those that are taken here; by default all that there are.
+        Suffixes that are accepted, such as ".csv"; by default all of `TABLE_FORMATS`.
     """
     taken = tuple(TABLE_FORMATS) if suffixes is None else tuple(suffixes)
     suffix = Path(path).suffix.lower()
@@ -150,8 +150,8 @@ class TableFormat:
         Takes a frame, whose index is not written, and a binary file. Neither the frame nor its attributes may be
         changed, nor the attributes written.
     for_programs : bool, default True
-        Whether tables that other programs read on, such as those of ``brightspots standardise``, are written so too,
-        and not only those that people open.
+        Whether the format also suits tables that other programs read, such as those of ``brightspots standardise``;
+        False for formats that only people open.
     """
 
     write: Callable[[pd.DataFrame, IO[bytes]], None]
@@ -168,7 +168,7 @@ PROGRAM_SUFFIXES: Final = tuple(suffix for suffix, form in TABLE_FORMATS.items()
 
 
 def _safe(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with names of columns and text that no spreadsheet runs."""
+    """The frame with its text and its column names neutralised."""
     return pd.DataFrame({neutralise(str(name)): _safe_column(frame[name]) for name in frame.columns})
 
 

@@ -1,7 +1,7 @@
-"""Fields that hold one value a leaf (or a row), marked where they are declared, so that no part forgets one.
+"""Mark which fields of a dataclass hold one value per leaf (a row of the data), and index all of them at once.
 
-Whoever takes some leaves of `Cells`, of `Counts` or of a likelihood's `Outcomes` asks `leaf_fields` which arrays have
-an entry for each leaf, in place of a list of its own.
+`Cells`, `Counts` and the likelihood's `Outcomes` declare such fields with ``field(metadata=PER_LEAF)``. Code that
+selects leaves takes the fields from `leaf_fields`, so that a new field is never forgotten.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-# Of a field whose first axis is the leaves: ``field(metadata=PER_LEAF)``.
+# Metadata of a field whose first axis runs over the leaves: ``field(metadata=PER_LEAF)``.
 PER_LEAF: Final[Mapping[str, Any]] = MappingProxyType({"axis": "leaf"})
 
 Index = slice | npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
@@ -28,14 +28,21 @@ def leaf_fields(kind: type) -> tuple[str, ...]:
 
 
 def values_at(holder: object, leaves: Index, of: type | None = None) -> dict[str, Any]:
-    """What an object holds of some of its leaves, by field; None where it holds nothing.
+    """Index every `PER_LEAF` field of an object by the same leaves.
 
     Parameters
     ----------
     holder : dataclass instance
     leaves : int or bool array, or slice
+        Which leaves, as an index of arrays (N, ...).
     of : type, optional
-        A dataclass whose `PER_LEAF` fields the holder has under the same names; by default its own.
+        A dataclass whose `PER_LEAF` fields are wanted; the holder has attributes of the same names. By default the
+        holder's own type.
+
+    Returns
+    -------
+    dict of str to array or None
+        The field's values at these leaves, by name of the field; None where the field is None.
     """
     values = {name: getattr(holder, name) for name in leaf_fields(of or type(holder))}
     return {name: None if value is None else value[leaves] for name, value in values.items()}

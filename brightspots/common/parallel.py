@@ -1,7 +1,7 @@
 """Work cut into spans and spread over the cores, with results in the order of the spans.
 
-The spans depend on the data alone and results are combined in order, so the number of cores never
-reaches a number. NumPy and compiled kernels release the interpreter's lock, so threads are enough.
+The spans depend on the data alone and results are combined in order, so results do not depend on the number of cores.
+NumPy and compiled kernels release the interpreter's lock, so threads are enough.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-# Pieces of work a core that wait for it or for their results to be taken.
+# Items per core that are submitted ahead of the one whose result is taken next.
 _AHEAD = 4
 
 Item = TypeVar("Item")
@@ -34,8 +34,8 @@ def spans(length: int, at_once: int) -> list[slice]:
 def map_in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Apply `work` to every item on all cores, in order.
 
-    Items are taken and results given one by one, a few ahead of whoever consumes them, so that neither is ever held
-    as a whole.
+    Items are read from `items` only a few ahead of the result that is taken next, so neither all items nor all results
+    are in memory at once.
     """
     workers = available_cores()
     if workers < 2 or (isinstance(items, Sized) and len(items) < 2):

@@ -13,8 +13,8 @@ import numpy as np
 class PickledByFields:
     """A dataclass that is pickled and copied as the arguments it was made of.
 
-    What was computed from them since is left behind: it can be large, it can hold what no process can send to another
-    (compiled code, modules), and it comes back the same when asked for.
+    Values computed from them and kept (cached properties) are left behind: they can be large, they can hold what cannot
+    be pickled (compiled code, modules), and they are computed again, with the same result, when asked for.
     """
 
     __slots__ = ()
@@ -25,7 +25,10 @@ class PickledByFields:
 
 
 def made_alike(one: Any, other: Any) -> bool:
-    """Whether two values are the same or made of the same, as copies are: dataclasses, collections, arrays, frames."""
+    """Whether two values are equal, compared by content: dataclasses by their fields, arrays and frames by values.
+
+    Only values of exactly the same type are equal; NaN equals NaN.
+    """
     if one is other:
         return True
     if type(one) is not type(other):

@@ -1,7 +1,8 @@
-"""Files put in place: whole or not at all, several together, and never over another unasked.
+"""Write files atomically: whole or not at all, several together, and never over another file without being asked.
 
-A file is written beside its place, under a name of ours that says which process writes it, and moved there when it is
-whole. What a killed process left is known by that name and taken away by the next that writes into the folder.
+A file is written in the folder of its target under a temporary name that holds the number of the writing process, and
+renamed when it is whole. Temporary files that a killed process left behind are recognised by that name, and the next
+process that writes into the folder deletes them.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ _waiting: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("_waiting", de
 def atomic_path(path: AnyPath) -> Iterator[Path]:
     """Give a temporary path beside `path`; move it into place if the block succeeds, delete it if not.
 
-    A file that is replaced hands its permissions on, and its owner where the system allows it; a new file has those
-    that others would get. A symbolic link stays, and what it points to is written. Inside `together` the file
-    waits for the others.
+    A file that replaces another gets its permissions, and its owner where the system allows it; a new file gets the
+    usual ones. A symbolic link stays, and the file it points to is written. Inside `together` the file is moved only at
+    the end of that block, with the others.
 
     Yields
     ------
@@ -46,9 +47,9 @@ def atomic_path(path: AnyPath) -> Iterator[Path]:
     Raises
     ------
     SettingsError
-        Where the folder does not exist, or what stands in the place is no file that may be replaced.
+        Where the folder does not exist, or `path` is something else than a file that may be replaced.
     OSError
-        Where the system refuses (no space, no permission): with the name of the file, whoever wrote it.
+        Where the system refuses (no space, no permission); it names `path`, not the temporary file.
     """
     check_folder(path)
     _check_place(path)
@@ -83,7 +84,7 @@ def together(folder: AnyPath | None = None) -> Iterator[None]:
     Parameters
     ----------
     folder : path, optional
-        Made where it does not exist, and taken away again where nothing came to stand in it.
+        Made where it does not exist; deleted again where the block fails and the folder is still empty.
     """
     made = [] if folder is None else _made(Path(folder))
     waiting: list[tuple[Path, Path]] = []
@@ -112,7 +113,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def refuse_to_overwrite(paths: Iterable[Path], *, force: bool) -> None:
-    """Raise `SettingsError` naming the files that exist already, unless `force`, and what cannot be replaced at all."""
+    """Raise `SettingsError` for files that exist already, unless `force`, and for what cannot be replaced at all."""
     targets = list(paths)
     for path in targets:
         _check_place(path)
@@ -122,7 +123,7 @@ def refuse_to_overwrite(paths: Iterable[Path], *, force: bool) -> None:
 
 
 def refuse_own_input(paths: Iterable[Path], inputs: Iterable[Path]) -> None:
-    """Raise `SettingsError` where a file that is read would be replaced by what is made of it."""
+    """Raise `SettingsError` where one of `paths`, which will be written, is one of the files that are read."""
     read = [path for path in inputs if path.exists()]
     for path in paths:
         if path.exists() and any(path.samefile(other) for other in read):
@@ -130,7 +131,7 @@ def refuse_own_input(paths: Iterable[Path], inputs: Iterable[Path]) -> None:
 
 
 def check_out_folder(path: AnyPath) -> None:
-    """Raise `SettingsError` where no folder can be made or written to: before the work, and not after it."""
+    """Raise `SettingsError` where the folder `path` cannot be made or written to. Called before the work starts."""
     folder = Path(path)
     _check_text(folder)
     if folder.exists() and not folder.is_dir():
@@ -142,7 +143,7 @@ def check_out_folder(path: AnyPath) -> None:
 
 
 def check_folder(path: AnyPath) -> None:
-    """Raise `SettingsError` where the folder of a path does not exist: before the work, and not after it."""
+    """Raise `SettingsError` where the folder of a file to be written does not exist. Called before the work starts."""
     _check_text(path)
     folder = Path(path).parent
     if not folder.is_dir():
@@ -152,10 +153,10 @@ def check_folder(path: AnyPath) -> None:
 
 
 def remove_leavings(folder: Path) -> None:
-    """Take away what killed processes left in a folder: by their name ours, and of nobody who still runs.
+    """Delete the temporary files (and folders) in a folder whose names say that a process wrote them that has ended.
 
-    What another machine (or container) left stays, and so does everything where processes cannot be asked whether they
-    run without disturbing them (Windows).
+    Those of other machines, containers and users stay. On Windows all stay: there is no harmless way to ask whether a
+    process still runs.
     """
     if os.name != "posix":
         return
@@ -194,7 +195,7 @@ def _prefix() -> str:
 
 @functools.cache
 def _machine() -> str:
-    """The machine and the space of process numbers on it, of which a container has one of its own."""
+    """Eight hexadecimal digits that stand for this machine and container, within which a process number is unique."""
     known = [platform.node()]
     with contextlib.suppress(OSError):
         known.append(Path("/etc/machine-id").read_text().strip())
@@ -228,12 +229,12 @@ def _place(waiting: list[tuple[Path, Path]]) -> None:
 
 
 def _named(error: OSError, path: AnyPath) -> OSError:
-    """The same error, of the file that was to be written."""
+    """The same error naming `path`, the file that was to be written, in place of the temporary one."""
     return error if error.errno is None else OSError(error.errno, error.strerror, os.fspath(path))
 
 
 def _set_aside(target: Path) -> Path | None:
-    """A second name, or where a file can have one only a copy, of what will be replaced."""
+    """Keep what will be replaced under a second name (a hard link, or else a copy); None where there is nothing."""
     if not target.exists():
         return None
     aside = target.with_name(f".{_prefix()}{secrets.token_hex(4)}{target.suffix}")
@@ -245,14 +246,14 @@ def _set_aside(target: Path) -> Path | None:
 
 
 def _made(folder: Path) -> list[Path]:
-    """Make a folder with its parents; those that were not there, the innermost first."""
+    """Make a folder with its parents; return those that did not exist before, the innermost first."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return missing
 
 
 def _dress(temporary: Path, target: Path) -> None:
-    """Permissions and owner of the file that is replaced, or the permissions that any new file gets."""
+    """Give a temporary file the permissions and owner of the file it replaces, or those that any new file gets."""
     try:
         old = target.stat()
     except FileNotFoundError:
@@ -278,7 +279,10 @@ def _check_text(path: AnyPath) -> None:
 
 
 def _check_place(path: AnyPath) -> None:
-    """Refuse to replace what is no file, or one that is protected; the system names paths that cannot be."""
+    """Refuse to replace anything but an ordinary file, or a file that is protected.
+
+    Errors of the system, such as a name that is too long, pass through.
+    """
     _check_text(path)
     try:
         found = os.stat(path)

@@ -1,8 +1,8 @@
-"""Whether a file is still the one that was written: a SHA-256 of its bytes, behind its end, checked before it is read.
+"""Seal saved fits: append the SHA-256 of a file's bytes to the file, and check it before HDF5 reads the file.
 
-HDF5 takes many damaged files for whole, and on some it does not come back. So its bytes are summed first, by
-ourselves, and nothing of it is read before they are right. HDF5 knows where its own data end and leaves alone what
-comes after: a sealed file is an HDF5 file like any other, to every program.
+The HDF5 library opens many damaged files without an error, and hangs on some. So the digest is compared first, and
+nothing else is read where it differs. HDF5 knows where its own data end and ignores what comes after them: to every
+other program a sealed file is an ordinary HDF5 file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def sealed(content: bytes) -> bytes:
 
 
 def check_seal(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is sealed, and then also whole; False for an HDF5 file that nobody sealed.
+    """True where a file is sealed and its digest is right; False for an HDF5 file without a seal.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def check_seal(path: str | os.PathLike[str]) -> bool:
         start = file.read(64)
     if not start.startswith(_SIGNATURE):
         raise not_ours(path)
-    # What is shorter than it says was cut off; what is longer had a seal.
+    # A file shorter than its superblock says was cut off; a longer one had a seal, which is damaged.
     end_at = _END_AT.get(start[8], len(start)) if len(start) == 64 else len(start)
     if int.from_bytes(start[end_at : end_at + 8], "little") != size:
         raise damaged(path, "it does not end where it should")
@@ -64,17 +64,17 @@ def check_seal(path: str | os.PathLike[str]) -> bool:
 
 
 def damaged(path: str | os.PathLike[str], why: str) -> DataError:
-    """The error of a file that is not as it was written."""
+    """The error for a file that was damaged after it was written."""
     return DataError(f"{os.fspath(path)} is damaged: {why}", action="fit again or restore it")
 
 
 def not_ours(path: str | os.PathLike[str]) -> DataError:
-    """The error of a file that was never a fit."""
+    """The error for a file that is not a saved fit."""
     return DataError(f"{os.fspath(path)} is not a fit saved by brightspots")
 
 
 def _digest(file: IO[bytes], size: int) -> str:
-    """SHA-256 of the first bytes of a file."""
+    """SHA-256, in hexadecimal, of the first `size` bytes of a file."""
     file.seek(0)
     digest = hashlib.sha256()
     while size > 0 and (chunk := file.read(min(size, _CHUNK))):

@@ -16,7 +16,7 @@ EffectDistribution = Literal["normal", "student_t"]
 
 
 def _check_number(name: str, value: object, low: float, high: float, *, open_low: bool = True) -> float:
-    """Return ``value`` as a float inside (low, high), or say what was received."""
+    """Return ``value`` as a float in (low, high], or in [low, high] where `open_low` is False, or raise."""
     number = check_number(name, value)
     if number < low or number > high or (open_low and number == low):
         raise SettingsError(
@@ -26,7 +26,7 @@ def _check_number(name: str, value: object, low: float, high: float, *, open_low
 
 
 def _keep(options: object, **numbers: float) -> None:
-    """Set checked numbers in a frozen dataclass, so that numpy's are held as those of Python."""
+    """Set fields of a frozen dataclass to the numbers as checked, so that it holds Python's floats, not NumPy's."""
     for name, number in numbers.items():
         object.__setattr__(options, name, number)
 
@@ -45,7 +45,7 @@ class Normal:
 
 @dataclass(frozen=True, slots=True)
 class HalfNormal:
-    """Half-normal prior of a standard deviation σ, with density proportional to exp(−σ²/2·scale²)."""
+    """Half-normal prior of a standard deviation σ ≥ 0, with density proportional to exp(−σ²/(2·scale²))."""
 
     scale: float
 
@@ -82,8 +82,9 @@ ScalePrior = HalfNormal | InverseGamma | Flat
 class Priors:
     """Priors of the hierarchy, on the scale of the linear predictor (log ratio, log odds or the estimate's own).
 
-    The defaults below are for logarithms; for ``estimate_scale="difference"`` those left at them are put into the units
-    of the estimates, see `estimates.priors_in_units`.
+    The defaults below are for logarithms. With ``estimate_scale="difference"``, priors left at their default are
+    replaced by ones in the units of the estimates: with s their standard deviation and m their mean, HalfNormal(s) for
+    standard deviations, N(m, (2.5·s)²) for the intercept and N(0, (2.5·s)²) for coefficients.
 
     A bare number is shorthand: the standard deviation of a normal for `intercept` and `covariate`, the
     scale of a half-normal for the standard deviations. ``None`` leaves a level out of the model.
@@ -170,7 +171,10 @@ class Priors:
         return self.effects == "normal" and self.department_by_type is None
 
     def scaled(self, factor: float) -> Priors:
-        """Every proper prior `factor` times as wide; flat ones, and defaults that depend on the data, as they are."""
+        """Priors `factor` times as wide: sd and scale times `factor`, the scale of InverseGamma times `factor`².
+
+        Flat priors, levels that are left out (None) and an intercept left at its default (None) stay as they are.
+        """
 
         def wider(prior: object) -> object:
             match prior:
@@ -208,12 +212,12 @@ class SpotRule:
         once, whatever `reference` is, and of `own_ratio` by the department's own data alone too, with a flat prior on
         its effect (a department of which nothing is known is not in line because others are alike).
     min_reliability : float, default 0
-        Departments whose data say less than this are never flagged.
+        Departments whose `reliability` (0 to 1, in the table of spots) is below this are never flagged.
     min_expected : float, default 0
         Departments with fewer expected events (or a smaller denominator) are never flagged.
     difference : float, optional
         In place of `margin` for a fit with ``estimate_scale="difference"``: how large a difference matters, in the
-        units of the estimates. There is no default, for none would do for days and for points alike.
+        units of the estimates. There is no default, because none would suit days and points alike.
 
     Raises
     ------
@@ -266,7 +270,14 @@ def check_difference(value: object, name: str = "difference") -> float:
 
 
 def margin_in_use(margin: object, difference: object, *, ratios: bool) -> float:
-    """What must be exceeded to matter: the margin of a fit of ratios, the difference stated for one that is not.
+    """Return the checked size from which an effect matters: `margin` for a fit of ratios, else `difference`.
+
+    Parameters
+    ----------
+    margin, difference : number or None
+        As the caller gave them.
+    ratios : bool
+        Whether the effects of the fit are logarithms of ratios.
 
     Raises
     ------

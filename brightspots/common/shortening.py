@@ -1,4 +1,4 @@
-"""Names and titles too long for their place, cut with an ellipsis, so that what differs can still be told apart."""
+"""Shorten names and titles with an ellipsis, so that different names still look different."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def shorten_apart(texts: Iterable[object], width: int) -> list[str]:
     >>> shorten_apart(["Ward for elderly people, north", "Ward for elderly people, south"], 20)
     ['Ward f…people, north', 'Ward f…people, south']
 
-    Names that even so look alike, for there is no room for all in which they differ, are numbered in their order.
+    Names that still look alike, because they differ at too many places for the width, are numbered in their order:
+    `` #1``, `` #2``.
     """
     names = [str(text) for text in texts]
     cut = {name: shorten(name, width) for name in names}
@@ -48,7 +49,7 @@ def shorten_apart(texts: Iterable[object], width: int) -> list[str]:
 
 
 def _alike(cut: dict[str, str]) -> list[list[str]]:
-    """Different names that are cut to the same, in their order."""
+    """Groups of different names that were cut to the same text (`cut`: name to shortened name), in their order."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name, short in cut.items():
         groups[short].append(name)
@@ -56,7 +57,7 @@ def _alike(cut: dict[str, str]) -> list[list[str]]:
 
 
 def _differ_from(names: Sequence[str]) -> int:
-    """Number of characters that names begin with in common, on one line."""
+    """Length of the start that all names share, once each is put on one line."""
     lines = [" ".join(legible(name).split()) for name in names]
     first, last = min(lines), max(lines)
     pairs = zip(first, last, strict=False)
@@ -64,7 +65,11 @@ def _differ_from(names: Sequence[str]) -> int:
 
 
 def _cut_before(name: str, place: int, width: int) -> str:
-    """The start of a name, an ellipsis, and as much as there is room for from shortly before a place, or of the end."""
+    """Cut a name in its middle to `width` characters.
+
+    About a third is the start of the name; then an ellipsis; then the characters from shortly before position `place`
+    on, or the end of the name if that is nearer.
+    """
     line = " ".join(legible(name).split())
     head = max(1, (width - 1) // 3)
     room = width - 1 - head

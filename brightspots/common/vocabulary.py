@@ -13,8 +13,8 @@ HigherIs = Literal["worse", "better"]
 EstimateScale = Literal["log ratio", "difference"]
 ESTIMATE_SCALES: Final = ("log ratio", "difference")
 
-# From what the order of the periods in time is known: categories in an order that the data declare, numbers, dates,
-# months by name; "unknown" where labels are in alphabetical order only.
+# How the order of the periods in time is known: from an ordered categorical, from numbers, dates or names of months;
+# "unknown" where the labels could only be sorted alphabetically.
 PeriodOrder = Literal["category", "number", "date", "month", "unknown"]
 PERIOD_ORDERS: Final = ("category", "number", "date", "month", "unknown")
 
@@ -87,7 +87,7 @@ WIDE_LIMITS: Final = "wide limits"
 ORDER_UNKNOWN: Final = "period order"
 # What was done, or noticed, on the way from a file to checked data: the notes of readers, of tidying, of the checks.
 WAY_IN: Final = "way in"
-# Those that may well be as they should be; the others are doubts.
+# Cautions that only state something about the data; all others say that something is probably wrong.
 STATEMENTS: Final = (OUTSIDE_PLAIN, WIDE_LIMITS, ORDER_UNKNOWN, WAY_IN)
 
 # Rating scales that are public knowledge, worst first, and the lowest band of each that counts as strong.
@@ -96,7 +96,7 @@ CQC_STRONG_FROM: Final = "Good"
 STAR_RATINGS: Final = ("1", "2", "3", "4", "5")
 STARS_STRONG_FROM: Final = "4"
 
-# What a label is called that adds the others up, in lower case: any of them, those of departments, those of trusts.
+# Names, in lower case, of labels that are a total of the others: of any kind, of departments, of trusts.
 _TOTALS: Final = frozenset(
     {"all", "grand total", "overall", "overall total", "sub-total", "subtotal", "sum", "total", "totals"}
 )

@@ -1,7 +1,7 @@
-"""How a number is said wherever people read it: prints, HTML, packs, figures and the command line.
+"""Numbers as text, wherever people read them: prints, HTML, packs, figures and the command line.
 
-One rule a kind of number, so that the same value reads alike in every place, and that no rounding turns what is nearly
-certain into a certainty or what is little into nothing.
+There is one rule for each kind of number, so that a value reads the same everywhere. Rounding never gives a probability
+of 0 or 1, nor a share of 0% or 100% unless it is exactly that.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ def probability_text(value: float) -> str:
     Parameters
     ----------
     value : float
-        Between 0 and 1. Even 1 itself is ``above 0.99``: as a share of draws it is no certainty.
+        Between 0 and 1. Even 1 itself is ``above 0.99``: it is a share of draws, and so not a certainty.
     """
     text = f"{value:.2f}"
     return {"1.00": "above 0.99", "0.00": "below 0.01"}.get(text, text)
 
 
 def probability_read(value: float) -> float:
-    """The number that a reader of `probability_text` sees: words beside it must be those of this number.
+    """A probability rounded as `probability_text` prints it, so that words chosen for it agree with the number shown.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ def probability_read(value: float) -> float:
 
 
 def stated_probability(value: float) -> str:
-    """A probability that was asked for, not estimated: two decimals, or as many as it has."""
+    """A probability that the user chose, such as a level: two decimals, or all it has (up to six) where it has more."""
     return f"{value:.2f}" if round(value, 2) == value else f"{value:g}"
 
 
 def percent(share: float, decimals: int = 0) -> str:
-    """A share as a percentage; what rounds to none or all of something but is neither is said so.
+    """A share as a percentage; ``under 1%`` or ``over 99%`` where rounding would give 0% or 100% but it is neither.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def quoted(items: Iterable[object], shown: int = 4) -> str:
-    """A few things in quotes, and how many more there are: ``'a' and 'b'``, ``'a', 'b', 'c', 'd' and 3 more``."""
+    """Quote the first `shown` items and count the rest: ``'a' and 'b'``, ``'a', 'b', 'c', 'd' and 3 more``."""
     every = [repr(item) for item in items]
     hidden = len(every) - shown
     return listed([*every[:shown], f"{hidden:,} more"] if hidden > 0 else every)

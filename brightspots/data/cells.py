@@ -43,8 +43,8 @@ class Cells(PickledByFields):
     leaf_type : int array (N,)
         Index of the leaf's department-type effect a: the department, or department × period.
     lower, upper : float array (N,)
-        The count, as an interval: equal for an exact count, `upper` infinite where nothing bounds it. For `normal` both
-        hold the estimate.
+        The least and the most that the count can be: equal for an exact count, `upper` infinite where nothing bounds
+        it. For `normal` both hold the estimate.
     size : float array (N,)
         Expected events (poisson), denominator (binomial) or standard error (normal).
     offset : float array (N,)
@@ -62,11 +62,11 @@ class Cells(PickledByFields):
     estimate_scale : {"log ratio", "difference"}
         Whether effects are logarithms of ratios, as those of counts always are, or differences in the estimates' units.
     counted_from : float array (N,) or None
-        Smallest count of each leaf that would be in the data: smaller ones are withheld with everything that could
-        stand for them, so that the leaf is there only because it is not small. 0 for leaves that are there in any
-        case; None where all are.
+        Smallest count of each leaf that would be in the data: rows with a smaller count are left out of the table, so
+        that the leaf is there only because its count is not small. 0 for leaves that are there whatever their count;
+        None where all are.
     period_order : PeriodOrder
-        From what the order of `periods` in time is known; "unknown" where they are in that of their labels only.
+        How the order of `periods` in time is known; "unknown" where they are sorted alphabetically.
     """
 
     family: Family
@@ -156,9 +156,10 @@ class Cells(PickledByFields):
         return np.bincount(self.leaf_cell, leaf_values, self.n_cells).astype(np.float64, copy=False)
 
     def at_leaves(self, leaves: Index) -> Cells:
-        """Some of the leaves, with the cells and trusts that still have any.
+        """`Cells` of some of the leaves, with the cells and trusts that still have any.
 
-        Department types, periods and the scale of covariates stay as they are, so that effects keep their meaning.
+        Labels and codes of departments and periods, and the scale of covariates, stay as they are, so that effects and
+        coefficients mean the same.
 
         Parameters
         ----------
@@ -176,12 +177,12 @@ class Cells(PickledByFields):
         )
 
     def only(self, cells: IntArray) -> Cells:
-        """Some of the cells (ascending), with their leaves and trusts; see `at_leaves`."""
+        """`Cells` of some of the cells (int array, ascending), with all their leaves; see `at_leaves`."""
         return self.at_leaves(np.isin(self.leaf_cell, cells))
 
     @cached_property
     def weight(self) -> FloatArray:
-        """How much a cell counts within its trust, (C,).
+        """Weight of a cell in means over the cells of its trust, (C,).
 
         Expected events where given, else the denominator; for estimates, 1/s² summed over periods.
         """

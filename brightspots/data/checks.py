@@ -1,8 +1,8 @@
-"""What checked data say about themselves that readers of a result should know, before any model: `data_cautions`.
+"""`data_cautions`: what looks unusual in checked data, found before any model is fitted.
 
 Nothing here is an error. A national ratio far from 1, estimates that look shrunken, or most trusts beyond the limits of
-chance can all be true. But the first two are, more often, columns that hold something else than they are taken for, and
-each makes words such as "in line" or "within limits" mean less than they seem to.
+chance can all be true. More often the first two mean that a column holds something else than it is taken for. In all
+three cases words such as "in line" or "within limits" say less than they seem to.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from brightspots.common.vocabulary import NATIONAL_RATIO, ORDER_UNKNOWN, OUTSIDE
 from brightspots.data.cells import Cells, FloatArray, IntArray
 from brightspots.data.period_order import period_order_caution
 
-# Where Σ observed / Σ expected may lie without a word. Single indicators against a national reference reach from 0.4 to
+# Range of Σ observed / Σ expected without a caution. Single indicators against a national reference reach from 0.4 to
 # 1.4 in published data; totals over departments leave this range where the column is not what it is taken for.
 USUAL_RATIO: Final = (0.5, 2.0)
-# Coverage of the plain limits that are spoken of, and the fewest units of which "most" is worth saying.
+# Coverage of the plain limits of the caution on units beyond them, and the fewest units for which it is given.
 PLAIN_LEVEL: Final = 0.998
 PLAIN_TAIL: Final = 0.5 * (1.0 - PLAIN_LEVEL)
 _FEWEST_UNITS: Final = 5
 
 # Estimates are called shrunken where the rank correlation of their deviations with their standard errors is below the
-# first, and further below 0 than all but this share of honest estimates; a weaker correlation is shrinking too slight
-# to matter. False alarms and power: docs/decisions.md (tests/calibration/test_shrunken.py).
+# first number (a weaker one would be shrinking too slight to matter) and significantly below 0 at the second, the share
+# of false alarms. Their actual rate, and the power: docs/decisions.md (tests/calibration/test_shrunken.py).
 _SHRUNKEN_CORRELATION: Final = -0.08
 _FALSE_ALARMS: Final = 0.002
-# Estimates of a department type that a correlation within types can use.
+# Fewest estimates of a department type for it to enter the correlation within types.
 _FEWEST_OF_TYPE: Final = 5
-# Mean squared deviation over standard error² that only errors of twice the right size, or more, leave.
+# Mean of (deviation/standard error)², about 1 by chance alone: 0.25 or less means errors at least twice too large.
 _TOO_ALIKE: Final = 0.25
 
 
 def data_cautions(cells: Cells) -> tuple[Caution, ...]:
-    """Say what readers of any result of these data should know.
+    """Cautions on the data that readers of any result should know.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def data_cautions(cells: Cells) -> tuple[Caution, ...]:
     Returns
     -------
     tuple of Caution
-        Doubts first. Computed from what the cells hold: of suppressed counts, from their intervals.
+        Doubts first, then statements. Suppressed counts enter as their intervals.
     """
     found = (_shrunken(cells), _too_alike(cells)) if not cells.family.is_count else (_national_ratio(cells),)
     order = period_order_caution(cells)
@@ -63,16 +63,16 @@ def data_cautions(cells: Cells) -> tuple[Caution, ...]:
 def ratio_caution(
     observed: tuple[float, float], expected: float, ratio: tuple[float, float]
 ) -> Caution | None:
-    """Doubt the expected events where the national ratio lies outside 0.5 to 2: all of its interval, and not by chance.
+    """A caution where the national ratio lies outside 0.5 to 2, all of its interval and by more than chance; or None.
 
     Parameters
     ----------
     observed : tuple of float
-        Events in all, from the least to the most that they can be where counts are suppressed.
+        The least and the most that all observed events can be; equal where no count is suppressed.
     expected : float
-        Expected events in all.
+        All expected events.
     ratio : tuple of float
-        The same divided, or estimated where small counts are absent.
+        `observed` over `expected`, or estimates of it where small counts are absent from the data.
     """
     least, most = ratio
     if least <= USUAL_RATIO[1] and most >= USUAL_RATIO[0]:
@@ -134,11 +134,11 @@ def _truncated_ratio(observed: float, expected: FloatArray, least: FloatArray) -
 def shrinkage(
     estimate: FloatArray, error: FloatArray, kind: IntArray, group: IntArray
 ) -> tuple[float, float]:
-    """Rank correlation of deviations with standard errors, and how far from 0 it is in its own standard errors.
+    """Rank correlation of absolute deviations with standard errors, and z, the correlation over its standard error.
 
-    Independent estimates deviate the more, the larger their errors, or, where they truly differ by far more than their
-    errors, by as much: the correlation is positive or about 0. Estimates that a model has pulled to their mean, by more
-    where the error was larger, deviate the less: it is negative.
+    Estimates with larger standard errors deviate further from the median, or equally far where true differences are
+    much larger than the errors: the correlation is positive or about 0. Where a model has shrunk the estimates towards
+    their mean, more so where the error was larger, those with larger errors deviate less: it is negative.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def shrinkage(
     kind : int array (N,)
         Department type; deviations are from its median, and ranks are taken within it.
     group : int array (N,)
-        Trust; estimates of one trust may go together, and the standard error is that of a sum over trusts.
+        Trust; estimates of one trust may be correlated, so the standard error is computed from sums over each trust.
 
     Returns
     -------
@@ -172,11 +172,12 @@ def shrinkage(
 
 
 def looks_shrunken(estimate: FloatArray, error: FloatArray, kind: IntArray, group: IntArray) -> float | None:
-    """The correlation of `shrinkage`, which takes the same arguments, where it tells of shrinking; else None."""
+    """The correlation of `shrinkage` (same arguments) where it shows that the estimates were shrunk; else None."""
     found = [shrinkage(estimate, error, kind, group)]
     whole = 1.0 if estimate.max() < 1.0 else 100.0
     if estimate.min() > 0.0 and estimate.max() < whole:
-        # Proportions have smaller errors the further they are from a half: it must not be that alone.
+        # Errors of proportions are smaller the further these are from a half, which alone gives a negative correlation:
+        # so the correlation must also hold with errors divided by √(p(1 − p)).
         size = error / np.sqrt(estimate * (whole - estimate))
         found.append(shrinkage(estimate, size, kind, group))
     correlation, z = max(found, key=lambda pair: pair[1])
@@ -198,7 +199,7 @@ def _shrunken(cells: Cells) -> Caution | None:
 
 
 def _too_alike(cells: Cells) -> Caution | None:
-    """Doubt standard errors that are far larger than the estimates' own spread."""
+    """A caution where the standard errors are far larger than the spread of the estimates; or None."""
     deviation, precision = _about_types(cells)
     freedom = cells.n_leaves - len(np.unique(cells.leaf_type))
     if freedom < 1:
@@ -251,13 +252,14 @@ def beyond_chance(
 
 
 def plain_caution(parts: Iterable[tuple[int, int, str]], how: str) -> Caution | None:
-    """State that most units lie beyond the plain limits, where they do.
+    """A caution that most units lie beyond the plain limits, where they do; else None.
 
     Parameters
     ----------
-    parts : iterable of (beyond, units, what units are called)
+    parts : iterable of (int, int, str)
+        Number of units beyond the limits, number of all units, and what they are called.
     how : str
-        What the plain limits are.
+        Words for the limits.
     """
     most = [(n, units, called) for n, units, called in parts if units >= _FEWEST_UNITS and 2 * n > units]
     if not most:
@@ -271,7 +273,10 @@ def plain_caution(parts: Iterable[tuple[int, int, str]], how: str) -> Caution | 
 
 
 def _outside_plain(cells: Cells) -> Caution | None:
-    """Trusts and departments beyond plain limits: about their expected events, or the national level of their type."""
+    """A caution where most trusts or departments lie beyond plain limits (`plain_caution`); else None.
+
+    The limits are about the expected events where these are given, else about the national level of each type.
+    """
     # Counts of which small ones are absent have limits of another shape, and are left out.
     used = np.ones(cells.n_leaves, dtype=bool) if cells.counted_from is None else cells.counted_from == 0
     parts = []

@@ -1,4 +1,4 @@
-"""Which column of a table plays which part (`Columns`), and names of columns that are no text."""
+"""`Columns`: which column of a table plays which part; and how names of columns that are not text become text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from brightspots.common.errors import DataError, SettingsError
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column of a table plays which part: said once, and taken by all that read tables as ``columns=``.
+    """Which column of a table plays which part; every function that reads a table takes it as ``columns=``.
 
     Parameters
     ----------
@@ -34,14 +34,14 @@ class Columns:
     period : str, False or None
         Periods; None takes the column `period` where there is one, False sums over periods.
     counted_from : str, optional
-        Smallest count that would be in the data.
+        Smallest count that would be in the data; 0 or blank where any would.
     outcome : str, optional
-        What tells outcomes apart; of patient records, whether the event happened.
+        The column that says which outcome a row is about; of patient records, whether the event happened.
 
     Raises
     ------
     SettingsError
-        Where a name is no text, or a column is given two parts as a label.
+        Where a name is not text, or one column is named for two of trust, department, period and outcome.
 
     Examples
     --------
@@ -90,24 +90,24 @@ class Columns:
 
     @property
     def named(self) -> dict[str, str]:
-        """The names by the part they play, without the parts that are left open."""
+        """Part to column name, for the parts that have one."""
         return {part: name for part, name in vars(self).items() if isinstance(name, str)}
 
     def name_of(self, part: str) -> str:
-        """The name of a part's column; the standard one, which is the part's own, where it is left open."""
+        """The name of a part's column; where it has none, the standard name, which is that of the part."""
         name: object = getattr(self, part)
         return name if isinstance(name, str) else part
 
 
 def _may_be_absent(part: str, name: object) -> bool:
-    """Whether a part may be left open in this way."""
+    """Whether a value that is not text is allowed: None where the part is optional, False for the period."""
     if part == "period" and name is False:
         return True
     return name is None and part not in ("trust", "department")
 
 
 def _reads_as_name(name: object) -> bool:
-    """Whether this is likely what a frame calls a column: 2024, a date, several rows of names."""
+    """Whether this is likely the name of a column in a frame: a number, a date, a tuple of names."""
     return isinstance(name, int | float | np.number | date | np.datetime64 | tuple) and not isinstance(
         name, bool
     )
@@ -145,19 +145,21 @@ def _same(name: object, default: object) -> bool:
 
 
 def text_of_name(name: Any) -> str:
-    """How a column is called in text: a day without its midnight, anything else as Python writes it."""
+    """Name of a column as text: a timestamp at midnight as its date, anything else by `str`."""
     if isinstance(name, pd.Timestamp) and name == name.normalize():
         return str(name.date())
     return str(name)
 
 
 def text_names(given: Iterable[Any]) -> list[str]:
-    """Names of columns as text, none twice: names that are text stay as they are, others give way to them.
+    """Names of columns as text, all different.
+
+    Names that are text stay as they are; another whose text is taken already becomes "name (2)", "name (3)", ….
 
     Parameters
     ----------
     given : iterable
-        Names as a frame or a mapping has them: text, numbers, dates, tuples, nothing.
+        Names as a frame or a mapping has them: text, numbers, dates, tuples, None.
     """
     every = list(given)
     taken = {name for name in every if isinstance(name, str)}
@@ -175,7 +177,7 @@ def text_names(given: Iterable[Any]) -> list[str]:
 
 
 def with_text_names(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame itself, or, where a name of a column is no text, the same data under names that are.
+    """The frame itself, or the same data with `text_names` where a name is not text.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Counts and estimates of a table: read, checked, pooled, as intervals with their size and offset."""
+"""Read, check and pool the counts or estimates of a table: `Counts`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,24 @@ from brightspots.data.intervals import interval_of, most_claimed, read_bounds
 from brightspots.data.numbers import Source, check_rows, number_column
 from brightspots.likelihood.family import Family
 
-# Whole numbers up to here have a float of their own.
+# Whole numbers up to here are exact as floats.
 _MOST_COUNTED: Final = 2.0**53
-# Powers of ten, up and down, within which expected events and standard errors are taken, and estimates up.
+# Expected events and standard errors must lie between 10^−15 and 10^15, estimates at most 10^15 from 0.
 _MOST_DIGITS: Final = 15
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Per row: the count as an interval, its size, expected events and the smallest count shown (or None)."""
+    """Counts (or estimates) of R rows or N leaves; the fields as in `Cells`.
+
+    Parameters
+    ----------
+    lower, upper : float array (R,)
+        The count as an interval; the estimate.
+    size : float array (R,)
+        Expected events, denominator or standard error.
+    expected, counted_from : float array (R,) or None
+    """
 
     lower: FloatArray = field(metadata=PER_LEAF)
     upper: FloatArray = field(metadata=PER_LEAF)
@@ -38,7 +47,7 @@ class Counts:
 
 
 def read_counts(source: Source, columns: Columns, family: Family) -> Counts:
-    """Read the columns of a family, row by row (R,), and refuse values that cannot be."""
+    """Read the columns of a family, (R,) each, and refuse impossible values."""
     if not family.is_count:
         return _read_estimates(source, columns)
     observed, lower, upper = _observed_interval(source, columns)
@@ -71,7 +80,7 @@ def read_counts(source: Source, columns: Columns, family: Family) -> Counts:
         expected="observed ≤ denominator",
         action="check that both count the same people",
     )
-    upper = np.minimum(upper, denominator)  # nobody has the event who is not there
+    upper = np.minimum(upper, denominator)  # there cannot be more events than people
     if expected is not None and columns.expected is not None:
         check_rows(
             source,
@@ -118,7 +127,7 @@ def _read_denominator(source: Source, column: str) -> FloatArray:
 
 
 def _refuse_withheld(source: Source, column: str) -> None:
-    """Say of denominators that `suppress` took away what can be done about it."""
+    """Refuse missing denominators of a table made by `suppress`, saying what can be done instead."""
     if names.DENOMINATOR_LOWER in source.columns:
         check_rows(
             source,
@@ -131,7 +140,7 @@ def _refuse_withheld(source: Source, column: str) -> None:
 
 
 def _counted_from(source: Source, columns: Columns, upper: FloatArray) -> FloatArray | None:
-    """Smallest count that would be in the data, 0 where any would; None where that is so in every row."""
+    """Smallest count of each row that would be in the data, (R,), 0 where any would; None where all are 0."""
     if columns.counted_from is None:
         return None
     given = number_column(source, columns.counted_from, "smallest counts", allow_missing=True)
@@ -149,7 +158,7 @@ def _counted_from(source: Source, columns: Columns, upper: FloatArray) -> FloatA
 
 
 def _observed_interval(source: Source, columns: Columns) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Counts (NaN where there are none), and what each can be as an interval."""
+    """Counts (NaN where missing), and the lower and upper end of the interval that each lies in, (R,) each."""
     bounded = columns.observed_lower is not None and columns.observed_upper is not None
     if columns.observed is None:
         observed = np.full(len(source), np.nan)
@@ -175,7 +184,7 @@ def _observed_interval(source: Source, columns: Columns) -> tuple[FloatArray, Fl
 
 
 def _check_reach(source: Source, column: str, values: FloatArray, what: str, *, small: bool = True) -> None:
-    """Refuse sizes whose squares or inverses are no numbers any more."""
+    """Refuse values so large (or, with `small`, so near 0) that squares or inverses would overflow."""
     with np.errstate(divide="ignore"):
         digits = np.log10(np.abs(values))
     beyond = (values != 0.0) & ((digits > _MOST_DIGITS) | (small & (digits < -_MOST_DIGITS)))
@@ -217,7 +226,17 @@ def _check_whole(source: Source, column: str, values: FloatArray, what: str) -> 
 
 
 def pool(counts: Counts, leaf_of_row: IntArray, order: npt.NDArray[np.intp], family: Family) -> Counts:
-    """Sum counts over the rows of a cell; average estimates with inverse-variance weights."""
+    """Pool the rows of each leaf: sums of counts, denominators and expected; inverse-variance means of estimates.
+
+    Parameters
+    ----------
+    counts : Counts
+        Of the rows, (R,).
+    leaf_of_row : int array (R,)
+    order : int array (R,)
+        Positions of the rows in the order in which they are summed, so that rounding does not depend on the data's.
+    family : Family
+    """
     leaf = leaf_of_row[order]
 
     def total(values: FloatArray) -> FloatArray:

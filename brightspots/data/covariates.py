@@ -14,7 +14,7 @@ from brightspots.common.errors import DataError, SettingsError
 from brightspots.data.cells import FloatArray, IntArray
 from brightspots.data.numbers import Source, check_rows, number_column
 
-# Of what is said about a formula, characters that an error repeats.
+# Most characters of formulaic's own message that an error repeats.
 _LONGEST: Final = 300
 
 
@@ -25,6 +25,7 @@ class Design:
     Parameters
     ----------
     names : tuple of str
+        Of the K columns.
     values : float array (R, K)
     """
 
@@ -32,7 +33,11 @@ class Design:
     values: FloatArray
 
     def scaled(self, rows: npt.NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
-        """Columns at some rows, centred and divided by their standard deviation, and those deviations.
+        """Columns at some rows, centred and divided by their standard deviation (n, K), and these deviations (K,).
+
+        Parameters
+        ----------
+        rows : int array (n,)
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Rows of 0 of 0: no events, and nobody (or nothing expected) in whom there could have been any.
+"""Rows of 0 of 0: no events, with a denominator of 0 or expected events of 0.
 
 Such a row is what a cross-tabulation writes where a trust has no such department. Its likelihood is 1 whatever the
 effects, so that a fit without it is the same fit; with it there is no ratio. An event where none was possible is an
@@ -19,18 +19,18 @@ from brightspots.data.keys import KeyColumn
 from brightspots.data.numbers import Source, number_column
 from brightspots.likelihood.family import Family
 
-# Rows, and labels that have no other rows, that a warning names.
+# How many rows, and how many labels without other rows, a warning names.
 _SHOWN = 5
 
 
 def empty_rows(source: Source, columns: Columns, family: Family) -> npt.NDArray[np.bool_]:
-    """Which rows are 0 of 0, (R,): nobody at risk (nothing expected), and no event or none known of.
+    """Which rows are 0 of 0, (R,): the denominator (or expected) is 0, and the count is 0 or may be 0.
 
     Parameters
     ----------
     source : Source
     columns : Columns
-        Resolved: the parts that the table has.
+        With the names of the columns that the table has (see `resolve_names`).
     family : Family
         Estimates are never empty.
     """
@@ -59,13 +59,23 @@ def empty_rows(source: Source, columns: Columns, family: Family) -> npt.NDArray[
 def without_empty(
     source: Source, empty: npt.NDArray[np.bool_], keys: Mapping[str, KeyColumn]
 ) -> tuple[Source, dict[str, KeyColumn], str | None]:
-    """The other rows, their keys, and a sentence to warn with; the note that counts the rows is the source's.
+    """Leave out the empty rows.
 
     Parameters
     ----------
     source : Source
     empty : bool array (R,)
+        Which rows to leave out.
     keys : mapping of part to KeyColumn
+
+    Returns
+    -------
+    source : Source
+        The other rows, with a note of how many were left out.
+    keys : dict of part to KeyColumn
+        Of the other rows.
+    said : str or None
+        A sentence to warn with, which names rows and labels; None where no row is empty.
 
     Raises
     ------
@@ -95,7 +105,7 @@ def without_empty(
 
 
 def left_out_note(rows: int) -> str:
-    """Count rows that were left out, naming none."""
+    """The note on how many rows were left out."""
     named, carry = ("rows", "carry") if rows > 1 else ("row", "carries")
     return f"Left out {rows:,} {named} of 0 of 0, which {carry} no information."
 

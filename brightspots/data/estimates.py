@@ -1,4 +1,4 @@
-"""Estimates in place of counts: whether their differences are log ratios, and priors in their own units."""
+"""Estimates in place of counts: the scale of their differences, and default priors in their units."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from brightspots.common.errors import DataWarning, SettingsError
 from brightspots.common.settings import HalfNormal, Normal, Priors
 from brightspots.data.cells import Cells
 
-# Log ratios to a national level are hardly ever further from zero than a factor of ten, and typically much nearer.
+# Log ratios to a national level are hardly ever beyond log 10, a factor of ten, and typically much nearer to zero.
 _LARGE_LOG_RATIO = float(np.log(10.0))
 
 # Width of the prior of a location in standard deviations of the data (Gabry & Goodrich, rstanarm: 2.5).
@@ -21,7 +21,7 @@ _LOCATION_SDS = 2.5
 
 
 def on_scale(cells: Cells, estimate_scale: names.EstimateScale | None) -> Cells:
-    """The cells with their scale stated: as the user says, else log ratios, doubted aloud where they do not look so.
+    """The cells with `estimate_scale` set: as the user says, else "log ratio", with a warning where that looks wrong.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def priors_in_units(cells: Cells, priors: Priors) -> Priors:
     """
     if cells.is_ratio:
         return priors
-    # Estimates that are all alike have the spread of their errors at most.
+    # Where all estimates are equal, a typical standard error takes the place of their standard deviation.
     spread = float(np.std(cells.lower)) or float(np.median(cells.size))
     default, changed = Priors(), dict[str, Any]()
     for level in ("trust", "department", "department_type", "period"):

@@ -1,4 +1,4 @@
-"""Counts that may be known only as intervals: the count, its bounds, or both, set against each other."""
+"""Counts that may be known only as intervals: read bounds, and combine them with the counts, if there are any."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from brightspots.data.numbers import Source, check_rows, number_column
 
 
 def read_bounds(source: Source, column: str | None, what: str, *, endless: bool = False) -> FloatArray:
-    """Read a column of bounds, (R,), NaN where there are none; only upper ones (`endless`) may be infinite.
+    """Read a column of bounds, (R,), NaN where there are none.
+
+    Parameters
+    ----------
+    source : Source
+    column : str or None
+        None gives NaN for every row.
+    what : str
+        What the bounds are, for messages.
+    endless : bool, default False
+        Whether infinite bounds are allowed, as upper ones are.
 
     Raises
     ------
@@ -31,11 +41,10 @@ def read_bounds(source: Source, column: str | None, what: str, *, endless: bool 
 def interval_of(
     source: Source, names: tuple[str, str, str], count: FloatArray, lower: FloatArray, upper: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """What each count can be, as an interval, (R,) each; equal ends where it is known.
+    """The interval that each count lies in, (R,) each; both ends equal where the count is known.
 
-    A count without bounds, or with one only, is exact. Where both are given beside it they say how well it is known (a
-    count rounded to the nearest 5 lies within 2 of what is shown), and the interval is what counts; so it is where
-    there is no count.
+    A count without bounds, or with only one, is exact. Where both bounds are given, the interval is used, with a count
+    beside it or not: the count may be rounded (to the nearest 5, say, and so within 2 of what is shown).
 
     Parameters
     ----------
@@ -70,9 +79,9 @@ def interval_of(
 
 
 def most_claimed(count: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
-    """The number of events that must not exceed the people they are among, (R,).
+    """The number of events to compare with the denominator, which it must not exceed, (R,).
 
-    The count itself where there is one: rounded, its interval may reach beyond the people. Else its upper bound, or the
-    lower one where nothing bounds it from above.
+    The count itself where there is one, since the interval of a rounded count may reach beyond the denominator. Else
+    the upper bound, or the lower one where the upper is infinite.
     """
     return np.where(np.isnan(count), np.where(np.isinf(upper), lower, upper), count)

@@ -1,4 +1,4 @@
-"""Columns of labels: trusts, departments, periods and outcomes, each label one kind of thing spelt in one way."""
+"""Read columns of labels (trusts, departments, periods, outcomes) and check their kinds and spellings."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from brightspots.data.labels import canonical_label, has_control, joined, tidy_l
 from brightspots.data.numbers import Source, check_rows
 from brightspots.data.period_order import OrderedPeriods, declared_order, order_periods
 
-# Groups of spellings that a message lists, and labels of each.
+# How many groups of spellings a message lists, and how many labels of each.
 _SHOWN_GROUPS: Final = 10
 _SHOWN_SPELLINGS: Final = 4
-# Kinds of label, each with what it is in Python, NumPy and pandas. Periods may be dates and times as well.
+# Kinds of label by their types in Python, NumPy and pandas. Periods may be dates and times as well.
 _KINDS: Final[Mapping[str, tuple[type, ...]]] = {
     "text": (str,),
     "true and false": (bool, np.bool_),
@@ -47,10 +47,11 @@ class KeyColumn:
     labels : array (L,)
         Sorted; periods in the order of time where it is known.
     codes : int array (R,)
+        Position of each row's label in `labels`.
     period_order : PeriodOrder
-        From what the order of periods is known.
+        How the order of periods in time is known.
     notes, warnings : tuple of str
-        What tidying did: counted, for the notes of the table; with the labels, to be warned of.
+        What tidying did. Notes only count, for the notes of the table; warnings name the labels.
     """
 
     labels: LabelArray
@@ -60,7 +61,7 @@ class KeyColumn:
     warnings: tuple[str, ...] = ()
 
     def rows(self, keep: npt.NDArray[np.bool_]) -> tuple[KeyColumn, LabelArray]:
-        """The key of some rows, and the labels that none of them has."""
+        """The key of the rows where `keep` is true, and the labels that none of them has."""
         used, codes = np.unique(self.codes[keep], return_inverse=True)
         return (
             replace(self, labels=self.labels[used], codes=codes.astype(np.int64)),
@@ -77,13 +78,13 @@ def key_column(source: Source, column: str, part: str, *, tidy: bool = False) ->
     column : str
     part : {"trust", "department", "period", "outcome"}
     tidy : bool, default False
-        Write each label tidily, and join those that differ only by capitals, white space or invisible characters.
+        Replace each label by its `tidy_label`, and join those that differ only by capitals as well.
 
     Raises
     ------
     DataError
-        Where a label is missing, blank or no label at all, where text and numbers are mixed, where a label holds
-        control characters, or where two are spellings of one (the last two not where labels are tidied).
+        Where a label is missing, blank or of a kind that cannot be one, or where text and numbers are mixed; without
+        `tidy` also where a label holds control characters, or two labels are spellings of one.
     """
     values = np.asarray(source.values(column))
     if values.dtype.kind in "OU":
@@ -115,12 +116,12 @@ def key_column(source: Source, column: str, part: str, *, tidy: bool = False) ->
 
 @dataclass(frozen=True, eq=False)
 class Spelling:
-    """Under which spelling each label of a column is kept.
+    """The spelling that each label of a column becomes.
 
     Parameters
     ----------
     kept : mapping of str to str, or None
-        None where every label stays as it is.
+        Label to spelling; None where every label stays as it is.
     notes, warnings : tuple of str
         As in `KeyColumn`.
     """
@@ -146,7 +147,7 @@ class Spelling:
 
 
 def one_spelling(source: Source, column: str, part: str, *, tidy: bool) -> Spelling:
-    """How the labels of a column are to be spelt; missing ones, and those that are no text, stay as they are.
+    """The spelling of the labels of a column; missing labels, and those that are not text, stay as they are.
 
     Raises
     ------
@@ -162,7 +163,7 @@ def one_spelling(source: Source, column: str, part: str, *, tidy: bool) -> Spell
 def _spelling(
     source: Source, column: str, part: str, labels: LabelArray, codes: IntArray, *, tidy: bool
 ) -> Spelling:
-    """As `one_spelling`, of labels (L,) and the label of each row (R,); labels that are no text have one."""
+    """As `one_spelling`, given the labels (L,) and the code of each row (R,)."""
     if not len(labels) or not isinstance(labels[0], str):
         return Spelling()
     if not tidy:
@@ -177,7 +178,7 @@ def _spelling(
 
 
 def _check_kinds(source: Source, column: str, part: str, values: npt.NDArray[Any]) -> None:
-    """Refuse values that are no labels, and labels of several kinds."""
+    """Refuse values that cannot be labels, and labels of several kinds in one column."""
     kinds = _KINDS_OF_PERIOD if part == "period" else _KINDS
     if values.dtype.kind != "O":
         if values.dtype.kind in "Mm" and "dates" not in kinds:
@@ -191,7 +192,7 @@ def _check_kinds(source: Source, column: str, part: str, values: npt.NDArray[Any
     kind[np.array([_is_missing(value) for value in values], dtype=bool)] = ""
     present, rows = np.unique(kind[kind != ""].astype(str), return_counts=True)
     if len(present) > 1:
-        # Rows of the kind that fewest have: the fewer are more likely the slip.
+        # The error names the rows of the rarest kind, which more likely hold the mistake.
         fewest = present[np.argmin(rows)]
         named = " and ".join(sorted(present, key=lambda each: each != "text"))
         check_rows(
@@ -261,7 +262,7 @@ def _plain(labels: LabelArray) -> LabelArray:
     if all(isinstance(label, int | float | np.integer | np.floating | Decimal) for label in labels):
         return labels.astype(np.float64)
     if all(isinstance(label, datetime) for label in labels):
-        # By the clock where they were written: a month begins at its own midnight.
+        # Time zones are dropped and local times kept, so that a month still begins at midnight.
         plain = pd.DatetimeIndex([pd.Timestamp(label).tz_localize(None) for label in labels])
         return plain.to_numpy() if plain.is_unique else labels
     if all(isinstance(label, timedelta) for label in labels):
@@ -286,7 +287,7 @@ def _refuse_twins(source: Source, column: str, part: str, labels: LabelArray, co
 
 
 def controls_problem(labels: Sequence[str]) -> dict[str, str]:
-    """What a `DataError` says of labels with control characters."""
+    """Arguments of a `DataError` on labels with control characters."""
     return {
         "problem": f"labels hold control characters ({_quoted(labels)})",
         "expected": "printable labels",
@@ -297,7 +298,15 @@ def controls_problem(labels: Sequence[str]) -> dict[str, str]:
 def twins_problem(
     groups: Sequence[Sequence[str]], rows: Mapping[str, int], part: str, *, counted: str = "row"
 ) -> dict[str, str]:
-    """What a `DataError` says of labels that are spellings of one; arguments as those of `tidying_text`."""
+    """Arguments of a `DataError` on labels that are spellings of one unit.
+
+    Parameters
+    ----------
+    groups : sequence of sequence of str
+        Labels of one unit each (`labels.twins`).
+    rows, part, counted
+        As in `tidying_text`.
+    """
     return {
         "problem": f"{spelt_differently(groups, rows, counted)} differ only by capitals, white space or invisible "
         "characters",
@@ -309,12 +318,12 @@ def twins_problem(
 def tidying_text(
     kept: Mapping[str, str], rows: Mapping[str, int], part: str, column: str, *, counted: str = "row"
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What was joined and tidied: counted, for notes; and with the labels, to be warned of.
+    """What was joined and tidied: sentences that count, for notes, and sentences that name labels, for warnings.
 
     Parameters
     ----------
     kept : mapping of str to str
-        The spelling that each label is kept under.
+        Label to the spelling that it becomes.
     rows : mapping of str to int
         Rows of each label.
     part, column : str
@@ -344,7 +353,7 @@ def tidying_text(
 
 
 def spelt_differently(groups: Sequence[Sequence[str]], rows: Mapping[str, int], counted: str = "row") -> str:
-    """List groups of spellings, those of a group that most rows have first, with how many rows each has."""
+    """List groups of spellings with the number of rows of each, in each group the commonest spelling first."""
     told = [_group(group, rows, counted) for group in groups[:_SHOWN_GROUPS]]
     hidden = len(groups) - len(told)
     if hidden:
@@ -366,7 +375,7 @@ def _group(group: Sequence[str], rows: Mapping[str, int], counted: str) -> str:
 
 
 def _quoting(labels: Iterable[str]) -> Any:
-    """How labels are quoted so that they look different: with escapes where they would look alike."""
+    """A function that quotes labels: by `repr`, or by `ascii` (with escapes) where some would look alike."""
     seen = [unicodedata.normalize("NFC", _short(repr(label))) for label in labels]
     return (lambda label: _short(repr(label))) if len(set(seen)) == len(seen) else ascii
 
@@ -380,5 +389,5 @@ def _short(text: str, most: int = 80) -> str:
 
 
 def matching_labels(given: Iterable[Any]) -> list[Any]:
-    """Labels by which spellings match: the canonical form of text, anything else as it is."""
+    """Labels for matching regardless of spelling: `canonical_label` of text, anything else as it is."""
     return [canonical_label(label) if isinstance(label, str) else label for label in given]

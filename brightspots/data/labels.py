@@ -1,7 +1,7 @@
-"""Labels as people type them: what two spellings of one unit have in common, and which labels read like a total.
+"""Labels as people type them: recognise several spellings of one unit, and labels that read like a total.
 
-Spellings that are one name to a reader are two to a computer: capitals, blanks at the end, no-break blanks, letters of
-full width, an é of one character or of two, characters without width that come along from web pages and PDF files.
+Two labels can look the same and differ in their characters: capitals, blanks at the end, no-break blanks, full-width
+letters, an é of one character or of two, and characters without width that are copied from web pages and PDF files.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-# What stands for something of its own, where NFKC would write "ward 1²" as "ward 12" and "½" as "1⁄2".
+# Characters that are not replaced: NFKC would make "ward 12" of "ward 1²", and "1⁄2" of "½".
 _KEPT_FORMS: Final = ("<super>", "<sub>", "<fraction>")
-# Control characters that are white space to every program; the others (NUL, bells, escapes) no file of text may hold.
+# Control characters that are white space; the others (NUL, bells, escapes) have no place in text.
 _WHITE_CONTROLS: Final = frozenset("\t\n\r")
-# Controls, characters without width (soft hyphens, joiners, marks of direction) and halves of characters.
+# Unicode categories: controls, characters without width (soft hyphens, joiners, marks of direction), lone surrogates.
 _REMOVED: Final = frozenset({"Cc", "Cf", "Cs"})
-# What may stand about the word of a total without changing it: "TOTAL:", "(all sites)", "England*".
+# Characters at either end that are ignored when a label is compared with words for totals: "TOTAL:", "(all sites)".
 _AROUND: Final = " .,:;*†‡#-–—_()[]\"'"
 
 
 @lru_cache(maxsize=65_536)
 def tidy_label(text: str) -> str:
-    """A label as it is kept: one Unicode form, nothing invisible, single blanks, none at the ends.
+    """A label in one Unicode form, without invisible characters, with single blanks and none at the ends.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ def tidy_label(text: str) -> str:
     Returns
     -------
     str
-        In Unicode's form NFKC, but for superscripts, subscripts and fractions, which stay what they are. Every white
-        space, no-break ones and line ends too, is one blank; control characters and those without width are gone.
+        In Unicode's form NFKC, except that superscripts, subscripts and fractions stay. White space of any kind becomes
+        one blank; control characters and characters without width are removed.
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
@@ -43,7 +43,7 @@ def tidy_label(text: str) -> str:
 
 
 def canonical_label(text: str) -> str:
-    """What the spellings of one unit have in common: `tidy_label` without the difference of capitals."""
+    """`tidy_label` in lower case (case-folded): the same for all spellings of one unit."""
     return unicodedata.normalize("NFC", tidy_label(text).casefold())
 
 
@@ -58,7 +58,7 @@ def _plain_form(character: str) -> str:
 
 
 def has_control(text: str) -> bool:
-    """Whether a label holds a character that files of text may not: NUL and other controls, halves of characters."""
+    """Whether a label holds a control character other than tabs and line ends, or a lone surrogate."""
     if text.isprintable():
         return False
     return any(
@@ -68,17 +68,17 @@ def has_control(text: str) -> bool:
 
 
 def twins(labels: Iterable[Any]) -> list[tuple[str, ...]]:
-    """Groups of different labels that are spellings of one.
+    """Groups of different labels that have one `canonical_label`, and so are spellings of one unit.
 
     Parameters
     ----------
     labels : iterable
-        Those that are no text are left aside: 1 and 2 have one spelling each.
+        Labels that are not text are ignored.
 
     Returns
     -------
     list of tuple of str
-        Each group, and the groups, in the order of text.
+        Each group, and the list of groups, sorted as text.
     """
     groups: defaultdict[str, set[str]] = defaultdict(set)
     for label in labels:
@@ -88,7 +88,7 @@ def twins(labels: Iterable[Any]) -> list[tuple[str, ...]]:
 
 
 def joined(counts: Mapping[str, int]) -> dict[str, str]:
-    """Under which spelling each label is kept where twins are joined.
+    """The spelling that each label becomes where the spellings of one unit are joined.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def joined(counts: Mapping[str, int]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        The tidied spelling that most rows of a group have; among equals the first in the order of text.
+        Label to spelling: the tidied spelling that most rows of its group have; in a tie the first as text.
     """
     spellings: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for label, rows in counts.items():
@@ -111,14 +111,14 @@ def joined(counts: Mapping[str, int]) -> dict[str, str]:
 
 
 def totals(labels: Iterable[Any], words: Collection[str]) -> list[str]:
-    """Labels that read like the sum of the others; none where all do.
+    """Labels whose name reads like a total of the others; none where all labels do.
 
     Parameters
     ----------
     labels : iterable
         Different labels.
     words : collection of str
-        What totals are called, in canonical form (`vocabulary.TOTAL_WORDS`, `vocabulary.TRUST_TOTAL_WORDS`).
+        Names of totals, in canonical form (`vocabulary.TOTAL_WORDS`, `vocabulary.TRUST_TOTAL_WORDS`).
 
     Returns
     -------

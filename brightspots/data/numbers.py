@@ -1,4 +1,4 @@
-"""A table seen through narwhals, with names for its rows, and its columns of numbers with their checks."""
+"""`Source`: a table of any dataframe library, seen through narwhals; and how to read columns of numbers from it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Source:
     labels : array (R,)
         Index labels where the dataframe has an index, else positions from 0.
     notes : tuple of str
-        What is known of the table's way here, a sentence each: its ``.attrs["notes"]``.
+        What was done to the table before, a sentence each: its ``.attrs["notes"]``.
     row_word : str
-        What `labels` number, in the singular: "line" or "sheet row" of a file, else "row".
+        What one label stands for: "line" or "sheet row" of the file that was read, else "row".
     """
 
     frame: nw.DataFrame[Any]
@@ -43,7 +43,7 @@ class Source:
         return len(self.labels)
 
     def values(self, column: str) -> Any:
-        """One column as something pandas takes, its kind (dates, categories, text) kept where pandas has it."""
+        """One column, (R,), as a pandas extension array or NumPy array, with its type (dates, categories) kept."""
         native = self.frame[column].to_native()
         if isinstance(native, pd.Series):
             return native.array
@@ -60,7 +60,7 @@ class Source:
         return replace(self, frame=frame, labels=self.labels[keep])
 
     def noting(self, *notes: str) -> Source:
-        """The same with further notes."""
+        """The same table with further notes, those already there left out."""
         return replace(self, notes=(*self.notes, *(note for note in notes if note not in self.notes)))
 
 
@@ -86,7 +86,7 @@ def check_rows(
 
 
 def row_word_of(index: Any) -> str:
-    """What the labels of an index number: lines or sheet rows of the file that a table was read from, else rows."""
+    """What one label of an index stands for, from its name: "line" or "sheet row" of a file, else "row"."""
     name = getattr(index, "name", None)
     return name if isinstance(name, str) and name in ("line", "sheet row") else "row"
 
@@ -180,7 +180,7 @@ def _reads_as_number(value: object) -> bool:
 def _numbers_among_objects(
     objects: npt.NDArray[Any], missing: npt.NDArray[np.bool_]
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Numbers of an object column, and where it holds something else (text, dates, lists, booleans)."""
+    """Numbers of an object column, NaN for others, and which values are no numbers (text, dates, lists, booleans)."""
     values = np.full(len(objects), np.nan)
     wrong = np.zeros(len(objects), dtype=bool)
     for row, value in enumerate(objects):
@@ -196,7 +196,7 @@ def _numbers_among_objects(
 
 
 def _number(value: Any) -> float:
-    """A single real number as it is; text, truth values and everything else is none."""
+    """A real number as float; `TypeError` for text, booleans and everything else."""
     if isinstance(value, bool | np.bool_ | str | bytes | complex | np.complexfloating | np.ndarray):
         raise TypeError
     if not hasattr(value, "__float__") or isinstance(value, np.datetime64 | np.timedelta64):

@@ -16,7 +16,7 @@ from brightspots.data.numbers import Source, row_word_of
 
 
 class CellTable:
-    """What brings its cells along as a table in the standard columns: the result of `standardise()`."""
+    """Base of objects that hold a table in the standard columns, as the result of `standardise()` does."""
 
     table: pd.DataFrame
 
@@ -57,7 +57,7 @@ def open_source(data: Any) -> Source:
 
 
 def frame_of(columns: Mapping[Any, Any]) -> pd.DataFrame:
-    """A mapping of columns as a frame; names that are no text become text, and lists stay the values that they are."""
+    """Make a frame of a mapping from names to columns (lists, arrays, Series) of one length; names become text."""
     named = dict(zip(text_names(columns), columns.values(), strict=True))
     for name, column in named.items():
         if (
@@ -82,6 +82,6 @@ def frame_of(columns: Mapping[Any, Any]) -> pd.DataFrame:
 
 
 def notes_of(data: object) -> tuple[str, ...]:
-    """What readers, `tidy` and `suppress` say of a table, a sentence each: its ``.attrs["notes"]``, if it has any."""
+    """Notes that readers, `tidy` and `suppress` left in a table's ``.attrs["notes"]``, a sentence each; or none."""
     said = data.attrs.get("notes", ()) if isinstance(data, pd.DataFrame) else ()
     return (said,) if isinstance(said, str) else tuple(map(str, said))

@@ -1,7 +1,7 @@
-"""The order of periods in time, told from their labels or from what the data declare; never guessed.
+"""The order of periods in time, from their labels or from an ordered categorical; never guessed.
 
-The labels of a column are read in every way that could be meant (`_READINGS`). A reading counts where it reads *all*
-labels and no two of them alike. Where all readings that count put the labels in the same order, that order is known:
+The labels of a column are read in every way that could be meant (`_READINGS`). A reading is kept where it reads *all*
+labels, each as a different time. Where all readings kept give the same order, that order is known:
 `01/04/2016, 01/05/2016` are in this order whether the day or the month comes first, `01/04/2016, 02/03/2016` are not.
 
 Months without a year are put in calendar order, January first: a table of April to March that belongs to a financial
@@ -45,7 +45,7 @@ _MONTH_OF: Final = {name: number for names in (_MONTHS, _FULL) for number, name 
 _MONTH: Final = rf"(?P<month>{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})\.?"
 _YEAR: Final = r"(?P<year>\d{4})"
 _SHORT_YEAR: Final = r"(?P<year>\d{4}|\d{2})"
-# One of two calendar years (2023/24, 2023-24) has its place by the first.
+# A period over two calendar years (2023/24, 2023-24) is ordered by the first.
 _TWO_YEARS: Final = r"(?P<year>\d{4})\s?[/–-]\s?(?:\d{4}|\d{2})"
 _QUARTER: Final = r"q(?:uarter|tr)?\s?(?P<part>[1-4])"
 _HALF: Final = r"h(?:alf)?\s?(?P<part>[12])"
@@ -64,7 +64,7 @@ class OrderedPeriods:
     order : int array (P,)
         Positions of the labels, the earliest first.
     known_by : PeriodOrder
-        What the order was told from; "unknown" where it is alphabetical.
+        How the order is known; "unknown" where it is alphabetical.
     """
 
     order: IntArray
@@ -127,12 +127,12 @@ def declared_order(column: Any) -> list[Any] | None:
 
 
 def period_texts(labels: Iterable[Any]) -> list[str]:
-    """Labels of periods as they are written: days without a time of day where none has one."""
+    """Labels of periods as text; dates without the time of day where all are at midnight."""
     return list(map(str, pd.Series(np.asarray(labels)).astype(str)))
 
 
 def unknown_order_text(labels: Sequence[Any] | npt.NDArray[Any]) -> str:
-    """Say that the periods with these labels (in the order shown) are in no known order, and what to do."""
+    """Say that the order in time of the periods with these labels is not known, and what to do; no full stop."""
     shown = [repr(str(label)) for label in labels[:_QUOTED]]
     said = ", ".join([*shown, "…"] if len(labels) > _QUOTED else shown)
     return (
@@ -142,19 +142,19 @@ def unknown_order_text(labels: Sequence[Any] | npt.NDArray[Any]) -> str:
 
 
 def period_order_caution(cells: Cells) -> str | None:
-    """What a reader must know of the order of the periods; None where it is known, or where there are no periods."""
+    """`unknown_order_text` for the periods of some cells; None where their order is known or there are no periods."""
     if cells.periods is None or cells.period_order != "unknown":
         return None
     return unknown_order_text(cells.periods)
 
 
 def _argsort(keys: Sequence[Any]) -> IntArray:
-    """Positions in the order of the keys; unlike NumPy's, of anything that can be compared."""
+    """Positions that sort the keys, as `numpy.argsort`, for keys of any kind that can be compared (tuples, dates)."""
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
 
 
 def _kind_of_values(values: Sequence[Any]) -> PeriodOrder:
-    """What values that are not text are, having an order of their own; true and false are not earlier and later."""
+    """Kind of values that are not text: "date" or "number" where all are such, else (booleans too) "unknown"."""
     if all(isinstance(value, date | np.datetime64 | pd.Period) for value in values):
         return "date"
     numbers = (Real, Decimal, np.number, timedelta)
@@ -164,7 +164,10 @@ def _kind_of_values(values: Sequence[Any]) -> PeriodOrder:
 
 
 def _order_of_text(labels: Sequence[str]) -> OrderedPeriods | None:
-    """The order on which all readings agree, of the labels as they are or without the words they all begin with."""
+    """The order on which all readings of the labels agree; None where they disagree or none reads the labels.
+
+    Labels that no reading reads are tried once more without the words that all of them begin with.
+    """
     for bare in (labels, _without_common_start(labels)):
         read = [
             (kind, order) for kind, reading in _READINGS if (order := _read_all(bare, reading)) is not None
@@ -177,7 +180,7 @@ def _order_of_text(labels: Sequence[str]) -> OrderedPeriods | None:
 
 
 def _read_all(labels: Sequence[str], reading: Callable[[str], Key | None]) -> IntArray | None:
-    """Order by one reading; None where it does not read a label, or reads two alike."""
+    """Order by one reading; None where it cannot read a label, or reads two labels as the same time."""
     keys = [key for label in labels if (key := reading(label)) is not None]
     if len(keys) < len(labels) or len(set(keys)) < len(keys):
         return None
@@ -194,12 +197,15 @@ def _without_common_start(labels: Sequence[str]) -> list[str]:
 
 
 def _four_digits(year: str) -> int:
-    """The year of two or four digits."""
+    """The year of a text of two or four digits; of two, 00 to 69 are 2000 to 2069, and 70 to 99 are 1970 to 1999."""
     return int(year) if len(year) == 4 else int(year) + (2000 if int(year) < 70 else 1900)
 
 
 def _by_pattern(*patterns: str) -> Callable[[str], Key | None]:
-    """Read the parts of a date that a pattern names; all patterns of one reading name the same parts."""
+    """Make a reading of labels: the parts of a date that the first matching pattern names, as a key to sort by.
+
+    All patterns of one reading have the same named groups.
+    """
     compiled = [re.compile(pattern) for pattern in patterns]
 
     def read(label: str) -> Key | None:
@@ -213,7 +219,7 @@ def _by_pattern(*patterns: str) -> Callable[[str], Key | None]:
 
 
 def _key(parts: dict[str, str]) -> Key | None:
-    """Numbers, the largest unit first; None where there is no such month, week or day."""
+    """Sort key of a date's parts, the largest unit first; None where there is no such month or day."""
     key: list[float] = [_four_digits(parts["year"])] if "year" in parts else []
     if "month" in parts:
         named = parts["month"]
@@ -250,7 +256,10 @@ def _years(label: str) -> Key | None:
 
 
 def _span(reading: Callable[[str], Key | None]) -> Callable[[str], Key | None]:
-    """Read `april 2016 - march 2017`, or `2021-07-01/2024-06-30`, by its first and its last day or month."""
+    """Make a reading of spans, such as `april 2016 - march 2017` or `2021-07-01/2024-06-30`, from one of single dates.
+
+    The key of a span is that of its start followed by that of its end.
+    """
 
     def read(label: str) -> Key | None:
         ends = re.split(r"\s+(?:to|-|–)\s+", label)
@@ -280,7 +289,7 @@ _DATES: Final = (
         rf"{_MONTH}\s{_DAY}(?:st|nd|rd|th)?,?\s{_YEAR}",
     ),
 )
-# What a label could mean; where several readings of the same labels agree, the first says what they are.
+# What a label could mean; where several readings agree on the order, the first gives its kind (`PeriodOrder`).
 _READINGS: Final[tuple[tuple[PeriodOrder, Callable[[str], Key | None]], ...]] = (
     ("number", _number),
     ("date", _years),

@@ -1,4 +1,4 @@
-"""Which of the columns that a caller named, or left to their standard names, a table has; and what is said if not."""
+"""Find the columns of a table: those that the caller named, and standard names; and errors for missing ones."""
 
 from __future__ import annotations
 
@@ -18,14 +18,35 @@ _SHOWN_COLUMNS: Final = 20
 
 
 def resolve_names(source: Source, columns: Columns, name: names.FamilyName | None) -> Columns:
-    """Fill in the standard names that the data have, and check that the named ones exist."""
+    """Fill in the standard names that the data have, and check that all columns needed exist.
+
+    Parameters
+    ----------
+    source : Source
+    columns : Columns
+        As the caller named them.
+    name : {"poisson", "binomial", "normal"} or None
+        The family, where the caller said it.
+
+    Returns
+    -------
+    Columns
+        Every part that is not None is a column of the data; parts that the family does not use are None.
+
+    Raises
+    ------
+    DataError
+        Where a column that is named or needed does not exist.
+    SettingsError
+        Where only one of the bounds is given.
+    """
     family = None if name is None else family_of(name)
     estimates = family is not None and not family.is_count
     have = set(source.columns)
     resolved: dict[str, Any] = dict(vars(columns))
 
     def adopt(part: str) -> None:
-        # Bounds stand beside the count that they are of: deaths_lower beside deaths.
+        # Bounds are also found under the name of the count: deaths_lower where observed="deaths".
         beside = (
             f"{columns.observed}{part.removeprefix('observed')}" if part.startswith("observed_") else part
         )
@@ -77,15 +98,15 @@ def resolve_names(source: Source, columns: Columns, name: names.FamilyName | Non
 def missing_columns(
     missing: Sequence[tuple[str, str]], columns: Sequence[str], what: str = "data"
 ) -> DataError:
-    """Say of all columns that were looked for and are not there which part they play, and which might be meant.
+    """The error for missing columns: the part that each plays, and existing columns that might be meant.
 
     Parameters
     ----------
     missing : sequence of (part, column)
     columns : sequence of str
-        That there are.
+        Names of the existing columns.
     what : str, default "data"
-        Where they were looked for.
+        Word for the table they were looked for in.
     """
     plain = {" ".join(name.replace("_", " ").split()).casefold(): name for name in columns}
     meant = []
@@ -114,7 +135,7 @@ def missing_columns(
 
 
 def infer_family(columns: Columns) -> Family:
-    """The family that resolved columns are of: estimates are normal, counts among people binomial, others Poisson."""
+    """The family of resolved columns: normal with an estimate, binomial with a denominator, else Poisson."""
     if columns.estimate is not None:
         return NORMAL
     return BINOMIAL if columns.denominator is not None else POISSON

@@ -1,4 +1,4 @@
-"""Any eager dataframe in, checked `Cells` out: `read_table`."""
+"""`read_table`: from any eager dataframe to checked `Cells`."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def read_table(
     covariates : str or None
         Formula of cell- or trust-level covariates.
     priors : Priors
-        Says which levels are in the model, and so what the data must be able to tell apart.
+        Levels whose prior is None are not in the model, and the data need not identify them.
     tidy_labels : bool, default False
         Join labels that differ only by capitals, white space or invisible characters, which are refused otherwise.
 
@@ -112,7 +112,7 @@ def read_table(
 
 @dataclass(frozen=True, eq=False)
 class _Keys:
-    """Labels of trusts, departments and, where there are several, periods, with the code of each row."""
+    """Labels of trusts, departments and periods, with the code of each row; `period` is None for fewer than two."""
 
     trust: KeyColumn
     department: KeyColumn
@@ -120,18 +120,21 @@ class _Keys:
 
     @property
     def cell(self) -> IntArray:
-        """One number for each trust × department, by row, (R,)."""
+        """Number of each row's trust × department, (R,): trust·D + department, with D the number of departments."""
         return self.trust.codes * len(self.department.labels) + self.department.codes
 
     def leaf(self, of: IntArray) -> IntArray:
-        """The same for each of some things in one period, by row, (R,); the things themselves without periods."""
+        """Number of each row's combination of the code `of` (R,) and its period, (R,): of·P + period; P periods.
+
+        A copy of `of` where there are no periods.
+        """
         return of.copy() if self.period is None else of * len(self.period.labels) + self.period.codes
 
 
 def _read_keys(
     source: Source, columns: Columns, family: Family, tidy: bool
 ) -> tuple[Source, _Keys, tuple[str, ...]]:
-    """The rows that carry information, their labels, and what to warn of."""
+    """Read the labels and leave out rows of 0 of 0: the rows left, their keys, and texts to warn with."""
     named = {"trust": columns.trust, "department": columns.department, "period": columns.period}
     keys = {
         part: key_column(source, column, part, tidy=tidy)
@@ -143,7 +146,7 @@ def _read_keys(
     source, keys, left_out = without_empty(source, empty_rows(source, columns, family), keys)
     period = keys.get("period")
     if period is not None and len(period.labels) == 1:
-        period = None  # one period cannot tell what is particular to it from what is not
+        period = None  # with one period its effects w cannot be distinguished from the departments' effects v
     said += [] if left_out is None else [left_out]
     return source, _Keys(keys["trust"], keys["department"], period), tuple(said)
 
@@ -151,7 +154,7 @@ def _read_keys(
 def _cells_of(
     source: Source, columns: Columns, keys: _Keys, counts: Counts, family: Family, design: Design
 ) -> tuple[Cells, IntArray]:
-    """The rows in canonical order, pooled where that was asked for, and the cell of each row, (R,)."""
+    """`Cells` of the rows, pooled over periods where ``period=False``, and the cell of each row, (R,)."""
     order, leaf_of_row = _canonical_leaves(source, keys, counts, columns)
     leaf_rows = order[np.unique(leaf_of_row[order], return_index=True)[1]]
     if columns.period is False and len(leaf_rows) < len(source):
@@ -191,7 +194,10 @@ def _cells_of(
 def _point_out_totals(
     source: Source, columns: Columns, keys: _Keys, counts: Counts, family: Family
 ) -> tuple[Source, list[str]]:
-    """Note and warn of labels that add the others up: beside its parts a total counts every event twice."""
+    """Find labels that are totals of the others: the source with notes on them, and texts to warn with.
+
+    A total that stands beside its parts counts every event twice.
+    """
     said = []
     added = counts if family.is_count else None
     for key, other, part, column, words in (
@@ -206,7 +212,7 @@ def _point_out_totals(
 
 
 def _refuse_to_pool_truncated(source: Source, columns: Columns, counts: Counts) -> None:
-    """A sum of counts, each of which is there only because it is not small, has no truncation of its own."""
+    """Refuse to sum truncated counts: the sum of several is not distributed as one truncated count."""
     if counts.counted_from is not None:
         check_rows(
             source, str(columns.counted_from), counts.counted_from > 0,
@@ -218,7 +224,10 @@ def _refuse_to_pool_truncated(source: Source, columns: Columns, counts: Counts) 
 def _canonical_leaves(
     source: Source, keys: _Keys, counts: Counts, columns: Columns
 ) -> tuple[npt.NDArray[np.intp], IntArray]:
-    """Rows sorted by key, and the leaf of each row; a repeated key is an error unless periods are pooled."""
+    """Positions of the rows sorted by trust, department and period, and the leaf of each row, (R,) each.
+
+    Two rows of one leaf are an error unless periods are pooled.
+    """
     key = keys.leaf(keys.cell)
     # Ties (rows that pooling will sum) are broken by value, so that rounding cannot depend on row order.
     order = np.lexsort((counts.upper, counts.lower, counts.size, key))
@@ -247,7 +256,7 @@ def _canonical_leaves(
 
 
 def _check_identifiable(cells: Cells, columns: Columns, priors: Priors) -> None:
-    """Refuse data that cannot tell the levels of the model apart."""
+    """Refuse data from which the levels of the model cannot be told apart, or without events (or non-events)."""
     if cells.n_trusts < 2:
         raise DataError(
             f"there is a single trust ({cells.trusts[0]!r})",

@@ -1,4 +1,4 @@
-"""Labels that add the others up: by what they are called, or because their counts are the sum of all others."""
+"""Find labels that are totals of the others: by their name, or because their counts are the sum of all others."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from brightspots.data.counts import Counts
 from brightspots.data.empty_rows import listed
 from brightspots.data.labels import totals
 
-# Published expected events are rounded, and a total of them is rounded by itself.
+# Relative: published expected events are rounded, and so is their total, so the parts add up to it only about.
 _TOLERANCE: Final = 1e-3
-# Events, and labels besides, that it takes to tell a sum from an accident where the label does not say so.
+# Where the name does not say so, a label is a total only with at least so many events and so many other labels: with
+# fewer, equality may be chance.
 _LEAST_EVENTS: Final = 20.0
 _LEAST_OTHERS: Final = 2
 
 
 @dataclass(frozen=True)
 class TotalRows:
-    """What is to be said of labels that add the others up.
+    """Labels that are, or may be, totals of the others.
 
     Parameters
     ----------
     called : tuple of str
-        Read like a total.
+        Those whose name reads like a total, without those in `equal`.
     equal : tuple of str
-        Are one: in every place their counts are the sum of the others.
+        Those whose counts are the sum of the others' in every place.
     """
 
     called: tuple[str, ...] = ()
     equal: tuple[str, ...] = ()
 
     def warning(self, part: str, column: str) -> str | None:
-        """What a `DataWarning` says; None where there is nothing to say."""
+        """Text of a `DataWarning`; None where no label is a total."""
         told = []
         if self.equal:
             told.append(
@@ -51,7 +52,7 @@ class TotalRows:
         return f"column {column!r}: {'; '.join(told)}" if told else None
 
     def notes(self, part: str, column: str) -> tuple[str, ...]:
-        """The same for the notes of a table, which name no label."""
+        """Sentences for the notes of a table: they count the labels and name none."""
         said = []
         for labels, how in ((self.equal, "equal"), (self.called, "read like")):
             if labels:
@@ -73,7 +74,7 @@ def _named(labels: tuple[str, ...]) -> str:
 def total_rows(
     labels: LabelArray, codes: IntArray, places: IntArray, counts: Counts | None, words: Collection[str]
 ) -> TotalRows:
-    """Find the labels of trusts (or departments) that add the others up.
+    """Find the labels of trusts (or departments) that are totals of the others.
 
     Parameters
     ----------
@@ -81,11 +82,11 @@ def total_rows(
     codes : int array (R,)
         Label of each row.
     places : int array (R,)
-        The rest of each row's key: the labels of one place are what a total would add up.
+        Code of the rest of each row's key (of trusts: department and period): a total is a sum within one place.
     counts : Counts or None
-        None of estimates, which do not add up.
+        None for estimates, which do not add up.
     words : collection of str
-        What totals are called, in canonical form.
+        Names of totals, in canonical form (`labels.canonical_label`).
     """
     called = totals(labels, words)
     if counts is None or len(labels) <= _LEAST_OTHERS:
@@ -94,7 +95,7 @@ def total_rows(
     is_called = np.array([isinstance(label, str) and label in called for label in labels], dtype=bool)
     sums = [np.bincount(codes, values, size) for values in (counts.lower, counts.size)]
     others = [values[~is_called].sum() for values in sums]
-    # A total that is called nothing of the kind is half of everything that is there.
+    # A total of all others holds half of the sum over all labels, whatever its name.
     half = [
         np.isclose(2.0 * values, whole, rtol=_TOLERANCE) for values, whole in zip(sums, others, strict=True)
     ]
@@ -106,7 +107,7 @@ def total_rows(
 
 
 def _adds_up(label: int, codes: IntArray, places: IntArray, counts: Counts, is_called: np.ndarray) -> bool:
-    """Whether in every place of a label its counts are the sum of those that are no totals themselves."""
+    """Whether in every place where a label has rows its counts and sizes are the sums over labels not called totals."""
     own = codes == label
     rest = ~own & ~is_called[codes] & np.isin(places, places[own])
     if len(np.unique(codes[rest])) < _LEAST_OTHERS or not counts.lower[own].any():

@@ -1,20 +1,20 @@
-"""Which counts of a table are withheld, what may be known of them, and how the others are rounded.
+"""Decide which counts of a table are withheld, which bounds of them are published, and how the others are rounded.
 
-Three counts stand in a row that has a denominator: events, people, and people without the event, their difference.
-Each that is small is protected. With n people in a row, a withheld number of events is said to lie
+A row with a denominator holds three counts: events, people, and people without the event (their difference). Each that
+is small is protected. With n people in a row, the published interval of a withheld number of events is
 
     from `least` to `most` = below − 1   where the events are few,
     from n − most to n − least           where those without the event are few,
     from least to n − least              where n is so small (n ≤ 2·most) that both can be,
 
-so that the interval never tells which of several readings holds. Where n itself is rounded, its own range stands in
-for it; where n is withheld, the first line is all that is said.
+so that the interval never reveals which of the cases holds. Where n itself is rounded, the range of n that it can stand
+for is used; where n is withheld, only the first line applies.
 
-Why no total gives a small count back: take each small number of events with the corners of its rectangle
-(`brightspots.disclosure.secondary`). Each of these has room: it can be moved by the whole width of the small count's
-interval and stays, as do the people without the event, at `below` or more. People stay as they are, so all totals of
-events, of people, and of people without the event stay too. A small number of people has a rectangle of its own, along
-which events stay as they are, and whose corners have room for a step of events besides.
+Why no small count can be computed from totals: each small number of events is a corner of a rectangle
+(`brightspots.disclosure.secondary`), whose other corners can be lowered or raised by the whole width of the small
+count's interval, with events and people without the event still at `below` or more. The numbers of people do not
+change, so all totals of events, of people, and of people without the event stay the same. A small number of people has
+a rectangle of its own, along which events do not change, and whose corners have room for a step of events besides.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ GIVEN: Final = "given"
 
 @dataclass(frozen=True, eq=False)
 class TwoWay:
-    """Where each count stands, (R,) int arrays: its table (a period), and its row and column there."""
+    """Place of each count, (R,) int arrays: its table (period), and its row (trust) and column (department) there."""
 
     table: npt.NDArray[np.int64]
     row: npt.NDArray[np.int64]
@@ -48,18 +48,18 @@ class TwoWay:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """One kind of count as it may be shown, (R,) each.
+    """One kind of count as it may be published, (R,) each.
 
     Parameters
     ----------
     value : float array
         Rounded where that was asked for; NaN where withheld.
     lower, upper : float array
-        What may be known of each: equal to `value` where it is shown; upper is infinite where nothing bounds it.
+        Published bounds: equal to `value` where it is shown; `upper` is infinite where there is no upper bound.
     reason : object array
-        "", "small", "beside" (withheld so that a total gives no small one back) or "given" (withheld already).
+        "", "small", "beside" (withheld to protect a small one) or "given" (withheld already).
     protected : mapping of int to Secondary
-        By table: what is withheld beside, and which totals must not be published.
+        By table: further counts that are withheld, and totals that must not be published.
     """
 
     value: FloatArray
@@ -70,7 +70,7 @@ class Shown:
 
     @property
     def withheld(self) -> BoolArray:
-        """Whether a count is not shown."""
+        """Which counts are not shown, (R,)."""
         return np.isnan(self.value)
 
     @property
@@ -83,14 +83,14 @@ class Shown:
 
 @dataclass(frozen=True, eq=False)
 class Disclosed:
-    """Events and people as they may be shown; either is None where the table has none."""
+    """Events and people as they may be published; either is None where the table has none."""
 
     events: Shown | None
     people: Shown | None
 
     @property
     def reason(self) -> npt.NDArray[np.object_]:
-        """Why something of a row is withheld ("small" before "beside" before "given"); "" where nothing is."""
+        """Reason of each row, (R,): of its two counts the first of "small", "beside" and "given"; "" where none."""
         reasons = [each.reason for each in (self.people, self.events) if each is not None]
         why = np.full(len(reasons[0]), "", dtype=object)
         for name in (GIVEN, BESIDE, SMALL):
@@ -115,7 +115,7 @@ def disclose(
     events : pair of float arrays (R,), optional
         Lower and upper end of each number of events: equal where exact, wider where it was withheld before.
     people : (R,), optional
-        How many people each number of events is among; NaN where that was withheld before.
+        Denominator of each number of events; NaN where it was withheld before.
     """
     shown_people = None if people is None else _disclose_people(at, rules, events, people)
     shown_events = None if events is None else _disclose_events(at, rules, events, people, shown_people)
@@ -135,7 +135,8 @@ def _disclose_people(
     step = np.full(len(people), float(rules.most))
     room = np.where(known, people - (rules.most + 1), -np.inf)
     if events is not None:
-        # A corner loses people while its events may be a corner too: both steps must fit into those without.
+        # A corner may lose people for one rectangle and gain events for another: those without the event must be
+        # enough for both steps.
         both = np.max(people - 2.0 * rules.least, initial=0.0, where=_both(people, rules))
         widest = max(float(rules.most), float(both))
         room = np.minimum(room, people - events[1] - (rules.most + 1) - widest)
@@ -170,14 +171,14 @@ def _disclose_events(
         nearly_all = exact & told & (rest >= least) & (rest <= most)
         both = told & (few | nearly_all) & (fewest <= 2 * most)
         nearly = nearly_all & ~both & ~few
-        # More than the people shown bounds nothing: infinite, as where people are not shown.
+        # An upper bound above the people shown says nothing: it becomes infinite, as where people are not shown.
         highest = np.where(largest - least > shown_people.value, np.inf, largest - least)
         low[nearly], high[nearly] = (fewest - most)[nearly], highest[nearly]
         low[both], high[both] = least, highest[both]
         small = few | nearly_all
         step[both] = np.maximum(most, people - 2 * least)[both]
         room = np.minimum(room, np.where(np.isnan(people), -np.inf, rest - (most + 1)))
-        # Bounds that came with the data may be worked out from people who are not shown as they are.
+        # Bounds given with the data may follow from exact denominators that are now withheld or rounded.
         loose = ~exact & (shown_people.value != people) & ((upper > most) | ~told)
         low[loose] = np.minimum(lower, most + 1)[loose]
         high[loose] = np.where(upper <= most, most, np.inf)[loose]
@@ -191,7 +192,7 @@ def _disclose_events(
 
 
 def _both(people: FloatArray, rules: Rules) -> BoolArray:
-    """Where people are so few that events and those without can be small together, by what rounding leaves of them."""
+    """Rows with so few people, as far as rounding shows, that events and people without the event can both be small."""
     shown = people if rules.round_to is None else rounded(people, rules.round_to) - rules.round_to // 2
     return np.asarray(shown <= 2 * rules.most)
 
@@ -205,7 +206,7 @@ def _range_of_people(shown: Shown, rules: Rules) -> tuple[FloatArray, FloatArray
 def _protect(
     at: TwoWay, rules: Rules, counts: FloatArray, small: BoolArray, room: FloatArray, step: FloatArray
 ) -> dict[int, Secondary]:
-    """What each table withholds beside its small counts."""
+    """Secondary suppression of each table that has small counts."""
     if rules.below is None or not rules.totals:
         return {}
     found = {}
@@ -226,7 +227,7 @@ def _beside(at: TwoWay, protected: Mapping[int, Secondary]) -> BoolArray:
 
 
 def _rounded(shown: Shown, rules: Rules) -> Shown:
-    """Round what is shown, and say of it no more than that."""
+    """Round the values shown, and set their bounds to the rounded values."""
     value = shown.value if rules.round_to is None else rounded(shown.value, rules.round_to)
     told = ~shown.withheld
     return Shown(

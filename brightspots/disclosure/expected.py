@@ -1,17 +1,18 @@
-"""Expected events that do not tell what was withheld.
+"""Change expected events from which withheld or rounded counts could be computed.
 
-Two ways lead from expected events back to counts.
+There are two ways to compute counts from expected events.
 
-*By their sums.* Events expected from a model that was fitted to the same records, as `standardise` does, sum to the
-events observed: of each department type, of each level of case mix in it, and so of a single cell that alone has a
-level. Where a group of rows sums so (department types, periods, trusts, all), and something in it is withheld or
-rounded, what is shown of its expected events is made to sum to what is shown of the observed ones (the middle of its
-interval for a small count): by one factor for the rows that are shown whole, and for the others by their people at the
-rate of these, for no model's expected events may stand in a row that is withheld. One factor a department type changes
-no comparison of trusts: the fit takes it up in the national level of the type.
+*From their sums.* Events expected from a model that was fitted to the same records, as by `standardise`, sum to the
+observed events of each department type, and of each level of case mix in it, and so also of a cell that alone has some
+level. Where the expected events of a group of rows (a department type, period, trust, or all) sum to the observed ones,
+and something in the group is withheld or rounded, the expected events shown are changed so that they sum to the
+observed events shown (for a small count the middle of its interval). Rows that are shown whole are multiplied by one
+factor. In the other rows the model's own expected events are replaced by their people times the rate of the former,
+times the same factor. One factor for a department type changes no comparison between trusts, since the fit takes it up
+in the national level of the type.
 
-*By their ratio to people.* Where people are rounded, expected events keep their ratio to them, at no more decimals than
-they came with, since digits would tell which number of people they were multiplied by.
+*From their ratio to people.* Where people are rounded, expected events keep their ratio to the rounded number, with no
+more decimals than they were given with, since further digits would reveal the exact number of people.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from brightspots.disclosure.rules import Rules
 # Expected events with more decimals than this came from a computation; they are then cut at significant digits.
 _MOST_DECIMALS: Final = 4
 _DIGITS: Final = 4
-# What iterations leave of a sum that a model reproduces, relatively.
+# Relative difference between sums of observed and expected events that an iterative fit can leave.
 _COMPUTED: Final = 1e-4
-# Sum that is published of a group where nothing was seen: an expected number is never zero.
+# Sum of expected events that is published for a group without observed events, since they must not be zero.
 _HALF: Final = 0.5
 
 
@@ -37,15 +38,15 @@ def publishable_expected(
     expected: FloatArray, observed: FloatArray | None, people: FloatArray | None, shown: Disclosed, at: TwoWay,
     rules: Rules,
 ) -> tuple[FloatArray, BoolArray]:  # fmt: skip
-    """Expected events as they may be shown.
+    """Expected events as they may be published.
 
     Parameters
     ----------
     expected : (R,)
     observed, people : (R,), optional
-        As they are; NaN where unknown.
+        The exact numbers; NaN where unknown.
     shown : Disclosed
-        What is shown of them.
+        The numbers as they are shown.
     at : TwoWay
     rules : Rules
 
@@ -54,7 +55,7 @@ def publishable_expected(
     expected : (R,)
         NaN where the number of people is withheld, or a sum could not be hidden otherwise.
     changed : bool array (R,)
-        Rows whose expected events were changed so that their sum tells nothing.
+        Rows whose expected events were changed because of their sum.
     """
     result, changed = expected.astype(np.float64), np.zeros(len(expected), dtype=bool)
     if people is not None and shown.people is not None:
@@ -72,12 +73,12 @@ def publishable_expected(
 def _hide_sums(
     expected: FloatArray, told: FloatArray, observed: FloatArray, shown: Disclosed, at: TwoWay, rules: Rules
 ) -> tuple[FloatArray, BoolArray]:
-    """Expected events whose sums are those of what is shown, (R,), and where they were changed for it.
+    """Expected events that sum to the observed events as shown, (R,), and which of them were changed for that.
 
     Parameters
     ----------
     expected : (R,)
-        As they are: their sums are compared with those of the observed events.
+        The exact ones, whose sums are compared with those of the observed events.
     told : (R,)
         As they would be shown otherwise, in ratio to rounded people; NaN where people are withheld.
     observed : (R,)
@@ -104,7 +105,7 @@ def _hide_sums(
             if published == 0 and not (member & beside).any():
                 published = _HALF
             result[member] = like[member] * (published / base if published > 0 and base > 0 else np.nan)
-            current[member] = np.nan  # matches nothing any more
+            current[member] = np.nan  # so that no coarser group with these rows matches
             changed |= member
     return result, changed
 
@@ -112,10 +113,10 @@ def _hide_sums(
 def _without_own(
     told: FloatArray, whole: BoolArray, member: BoolArray, shown: Disclosed, at: TwoWay
 ) -> FloatArray:
-    """Expected events, (R,), those of rows that are not shown whole put at the rate of their type among those that are.
+    """Expected events, (R,), in rows not shown whole replaced by people times the rate of their type in rows that are.
 
-    Where no row of a type is shown whole it is the rate of the group, and any where none is; without people, or where
-    these are unknown, expected events are what they are.
+    Where no row of the type is shown whole, the rate is that of the group (`member`); where none of the group is, 1.
+    Without people, or where these are unknown, expected events stay as they are.
     """
     if shown.people is None:
         return told
@@ -134,16 +135,17 @@ def _without_own(
 def _sums_that_match(
     group: IntArray, hidden: BoolArray, expected: FloatArray, observed: FloatArray, decimals: int | None
 ) -> list[BoolArray]:
-    """Groups with something hidden whose expected events sum to the observed ones.
+    """Groups with something hidden whose expected events sum to the observed ones, as masks (R,).
 
-    None, unless at least half of the groups of which both sums are known match: few do by chance.
+    Empty unless at least half of the groups whose sums are known match, because a few can match by chance.
     """
     _, code = np.unique(group, return_inverse=True)
     rows = np.bincount(code)
     total, summed = np.bincount(code, observed), np.bincount(code, expected)
     known = np.isfinite(total) & np.isfinite(summed)
     unit = 0.0 if decimals is None else 10.0**-decimals
-    # How far a printed sum can be off: half a unit a row, and three times its spread at most.
+    # Rounding error of a sum: half a unit in the last decimal for each row; of many rows 3·√rows half units, which is
+    # more than five standard deviations. And the error of iterations.
     tolerance = 0.5 * unit * np.minimum(rows, 3.0 * np.sqrt(rows)) + _COMPUTED * np.maximum(
         1.0, np.abs(total)
     )
@@ -155,7 +157,7 @@ def _sums_that_match(
 
 
 def _upper_ends(shown: Disclosed, rules: Rules) -> FloatArray:
-    """Upper ends of the events' intervals, those of people shown where nothing else bounds a small number."""
+    """Upper ends of the intervals of events; where infinite, people less the least number without the event."""
     assert shown.events is not None
     upper = shown.events.upper
     if shown.people is None:
@@ -164,7 +166,7 @@ def _upper_ends(shown: Disclosed, rules: Rules) -> FloatArray:
 
 
 def _decimals(given: FloatArray) -> int | None:
-    """Decimals that numbers were printed with; None where they have many."""
+    """Number of decimals that the numbers were rounded to; None for more than `_MOST_DECIMALS`."""
     finite = given[np.isfinite(given)]
     for decimals in range(_MOST_DECIMALS + 1):
         if np.allclose(finite, np.round(finite, decimals), rtol=0.0, atol=1e-9):
@@ -173,7 +175,7 @@ def _decimals(given: FloatArray) -> int | None:
 
 
 def _with_digits_of(values: FloatArray, given: FloatArray) -> FloatArray:
-    """Round to as many decimals as the given numbers have, never to zero; many decimals: to significant digits."""
+    """Round to as many decimals as the `given` numbers have, never to zero; if these have many, to four digits."""
     decimals = _decimals(given)
     if decimals is None:
         return _significant(values, _DIGITS)

@@ -1,4 +1,4 @@
-"""What is to be suppressed, read and checked: options, labels, counts, bounds and expected events of a table."""
+"""Read and check a table that is to be suppressed: options, labels, counts, bounds and expected events."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ from brightspots.data.period_order import declared_order, order_periods
 from brightspots.disclosure.counts import TwoWay, rounded
 from brightspots.disclosure.rules import Rules, Totals
 
-# Where a frame says, among its attributes, by which rules its counts were suppressed, and which of its columns hold
-# nothing of what they withhold.
+# Attributes of a frame that was suppressed: the rules, and the columns that reveal no more than these leave.
 RULES: Final = "disclosure_rules"
 VOUCHED: Final = "disclosure_columns"
 KEYS: Final = ("trust", "department", "period")
@@ -37,9 +36,10 @@ def keys_in(table: pd.DataFrame, columns: Columns) -> list[str]:
 
 
 def places(table: pd.DataFrame, columns: Columns) -> TwoWay:
-    """Where each row stands, by the order of the labels; without departments (or trusts) all stand in one line.
+    """Place of each row: period, trust and department as codes in the order of their labels.
 
-    Places are those of `Cells`: whoever suppresses a table, and whoever fits it, withholds the same counts.
+    Without a column of departments (or of trusts) the table has a single column (or row). Codes are ordered as in
+    `Cells`, so that `suppress` and a suppressed fit of the same table withhold the same counts.
 
     Raises
     ------
@@ -82,13 +82,16 @@ def places(table: pd.DataFrame, columns: Columns) -> TwoWay:
 
 
 def rules_of_one_line(rules: Rules, by_trust: bool) -> Rules:
-    """Where only trusts (or only departments) are told apart, the one total there is adds them all up."""
+    """Rules for a table of trusts alone (`by_trust`), or of departments alone, whose one total is that of all rows."""
     kind: Totals = "department" if by_trust else "trust"
     return Rules(rules.below, rules.round_to, rules.zeros, (kind,) if rules.totals else ())
 
 
 def as_pandas(frame: Any) -> pd.DataFrame:
-    """A pandas frame without anything in its index: names of it become columns, and an order is not kept in it."""
+    """A pandas frame whose index reveals nothing: named levels become columns, any other is replaced by 0 to R − 1.
+
+    Indexes that only number rows are kept: lines of a file, which errors name, and rows of a larger table.
+    """
     if isinstance(frame, Mapping):
         frame = frame_of(frame)
     if not isinstance(frame, pd.DataFrame):
@@ -111,7 +114,7 @@ def as_pandas(frame: Any) -> pd.DataFrame:
 
 
 def _only_numbers_rows(frame: pd.DataFrame) -> bool:
-    """Whether an index without a name counts upwards, as that of a part of a table does, and is no column itself."""
+    """Whether an unnamed index is of ascending whole numbers and equal to no column: row numbers of a larger table."""
     index = frame.index
     if isinstance(index, pd.RangeIndex):
         return True
@@ -127,7 +130,7 @@ def count_columns(columns: Columns | None, **shorthand: str) -> Columns:
     Raises
     ------
     SettingsError
-        Where a name is no text, a part is named twice, or bounds are named, which have their standard names here.
+        Where a name is not text, a part is named twice, or bounds have other names than the standard ones.
     """
     named = columns_given(columns, Columns(denominator=names.DENOMINATOR, period=names.PERIOD), **shorthand)
     for part in (names.OBSERVED_LOWER, names.OBSERVED_UPPER, names.COUNTED_FROM):
@@ -143,7 +146,7 @@ def count_columns(columns: Columns | None, **shorthand: str) -> Columns:
 
 
 def check_mark(mark: object) -> None:
-    """Raise `SettingsError` for a mark that is no text, or reads as a number."""
+    """Raise `SettingsError` for a mark that is not text, is empty or can be read as a number."""
     if mark is None:
         return
     number = True
@@ -156,17 +159,17 @@ def check_mark(mark: object) -> None:
 
 
 def rules_of(data: object, *counts: FloatArray) -> Rules | None:
-    """The rules under which a frame was suppressed, where it says so (a frame fresh from `suppress` does).
+    """The rules under which a frame was suppressed, from its attributes, which `suppress` sets; else None.
 
-    None where the counts that it shows (NaN where it shows none) are not such as these rules leave: others have been
-    put into it since.
+    None also where one of the `counts` (NaN where withheld) could not be shown under these rules, so that the frame
+    must have been changed since.
     """
     said = data.attrs.get(RULES) if isinstance(data, pd.DataFrame) else None
     if not isinstance(said, dict) or set(said) != {item.name for item in fields(Rules)}:
         return None
     rules = Rules(**said)
     multiple = rules.round_to or 1
-    # The least that is shown of what is not small; it can be small itself where it is rounded down.
+    # The smallest value that is shown of a count that is not small: `below`, rounded, which may be less than `below`.
     large = float(rounded(np.array([rules.most + 1.0]), multiple)[0])
     for values in counts:
         small = (values >= rules.least) & (values <= rules.most) & (values < large)
@@ -178,7 +181,7 @@ def rules_of(data: object, *counts: FloatArray) -> Rules | None:
 
 
 def vouch_for(frame: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Let a frame say that none of its columns, as they are now, holds more than what these rules leave."""
+    """Set the attributes by which a frame says that none of its present columns reveals more than the rules leave."""
     frame.attrs |= {RULES: dict(vars(rules)), VOUCHED: tuple(frame.columns)}
     return frame
 
@@ -205,7 +208,7 @@ def _source(table: pd.DataFrame) -> Source:
 def with_one_spelling(
     table: pd.DataFrame, keys: Mapping[str, str], tidy: bool
 ) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
-    """The table with one spelling of each label; what was joined, for its notes; and the same with labels, to be said.
+    """The table with one spelling of each label, sentences that count what was joined, and sentences that name it.
 
     Parameters
     ----------
@@ -237,11 +240,11 @@ def with_one_spelling(
 def without_empty_rows(
     table: pd.DataFrame, columns: Columns, rules: Rules
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The table without rows of 0 of 0 where zeros are withheld; a sentence that names them, and a note that does not.
+    """Leave out rows of 0 of 0 where zeros are withheld; also a sentence that names them, and a note that counts them.
 
-    Shown, they are zeros that withhold nothing and protect nothing. Withheld, each would be a small count beside which
-    others are withheld, and a fit, which has no use for them, would withhold others: two releases that tell together
-    what neither tells alone.
+    Where zeros are shown, such rows have no effect on others. Where zeros are withheld, each would be a small count
+    that needs protection by others. A fit leaves these rows out and would so withhold other counts; together, the two
+    releases could reveal what neither does alone.
     """
     observed = columns.name_of("observed")
     given = [size for part in ("expected", "denominator") if (size := columns.name_of(part)) in table]
@@ -270,7 +273,7 @@ def count_column(table: pd.DataFrame, column: str) -> FloatArray:
 
 
 def people_column(table: pd.DataFrame, columns: Columns) -> FloatArray | None:
-    """How many people the events are among, NaN where missing; bounds beside it may not contradict it."""
+    """Denominators, (R,), NaN where missing; None without such a column. Checked against their bounds, if any."""
     column = columns.name_of("denominator")
     if column not in table:
         return None
@@ -284,14 +287,14 @@ def people_column(table: pd.DataFrame, columns: Columns) -> FloatArray | None:
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Counts of events as given, (R,), NaN where there is none, and what each can be as an interval."""
+    """Counts of events, (R,): as given (NaN where missing), and the interval that each lies in."""
 
     given: FloatArray
     lower: FloatArray
     upper: FloatArray
 
     def no_narrower_than(self, rules: Rules, people: FloatArray | None) -> tuple[FloatArray, FloatArray]:
-        """The intervals; those beside a count that is small are no narrower than what the rules leave of it."""
+        """The intervals, (R,) each; where a small count is given with bounds, at least as wide as the rules require."""
         low, high = self.lower.copy(), self.upper.copy()
         beside = (low < high) & ~np.isnan(self.given)
         few = beside & (self.given >= rules.least) & (self.given <= rules.most)
@@ -310,7 +313,7 @@ def read_events(table: pd.DataFrame, columns: Columns, people: FloatArray | None
     Raises
     ------
     DataError
-        Where a count or a bound cannot be, they contradict each other, or there are more events than people.
+        Where a count or a bound is impossible, they contradict each other, or there are more events than people.
     """
     observed, denominator = columns.name_of("observed"), columns.name_of("denominator")
     if not any(name in table for name in (observed, names.OBSERVED_LOWER, names.OBSERVED_UPPER)):
@@ -329,7 +332,7 @@ def read_events(table: pd.DataFrame, columns: Columns, people: FloatArray | None
         source, described, most_claimed(count, lower, upper) > people, f"observed exceeds {denominator!r}",
         expected="observed ≤ denominator", action="check that both count the same people",
     )  # fmt: skip
-    # A rounded count is among its people, however far its interval reaches.
+    # The interval of a rounded count is cut off at the denominator.
     among = np.where(np.isnan(count) | np.isnan(people), np.inf, people)
     return Events(count, lower, np.minimum(upper, among))
 

@@ -1,4 +1,4 @@
-"""Whether the rows of a table came in the order of a count or a result, which would tell of it, and a safe order."""
+"""Find whether the rows of a table are sorted by a count or a result, which reveals something of it; a safe order."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from brightspots.data.columns import Columns
 from brightspots.disclosure.counts import TwoWay
 from brightspots.disclosure.intake import keys_in
 
-# Steps from one row to the next that all go one way before an order is taken for one by results.
+# Fewest changes from one row to the next, all in one direction, for rows to count as sorted by a column.
 _STEPS: Final = 3
 
 
 def came_sorted(columns: Iterable[FloatArray], groups: Iterable[npt.NDArray[Any]]) -> bool:
-    """Whether rows came in the order of some numbers, all together or within every group of some labels.
+    """Whether rows are sorted by one of some columns, as a whole or within the groups of some labels.
 
-    Such an order bounds a withheld number by its neighbours.
+    In sorted rows a withheld number lies between its neighbours.
 
     Parameters
     ----------
     columns : iterable of float arrays (R,)
+        The numbers that are tried; NaN is skipped.
     groups : iterable of int arrays (R,)
-        Codes of labels.
+        Codes of labels; rows are grouped by each of them, and by combinations of all but one.
     """
     codes = [*groups]
     together = [
@@ -50,16 +51,17 @@ def came_sorted(columns: Iterable[FloatArray], groups: Iterable[npt.NDArray[Any]
 def order_of_labels(
     table: pd.DataFrame, columns: Columns, at: TwoWay, counts: Sequence[str], results: Sequence[str]
 ) -> npt.NDArray[np.int64] | None:
-    """Rows in the order of their labels, where they came in the order of numbers; None where they need not be moved.
+    """Positions that sort the rows by label, where they were sorted by numbers; None where they need not be moved.
 
     Parameters
     ----------
     table : pandas.DataFrame (R rows)
     columns : Columns
     at : TwoWay
-        Where each row stands; periods are put in time by it.
+        Place of each row; periods are sorted in time by it.
     counts, results : sequence of str
-        Columns whose order would tell; of counts, ratios to the first as well. Absent ones are passed over.
+        Columns whose order would reveal something; so would that of ratios of the first count to the others. Columns
+        that the table lacks are ignored.
     """
     period = columns.name_of("period")
     codes = {

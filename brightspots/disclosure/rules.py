@@ -1,4 +1,4 @@
-"""How counts are suppressed: options that check themselves, and the sentences that say what was done."""
+"""`Rules`: the options of suppression, checked, and sentences on what they do."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ONE_RELEASE: Final = (
 )
 
 
-# No publisher withholds or rounds by more; a larger number is a mistake.
+# Largest value of `below` and `round_to`; a larger one is a mistake.
 _MOST: Final = 1_000_000
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How counts are suppressed; checks itself.
+    """The options of suppression, checked when they are made.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Rules:
     zeros : {"shown", "withheld"}
         Whether a zero is shown, or withheld like a small count.
     totals : iterable of {"trust", "department"}
-        Which totals others know; kept as a tuple.
+        Totals that others know: over the departments of a trust, over the trusts of a department type. Kept as a tuple.
     """
 
     below: int | None = None
@@ -85,6 +85,13 @@ class Rules:
     def check_same(self, earlier: Rules | None, action: str) -> None:
         """Refuse data that were suppressed under other rules before.
 
+        Parameters
+        ----------
+        earlier : Rules or None
+            The rules under which the data were suppressed, if they were.
+        action : str
+            What to do instead, for the error.
+
         Raises
         ------
         SettingsError
@@ -94,7 +101,7 @@ class Rules:
 
     @property
     def options(self) -> str:
-        """The options that differ from their defaults, as they are typed."""
+        """The options that differ from their defaults, as Python code: ``below=8, round_to=5``."""
         plain = Rules(below=2)
         said = [
             f"{name}={value!r}"

@@ -1,14 +1,15 @@
-"""Secondary suppression: which further counts to withhold so that totals do not give small ones back.
+"""Secondary suppression: which further counts to withhold so that small ones cannot be computed from totals.
 
-A two-way table with the totals of its rows and columns is a system of equations. Whoever knows them, and that a
-withheld small count lies from 1 to ``below − 1`` while every other withheld one is at least `below`, can bound each
-withheld count by linear programming (Hundepool et al. 2012, Statistical Disclosure Control, Wiley, chapter 4). The
-rule here leaves the whole interval open, for each small count by itself:
+A two-way table with the totals of its rows and columns is a system of equations. From these, and from the knowledge
+that a withheld small count lies from 1 to ``below − 1`` while every other withheld one is at least `below`, each
+withheld count can be bounded by linear programming (Hundepool et al. 2012, Statistical Disclosure Control, Wiley,
+chapter 4). The rule here keeps the whole interval of each small count possible:
 
-*A small count is a corner of a rectangle whose other three corners are withheld too, each with room to be lowered and
-raised by as much as the small count's interval is wide* (so each is at least ``2·below − 1``). Raise the small count by
-any step, lower its two neighbours by as much and raise the opposite corner, and all totals stay as they are: so it can
-be anything in its interval. A total that is itself withheld may stand for a corner.
+*A small count is a corner of a rectangle whose other three corners are withheld too, and each of these could be lower
+or higher by the width of the small count's interval without becoming small* (so each is at least ``2·below − 1``). If
+the small count is raised by some step, its two neighbours lowered and the opposite corner raised by the same, all
+totals stay the same; so it can be any number in its interval. A total that is itself withheld may take the place of a
+corner.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from brightspots.data.cells import FloatArray, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
 
-# Rows and columns tried as the other side of a rectangle: the cheapest of each.
+# How many rows and columns, the cheapest, are tried first as the other side of a rectangle.
 _TRIED = 40
 
 
@@ -33,11 +34,11 @@ class Secondary:
     Parameters
     ----------
     beside : bool array (R,)
-        Counts to withhold.
+        Further counts to withhold.
     row_totals, column_totals : frozenset of int
-        Totals that must not be published either, because no rectangle was to be had.
+        Rows and columns whose totals must not be published either, because there was no rectangle.
     grand_total : bool
-        Whether that of the whole table must not be.
+        Whether the total of the whole table must not be published either.
     """
 
     beside: BoolArray
@@ -57,20 +58,20 @@ def protect(
     by_row: bool = True,
     by_column: bool = True,
 ) -> Secondary:
-    """Choose, greedily, the rectangles (or with one kind of total the neighbours) that withhold least.
+    """Choose, greedily, the rectangles (with one kind of total: the neighbours) that withhold least.
 
     Parameters
     ----------
     counts : (R,)
-        What withholding each would cost.
+        The cost of withholding each count: the count itself.
     small : bool array (R,)
-        Counts that are withheld for their size; they protect no other.
+        Counts that are withheld because they are small; these cannot protect others.
     row, column : int array (R,)
-        Place of each count; no place is taken twice.
+        Place of each count; all places are different.
     room : (R,)
-        By how much each count can be lowered and raised and still be one that is not small; −inf where unknown.
+        By how much each count could be lower or higher without becoming small; −inf where it is not known.
     step : (R,)
-        Width of the interval of each small count: the room that its corners must have.
+        The room that the other corners of a small count's rectangle must have (the width of its interval).
     by_row, by_column : bool, default True
         Whether the totals of rows, and of columns, are known to others.
     """
@@ -91,9 +92,9 @@ def protect(
             beside[place[at]] = True
             for cost in costs.values():
                 if np.isfinite(cost[at]):
-                    cost[at] = 0.0  # what is withheld already protects for nothing
+                    cost[at] = 0.0  # a count that is withheld already costs nothing more
 
-    # In the order of places, whatever that of the counts: the same table gives the same list however it is sorted.
+    # In the order of places, so that the result does not depend on the order of the rows.
     first = np.flatnonzero(small)[np.lexsort((column[small], row[small]))]
     for r, c, width in zip(row[first].tolist(), column[first].tolist(), step[first].tolist(), strict=True):
         cost = costs[width]
@@ -112,7 +113,7 @@ def protect(
             withhold((r2, c))
             if by_row:
                 row_totals |= {r, r2}
-        else:  # with its own totals goes that of the whole, from which the others give them back
+        else:  # no rectangle: withhold its totals, and the grand total, from which these could be computed
             row_totals |= {r} if by_row else set()
             column_totals |= {c} if by_column else set()
             grand = True

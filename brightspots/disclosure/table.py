@@ -1,4 +1,4 @@
-"""`suppress()`: a table whose counts may be published."""
+"""`suppress()`: withhold and round the counts of a table for publication."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ WITHHELD: Final = "withheld"
 DENOMINATOR_LOWER: Final = names.DENOMINATOR_LOWER
 DENOMINATOR_UPPER: Final = names.DENOMINATOR_UPPER
 _BOUNDS: Final = (names.OBSERVED_LOWER, names.OBSERVED_UPPER, DENOMINATOR_LOWER, DENOMINATOR_UPPER)
-# What says which row it is, or what was said of its organisation: no count follows from it.
+# Columns that are not results: labels, names, ratings, and the smallest count shown.
 _LABELS: Final = (names.OUTCOME, names.TRUST_NAME, names.DEPARTMENT_NAME, names.RATING, names.COUNTED_FROM)
 _STATUSES: Final = frozenset((*names.STATUSES, *names.RATING_STATUSES))
 _DECIMALS: Final = 2
-# Labels with several rows that it takes to see that a column belongs to them.
+# Fewest labels with several rows for a column of text to be recognised as belonging to the labels.
 _LABELS_AT_LEAST: Final = 2
 
 
@@ -80,26 +80,27 @@ def suppress(
         One row a trust × department (× period) or, without a department, a trust: cells to be fitted, or what
         ``fit.departments()`` gives. Counts are `observed` and `denominator`, where it has them.
     below : int, optional
-        Counts under this are withheld: 8 as in NHS hospital statistics, 11 as CMS asks. Those *without* the event are a
-        count as well where there is a `denominator`. A withheld count is missing; `observed_lower` and
-        `observed_upper` (which may be infinite) say what may be known of it, and `fit_hierarchy` takes it so.
-        `denominator_lower` and `denominator_upper` do where a denominator is withheld.
+        Counts under this are withheld: 8 as in NHS hospital statistics, 11 as CMS asks. Where there is a `denominator`,
+        the number *without* the event is protected as well. A withheld count is missing; `observed_lower` and
+        `observed_upper` (which may be infinite) are its bounds, which `fit_hierarchy` reads. `denominator_lower` and
+        `denominator_upper` are those of a withheld denominator.
     round_to : int, optional
         Counts are rounded to its multiples, halves up. `expected` keeps its ratio to a rounded `denominator`;
-        `raw_ratio` is worked out again from what is shown.
+        `raw_ratio` is computed again from the values shown.
     zeros : {"shown", "withheld"}, default "shown"
-        A zero says of nobody that something happened to them, and both publishers above show it. "withheld" treats it
-        as a small count: intervals then begin at 0. Rows of 0 of 0 stay where zeros are shown, and are left out where
-        they are withheld, as `fit_hierarchy` leaves them out: otherwise the two would withhold different counts.
+        A zero reveals no event of any person, and both publishers above show it. "withheld" treats it as a small count:
+        intervals then begin at 0. Rows of 0 of 0 stay where zeros are shown. Where zeros are withheld they are left
+        out, as by `fit_hierarchy`: otherwise the two would withhold different counts.
     totals : sequence of {"trust", "department"}, default both
-        Totals that others know or can find. Further counts are withheld so that these do not give a small one back
-        (see `brightspots.disclosure.counts`); ``()`` where there are none. Periods are tables of their own.
+        Totals that others know or can find: of the departments of a trust, of the trusts of a department type. Further
+        counts are withheld so that no small one can be computed from them (see `brightspots.disclosure.counts`); ``()``
+        where there are none. Each period is a table of its own.
     mark : str, optional
         Write this text (``"*"``) in place of a missing value, and no bounds: for people to read.
     keep : sequence of str, optional
-        Further columns that say nothing of counts (beds, region) and stay as they are. Any other column that is
-        neither a count nor a label is taken for a result: missing in rows of which something is withheld, and rounded
-        to two decimals elsewhere. Text that is the same throughout each trust or each department type stays.
+        Further columns that reveal nothing about counts (beds, region) and stay as they are. Any other column that is
+        neither a count nor a label is treated as a result: missing in rows where something is withheld, and rounded to
+        two decimals elsewhere. Text that is the same throughout each trust or each department type stays.
     trust, department, period, observed, expected, denominator : str
         Names of the columns.
     columns : Columns, optional
@@ -114,9 +115,9 @@ def suppress(
     pandas.DataFrame
         A copy with the column `withheld`: ``""``, ``"small"``, ``"beside"`` (to protect a small one) or ``"given"`` (it
         came withheld), the first reason where several hold. Results of these rows are missing, all others are rounded
-        to two decimals. Rows that came in the order of a count or a result are put in that of their labels.
-        ``.attrs["notes"]`` says how many were withheld, what else was done, and which totals must not be published
-        because nothing else could protect what stands in them.
+        to two decimals. Rows that were sorted by a count or a result are sorted by label. ``.attrs["notes"]`` says how
+        many were withheld, what else was done, and which totals must not be published because nothing else could
+        protect the counts in them.
 
     Raises
     ------
@@ -128,8 +129,8 @@ def suppress(
 
     Notes
     -----
-    Results that stand on exact counts can be compared with those of every possible count. To publish results, suppress
-    first and fit afterwards, or use ``fit.suppressed(…)``.
+    Results computed from exact counts can be compared with those of every possible count, which may reveal the count.
+    To publish results, suppress first and fit afterwards, or use ``fit.suppressed(…)``.
     """
     rules = Rules(below, round_to, zeros, totals)  # type: ignore[arg-type]
     check_mark(mark)
@@ -176,7 +177,7 @@ def suppress(
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """A table as it was given, with what was read of it.
+    """A table as it was given, with its counts as read and checked.
 
     Parameters
     ----------
@@ -185,13 +186,13 @@ class _Read:
     kept : tuple of str
         Columns that are to stay as they are.
     at : TwoWay
-        Where each row stands.
+        Place of each row.
     people : (R,) or None
-        How many people the events are among.
+        Denominators.
     events : pair of float arrays (R,) or None
         Lower and upper end of each number of events.
     earlier : Rules or None
-        Under which the table was suppressed before.
+        The rules under which the table was suppressed before, if it was.
     """
 
     table: pd.DataFrame
@@ -204,12 +205,12 @@ class _Read:
 
     @property
     def keys(self) -> list[str]:
-        """Columns of labels that there are."""
+        """Columns of labels that the table has."""
         return keys_in(self.table, self.columns)
 
     @property
     def counts(self) -> list[str]:
-        """Columns of counts that there are."""
+        """Columns of counts that the table has."""
         return _counts_in(self.table, self.columns)
 
     @property
@@ -223,7 +224,7 @@ class _Read:
 
     @property
     def vouched(self) -> set[str]:
-        """Columns that hold no more than the earlier rules leave."""
+        """Columns that reveal no more than the earlier rules leave."""
         return set() if self.earlier is None else set(self.table.attrs.get(VOUCHED, ()))
 
 
@@ -254,7 +255,7 @@ def _read(table: pd.DataFrame, columns: Columns, keep: Sequence[str], rules: Rul
 def _with_counts_shown(
     read: _Read, shown: Disclosed, rules: Rules, mark: str | None
 ) -> tuple[pd.DataFrame, list[str]]:
-    """The table with its counts, and what follows from them, as they may be shown; and what is to be said of it."""
+    """The table with counts, expected events and raw ratios as they may be published; and notes on what was done."""
     table, columns = read.table, read.columns
     observed, denominator = columns.name_of("observed"), columns.name_of("denominator")
     expected = columns.name_of("expected")
@@ -276,7 +277,7 @@ def _with_counts_shown(
             against = result[expected].to_numpy(dtype=np.float64) if expected in result else np.nan
             result["raw_ratio"] = shown.events.value / np.where(np.equal(against, 0.0), np.nan, against)
     if names.COUNTED_FROM in result and rules.round_to is not None:
-        # A count that is shown for not being smaller is rounded like it; one that is withheld lies above the least.
+        # The smallest count shown is rounded as the count is; a withheld count is known to be at least that large.
         least = counted_from_column(table)
         hidden_count = shown.events is not None and shown.events.withheld
         result[names.COUNTED_FROM] = np.where(hidden_count, least, rounded(least, rules.round_to))
@@ -284,7 +285,7 @@ def _with_counts_shown(
 
 
 def _results_among(result: pd.DataFrame, read: _Read, hidden: BoolArray) -> list[str]:
-    """Columns that are taken for results: neither counts nor labels, nor asked to be kept."""
+    """Columns that are treated as results: neither counts nor labels nor in `keep`."""
     columns = read.columns
     handled = {*read.keys, *read.counts, columns.name_of("expected"), *_BOUNDS, *_LABELS, WITHHELD}
     handled |= {*read.kept, *read.vouched}
@@ -299,7 +300,7 @@ def _results_among(result: pd.DataFrame, read: _Read, hidden: BoolArray) -> list
 def _write(
     result: pd.DataFrame, column: str, shown: Shown, bounds: tuple[str, str], mark: str | None
 ) -> None:
-    """Put a count as it is shown into its column and, for reading by programs, what may be known into its bounds."""
+    """Write a count as it is shown into its column, and its bounds into theirs unless a `mark` is used."""
     if mark is not None:
         result[column] = [mark if np.isnan(value) else int(value) for value in shown.value]
     elif shown.withheld.any():
@@ -310,9 +311,9 @@ def _write(
 
 
 def _is_label(table: pd.DataFrame, column: str, keys: Sequence[str], hidden: BoolArray) -> bool:
-    """Whether a column is text that says something of a trust or of a department type, and so of no single cell.
+    """Whether a column is text about a trust or a department type as a whole, and so about no single cell.
 
-    It is the same in all rows of a label, and most labels have several rows, so that this is no accident.
+    It is if it is the same in all rows of each label, and enough labels have several rows for that to be no accident.
     """
     values = ["" if value is None or value is pd.NA or value != value else value for value in table[column]]
     text = [value for value in values if isinstance(value, str)]
@@ -332,7 +333,7 @@ def _is_label(table: pd.DataFrame, column: str, keys: Sequence[str], hidden: Boo
 
 
 def _coarsen(result: pd.DataFrame, columns: Sequence[str], hidden: BoolArray, rules: Rules) -> list[str]:
-    """Take away the results of rows of which something is withheld, and the digits of all others; say so."""
+    """Delete results in rows where something is withheld, and round all others, in place; return notes on it."""
     for column in columns:
         kind = result[column].dtype.kind
         if kind in "if":

@@ -1,4 +1,4 @@
-"""What is said of a suppressed table: how much is withheld, what else was done, what must not be published."""
+"""Sentences on a suppressed table: how much is withheld, what else was done, what must not be published."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def withheld_text(table: pd.DataFrame, shown: Shown, at: TwoWay, columns: Column
 
 
 def changed_text(table: pd.DataFrame, changed: BoolArray, columns: Columns) -> list[str]:
-    """Sentences on expected events that would have told a total."""
+    """Sentences on expected events that were changed because they sum to the observed ones."""
     if not changed.any():
         return []
     department = columns.department
@@ -55,7 +55,7 @@ def changed_text(table: pd.DataFrame, changed: BoolArray, columns: Columns) -> l
 
 
 def results_text(results: Sequence[str]) -> str:
-    """Sentences on columns that were taken for results, and what their rounding does not stop."""
+    """Sentences on columns that were treated as results, and on what their rounding does not prevent."""
     named = ", ".join(map(repr, results[:5])) + (f" and {len(results) - 5} more" if len(results) > 5 else "")
     return (
         f"Taken for results: {named}. They are missing where something is withheld and rounded elsewhere, but were "
@@ -65,7 +65,7 @@ def results_text(results: Sequence[str]) -> str:
 
 
 def still_small_text(table: pd.DataFrame, results: Sequence[str], rules: Rules) -> list[str]:
-    """A sentence a column that was taken for a result and looks like counts, of which small ones are still shown."""
+    """Sentences on columns treated as results that look like counts, with small ones still shown."""
     said = []
     for name in results:
         if table[name].dtype.kind not in "if":

@@ -1,4 +1,4 @@
-"""Figures: one module a figure. Each takes plain tables, draws on an Axes and returns it; none knows of a fit.
+"""Figures, one module each. Each takes plain tables, draws on an Axes and returns it; none needs a fit.
 
 matplotlib is imported by these modules, and by `report/pictures.py`, alone, and the style is active only while one of
 them draws. `palette.py` (colours) and `marks.py` (how each kind of unit is drawn, wherever the library draws it) load

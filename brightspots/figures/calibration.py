@@ -1,4 +1,4 @@
-"""Observed against expected events by band of fitted risk: whether a case-mix model says what happens."""
+"""Observed against expected events by band of fitted risk: the calibration of a case-mix model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from brightspots.figures.marks import BAND
 from brightspots.figures.palette import INK, NEUTRAL
 
 _NEEDED = ("expected_rate", "observed_rate", "observed_rate_lower", "observed_rate_upper")
-# Risks further apart than this are drawn on logarithmic axes, or the low ones would all lie in one corner.
+# Axes are logarithmic where the highest expected rate is more than this many times the lowest.
 _WIDE = 20.0
 # Up to here a logarithmic axis has ticks at 1, 2 and 5, beyond it at powers of ten only.
 _DECADES_WITH_STEPS = 1000.0

@@ -1,4 +1,4 @@
-"""What every figure shares: the style while drawing, the axes to draw on, numbers and words as readers expect them."""
+"""Helpers that every figure uses: the style, axes, numbers, marks, legend, title and caption."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _BOLD_CHARACTER_WIDTH = 0.62
 
 @contextmanager
 def style(*shown: object) -> Iterator[None]:
-    """Use the library's style inside the block only, with fonts that have the characters of what is shown there.
+    """Use the library's style inside the block only, with fonts that have the characters of everything `shown`.
 
-    Fonts are the user's own (``rcParams["font.family"]``); others are called on for characters that these lack.
+    Fonts are the user's own (``rcParams["font.family"]``); others are added for characters that these lack.
 
-    The first figure of a session loads the backend, and Jupyter's turns interactive mode on as it loads. That is no
-    part of a style: leaving the block must not turn it off again, or no later figure would be shown.
+    The first figure of a session loads the backend, and Jupyter's turns interactive mode on as it loads. Leaving the
+    block must not restore the earlier setting, or no later figure would be shown.
     """
     interactive = matplotlib.is_interactive()
     try:
@@ -68,7 +68,7 @@ def open_axes(ax: Axes | None, size: tuple[float, float] | None = None) -> Axes:
 
 
 def _lend_fonts(ax: Axes) -> None:
-    """Let the texts of axes that were there before fall back on the fonts of the style, after their own."""
+    """Add the fonts of the style after their own to the texts of axes that existed before."""
     families = list(matplotlib.rcParams["font.family"])
     if len(families) > 1:
         for text in ax.findobj(Text):
@@ -85,12 +85,12 @@ def settle(ax: Axes) -> None:
 
 
 def width_in_points(ax: Axes) -> float:
-    """Width of the axes as they stand."""
+    """Current width of the axes, in points."""
     return float(ax.bbox.width) * 72.0 / figure_of(ax).figure.dpi
 
 
 def height_in_points(ax: Axes) -> float:
-    """Height of the axes as they stand."""
+    """Current height of the axes, in points."""
     return float(ax.bbox.height) * 72.0 / figure_of(ax).figure.dpi
 
 
@@ -101,7 +101,7 @@ def wrap(text: str, ax: Axes, font_size: float, character_width: float = _CHARAC
 
 
 def figure_of(ax: Axes) -> Figure | SubFigure:
-    """Return the figure of some axes, or raise where they have been removed; its `.figure` is the whole one."""
+    """Return the (sub)figure of some axes, or raise where they have been removed from it."""
     figure = ax.get_figure()
     if figure is None:
         raise SettingsError("ax belongs to no figure: it was removed from its own")
@@ -131,7 +131,7 @@ def number_axis(ax: Axes, which: str) -> None:
 
 
 def ratio_axis(ax: Axes, which: str, multiplier: float = 1.0) -> None:
-    """Make an axis logarithmic with ticks at ratios that people say (0.5, 0.8, 1, 1.25, 2 …)."""
+    """Make an axis logarithmic with ticks at round ratios (0.5, 0.8, 1, 1.25, 2 …), times `multiplier`."""
     low, high = ax.get_xlim() if which == "x" else ax.get_ylim()
     inside = [tick * multiplier for tick in _RATIO_TICKS if low <= tick * multiplier <= high]
     wide = high / low > 6
@@ -152,10 +152,10 @@ def print_ticks_literally(ax: Axes) -> None:
 
 
 def draw_marks(ax: Axes, x: Any, y: Any, mark: Mark, *, crowded: bool = False, small: bool = False) -> None:
-    """Draw units of one kind.
+    """Draw units at x and y, (n,) each, with the mark of one kind.
 
-    A crowd is drawn small, translucent and rasterised, so that it stays one layer under what stands out; `small`
-    keeps the marker but not its size, for long lists.
+    `crowded` draws them small, translucent and rasterised, under all others; `small` draws the marker smaller, for long
+    lists.
     """
     size = 2.0 if crowded else 0.5 * mark.size if small else mark.size
     edge = "none" if crowded or (small and mark.filled) else "white" if mark.filled else mark.colour
@@ -177,7 +177,7 @@ def draw_marks(ax: Axes, x: Any, y: Any, mark: Mark, *, crowded: bool = False, s
 
 
 def draw_rings(ax: Axes, x: Any, y: Any, width: float) -> Line2D:
-    """Draw a ring of a line width in points about each of some units, over everything but their names."""
+    """Draw a ring around each of some units, over everything but their names; `width` is of the line, in points."""
     (line,) = ax.plot(
         x, y, linestyle="none", marker=RING.marker, markersize=RING.size, markerfacecolor="none",
         markeredgecolor=RING.colour, markeredgewidth=width, zorder=RING.order, clip_on=False,
@@ -250,7 +250,7 @@ def finish(
     entries: Sequence[tuple[Mark, str]] = (),
     lift: float = 0.0,
 ) -> None:
-    """Write what stands around the axes, once everything is drawn on them, and keep the alternative text.
+    """Write legend, title and caption, once everything is drawn on the axes, and keep the alternative text.
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ def finish(
     entries : sequence of (Mark, str)
         Of the legend, from `marks.legend_entries`.
     lift : float, default 0
-        Points above the axes that are taken, by tick labels at the top.
+        Height in points that is taken above the axes already, by tick labels at the top.
     """
     settle(ax)
     set_title(ax, title, legend_above(ax, entries, lift))

@@ -20,10 +20,10 @@ from brightspots.figures.describe import listed, titled
 from brightspots.figures.marks import ROW, STATUS_MARKS, Mark, legend_entries, standing_out
 from brightspots.figures.palette import INK, NEUTRAL
 
-# Rows up to which each has its name; beyond it only those that stand out are named, as far as they fit.
+# Up to so many rows all are named; of more only those that stand out, as far as they fit.
 _NAMED_ROWS = 60
 _FEWEST_POINTS_BETWEEN_NAMES = 9.0
-# Rows from which intervals run together and are drawn as a shade.
+# From so many rows on intervals would merge, and are drawn as a shaded area.
 _CROWD = 600
 _PLAIN = "plain"
 _MARKS: Final[Mapping[str, Mark]] = {**STATUS_MARKS, _PLAIN: ROW}
@@ -31,7 +31,7 @@ _MARKS: Final[Mapping[str, Mark]] = {**STATUS_MARKS, _PLAIN: ROW}
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """What is drawn, from the lowest to the highest ratio (or difference): all (n,).
+    """The rows that are drawn, from the lowest to the highest ratio (or difference), (n,) each.
 
     `named` is whether the list is short enough for each row to have its name.
     """
@@ -64,7 +64,7 @@ def draw_caterpillar(
     caption: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw ratios and intervals on a logarithmic axis, or differences on a plain one, in their order.
+    """Draw ratios and intervals on a logarithmic axis, or differences on a linear one, sorted by value.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def draw_caterpillar(
 def _read(
     frame: pd.DataFrame, columns: tuple[str, str, str], label: str, status: str | None, of_ratios: bool
 ) -> _Rows:
-    """The rows that have a ratio, in its order; `columns` are those of the ratio and of the ends of its interval."""
+    """The rows that have a ratio, sorted by it; `columns` are those of the ratio and of the ends of its interval."""
     canvas.check_columns(frame, (*columns, label), "a table of departments or trusts")
     ratio = columns[0]
     known = frame[frame[ratio].notna()].sort_values(ratio, kind="stable")
@@ -141,7 +141,7 @@ def _read(
 
 
 def _draw_rows(ax: Axes, rows: _Rows) -> None:
-    """Draw intervals and marks, those of what is flagged stronger than the others."""
+    """Draw intervals and marks, those of flagged rows stronger than the others."""
     crowd = len(rows) > _CROWD
     for kind, mark in _MARKS.items():
         here = rows.status == kind
@@ -164,7 +164,7 @@ def _draw_rows(ax: Axes, rows: _Rows) -> None:
 
 
 def _set_view(ax: Axes, rows: _Rows, margin: float | None, of_ratios: bool) -> None:
-    """Let every interval come into view, and 1 (of differences 0) with the lines of the margin."""
+    """Set the horizontal range to include every interval, 1 (of differences 0) and the lines of the margin."""
     low, high = rows.low.min(), rows.high.max()
     ax.set_ylim(-0.8, len(rows) - 0.2)
     if of_ratios:
@@ -189,7 +189,10 @@ def _write_names(ax: Axes, rows: _Rows) -> int:
 
 
 def _rows_to_name(ax: Axes, rows: _Rows) -> npt.NDArray[np.intp]:
-    """All of a short list; of a long one those flagged, from the ends inward, that do not touch."""
+    """Positions of the rows to name: all of a short list; of a long one the flagged rows, from both ends inwards.
+
+    Rows whose names would touch one already chosen are left out.
+    """
     if rows.named:
         return np.arange(len(rows))
     per_row = canvas.height_in_points(ax) / len(rows)

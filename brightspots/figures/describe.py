@@ -1,4 +1,4 @@
-"""Alternative text: what a figure shows, for those who hear the page instead of seeing it."""
+"""Alternative text of figures, for screen readers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def describe(ax: Axes) -> str:
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        What a plotting function returned.
+        Returned by a plotting function of this library.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def describe(ax: Axes) -> str:
 
 
 def remember(ax: Axes, text: str) -> None:
-    """Keep the alternative text of a figure as long as its axes live."""
+    """Keep the alternative text of a figure for `describe`, as long as its axes exist."""
     _DESCRIPTIONS[ax] = legible(text)
 
 

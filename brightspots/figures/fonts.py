@@ -26,9 +26,9 @@ from brightspots.common.wording import listed
 # A font of one glyph, a box, for every character: without it matplotlib would warn of each missing one as well.
 BOXES: Final = "Brightspots Boxes"
 _BOXES_FILE: Final = Path(__file__).with_name("boxes.ttf")
-# What figures write of their own accord beside ASCII.
+# Characters beyond ASCII in the library's own words on figures.
 _OWN: Final = frozenset("–—−×÷·…≥≤±²στφ√“”’\ufffd")
-# Fonts of single signs, whose characters stand in the places of others.
+# Fonts that are not for text: with mathematical signs at the places of other characters, or a box for every character.
 _NOT_FOR_TEXT: Final = ("cm", "STIXSize", "STIXNon", "Last Resort", "LastResort", BOXES)
 _GENERIC: Final = {"sans": "sans-serif", "sans serif": "sans-serif"}
 # First word of a character's Unicode name: what readers call it, and a font that has it (package of Debian, Ubuntu).
@@ -47,12 +47,12 @@ _lent: set[str] = set()
 
 
 def families_for(shown: Iterable[object]) -> tuple[str, ...] | None:
-    """Families to draw some things with, or None where those that are set have every character.
+    """Font families that have the characters of what is shown; None where those that are set have all of them.
 
     Parameters
     ----------
     shown : iterable
-        Texts, tables and collections of them: whatever a figure writes.
+        Everything that a figure writes: texts, tables and collections of these.
 
     Warns
     -----
@@ -69,7 +69,7 @@ def families_for(shown: Iterable[object]) -> tuple[str, ...] | None:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of matplotlib's log tells more than that a font of ours has no bold companion."""
+    """False for the lines of matplotlib's log that say that a font chosen here has no bold version."""
     said = record.getMessage()
     return "font weight" not in said or not any(f"for {family}," in said for family in _lent)
 
@@ -113,7 +113,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _wished() -> Iterator[tuple[str, ...]]:
-    """For each family that is set, the fonts that it stands for, best first."""
+    """For each family in ``rcParams["font.family"]``, the fonts that it stands for, best first."""
     settings: Mapping[Any, Any] = rcParams
     for family in settings["font.family"]:
         generic = _GENERIC.get(family, family)
@@ -136,7 +136,7 @@ def _choose(
         left -= _of_family(family, characters)
     if not left:
         return None, frozenset()
-    # The user's further wishes, matplotlib's own font, then what else is installed.
+    # First the user's other fonts, then matplotlib's own font, then any other that is installed.
     for family in (*(font for fonts in wished for font in fonts), "DejaVu Sans"):
         covered = _of_family(family, frozenset(left)) if family not in families else frozenset()
         if covered:
@@ -153,12 +153,15 @@ def _choose(
 
 
 def _best_of_installed(characters: frozenset[str]) -> list[tuple[str, frozenset[str]]]:
-    """Installed families that have some characters between them: as few as will do, plain sans serif before others."""
+    """As few installed families as possible that together have the characters, with those that each adds.
+
+    Plain sans serif families come before others.
+    """
     left, chosen = set(characters), []
     entries = font_manager.fontManager.ttflist if left else []
     covered = _coverage(entries, characters)
     if left - frozenset().union(*covered.values()):
-        # Matplotlib keeps its list over months: fonts may have been installed since.
+        # Matplotlib caches its list of fonts for months; newer ones are looked for here.
         known = {entry.fname for entry in entries}
         fresh = [path for path in sorted(font_manager.findSystemFonts()) if path not in known]
         if _add_useful(fresh, characters):
@@ -174,7 +177,7 @@ def _best_of_installed(characters: frozenset[str]) -> list[tuple[str, frozenset[
 
 
 def _coverage(entries: Iterable[FontEntry], characters: frozenset[str]) -> dict[str, frozenset[str]]:
-    """Which characters each family has in its upright font nearest to a regular weight; none left out."""
+    """The characters that each family has in its upright font nearest to regular weight; no family without any."""
     regular: dict[str, FontEntry] = {}
     for entry in entries:
         if entry.style != "normal" or entry.name.startswith(_NOT_FOR_TEXT):
@@ -194,7 +197,7 @@ def _off_regular(entry: FontEntry) -> float:
 
 
 def _plainness(family: str) -> tuple[int, str]:
-    """Sans serif of one's own width first; the name decides between equals, so that a figure is always the same."""
+    """Sort key of families: proportional sans serif first, then by name, so that figures are reproducible."""
     words = family.lower()
     odd = any(word in words for word in ("mono", "serif", "ming", "song", "batang", "typewriter")) and (
         "sans" not in words or "mono" in words
@@ -204,7 +207,7 @@ def _plainness(family: str) -> tuple[int, str]:
 
 
 def _add_useful(paths: Iterable[str], characters: frozenset[str]) -> bool:
-    """Tell matplotlib of font files that have some of the characters."""
+    """Register with matplotlib the font files that have some of the characters; whether there were any."""
     added = False
     for path in paths:
         if _held(path, 0, characters):
@@ -245,13 +248,13 @@ def _tell(missing: frozenset[str]) -> None:
     """Warn of scripts that no installed font has, once each."""
     examples: dict[tuple[str, str], str] = {}
     for each in sorted(missing):
-        if unicodedata.category(each) not in ("Cf", "Mn"):  # joiners and marks have no shape of their own
+        if unicodedata.category(each) not in ("Cf", "Mn"):  # joiners and combining marks
             examples[_script(each)] = examples.get(_script(each), "") + each
     fresh = {script: found for script, found in examples.items() if script[0] not in _told}
     if not fresh:
         return
     _told.update(name for name, _ in fresh)
-    # In the escapes of Unicode: who reads this may have no font for them either.
+    # Characters are given as U+XXXX, since the reader's terminal may lack a font for them too.
     scripts = listed([f"{name} (such as U+{ord(found[0]):04X})" for (name, _), found in fresh.items()])
     fonts = listed(list(dict.fromkeys(font for _, font in fresh)))
     warnings.warn(
@@ -264,7 +267,7 @@ def _tell(missing: frozenset[str]) -> None:
 
 
 def _script(character: str) -> tuple[str, str]:
-    """What a character's script is called, and a font that has it."""
+    """Name of a character's script, and of a font that has it."""
     category, name = unicodedata.category(character), unicodedata.name(character, "")
     first = name.split(" ")[0]
     if first in _SCRIPTS:

@@ -134,7 +134,7 @@ def draw_funnel(
         Status of each unit (`vocabulary.STATUSES`); bright and dark spots are marked and named. Without
         it, units are marked by their zone.
     caption : str, optional
-        Added to the method, of which the caption always speaks: period, source, date.
+        Added to the caption, which always names the method of the limits: for period, source, date.
     reference : tuple of float and str, optional
         A second horizontal line, on the scale of the limits, and its name.
     centre_name : str, optional
@@ -176,7 +176,7 @@ def draw_funnel(
             return _write_names(ax, points, named, points.chosen | standing_out(points.kind, marks), curves)
 
         if missed := write_names():
-            # One more sentence may take a line more, and the axes shrink by it: the names are placed anew.
+            # A longer caption can make the axes smaller, so the names are placed again.
             canvas.set_caption(ax, canvas.sentence(*told, canvas.without_room(missed), caption))
             canvas.set_caption(ax, canvas.sentence(*told, canvas.without_room(write_names()), caption))
     return ax
@@ -189,7 +189,7 @@ def _write_names(
     standing: npt.NDArray[np.bool_],
     curves: FloatArray,
 ) -> int:
-    """Name some units, clear of those that stand out (n,) and of points along the curves (m, 2).
+    """Name some units (`named`, positions), without covering those in `standing` (n,) or points of `curves` (m, 2).
 
     Returns
     -------
@@ -278,7 +278,7 @@ def draw_two_stage(
         reference=(trust_limits.target, "national"), centre_name="own level", ax=right,
     )  # fmt: skip
     with canvas.style(trust):
-        # One legend may need more rows than the other: the titles stand on one line all the same.
+        # The titles are put at one height, above the taller of the two legends.
         room = max(canvas.legend_room(left), canvas.legend_room(right))
         for ax in (left, right):
             canvas.set_title(ax, ax.get_title(loc="left").replace("\n", " "), room)

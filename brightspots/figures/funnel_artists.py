@@ -23,11 +23,11 @@ from brightspots.limits.zones import WITHIN, limit_column, zone_names
 XScale = Literal["auto", "linear", "log"]
 
 _CURVE_POINTS = 300
-# What ratios are multiplied by at most: per billion.
+# Largest multiplier: per billion.
 _MOST_TIMES = 1_000_000_000
 # The view reaches this many times as far above the centre as the limits and 98% of the units do.
 _REACH = 1.5
-# From this many units on, those that nothing is said about are drawn as a translucent, rasterised crowd.
+# From this many units on, those that are not marked are drawn small, translucent and rasterised.
 _CROWD = 3_000
 # Sizes are drawn on a logarithmic axis where the largest is this many times the middle one.
 _SKEWED = 12.0
@@ -64,7 +64,7 @@ def read_points(
     statuses: Sequence[str] | None,
     multiplier: float,
 ) -> Points:
-    """Gather what is drawn of each unit, or raise where names, highlights or statuses do not fit."""
+    """Positions, kinds and names of the units; raises where labels, highlights or statuses do not match them."""
     table, n = limits.table, len(limits.size)
     if "zone" not in table:
         raise SettingsError("these limits hold no observations to draw: give observed= when making them")
@@ -100,7 +100,7 @@ def read_points(
 
 
 def _heights(limits: FunnelLimits, multiplier: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Height of each unit, and the ends of the bar that it is where its count is suppressed."""
+    """Height of each unit, and the lower and upper end of its bar where its count is suppressed, (n,) each."""
     y = limits.table["ratio"].to_numpy(dtype=np.float64) * multiplier
     if not limits.suppressed.any():
         return y, y, y
@@ -136,7 +136,7 @@ def set_scales(ax: Axes, limits: FunnelLimits, points: Points, multiplier: float
         ax.set_xlim(0.0, high * 1.15)
     canvas.number_axis(ax, "x")
 
-    # The view holds the units and the limits of all but the smallest; it may not be stretched by one tiny unit.
+    # The range includes the units, and the limits of all but the smallest, whose limits can be very wide.
     centre = limits.target * multiplier
     typical = limits.curve([np.quantile(points.x, 0.25)]).to_numpy() * multiplier
     reach = max(float(np.quantile(points.y, 0.98)), float(typical.max())) - centre
@@ -217,7 +217,7 @@ def _line_style(limits: FunnelLimits, position: int) -> tuple[Any, str]:
 
 
 def lines_text(limits: FunnelLimits) -> str:
-    """Say which line is which."""
+    """Text for the caption that says which line is which."""
     names = [f"{100.0 * level:.10g}% ({_line_style(limits, i)[1]})" for i, level in enumerate(limits.levels)]
     return f"Lines: {', '.join(names)}"
 
@@ -237,7 +237,7 @@ def _name_ends(ax: Axes, x: float, ends: list[tuple[float, str]]) -> None:
 
 
 def draw_points(ax: Axes, points: Points, marks: Mapping[str, Mark]) -> int:
-    """Draw every unit, those that matter on top, and return how many lie beyond the top of the view."""
+    """Draw every unit, in the order of their marks, and return how many lie above the top of the view."""
     top = ax.get_ylim()[1]
     beyond = points.low > top
     y = np.minimum(points.y, top)
@@ -300,7 +300,7 @@ def label_texts(points: Points, named: npt.NDArray[np.intp], top: float) -> list
 
 
 def notes_text(points: Points, beyond: int, named: int) -> str:
-    """Say what the figure leaves unsaid: names without room, units beyond the view."""
+    """Text for the caption on bars of suppressed counts, units without names and units above the top of the view."""
     parts = []
     bars = int((points.low != points.high).sum())
     if bars:

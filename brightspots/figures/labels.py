@@ -1,10 +1,10 @@
-"""Labels beside points, placed so that none covers another label or a marked point.
+"""Place labels beside points so that none covers another label or a marked point.
 
-The rule: most important first; each label tries positions around its point, near before far; the first place that is
-inside the axes and free is taken, with a thin line back to the point where it is not next to it. A place is free when
-it covers no label, no marked point, no line and no other point, and no other marked point is so near that the label
-could be taken for its name. Where there is none such, other points and lines may be covered. A label that still finds
-no place is left out.
+Labels are placed in their order of importance. Each tries positions around its point, near before far, and takes the
+first that is inside the axes and free, with a thin line back to the point where it is not next to it. A place is free
+when it covers no label, no marked point, no line and no other point, and no other marked point is so near that the
+label could be read as its name. If there is no free place, other points and lines may be covered. If there is still
+none, the label is left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LONGEST = 34
 _NEAR = 6.0
 _GAPS = (_NEAR, 12.0, 22.0, 36.0, 54.0, 76.0)
 _DIRECTIONS = ((1, 0), (1, 1), (1, -1), (-1, 0), (-1, 1), (-1, -1), (0, 1), (0, -1))
-# With more points than this a label cannot help covering some.
+# With more points than this they are not avoided, since a label could hardly miss them all.
 _OBSTACLES = 2_000
 
 

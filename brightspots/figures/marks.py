@@ -1,7 +1,7 @@
-"""The one table of marks: how each kind of unit is drawn, and what it is called, wherever this library draws it.
+"""The table of marks: how each kind of unit is drawn, and its name in legends.
 
-The Matplotlib figures, the inline SVG of the HTML pack and the pictures and signs of the office packs all read it.
-It knows of no drawing library, so that a page can be written without loading one.
+The Matplotlib figures, the inline SVG of the HTML pack and the pictures and signs of the office packs all use it. It
+imports no drawing library, so that a page can be written without loading one.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class Mark:
     page_size : float
         Size in the HTML pack, as a multiple of the radius that its figures draw with.
     sign : str
-        The character that stands for it in a line of text of the office packs; empty where it stands in none.
+        The character for it in text of the office packs; empty where it is not used there.
     sign_colour : str
         Colour of that character, dark enough to be read on white.
     letter : str
-        What a cell of the HTML pack's grid says, for those who see no colours; empty where it stands in none.
+        The letter in a cell of the HTML pack's grid, for readers who see no colours; empty where it is not used there.
     """
 
     colour: str
@@ -70,7 +70,7 @@ class Mark:
 
     @property
     def stands_out(self) -> bool:
-        """Whether it says something of the unit; the others are the background that units stand out from."""
+        """Whether the mark is drawn over others and may not be covered by names; the others are background."""
         return self.order >= _STANDS_OUT
 
 
@@ -100,7 +100,7 @@ STATUS_KINDS: Final[Mapping[str, Kind]] = {
 }  # fmt: skip
 STATUS_MARKS: Final[Mapping[str, Mark]] = {status: MARKS[kind] for status, kind in STATUS_KINDS.items()}
 
-# Marks that are of no kind: a row or a band of risk of which nothing is decided, one period, a ring about a unit.
+# Marks for other things than units with a status: a row without one, a band of risk, a period, a ring around a unit.
 ROW: Final = Mark(INK, "o", 5.5, True, 4)
 BAND: Final = Mark(INK, "o", 6.0, True, 4)
 PERIOD: Final = Mark(BRIGHT_COLOUR, "o", 7.0, True, 4)

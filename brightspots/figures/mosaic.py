@@ -1,4 +1,4 @@
-"""Every department of every trust on one sheet: bright, dark, in line, cannot tell."""
+"""The statuses of every department of every trust as a grid on one sheet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROW, _COLUMN, _MARGIN = 0.155, 0.34, (3.2, 2.9)
 _TALL = 40
 _NAMES_ON_TOP = 1.6
 _NO_RATING = "Not rated"
-# A sheet of more rows or columns than these is no figure that anybody reads.
+# Grids with more rows or columns are refused: nobody could read them.
 _MOST_TRUSTS, _MOST_DEPARTMENTS = 400, 250
 
 
@@ -167,7 +167,7 @@ def _groups(table: pd.DataFrame, order: Sequence[object] | None) -> pd.Series[in
 
 def _draw_grid(ax: Axes, grid: _Grid) -> None:
     rows, columns = len(grid.trusts), len(grid.departments)
-    # Every second row is tinted, so that the eye keeps its line across the sheet.
+    # Every second row is tinted, so that rows can be followed across the sheet.
     for row in range(0, rows, 2):
         ax.axhspan(row - 0.5, row + 0.5, color=FILL, alpha=0.5, linewidth=0.0, zorder=0)
     ax.vlines(np.arange(columns + 1) - 0.5, -0.5, rows - 0.5, color=PALE, linewidth=0.4, zorder=1)

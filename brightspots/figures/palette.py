@@ -1,4 +1,4 @@
-"""Colours of every figure: told apart by the colour-blind, without red and green. Shapes are in `marks`."""
+"""Colours of every figure, chosen so that the colour-blind can tell them apart. Shapes are in `marks`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The partition of variance: how much lies between trusts, and how much between departments inside them."""
+"""The partition of variance between trusts, departments within trusts, and periods, as a bar chart."""
 
 from __future__ import annotations
 

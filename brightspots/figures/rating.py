@@ -1,4 +1,4 @@
-"""Departments against their trust's overall rating: where one word for a whole trust hides its departments."""
+"""Departments against the overall rating of their trust (or their own), those that diverge from it named."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def draw_rating(
     max_labels : int, default 16
         Divergent departments to name, those furthest from 1 first.
     strong : str, optional
-        Which ratings count as strong, by which rule, for the caption.
+        For the caption: the rule by which ratings count as strong, such as "Good or better, on …".
     title, ylabel, caption : str, optional
     ax : matplotlib.axes.Axes, optional
 
@@ -85,7 +85,7 @@ def draw_rating(
     words = [str(rating) for rating in order]
     rated = _rated_rows(spots_table, words, ratio)
     drawn = _place(rated, words, ratio)
-    # Many rings would be one black blot: beyond some, what diverges keeps its mark and all else recedes.
+    # Many rings would merge: with more than `_MOST_RINGS` divergent departments the others are drawn fainter instead.
     ringed = int(drawn.divergent.sum()) <= _MOST_RINGS
     with canvas.style(rated, words, title, ylabel, caption, strong):
         ax = canvas.open_axes(ax, (max(8.0, 1.6 * len(words) + 2.0), 6.0))
@@ -114,8 +114,8 @@ def draw_rating(
 class _Departments:
     """Departments as they are drawn: positions, the band that they stand in (from 0), statuses and names, all (n,).
 
-    `against` is how each stands to its rating, and `divergent` whether that is apart from it; `compared` is False
-    where it is not known of any rating whether it is strong.
+    `against` is the rating status of each, and `divergent` whether it is dark in strong or bright in weak; `compared`
+    is False where it is not known which ratings are strong.
     """
 
     x: FloatArray
@@ -131,7 +131,7 @@ class _Departments:
 def _rated_rows(spots_table: pd.DataFrame, words: list[str], ratio: str) -> pd.DataFrame:
     """The departments that have a rating, one of `words`, and a ratio."""
     rated = spots_table[spots_table[RATING].notna()]
-    # Where it is not known which ratings are strong, no department is set against its own.
+    # Where it is not known which ratings are strong, every department has the status "not rated".
     if (rated["rating_status"] != NOT_RATED).any():
         rated = rated[rated["rating_status"] != NOT_RATED]
     rated = rated[rated[ratio].notna()]
@@ -146,7 +146,7 @@ def _rated_rows(spots_table: pd.DataFrame, words: list[str], ratio: str) -> pd.D
 
 
 def _place(rated: pd.DataFrame, words: list[str], ratio: str) -> _Departments:
-    """Give every department its place: its band, spread sideways, and its ratio."""
+    """Positions of the departments: across, their band with an offset that spreads them; up, their ratio."""
     places = {word: place for place, word in enumerate(words)}
     band = np.array([places[word] for word in rated[RATING].astype(str)], dtype=np.float64)
     y = rated[ratio].to_numpy(dtype=float)
@@ -164,7 +164,7 @@ def _place(rated: pd.DataFrame, words: list[str], ratio: str) -> _Departments:
 
 
 def _draw_departments(ax: Axes, drawn: _Departments, ringed: bool) -> None:
-    """Draw the marks of the statuses, with rings about what diverges, or with all else receding."""
+    """Draw the marks of the statuses, with rings around divergent departments, or with the others fainter."""
     for kind, mark in reversed(list(STATUS_MARKS.items())):
         mine = drawn.status == kind
         for here in (mine,) if ringed else (mine & ~drawn.divergent, mine & drawn.divergent):
@@ -178,7 +178,7 @@ def _draw_departments(ax: Axes, drawn: _Departments, ringed: bool) -> None:
 
 
 def _set_axes(ax: Axes, drawn: _Departments, words: list[str]) -> None:
-    """Set the view, as far above 1 as below, and name the bands with their numbers of departments."""
+    """Set the vertical range, symmetric about 1 in logarithms, and name the bands with their numbers of departments."""
     ax.set_xlim(-0.6, len(words) - 0.4)
     reach = max(float(np.abs(np.log(drawn.y)).max()), 0.15) * 1.12
     ax.set_ylim(float(np.exp(-reach)), float(np.exp(reach)))
@@ -194,12 +194,12 @@ def _set_axes(ax: Axes, drawn: _Departments, words: list[str]) -> None:
 
 
 def _counts(drawn: _Departments, words: list[str]) -> list[int]:
-    """Departments of each band."""
+    """Number of departments in each band."""
     return [int((drawn.band == place).sum()) for place in range(len(words))]
 
 
 def _name_divergent(ax: Axes, drawn: _Departments, most: int) -> int:
-    """Name what diverges, the furthest from 1 first, and return how many names found no room."""
+    """Name divergent departments, the furthest from 1 first, and return how many names found no room."""
     named = np.flatnonzero(drawn.divergent)
     named = named[np.argsort(-np.abs(np.log(drawn.y[named])), kind="stable")][:most]
     points = np.column_stack([drawn.x, drawn.y])
@@ -211,7 +211,7 @@ def _name_divergent(ax: Axes, drawn: _Departments, most: int) -> int:
 
 
 def _spread(band: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Move points sideways so that equal ratios lie beside each other: a fixed pattern, not a random one."""
+    """Sideways offset of each point from the middle of its band, (n,): a fixed pattern, so figures are reproducible."""
     offset = np.zeros(len(band))
     for place in np.unique(band):
         here = np.flatnonzero(band == place)

@@ -1,4 +1,4 @@
-"""A department through time: each period, and the average over the periods shown."""
+"""A department's ratio in each period, and its average over the periods shown."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def draw_trend(
         Periods are drawn in the order of time (`period_order.order_periods`): that of an ordered categorical, of
         numbers, dates or months by name, as text too; one whose ratio is missing leaves a gap in the line.
     level, level_lower, level_upper : float, optional
-        The average over the periods shown and its interval, as the model has it; nothing is said of other periods.
+        The model's average over the periods shown, and its interval; it says nothing about other periods.
     title, ylabel, caption : str, optional
     ax : matplotlib.axes.Axes, optional
 
@@ -56,8 +56,7 @@ def draw_trend(
     Warns
     -----
     DataWarning
-        Where the order of the periods in time cannot be told: they are then in that of their labels, and no line joins
-        them.
+        Where the order of the periods in time is not known: they are then sorted by label, and not joined by a line.
 
     Raises
     ------
@@ -104,7 +103,7 @@ class _Average:
     upper: float | None
 
     def known(self) -> list[float]:
-        """Those that are given."""
+        """The average and the ends of its interval, without those that were not given."""
         return [value for value in (self.point, self.lower, self.upper) if value is not None]
 
 
@@ -131,7 +130,7 @@ def _draw_periods(ax: Axes, y: FloatArray, low: FloatArray, high: FloatArray, in
 
 
 def _set_axes(ax: Axes, labels: list[str], drawn: list[FloatArray]) -> None:
-    """Let everything drawn come into view, and 1 with it; name twelve periods at most."""
+    """Set the vertical range to include everything drawn, and 1; label at most twelve periods."""
     values = np.concatenate(drawn)
     values = values[np.isfinite(values) & (values > 0)]
     ax.set_ylim(min(float(values.min()), 0.9) / 1.06, max(float(values.max()), 1.1) * 1.06)

@@ -1,1 +1,1 @@
-"""What users hold: `fit_hierarchy()`, the fit, its spots, tables, text, figures and files."""
+"""`fit_hierarchy()` and the fit that it returns, with its spots, tables, text, figures and files."""

@@ -1,4 +1,4 @@
-"""A rule applied to a fit: statuses crossed with ratings, as tables, and whom to talk to."""
+"""`Decided`: a rule applied to a fit, as tables: statuses, their comparison with ratings, and learning pairs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STRENGTH_UNKNOWN: Final = (
 @checked
 @dataclass(frozen=True, eq=False, repr=False)
 class Decided(PickledByFields):
-    """What a rule says of every department of a fit; `Spots` is this with its text, and documents the attributes."""
+    """Statuses of every department of a fit under a rule; its subclass `Spots` adds text, and documents attributes."""
 
     fit: Fitted
     rule: SpotRule
@@ -50,7 +50,7 @@ class Decided(PickledByFields):
 
     @property
     def rating_note(self) -> str:
-        """Why flags are not set against the rating that was given; empty where they are, or where there is none."""
+        """Why flags are not compared with the rating that was given; empty where they are, or none was given."""
         if self.ratings is None:
             return RATED_NOBODY if self.rating_asked else ""
         if self.ratings.strong is None:
@@ -59,7 +59,7 @@ class Decided(PickledByFields):
 
     @property
     def decision(self) -> Decision:
-        """The rule and the ratings: with the fit they determine all else."""
+        """The rule and the ratings, from which with the fit all else can be computed again."""
         return Decision(self.rule, self.ratings, self.rating_uses_outcome, self.rating_asked)
 
     def is_of(self, fit: Fitted) -> bool:
@@ -83,30 +83,30 @@ class Decided(PickledByFields):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """`HierarchyFit.departments` with what was decided, unrounded, in the order of the data.
+        """`HierarchyFit.departments` with statuses and ratings, unrounded, in the order of the data.
 
-        Adds `status, why, probability, rating, rating_status, p_other_band, p_two_bands`. `why` says of those that
-        cannot be told what is missing: `thin` (its 95% interval holds both a bright and a dark value), `near the
+        Adds `status, why, probability, rating, rating_status, p_other_band, p_two_bands`. `why` is the reason for the
+        status "cannot tell": `thin` (its 95% interval holds both a bright and a dark value), `near the
         margin` (it does not), `by assumption` (in line under the model, because departments differ little here, but
         not by its own data), `unlike peers` (in line with its own trust and not with its peers), `alone` (its trust's
         only department), `not eligible` (below `min_reliability` or `min_expected`). `detectable_ratio`
-        (`_high`, `_low`) is that under the smallest exceedance probability that this list needed, where anything was
-        flagged.
+        (`_high`, `_low`) is computed for the smallest exceedance probability on this list instead of 0.95, where
+        anything was flagged.
         `p_other_band` and `p_two_bands` are the probabilities, given the outcomes and the rating itself, that
-        the band which the department's own level would earn lies at least one or two bands from its rating.
-        ``.attrs["rating_status"]`` says why flags are not set against a rating that was given, where they are not: it
-        rates nobody, or what counts as strong is not known of it.
+        the band of the department's own level lies at least one or two bands from its rating.
+        ``.attrs["rating_status"]`` says why flags are not compared with a rating that was given, where they are not: it
+        rates nobody, or it is not known which of its bands count as strong.
 
         With periods it also adds
 
         - `persistent`, the probability that the department's average over the periods shown exceeds the margin on the
-          side of the flag (without a flag: on the likelier side). Ratios of a fit with periods describe v, what the
-          periods have in common, so this is what the flag rests on, and for a flagged department the same as
-          `probability`; what was particular to one period (w) is not in it, and what few periods cannot tell apart
-          from w keeps it low. It says nothing of other periods: where a department drifts, or one period resembles
-          the one before, the average is neither its level now nor what will last;
-        - `periods_same_side` of `periods`: in how many of the periods that can be compared the department lay on
-          that side as counted, see `persistence.period_sides`.
+          side of the flag (without a flag: on the likelier side). Ratios of a fit with periods describe v, the part
+          that all periods share, without the effects w of single periods; so this is the probability by which it is
+          flagged, and for a flagged department the same as `probability`. With few periods v and w are hard to tell
+          apart, and it stays low. It says nothing of other periods: where a department drifts, the average is neither
+          its present level nor a forecast;
+        - `periods_same_side` and `periods`: in how many periods the department lay on that side by its counts alone,
+          and in how many that can be known, see `brightspots.statistics.persistence.period_sides`.
         """
         cells, decisions, rated = self.effects.cells, self.decisions, self.ratings
         table = self.fit.departments(margin=self.rule.margin, difference=self.rule.difference)
@@ -177,7 +177,7 @@ class Decided(PickledByFields):
         return frame
 
     def rating_explains(self, probability: float = 0.95) -> pd.DataFrame:
-        """Say how much of the variation the overall rating explains.
+        """Share of the variance between trusts, and between departments, that the overall rating explains.
 
         Returns
         -------
@@ -186,16 +186,16 @@ class Decided(PickledByFields):
             own) and `trust_and_department` (share of the variance between departments of all trusts); columns
             `share, share_lower, share_upper`. `.attrs["p_reversed"]` is the
             probability, with interval, that a random department of a higher-rated trust (or one rated higher
-            itself) is worse than one of a lower-rated trust; `.attrs["rating_uses_outcome"]` repeats what was
-            said of the rating.
+            itself) is worse than one of a lower-rated trust; `.attrs["rating_uses_outcome"]` is whether the rating was
+            said to be built partly from this outcome.
 
         Notes
         -----
-        The model is fitted once more with the bands as a level between nation and trust; a share is the variance
-        of the bands' means over that plus the variance within bands (Nakagawa & Schielzeth 2013, Methods in
-        Ecology and Evolution 4:133). A variance cannot be negative: of a rating that says nothing the share is
-        small, and its interval begins near zero. `share` is the posterior median, which near that bound is less
-        biased than the mean. With covariates in the fit, the shares are of what they leave.
+        The model is fitted once more with the bands as a level between nation and trust. A share is B/(B + W), with B
+        the variance of the bands' means and W the variance within bands (Nakagawa & Schielzeth 2013, Methods in Ecology
+        and Evolution 4:133). B cannot be negative, so for an uninformative rating the share is small but above zero,
+        with an interval that begins near zero. `share` is the posterior median, which near that bound is less biased
+        than the mean. With covariates in the fit, the shares are of the variance that these do not explain.
 
         Raises
         ------
@@ -232,14 +232,14 @@ class Decided(PickledByFields):
 
     @cached_property
     def _rating_statistics(self) -> RatingStatistics:
-        """Departments against their ratings, of which there are at least two bands."""
+        """Statistics of the fit with ratings, computed once; needs at least two bands."""
         assert self.ratings is not None  # asked only where there are ratings
         seed = 0 if self.fit.seed is None else self.fit.seed
         rated = fit_with_ratings(self.effects.cells, self.fit.priors, self.ratings, seed)
         return rating_statistics(rated, self.higher_is)
 
     def _p_bands(self) -> tuple[FloatArray, FloatArray]:
-        """P(another band) and P(at least two bands away) of each cell; where one band occurs, there is no other."""
+        """P(another band) and P(at least two bands away) of each cell, (C,); 0 where only one band occurs."""
         other, two = (np.full(self.effects.cells.n_cells, np.nan) for _ in range(2))
         if self.ratings is not None:
             rated, several = self.ratings.rated, len(self.ratings.levels) > 1
@@ -248,10 +248,11 @@ class Decided(PickledByFields):
         return other, two
 
     def learning_pairs(self, k: int = 3) -> pd.DataFrame:
-        """For each dark spot, the bright spots to talk to: same department type, another trust, nearest in size.
+        """For each dark spot, bright spots to learn from: same department type, another trust, nearest in size.
 
-        Nearest in size (log of the expected events, denominator or precision) and, where the fit has covariates,
-        in those too: standardised Euclidean distance, see `learning.learning_pairs`.
+        The distance is Euclidean, in log size (expected events, denominator or precision) and, where the fit has
+        covariates, in these, each divided by its standard deviation over departments; see
+        `brightspots.statistics.learning_pairs`.
 
         Parameters
         ----------
@@ -263,9 +264,9 @@ class Decided(PickledByFields):
         pandas.DataFrame
             One row a pair: `trust, department` of the dark spot, `partner_trust`, the `size` of both, and
             `p_truly_better`, the probability that the partner's level is better by more than the rule's margin
-            (partners with at most an even chance are not shown); `own_ratio` and `peer_ratio` of both say why;
-            `distance` says how alike they are. `.attrs["without_partner"]` lists the dark spots for which no bright
-            spot of their type elsewhere is probably better.
+            (partners with a probability of 0.5 or less are not shown); `own_ratio` and `peer_ratio` of both; and
+            `distance`, 0 for two departments alike in size and covariates. `.attrs["without_partner"]` lists the dark
+            spots for which no bright spot of their type elsewhere is probably better.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""The posterior as a labelled tree: what ArviZ and xarray read."""
+"""`posterior_tree`: the posterior as an xarray DataTree with labelled dimensions, which ArviZ reads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def posterior_tree(effects: Posterior, keep: IntArray | None = None) -> xr.DataT
     ----------
     effects : Posterior
     keep : int array, optional
-        Which draws; with a subset all are one chain.
+        Positions of the draws to keep, of S; these become one chain. By default all, in their chains.
     """
     cells, shared = effects.cells, effects.shared
     chains = effects.chains if keep is None else 1

@@ -1,4 +1,4 @@
-"""Text and HTML of a fit; numbers are said by `common.wording`. All text from data is escaped in HTML."""
+"""Text and HTML of a fit; numbers are worded by `common.wording`. All text from data is escaped in HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from brightspots.fit.frames import with_interval
 from brightspots.fit.spots import find_spots
 from brightspots.fit.spots_text import spots_line
 
-# Probability of tails as heavy under the model below which the text of a fit speaks of it.
+# The text of a fit warns of heavy tails where p of `effect_shape` is below this.
 HEAVY_TAILS = 0.01
 
 
@@ -35,7 +35,7 @@ def fit_text(fit: Fitted) -> str:
 
 
 def fit_html(fit: Fitted) -> str:
-    """The same as a HTML fragment for notebooks."""
+    """What `fit_text` says, as an HTML fragment for notebooks."""
     mark = "" if fit.certificate.ok else " style='color:#9a3c00;font-weight:bold'"
     return (
         f"<div class='brightspots'><p><b>{html.escape(_headline(fit))}</b></p>"
@@ -48,7 +48,7 @@ def fit_html(fit: Fitted) -> str:
 
 
 def _flags_line(fit: Fitted) -> str:
-    """Flags under the rule that a saved fit remembers, else under the default one, which only ratios have."""
+    """Counts of statuses in one line, under the rule of a saved fit or the default one, which only ratios have."""
     if not fit.table.cells.is_ratio and (fit.decision is None or fit.decision.rule.difference is None):
         return (
             "Bright and dark spots: say how large a difference matters, in the units of the estimates: "
@@ -115,7 +115,7 @@ def certificate_line(fit: Fitted) -> str:
 
 
 def cautions_lines(fit: Fitted) -> list[str]:
-    """What readers should know of the data, a line each; of what was noted on their way here, how much there is."""
+    """The cautions of a fit, a line each; of the notes of its table (code "way in") only the number."""
     noted = sum(caution.code == names.WAY_IN for caution in fit.cautions)
     said = [
         f"{'CAUTION' if caution.is_doubt else 'Caution'}: {caution.text}"
@@ -128,7 +128,7 @@ def cautions_lines(fit: Fitted) -> list[str]:
 
 
 def shape_line(fit: Fitted) -> str:
-    """Whether normal effects are good enough, in one line."""
+    """The shape of department effects: degrees of freedom (Student's t), sd by type, or the check of normality."""
     freedom = fit.effects.shared.degrees_of_freedom
     if freedom is not None:
         lower, middle, upper = np.quantile(freedom, [0.025, 0.5, 0.975])

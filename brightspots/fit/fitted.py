@@ -1,4 +1,4 @@
-"""A fit and its tables: what all that is decided, drawn and written of a fit is given."""
+"""`Fitted`: a fit and its tables, without what stands on them (spots, figures, files)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Result = TypeVar("Result")
 class Fitted(PickledByFields):
     """A fitted hierarchy: what the data say of trusts, of departments within them, and how surely.
 
-    `HierarchyFit` is this with all that is decided, drawn and written of it, and documents the attributes.
+    Its subclass `HierarchyFit` adds spots, figures and files, and documents the attributes.
     """
 
     table: Table
@@ -74,8 +74,8 @@ class Fitted(PickledByFields):
         pandas.DataFrame
             Indexed by `level`; columns `sd, share, median_ratio`, each with `_lower` and `_upper`. `sd` is on the
             scale of the linear predictor (log ratio or log odds); `share` is σ²/Σσ² computed draw by draw;
-            `median_ratio` is
-            the median ratio between two randomly chosen units, exp(√2·Φ⁻¹(¾)·σ) (Larsen & Merlo 2005).
+            `median_ratio` is the median ratio between two randomly chosen units, exp(√2·Φ⁻¹(¾)·σ) (Larsen & Merlo
+            2005).
             `.attrs["p_department_exceeds_trust"]` is P(σ_department > σ_trust); `.attrs["sd_department_type"]` the σ
             between department types nationally (point, lower, upper), which is outside the shares.
             With ``estimate_scale="difference"`` `sd` is in the units of the estimates, and `median_difference`,
@@ -110,21 +110,24 @@ class Fitted(PickledByFields):
         -------
         pandas.DataFrame
             `trust, department`, the data, `raw_ratio`, `peer_ratio` (against the same department nationally),
-            `own_ratio` (against the other departments of its own trust), `excess` (events above its own
-            trust's level), all with
-            intervals; `p_peer_high, p_peer_low, p_own_high, p_own_low`; `reliability`, `surprise`;
-            `detectable_ratio_high` and `detectable_ratio_low`, the smallest and largest true `own_ratio` that would be
-            flagged with a probability of 0.8 on their side (infinite and 0 where none would: fewer events say less than
-            more), and `detectable_ratio`, whichever of them is on the dark side. Point values of ratios are
+            `own_ratio` (against the other departments of its own trust), `excess` (events above its own trust's level),
+            all with intervals; `p_peer_high, p_peer_low, p_own_high, p_own_low`, the probabilities that a ratio lies
+            above or below the margin; `reliability` and `surprise`, see below; `detectable_ratio_high` and
+            `detectable_ratio_low`, the smallest and largest true `own_ratio` that would be flagged with a probability
+            of 0.8 on their side (infinite and 0 where none would, as where few events are expected), and
+            `detectable_ratio`, whichever of them is on the dark side. Point values of ratios are
             exp(posterior mean of the logarithm). With periods ratios and excess are of the average over the periods
             shown, and say nothing of other periods. With ``estimate_scale="difference"``: `peer_difference,
             own_difference, detectable_difference` (`_high, _low`) in place of these ratios, in the units of the
             estimates, and no `excess`.
 
-            `surprise` is a leave-one-out mid-p: near 0 the department is higher, near 1 lower, than everything but
-            itself would have it. Of few predicted events none is no surprise: below about three
-            it cannot exceed 0.975 whatever is counted. `.attrs["surprise"]` says of how many departments that
-            is so (and where `surprise` is missing, why).
+            `reliability` is 1 − Var(v | data)/σ_v², between 0 and 1: how much the data say about the department's own
+            effect v.
+
+            `surprise` is a leave-one-out mid-p, P(Y > y) + ½·P(Y = y), with Y the count predicted from all data but the
+            department's own: near 0 the department is higher than predicted, near 1 lower. With fewer than about three
+            predicted events it cannot exceed 0.975 whatever is counted. `.attrs["surprise"]` says in how many
+            departments that is so (and where `surprise` is missing, why).
 
         Examples
         --------
@@ -146,16 +149,16 @@ class Fitted(PickledByFields):
     def trusts(
         self, margin: float = 1.1, probability: float = 0.95, *, difference: float | None = None
     ) -> pd.DataFrame:
-        """Describe every trust: `trust_ratio` with interval and exceedances, expected rank with interval.
+        """Describe every trust: `trust_ratio` with interval and exceedance probabilities, expected rank with interval.
 
         Arguments as for `departments`; with ``estimate_scale="difference"`` `trust_difference`.
 
         Returns
         -------
         pandas.DataFrame
-            Sorted by label. `.attrs["rankability"]` is the share of the variation that is not chance, and
-            `.attrs["rankability_interval"]` its interval (lower, upper); where it is low, ranks say little (van
-            Dishoeck et al. 2011; `information.rankability_draws` has the definition).
+            Sorted by label. `.attrs["rankability"]` is the share of the variation between trusts' estimates that is not
+            chance, and `.attrs["rankability_interval"]` its interval (lower, upper); where it is low, ranks mean little
+            (van Dishoeck et al. 2011; defined in `brightspots.statistics.information.rankability_draws`).
         """
         margin = margin_in_use(margin, difference, ratios=self.table.cells.is_ratio)
         check_probability("probability", probability)
@@ -164,7 +167,7 @@ class Fitted(PickledByFields):
         return frame if self.rules is None else vouch_for(frame, self.rules)
 
     def department_types(self, probability: float = 0.95) -> pd.DataFrame:
-        """National level of each department type, `type_ratio` with interval, against what was expected of it.
+        """National level of each department type against its expected events, `type_ratio`, with interval.
 
         With ``Priors(department_by_type=…)`` also `sd_department` with interval, the standard deviation of its
         departments between trusts.
@@ -178,15 +181,15 @@ class Fitted(PickledByFields):
         )
 
     def effect_shape(self) -> pd.DataFrame:
-        """Say whether a normal distribution of effects is good enough: the shape of the posterior's own draws.
+        """Check the normal distribution of effects, by the kurtosis of their posterior draws.
 
         Returns
         -------
         pandas.DataFrame
             Indexed by `level` (trust, department); `units, excess_kurtosis` (0 for a normal) with
-            `excess_kurtosis_lower` and `_upper`, and `p`, the probability that normal effects would show as heavy
-            tails: about uniform where effects are normal, missing where there are too few units or too little is known
-            of them. Below 0.01 the text of the fit says so. See `brightspots.statistics.effect_shape`.
+            `excess_kurtosis_lower` and `_upper`, and `p`, a one-sided p-value of normal effects against heavier tails:
+            about uniform where effects are normal, missing where there are too few units or too little is known of
+            them. Below 0.01 the text of the fit says so. See `brightspots.statistics.effect_shape`.
         """
         return frames.shape_frame(self._effect_shapes())
 
@@ -199,9 +202,9 @@ class Fitted(PickledByFields):
 
     @property
     def cautions(self) -> tuple[Caution, ...]:
-        """What readers should know of the data: computed from them, and what was noted on their way here.
+        """What readers should know of the data: doubts and statements computed from them, then the notes of the table.
 
-        Doubts first; what was noted by readers, by `tidy` and by the checks has the code "way in".
+        Notes of readers, of `tidy` and of the checks have the code "way in".
         """
         noted = tuple(Caution(names.WAY_IN, note) for note in self.table.notes)
         return self._once("cautions", lambda: data_cautions(self.table.cells) + noted)
@@ -212,12 +215,12 @@ class Fitted(PickledByFields):
         return self._once("tree", lambda: draw_tree.posterior_tree(self.effects))
 
     def draws(self, n: int) -> xr.DataTree:
-        """Give `n` equally weighted draws, evenly spaced among those held, as a DataTree like `posterior`.
+        """Take `n` of the fit's draws, evenly spaced, as a DataTree like `posterior`.
 
         Raises
         ------
         SettingsError
-            Where more are asked for than the fit holds.
+            Where `n` is below 1 or above the number of draws of the fit.
         """
         held = self.effects.shared.n_draws
         if not 1 <= n <= held:
@@ -225,11 +228,11 @@ class Fitted(PickledByFields):
         return draw_tree.posterior_tree(self.effects, np.linspace(0, held - 1, n).astype(np.int64))
 
     def to_arviz(self) -> Any:
-        """The posterior as whatever the installed ArviZ takes: InferenceData on 0.x, DataTree on 1.x."""
+        """The posterior as the installed ArviZ takes it: InferenceData for 0.x, DataTree for 1.x."""
         return stacks.to_arviz(self.posterior)
 
     def pymc_model(self) -> pm.Model:
-        """Write the same model in PyMC, to extend."""
+        """Build the same model in PyMC, with the data and priors of the fit, to be extended there."""
         from brightspots.engine.chains.pymc_model import build_model
 
         return build_model(self.table.cells, self.priors)
@@ -241,7 +244,7 @@ class Fitted(PickledByFields):
         return rule or (SpotRule() if self.decision is None else self.decision.rule)
 
     def margin(self, rule: SpotRule) -> float:
-        """What matters under a rule: a ratio, or a difference where effects are not ratios."""
+        """The margin of a rule: a ratio, or its difference where effects are not ratios."""
         return margin_in_use(rule.margin, rule.difference, ratios=self.table.cells.is_ratio)
 
     def cell_summary(self, margin: float, probability: float) -> summaries.CellSummary:
@@ -255,7 +258,7 @@ class Fitted(PickledByFields):
         return self._once("trust level", lambda: summaries.trust_effects(self.effects).mean(axis=1))
 
     def surprise(self) -> Surprise:
-        """Leave-one-out mid-p of every cell; missing where department effects are not normal with one σ."""
+        """Leave-one-out mid-p of every cell; NaN throughout where department effects are not normal with one σ."""
         return self._once("surprise", self._leave_one_out)
 
     def _leave_one_out(self) -> Surprise:
@@ -270,7 +273,7 @@ class Fitted(PickledByFields):
         return self._once("shapes", lambda: effect_shapes(self.effects))
 
     def _once(self, key: object, compute: Callable[[], Result]) -> Result:
-        """What was computed for a key before, or what is computed now and kept."""
+        """The cached value of a key; computed and cached the first time."""
         if key not in self._cache:
             self._cache[key] = compute()
         kept: Result = self._cache[key]

@@ -1,4 +1,4 @@
-"""Summaries as labelled pandas frames: full precision, standard columns; only displays round."""
+"""Summaries as pandas frames with standard column names, at full precision; only displays round."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OWN_UNDEFINED = "{} is missing for a trust's only department: there is no other 
 
 SURPRISE_UNDEFINED = "surprise is missing: leave-one-out prediction is for normal department effects of one σ"
 
-# Beyond what a department is surprising at all, on one side or the other.
+# A department is called surprising where its mid-p is below this, or above 1 less this.
 SURPRISING = 0.025
 
 
@@ -42,7 +42,7 @@ def partition_frame(partition: Partition, *, ratios: bool = True) -> pd.DataFram
 
 
 def shape_frame(shapes: dict[str, EffectShape]) -> pd.DataFrame:
-    """One row a level: how heavy the tails of its effects are."""
+    """One row a level: number of units, excess kurtosis of their effects with its interval, and p."""
     rows = {
         level: {
             "units": shape.units,
@@ -70,7 +70,7 @@ def departments_frame(
     margin: float,
     higher_is: names.HigherIs,
 ) -> pd.DataFrame:
-    """One row a cell, in the order of the data."""
+    """The table of `Fitted.departments`: one row a cell, in the order of the data."""
     cells = table.cells
     columns: dict[str, object] = {
         names.TRUST: cells.trusts[cells.cell_trust],
@@ -108,7 +108,7 @@ def departments_frame(
 
 
 def surprise_bounds(surprise: Surprise, higher_is: names.HigherIs) -> str:
-    """What `surprise` cannot say of this table: in one line, empty where there is nothing of the kind."""
+    """In how many departments `surprise` cannot be extreme on one side, or why it is missing, as text; may be empty."""
     if np.isnan(surprise.value).all():
         return SURPRISE_UNDEFINED
     cells = len(surprise.value)
@@ -203,7 +203,7 @@ def detectable_columns(
 ) -> dict[str, FloatArray]:
     """`detectable_ratio` (`detectable_difference` where effects are not ratios), (C,), with `_high` and `_low`.
 
-    The one without a side is that of the dark side.
+    The column without a suffix is the one of the dark side. Arguments as in `detectable.detectable_effects`.
     """
     reach = margin_of_effects(cells, margin)
     found = detectable.detectable_effects(cells, shared, summary, reach, needed=needed)

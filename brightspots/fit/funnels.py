@@ -1,4 +1,4 @@
-"""Units and limits of a fit's own funnels and trends: what `plots` and the report draw, as numbers."""
+"""Units and limits of the funnels and trends of a fit, as numbers, for `plots` and the report to draw."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FunnelKind = Literal["hierarchical", "exact"]
 
 @dataclass(frozen=True)
 class FunnelUnits:
-    """Units of a funnel, already put on the nation's terms (n,).
+    """Units of a funnel, (n,) each, with what they are compared with: the national level of their departments.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def gather_units(cells: Cells, shared: SharedDraws, group: IntArray, labels: Lab
 
 
 def only_known(units: FunnelUnits) -> FunnelUnits:
-    """Those whose counts are not suppressed."""
+    """The units whose counts are not suppressed."""
     known = units.lower == units.upper
     columns = (units.labels, units.lower, units.upper, units.size, units.expected)
     return FunnelUnits(*(column[known] for column in columns))
@@ -96,7 +96,18 @@ def unit_limits(
     kind: FunnelKind,
     levels: Sequence[float],
 ) -> FunnelLimits:
-    """Limits of the units: the fitted hierarchy's predictive ones, or those of chance alone."""
+    """Limits of the units: predictive ones of the fitted hierarchy, or those of chance alone.
+
+    Parameters
+    ----------
+    units : FunnelUnits
+    family : Family
+    sd, centre : float
+        Standard deviation and mean of the linear predictor between units; `kind` "exact" does not use `sd`.
+    kind : {"hierarchical", "exact"}
+    levels : sequence of float
+        Coverage of the limits.
+    """
     if kind not in ("hierarchical", "exact"):
         raise SettingsError(f"limits must be 'hierarchical' or 'exact'; received {kind!r}")
     known = np.where(units.lower == units.upper, units.lower, np.nan)
@@ -116,8 +127,8 @@ def unit_limits(
 def trust_limits(fit: Fitted, kind: FunnelKind, levels: Sequence[float]) -> FunnelLimits:
     """Limits of all trusts about the national level.
 
-    A trust's total varies by its own effect and by what its departments' effects leave over in the average, so that the
-    variance on the log scale is σ_u² + σ_v²·Σω², Σω² being that of a trust in the middle.
+    The log ratio of a trust is about u + Σ ω_d·v_d, with ω its departments' weights, which sum to 1. Its variance is
+    σ_u² + σ_v²·Σ ω²; the median of Σ ω² over trusts is used for all.
     """
     cells, shared = fit.table.cells, fit.effects.shared
     units = gather_units(cells, shared, cells.leaf_trust, cells.trusts)
@@ -133,7 +144,8 @@ def trust_limits(fit: Fitted, kind: FunnelKind, levels: Sequence[float]) -> Funn
 def department_limits(fit: Fitted, trust: object, kind: FunnelKind, levels: Sequence[float]) -> FunnelLimits:
     """Limits of one trust's departments about the trust's own level.
 
-    A department in several periods averages what is particular to one: σ_w² is divided by their number (its median).
+    The variance about that level is σ_v², with periods plus σ_w² divided by their number (the median of the trust's
+    departments).
     """
     cells, shared = fit.table.cells, fit.effects.shared
     if "department" not in shared.sd:
@@ -154,7 +166,7 @@ def department_limits(fit: Fitted, trust: object, kind: FunnelKind, levels: Sequ
 
 
 def _with_doubts(fit: Fitted, limits: FunnelLimits) -> FunnelLimits:
-    """Limits that say what is doubtful about the fit's data, as its figures do in their captions."""
+    """The limits with the doubts about the fit's data in front of their own cautions."""
     doubts = [caution for caution in fit.cautions if caution.is_doubt]
     return replace(limits, cautions=(*doubts, *limits.cautions))
 
@@ -171,7 +183,7 @@ def trust_position(cells: Cells, trust: object) -> int:
 
 
 def department_periods(fit: Fitted, trust: object, department: object) -> tuple[pd.DataFrame, int]:
-    """Ratios of a department to the national level in each period, and how many periods are left out as suppressed.
+    """Ratios of a department to the national level in each period, without periods whose counts are suppressed.
 
     Parameters
     ----------
@@ -182,9 +194,9 @@ def department_periods(fit: Fitted, trust: object, department: object) -> tuple[
     Returns
     -------
     pandas.DataFrame
-        Columns `period, ratio, lower, upper`: the interval of chance alone, as `period_ratios` gives it.
+        Columns `period, ratio, lower, upper`, with the interval of `period_ratios`.
     int
-        Number of periods whose counts are suppressed.
+        Number of periods left out because their counts are suppressed.
     """
     cells = fit.table.cells
     assert cells.periods is not None  # asked only of a fit with periods
@@ -199,7 +211,7 @@ def department_periods(fit: Fitted, trust: object, department: object) -> tuple[
     units = only_known(every)
     labels: Any = units.labels
     if cells.period_order != "unknown":
-        # The order was told from all labels; those of one department might not be enough to tell it.
+        # The order is known from all labels; from those of one department alone it might not be.
         labels = pd.Categorical(labels, categories=pd.Index(cells.periods), ordered=True)
     frame = pd.DataFrame({names.PERIOD: labels, **period_ratios(units, cells.family)})
     return frame, every.suppressed
@@ -208,7 +220,8 @@ def department_periods(fit: Fitted, trust: object, department: object) -> tuple[
 def period_ratios(units: FunnelUnits, family: Family) -> dict[str, FloatArray]:
     """Ratio of each unit to its national level with the 95% interval of chance alone, (n,) each.
 
-    Exact for counts (Garwood 1936 for Poisson, Clopper & Pearson 1934 for binomial); exp(z ± 1.96·s) for estimates.
+    Exact for counts (Garwood 1936 for Poisson, Clopper & Pearson 1934 for binomial). For estimates exp(d ± 1.96·s),
+    with d the estimate less the national level and s its standard error.
     """
     observed, size, tail = units.lower, units.size, 0.025
     if not isinstance(family, CountFamily):

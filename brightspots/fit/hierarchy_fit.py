@@ -1,4 +1,4 @@
-"""What `fit_hierarchy()` returns: a fit, and the verbs that decide, draw and write."""
+"""`HierarchyFit`, which `fit_hierarchy()` returns: a fit with spots, figures, sensitivity and files."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class HierarchyFit(Drawable):
         strong_from: Any = None,
         rating_uses_outcome: bool = False,
     ) -> Spots:
-        """Say which departments are bright or dark spots, which are in line, and of which nothing can be said.
+        """Find bright and dark spots, departments in line, and those whose data cannot tell.
 
         Parameters
         ----------
@@ -64,19 +64,20 @@ class HierarchyFit(Drawable):
         rating : str, mapping, Series or eager dataframe (pandas, polars, pyarrow, …), optional
             The trusts' overall ratings: a column of the data (by default `rating` where there is one), or
             trust → rating. Departments' own ratings: a column that differs within trusts, keys (trust, department),
-            or a frame with the columns `trust, department, rating`. Trusts or departments may lack one; a rating that
-            rates nobody (``{}``, a blank column) is none. By default a saved fit uses the ratings that it remembers.
+            or a frame with the columns `trust, department, rating`. Some trusts or departments may have none; a rating
+            that rates nobody (``{}``, a blank column) is as if none were given. By default a saved fit uses the ratings
+            that it remembers.
         rating_order : sequence, optional
-            The bands, worst first, where neither numbers, an ordered categorical nor a known scale tells.
+            The bands, worst first. Not needed for numbers, an ordered categorical or a known scale.
         strong_from : optional
-            The lowest band that counts as strong. The Care Quality Commission's words (Good) and one to five stars (4)
-            know theirs; of another scale the upper half of the bands of `rating_order`, or of the categories of an
-            ordered categorical, counts as strong, those that do not occur included. Where none of these says it, no
-            flag is set against the rating. Without `rating`, the remembered ratings are read anew by what is given of
-            these two.
+            The lowest band that counts as strong. By default "Good" for the Care Quality Commission's words and 4 for
+            one to five stars; for another scale the upper half of the bands of `rating_order`, or of the categories of
+            an ordered categorical, those that do not occur included. Otherwise it is not known which bands are strong,
+            and flags are not compared with the rating. `rating_order` and `strong_from` without `rating` apply to the
+            remembered ratings.
         rating_uses_outcome : bool, default False
             State that the rating was built partly from this outcome; the output then says that the two are not
-            independent. Of remembered ratings it is remembered too.
+            independent. A saved fit remembers it with its ratings.
 
         Returns
         -------
@@ -105,12 +106,12 @@ class HierarchyFit(Drawable):
         """Refit under priors half and twice as wide, and report which shares and which flags change.
 
         Every proper prior is scaled: of the standard deviations, the intercept and the coefficients. Data, engine,
-        number of draws and seed stay.
+        number of draws and seed stay the same.
 
         Parameters
         ----------
         rule : SpotRule, optional
-            Under which departments are flagged; by default the one that a saved fit remembers, else ``SpotRule()``.
+            The rule for flags; by default the one that a saved fit remembers, else ``SpotRule()``.
 
         Raises
         ------
@@ -122,16 +123,16 @@ class HierarchyFit(Drawable):
     def save(self, path: str | os.PathLike[str], spots: Spots | None = None) -> None:
         """Write the fit to a netCDF file, whole or not at all; `load_fit` reads it under either ArviZ generation.
 
-        The file holds the data: every count, and the columns that the model did not use. To give it away, save
-        ``fit.suppressed(below=…)``.
+        The file holds the data: every count, and the columns that the model did not use. To publish a file, save
+        ``fit.suppressed(below=…)`` instead.
 
         Parameters
         ----------
         path : str or path
         spots : Spots, optional
             Of this fit. The rule and the ratings by which they were found go into the file, and the loaded fit finds
-            the same spots by itself: ``load_fit(path).find_spots()``. Without it the file keeps what this fit
-            remembers, if it was loaded from a file that says it.
+            the same spots with ``load_fit(path).find_spots()``. Without it the file keeps the rule and ratings that
+            this fit remembers (`decision`), if any.
 
         Raises
         ------
@@ -150,11 +151,11 @@ class HierarchyFit(Drawable):
         zeros: Zeros = "shown",
         totals: Sequence[Totals] = ("trust", "department"),
     ) -> HierarchyFit:
-        """Refit to what disclosure control leaves of the data, so that everything about the fit may be published.
+        """Refit to the data after disclosure control, so that everything about the new fit may be published.
 
-        Whatever is computed from exact counts can give them back: a posterior mean of a small cell, the position of a
-        point, a saved fit. What this returns has seen no more than the suppressed table: withheld counts are intervals
-        to it, and of the other columns of the data only names and the column `rating` go along.
+        Results computed from exact counts can reveal them: a posterior mean of a small cell, the position of a point, a
+        saved fit. The fit returned is computed from the suppressed table alone: withheld counts enter as intervals, and
+        of the other columns of the data it keeps only the names of trusts and departments and the column `rating`.
 
         Parameters
         ----------
@@ -164,7 +165,8 @@ class HierarchyFit(Drawable):
         Returns
         -------
         HierarchyFit
-            With the same model, number of draws and seed; sampled where integrating does not earn its certificate.
+            With the same model, number of draws and seed; sampled with NUTS where integrating does not earn its
+            certificate.
 
         Raises
         ------

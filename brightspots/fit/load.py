@@ -1,4 +1,4 @@
-"""`load_fit()`: a saved fit read back, and files that are damaged or none of ours refused."""
+"""`load_fit()`: read a saved fit; damaged files, and files that brightspots did not write, are refused."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from brightspots.fit.storage import FORMAT
 def load_fit(path: str | os.PathLike[str]) -> HierarchyFit:
     """Read a fit that `HierarchyFit.save` wrote.
 
-    The bytes of the file are checked against the digest that it carries before anything of it is read. Files of the
-    first release carry none: of them is checked that arrays fit one another and hold what they can hold.
+    The bytes of the file are compared with the digest at its end before anything else is read. Files of the first
+    release have no digest. Of every file it is also checked that arrays agree in shape and hold possible values.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def _fit_from(tree: xr.DataTree, header: Mapping[str, Any]) -> HierarchyFit:
     Raises
     ------
     DataError
-        Where arrays do not fit one another; anything else where groups or entries are missing.
+        Where arrays do not agree in shape or hold impossible values. Other exceptions where groups are missing.
     """
     cells = cells_from(tree["cells"].to_dataset(), header)
     check_cells(cells)
@@ -114,7 +114,7 @@ def _fit_from(tree: xr.DataTree, header: Mapping[str, Any]) -> HierarchyFit:
         header["seed"],
         Certificate(**certificate),
         effects,
-        # Files of the first release say none of these.
+        # Files of the first release have none of these entries.
         Request(**header.get("request", {})),
         None if header.get("rules") is None else Rules(**header["rules"]),
         None if header.get("decision") is None else decision_from(tree, header["decision"], cells),

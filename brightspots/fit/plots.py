@@ -1,7 +1,7 @@
-"""The figures of a fit: each a method that hands tables of the fit to a drawing function, which knows of no fit.
+"""The figures of a fit: methods that pass tables of the fit to the drawing functions in `brightspots.figures`.
 
-A method is declared here once, with its docstring; `HierarchyFit` inherits it. The drawing functions are imported where
-they are called: ``import brightspots`` loads no matplotlib.
+`HierarchyFit` inherits the methods. The drawing functions are imported inside them, so that ``import brightspots`` does
+not load matplotlib.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ class Drawable(Fitted):
         Parameters
         ----------
         trust : label, optional
-            Whose departments to draw; None draws all trusts.
+            Draw the departments of this trust; None draws all trusts.
         limits : {"hierarchical", "exact"}, default "hierarchical"
-            The fitted model's own predictive limits, or chance alone.
+            Predictive limits of the fitted model, or limits of chance alone.
         levels : sequence of float, default (0.95, 0.998)
         highlight : sequence of labels, optional
             Points to name besides those outside the limits.
         multiplier : float, default 1
             What ratios are multiplied by, such as 100; stated on the axis.
         caption : str, optional
-            Added to the method, of which the caption always speaks: period, source, date.
+            Added to the caption, which always names the method of the limits: for period, source, date.
         ax : matplotlib Axes, optional
 
         Returns
@@ -155,9 +155,9 @@ class Drawable(Fitted):
         Parameters
         ----------
         spots : Spots, optional
-            Whose statuses to draw; by default those of ``find_spots()``.
+            The statuses to draw; by default those of ``find_spots()``.
         trusts : sequence of labels, optional
-            Whom to draw; by default all, of whom a sheet shows 400 at most.
+            The trusts to draw; by default all. One figure shows 400 at most.
         caption, ax
             As in `plot_funnel`.
 
@@ -227,14 +227,14 @@ class Drawable(Fitted):
         caption: str | None = None,
         ax: Axes | None = None,
     ) -> Axes:
-        """Draw ratios with intervals, in their order: all trusts, or the departments of one trust.
+        """Draw ratios with intervals, sorted: all trusts, or the departments of one trust.
 
         Parameters
         ----------
         trust : label, optional
-            Whose departments to draw; None draws all trusts.
+            Draw the departments of this trust; None draws all trusts.
         spots : Spots, optional
-            Whose margin, reference and statuses to draw; by default those of ``find_spots()``.
+            The margin, reference and statuses to draw; by default those of ``find_spots()``.
         caption, ax
             As in `plot_funnel`.
 
@@ -275,7 +275,7 @@ class Drawable(Fitted):
         Parameters
         ----------
         spots : Spots, optional
-            Whose statuses and ratings to draw; by default those of ``find_spots()``.
+            The statuses and ratings to draw; by default those of ``find_spots()``.
         caption, ax
             As in `plot_funnel`.
 
@@ -311,7 +311,7 @@ class Drawable(Fitted):
 
 
 def department_statuses(spots: Spots, trust: object, limits: FunnelLimits) -> list[str]:
-    """Statuses of the departments drawn, in their order."""
+    """Statuses of a trust's departments, in the order of the table of `limits`."""
     cells = spots.effects.cells
     mine = cells.cell_trust == trust_position(cells, trust)
     labels = cells.departments[cells.cell_department[mine]].tolist()
@@ -320,7 +320,7 @@ def department_statuses(spots: Spots, trust: object, limits: FunnelLimits) -> li
 
 
 def _check_ratios(fit: Fitted, what: str) -> None:
-    """Raise `SettingsError` for a figure of ratios where effects are not ratios: never a wrong label."""
+    """Raise `SettingsError` where effects are not ratios, for a figure whose labels say that they are."""
     if not fit.table.cells.is_ratio:
         raise SettingsError(
             f"{what} draws ratios, and is not available for a fit with estimate_scale='difference'; plot_partition(), "
@@ -329,7 +329,7 @@ def _check_ratios(fit: Fitted, what: str) -> None:
 
 
 def _value_words(fit: Fitted, multiplier: float = 1.0) -> str:
-    """What the vertical axis of a funnel shows."""
+    """Label of the vertical axis of a funnel."""
     times = "" if multiplier == 1.0 else f" × {multiplier:,g}"
     if not fit.table.cells.family.is_count:
         return f"Estimate above the national level{times}"
@@ -337,14 +337,14 @@ def _value_words(fit: Fitted, multiplier: float = 1.0) -> str:
 
 
 def _statuses(fit: Fitted, trust: object, limits: FunnelLimits) -> list[str] | None:
-    """Statuses by the usual rule; none for differences, of which no usual rule knows how large a one matters."""
+    """Statuses of a trust's departments under the default rule; None for differences, which have no default margin."""
     if not fit.table.cells.is_ratio:
         return None
     return department_statuses(find_spots(fit, rating={}), trust, limits)
 
 
 def _names(table: pd.DataFrame, key: str) -> dict[object, str] | None:
-    """Names of the labels in a column, where the table has names beside them."""
+    """Label to name for the labels in column `key`, where the table has a column of names; else None."""
     column = f"{key}_name"
     return dict(zip(table[key], table[column], strict=True)) if column in table else None
 

@@ -1,4 +1,4 @@
-"""The fit that may be published: the same model, refitted to what disclosure control leaves of the data."""
+"""Refit the same model to the data after disclosure control, for publication."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from brightspots.fit.fitted import Fitted
 from brightspots.fit.spots import Spots, rated_spots
 from brightspots.statistics.ratings import carried_over
 
-# Columns beside the counts that may go along: whatever else the data held could hold the counts as well.
+# Columns besides the counts that the new fit keeps; any other could hold the exact counts.
 _HARMLESS: Final = (names.TRUST_NAME, names.DEPARTMENT_NAME, names.RATING)
 
 Fit = TypeVar("Fit", bound=Fitted)
 
 
 def suppressed_fit(fit: Fit, rules: Rules) -> tuple[Fit, tuple[str, ...]]:
-    """Refit; see `HierarchyFit.suppressed`. Also sentences on what was done to the data."""
+    """The refitted fit, and sentences on what was done to the data; see `HierarchyFit.suppressed`."""
     if fit.rules is not None:
         rules.check_same(fit.rules, "suppress the exact fit, and publish one of the two")
         harmless = fit.table.extras[[name for name in _HARMLESS if name in fit.table.extras]]
@@ -40,7 +40,8 @@ def suppressed_fit(fit: Fit, rules: Rules) -> tuple[Fit, tuple[str, ...]]:
         return fit, fit.disclosed or (rules.text, ONE_RELEASE)
     cells, keep, notes = suppress_cells(fit.table.cells, rules, people_of(fit.table))
     table = _table_of(fit.table, cells, keep)
-    # As was asked for, not as came about: how many draws a fit took, or whether it was sampled, tells of its data.
+    # Method and draws are those that the user asked for, not those that the exact fit ended with, which depend on the
+    # exact data and so could reveal something about them.
     effects, certificate = run(
         table.cells,
         fit.priors,
@@ -64,7 +65,7 @@ def suppressed_fit(fit: Fit, rules: Rules) -> tuple[Fit, tuple[str, ...]]:
 
 
 def suppressed_spots(fit: Fitted, spots: Spots) -> Spots:
-    """The same rule and ratings, applied to a refitted fit."""
+    """Apply the rule and the ratings of `spots` to `fit`, a refit of the fit that they come from."""
     rated = spots.ratings
     if rated is not None:
         rated = carried_over(rated, spots.effects.cells, fit.table.cells)
@@ -72,10 +73,10 @@ def suppressed_spots(fit: Fitted, spots: Spots) -> Spots:
 
 
 def people_of(table: Table) -> FloatArray | None:
-    """How many people the counts of each leaf are among, (N,); None where the data do not say.
+    """Denominator of each leaf, (N,): for binomial counts, and for Poisson ones where the table has one; else None.
 
-    Also of a fit against expected events, which has no use for them: `suppress` of the same table withholds what few
-    people, or few without the event, would tell, and two releases of it must say the same.
+    A Poisson fit does not use it. But `suppress` of the same table also withholds small denominators, and small numbers
+    of people without the event, and a suppressed fit must withhold the same.
     """
     cells = table.cells
     if cells.family.is_bounded:
@@ -110,15 +111,16 @@ def suppress_cells(
     cells : Cells
     rules : Rules
     people : (N,), optional
-        How many people the counts are among, see `people_of`.
+        Denominator of each leaf, see `people_of`.
 
     Returns
     -------
     Cells
     keep : bool array (C,)
-        Cells that are still there: a cell of which the number of people is withheld, or the expected events, cannot be
-        fitted.
+        Cells that are left. A leaf whose denominator or expected events are withheld cannot be fitted; a cell without
+        other leaves is dropped.
     notes : tuple of str
+        Sentences on what was done.
     """
     if not cells.family.is_count:
         raise SettingsError("estimates are not counts: suppress the table that they were made from")
@@ -133,7 +135,7 @@ def suppress_cells(
     if cells.family.is_bounded:
         assert shown.people is not None
         size = shown.people.value
-    assert size is not None  # what is not among people is against expected events
+    assert size is not None  # counts without a denominator have expected events
     fitted = (size > 0) & (np.ones(cells.n_leaves, dtype=bool) if expected is None else expected > 0)
     notes = [
         rules.text, ONE_RELEASE, *_said(shown.reason, fitted, cells.departments[np.unique(at.column[rescaled])])
@@ -147,7 +149,7 @@ def suppress_cells(
     upper = np.minimum(shown.events.upper, size) if cells.family.is_bounded else shown.events.upper
     lower, least = np.minimum(shown.events.lower, upper), cells.counted_from
     if least is not None:
-        # A count that is shown for not being smaller is rounded like it; one that is withheld lies above the least.
+        # The smallest count shown is rounded as the count is; a withheld count is known to be at least that large.
         hidden = shown.events.withheld
         lower = np.where(hidden, np.minimum(np.maximum(lower, least), upper), lower)
         if rules.round_to is not None:
@@ -191,7 +193,7 @@ def _said(
 
 
 def _without(cells: Cells, keep: npt.NDArray[np.bool_]) -> tuple[Cells, npt.NDArray[np.bool_]]:
-    """Cells without some of their leaves, and which cells are left."""
+    """The cells with only the leaves where `keep` is true, and which cells are left, bool (C,)."""
     if not keep.any():
         raise DataError("no row is left whose number of people may be shown", action="lower below=…")
     left = np.zeros(cells.n_cells, dtype=bool)
@@ -200,7 +202,7 @@ def _without(cells: Cells, keep: npt.NDArray[np.bool_]) -> tuple[Cells, npt.NDAr
 
 
 def _table_of(table: Table, cells: Cells, keep: npt.NDArray[np.bool_]) -> Table:
-    """The rows of the data that are left, with none but the harmless columns, and in no order that tells of results."""
+    """The table of the remaining cells, with the harmless columns only, sorted by label if it was sorted by results."""
     place = np.cumsum(keep) - 1
     rows = keep[table.row_cell]
     extras = table.extras[[name for name in _HARMLESS if name in table.extras]][rows]
@@ -213,7 +215,7 @@ def _table_of(table: Table, cells: Cells, keep: npt.NDArray[np.bool_]) -> Table:
 
 
 def _came_sorted(cells: Cells) -> bool:
-    """Whether the rows of the data came in the order of a count or a ratio, which is not that of their labels."""
+    """Whether the rows of the data were sorted by a count or a ratio, and not by their labels."""
     order = np.argsort(cells.row, kind="stable")
     if np.array_equal(order, np.arange(cells.n_leaves)):
         return False

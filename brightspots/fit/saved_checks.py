@@ -1,4 +1,4 @@
-"""Whether the arrays of a saved fit fit one another and hold what such arrays can hold."""
+"""Check the arrays of a saved fit: shapes that agree, codes that exist, numbers that are possible."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_cells(cells: Cells) -> None:
 
 
 def check_shared(cells: Cells, shared: SharedDraws) -> None:
-    """Raise `DataError` where draws are missing, of unequal number, or no numbers that they can be."""
+    """Raise `DataError` where draws are missing, of unequal number, not finite, or negative standard deviations."""
     draws = len(shared.intercept)
     shapes = {
         "coefficients": (draws, len(cells.covariates)),
@@ -61,7 +61,7 @@ def check_shared(cells: Cells, shared: SharedDraws) -> None:
 
 
 def check_stored(effects: StoredPosterior) -> None:
-    """Raise `DataError` where effects are not those of every trust and cell, draw by draw."""
+    """Raise `DataError` where effects have the wrong shape, or chains are not equally long."""
     draws = effects.shared.n_draws
     _numbers("trust_effect", effects.trust_effect, (effects.cells.n_trusts, draws))
     _numbers("department_effect", effects.department_effect, (effects.cells.n_cells, draws))

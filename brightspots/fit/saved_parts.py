@@ -1,4 +1,4 @@
-"""Parts of a saved fit, each as it goes into the file and as it comes back: decision, priors, cells, other columns."""
+"""Convert parts of a fit to and from their form in a file: decision, priors, cells, other columns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from brightspots.statistics.ratings import Ratings
 
 
 def decision_to_json(decision: Decision) -> dict[str, Any]:
-    """All of a decision but the bands of trusts and cells, which are arrays."""
+    """A decision as JSON values, without the bands of trusts and cells, which are stored as arrays."""
     rated = decision.ratings
     ratings = None if rated is None else {
         "levels": [_json_value(level) for level in rated.levels],
@@ -60,7 +60,7 @@ def decision_from(tree: xr.DataTree, data: Mapping[str, Any], cells: Cells) -> D
 
 
 def priors_to_json(priors: settings.Priors) -> dict[str, Any]:
-    """Priors as plain values: each with its kind and its numbers."""
+    """Priors as JSON values: each a mapping of its class name ("kind") and its numbers."""
     out: dict[str, Any] = {}
     for item in fields(priors):
         value = getattr(priors, item.name)
@@ -86,7 +86,7 @@ def priors_from_json(data: Mapping[str, Any]) -> settings.Priors:
 
 
 def arrays_dataset(arrays: Mapping[str, Any]) -> xr.Dataset:
-    """Arrays as variables with private dimension names; None is left out."""
+    """A dataset of arrays, each with dimension names of its own (``name_0``, ``name_1``); None is left out."""
     return xr.Dataset(
         {
             name: (tuple(f"{name}_{axis}" for axis in range(np.ndim(values))), values)
@@ -120,7 +120,7 @@ _IN_HEADER: Final = {"family", "covariates", "estimate_scale", "period_order"}
 
 
 def cells_dataset(cells: Cells) -> xr.Dataset:
-    """Every array of the cells; what is no array is in the header."""
+    """A dataset of the arrays of the cells; other fields are in the header of the file."""
     arrays = {f.name: getattr(cells, f.name) for f in fields(Cells) if f.name not in _IN_HEADER}
     if kind_of_labels(cells.periods) is not None:
         arrays["periods"] = np.array(list(map(str, arrays["periods"])), dtype=object)
@@ -128,7 +128,7 @@ def cells_dataset(cells: Cells) -> xr.Dataset:
 
 
 def kind_of_labels(labels: LabelArray | None) -> str | None:
-    """What labels are that a file holds as text: dates, or pandas periods with their frequency; else None."""
+    """Kind of labels that have to be stored as text: "date", or the frequency of pandas periods; else None."""
     if labels is None or labels.dtype != object:
         return None
     if all(isinstance(label, pd.Period) for label in labels):
@@ -150,7 +150,7 @@ def cells_from(dataset: xr.Dataset, header: Mapping[str, Any]) -> Cells:
     known_by: names.PeriodOrder = "unknown"
     if arrays["periods"] is not None:
         arrays["periods"] = _labels_of_kind(arrays["periods"], header.get("period_kind"))
-        # Older files hold periods in the order of their labels, which may be that of time.
+        # Older files do not say how the order is known; it is known where the labels, as stored, are in order of time.
         ordered = order_periods(arrays["periods"])
         in_order = np.array_equal(ordered.order, np.arange(len(ordered.order)))
         known_by = header.get("period_order", ordered.known_by if in_order else "unknown")
@@ -188,7 +188,7 @@ def _json_value(value: Any) -> Any:
     """A value that JSON can hold: numbers and text as they are, anything else as its text."""
     plain = value.item() if isinstance(value, np.generic) else value
     if isinstance(plain, str):
-        return plain.encode("utf-8", "replace").decode("utf-8")  # half a character is none in any file
+        return plain.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be written as UTF-8
     return plain if isinstance(plain, str | int | float | bool) else str(plain)
 
 

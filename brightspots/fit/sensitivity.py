@@ -1,4 +1,4 @@
-"""How much of a result is the priors': refits under priors half and twice as wide."""
+"""Sensitivity of results to the priors: refits under priors half and twice as wide."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sensitivity:
     Attributes
     ----------
     rule : SpotRule
-        Under which departments were flagged.
+        The rule for flags.
     partition : pandas.DataFrame
         `HierarchyFit.variance_partition` under each width, indexed by `priors` (halved, as fitted, doubled) and
         `level`.
@@ -120,7 +120,7 @@ def sensitivity(fit: Fitted, rule: SpotRule) -> Sensitivity:
 
 
 def _refit(fit: Fitted, priors: Priors) -> tuple[Posterior, Certificate]:
-    """The same data, engine, number of draws and seed under other priors."""
+    """Fit the data of `fit` under other priors, with the same engine, number of draws and seed."""
     return run(
         fit.table.cells,
         priors,

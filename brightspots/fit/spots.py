@@ -1,4 +1,4 @@
-"""The list of bright and dark spots: found by a rule and ratings, and how it shows itself."""
+"""`find_spots` and `Spots`: the list of bright and dark spots under a rule, compared with ratings."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ class Spots(Decided):
     ratings : Ratings or None
         None where none were given, or nobody is rated.
     rating_uses_outcome : bool
+        Whether the user said that the rating is built partly from this outcome.
     rating_asked : bool
-        Whether ratings were given, be anybody rated or not.
+        Whether ratings were given, even if they rate nobody.
     """
 
     def to_html(self) -> str:
@@ -77,7 +78,7 @@ def find_spots(
 def rated_spots(
     fit: Fitted, rule: SpotRule, rated: Ratings | None, rating_uses_outcome: bool, *, rating_asked: bool
 ) -> Spots:
-    """Apply a rule to a fit whose ratings are read already."""
+    """Apply a rule to a fit, with ratings that were matched to it already; arguments as the fields of `Spots`."""
     summary = fit.cell_summary(fit.margin(rule), 0.95)
     decisions = decide(summary, fit.table.cells.weight, rule, fit.higher_is)
     return Spots(fit, rule, decisions, rated, rating_uses_outcome, rating_asked)

@@ -68,7 +68,7 @@ def spots_table(spots: Decided) -> pd.DataFrame:
 
 
 def spots_text(spots: Decided) -> str:
-    """A bounded slice of the list, and how much it hides."""
+    """The list as text: at most `SHOWN_SPOTS` departments, and how many more there are."""
     table = spots_table(spots)
     lines = [spots_line(spots)]
     if len(table):
@@ -78,14 +78,14 @@ def spots_text(spots: Decided) -> str:
 
 
 def spots_html(spots: Decided) -> str:
-    """The whole list as a HTML fragment."""
+    """The whole list as an HTML fragment."""
     notes = "".join(f"<p>{html.escape(note)}</p>" for note in _footnotes(spots, 0))
     table: Any = spots_table(spots).to_html(index=False, escape=True, border=0)
     return f"<div class='brightspots'><p><b>{html.escape(spots_line(spots))}</b></p>{table}{notes}</div>"
 
 
 def _reasons(spots: Decided) -> str:
-    """Why the data cannot tell, the number of departments before each reason."""
+    """How many departments have the status "cannot tell" for each reason, in brackets; empty where none has."""
     why = spots.decisions.why.tolist()
     limit = "margin" if spots.effects.cells.is_ratio else "difference"
     counted = [

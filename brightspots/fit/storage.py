@@ -1,4 +1,4 @@
-"""Fits as netCDF files that either ArviZ generation's xarray reads; `load` reads them."""
+"""Write fits as netCDF files, which the xarray of either ArviZ generation reads; `fit.load` reads them back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,15 @@ FORMAT = 1
 
 
 def save(fit: Fitted, path: str | os.PathLike[str], decision: Decision | None) -> None:
-    """Write a fit to netCDF: first beside the target, then moved into place, so that no half file is ever seen."""
+    """Write a fit to netCDF: to a temporary file first, renamed when whole, so that no partial file is ever seen.
+
+    Parameters
+    ----------
+    fit : Fitted
+    path : path
+    decision : Decision or None
+        The rule and ratings to keep with it.
+    """
     cells, effects = fit.table.cells, fit.effects
     header = {
         "format": FORMAT,
@@ -47,7 +55,7 @@ def save(fit: Fitted, path: str | os.PathLike[str], decision: Decision | None) -
         "period_kind": kind_of_labels(cells.periods),
         "covariates": list(cells.covariates),
         "chains": effects.chains,
-        # Effects dealt on demand come back from their seed, which exists even where the fit was given none.
+        # A ConditionalPosterior draws effects again from its seed, which exists even where the fit was given none.
         "effects_seed": effects.seed if isinstance(effects, ConditionalPosterior) else None,
         "columns": asdict(fit.columns),
         "priors": priors_to_json(fit.priors),
@@ -77,7 +85,10 @@ def save(fit: Fitted, path: str | os.PathLike[str], decision: Decision | None) -
 
 
 def _netcdf(groups: Mapping[str, xr.Dataset]) -> bytes:
-    """A netCDF file in memory: HDF5 ends the process where the disk is full as it writes."""
+    """The bytes of a netCDF file with one dataset per group.
+
+    Made in memory, since HDF5 aborts the process where the disk is full.
+    """
     held = io.BytesIO()
     with h5netcdf.File(held, "w") as file:
         for name, group in groups.items():

@@ -1,1 +1,1 @@
-"""What was observed, as a function of a linear predictor: families, truncation, uncertain predictors."""
+"""Likelihoods as functions of a linear predictor: families, truncated counts, overdispersed counts."""

@@ -40,7 +40,7 @@ class Binomial(CountFamily):
         return np.asarray(size * (np.log1p(probability * np.expm1(step)) - probability * step))
 
     def guess(self, value: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
-        # A half is added so that nobody and everybody have a logit.
+        # A half is added so that counts of 0 and of m have a logit.
         probability = (value + 0.5) / (size + 1.0)
         return (
             np.log(probability) - np.log1p(-probability),
@@ -71,7 +71,7 @@ class Binomial(CountFamily):
     def total_predictor(
         self, size: FloatArray, predictor: FloatArray, variance: FloatArray, total: Totals
     ) -> tuple[FloatArray, FloatArray]:
-        # Leaves move the overall logit in proportion to their information.
+        # Delta method: a leaf's effect moves the logit of the total rate in proportion to the leaf's information.
         probability = special.expit(predictor)
         events, people = total(size * probability), total(np.broadcast_to(size, predictor.shape))
         information = size * probability * (1.0 - probability)

@@ -1,4 +1,4 @@
-"""The families there are: one object each, by name."""
+"""The three families, one object each, and how to look them up by name."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def family_of(name: FamilyName) -> Family:
 
 
 def family_of_loop(loop: int) -> Family:
-    """The family that a number stands for in the loops over leaves."""
+    """The family whose number in the compiled loops over leaves (`Family.loop`) is `loop`."""
     return next(family for family in FAMILIES.values() if family.loop == loop)

@@ -1,4 +1,4 @@
-"""What a family of outcomes is: everything that depends on whether counts, proportions or estimates were observed.
+"""`Family`: everything that depends on whether counts, proportions or estimates were observed.
 
 A leaf (one row of the data) has an outcome y, a size m and a linear predictor s, which includes the offset:
 
@@ -48,7 +48,7 @@ class Moments(NamedTuple):
     Where the link is not canonical, all of this is in g(s) instead of s: see `Family.natural`.
 
     `mean` is E[t(y)] and `information` is Var[t(y)]. For counts t(y) = y. For an estimate with standard error m,
-    t(y) = y/m², and the three are s²/2m², s/m² and 1/m².
+    t(y) = y/m², and the three are s²/(2m²), s/m² and 1/m².
     """
 
     potential: FloatArray
@@ -83,20 +83,21 @@ class Family(ABC):
     is_bounded : bool
         Whether y can be at most m.
     adds_up : bool
-        Whether the sum of leaves whose predictors move together is of the family again, so that it says all they do.
+        Whether a sum of leaves whose predictors differ by known constants only is of the family again, with all their
+        information about the predictor.
     is_conjugate : bool
         Whether a normal effect in the predictor can be integrated in closed form.
     value_column, size_column : str
         Usual names of the columns that y and m are read from.
     loop : int or None
         Number of the family in the compiled loops over leaves (`engine.integration.loops_compiled.leaf_marginals`);
-        None where the general quadrature does.
+        None where the general quadrature is used.
     plain : str
-        What limits of chance alone are called.
+        Word for limits that allow for chance alone, such as "plain Poisson".
     described : str
-        What the data are, in the first lines of a printed fit.
+        Words for the data in the first lines of a printed fit.
     measured_by : str
-        What the size is called on pages.
+        Words for the size in reports, such as "expected events".
     """
 
     name: ClassVar[FamilyName]
@@ -120,7 +121,7 @@ class Family(ABC):
 
     @abstractmethod
     def moments(self, size: FloatArray, predictor: FloatArray) -> Moments:
-        """Potential, and its derivatives."""
+        """Potential A(s) with its first and second derivative: see `Moments`."""
 
     def natural(self, size: FloatArray, predictor: FloatArray) -> Derivatives | None:  # noqa: ARG002
         """g(s), by which t(y) is multiplied in the log density, and its derivatives; None where that is s itself.
@@ -149,7 +150,7 @@ class Family(ABC):
     def rise(
         self, outcome: FloatArray, size: FloatArray, predictor: FloatArray, mean: FloatArray, step: FloatArray
     ) -> FloatArray:
-        """ℓ(s) + step·ℓ'(s) − ℓ(s + step), without cancellation, where ℓ is the log density.
+        """ℓ(s) + step·ℓ'(s) − ℓ(s + step), without loss of digits where step is small; ℓ is the log density.
 
         With a canonical link this is A(s + step) − A(s) − step·A'(s), whatever the outcome.
 
@@ -167,7 +168,7 @@ class Family(ABC):
 
     @abstractmethod
     def guess(self, value: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Predictor that a leaf alone would suggest, and the information behind it: a start, never a result."""
+        """Rough estimate of s from one leaf alone, and its information (inverse variance): where a search starts."""
 
     # Means and information.
 
@@ -181,21 +182,25 @@ class Family(ABC):
 
     @abstractmethod
     def usual_information(self, value: FloatArray, size: FloatArray) -> FloatArray:
-        """Information of each leaf, (N,), at about the level of the whole table: for choices, never for results."""
+        """Rough information of each leaf about s, (N,), for choosing how to compute something.
+
+        Poisson: the size times Σ value / Σ size. Binomial: at the leaf's own rate, kept between 0.01 and 0.99.
+        Estimates: the inverse variance.
+        """
 
     # Sizes and totals.
 
     @abstractmethod
     def weight(self, size: FloatArray) -> FloatArray:
-        """How much a leaf counts in averages: its expected events, its people, or its precision."""
+        """Weight of a leaf in averages: its expected events, its people, or the inverse variance of its estimate."""
 
     @abstractmethod
     def offset(self, size: FloatArray, expected: FloatArray | None) -> FloatArray:
-        """What s is when the outcome is as expected; 0 where there is no expected, (N,)."""
+        """Value of s at which E[y] is the expected events, (N,); 0 where none are given."""
 
     @abstractmethod
     def total_size(self, size: FloatArray, total: Totals) -> FloatArray:
-        """Size of sums of leaves (for estimates: standard error of their weighted mean), (n,)."""
+        """Size of each unit's sum of leaves (for estimates: standard error of their weighted mean), (n,)."""
 
     @abstractmethod
     def total_predictor(
@@ -228,13 +233,13 @@ class Family(ABC):
         Parameters
         ----------
         uniform : (N,)
-            Where in its distribution each outcome lies.
+            Uniform numbers in (0, 1): each outcome is the quantile of its distribution at this probability.
         size : (N,)
             Expected events; for estimates the inverse variance.
         log_ratio : (N,)
             s without its offset.
         rate : (N,)
-            Expected events per person (where people are counted).
+            Expected events per person; used by the binomial family only, for the number of people.
         """
 
     # The same density in PyMC.
@@ -251,8 +256,9 @@ class CountFamily(Family):
     With such a density log P(y in a set) has the slope E[y | set] − E[y] and the curvature Var[y | set] − Var[y]. (Read
     g(s) for s where the link is not canonical: see `natural`.)
 
-    A count of at least k means a certain variable below the predictor: log Gamma(k) for Poisson counts, logit
-    Beta(k, m − k + 1) for binomial ones. Its quantiles and cumulants are those of the *threshold* of k.
+    P(y ≥ k) as a function of s is itself the distribution function of a random variable, here called the *threshold* of
+    k: the logarithm of a Gamma(k) variate for Poisson counts, the logit of a Beta(k, m − k + 1) variate for binomial
+    ones. So P(y ≥ k | s) = P(threshold of k ≤ s).
     """
 
     is_count = True
@@ -284,7 +290,7 @@ class CountFamily(Family):
 
     @abstractmethod
     def mass(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
-        """P(y = count), count below its limit; sizes need not be whole."""
+        """P(y = count), for counts below their limit; sizes need not be whole numbers."""
 
     @abstractmethod
     def threshold_quantile(self, count: FloatArray, size: FloatArray, probability: float) -> FloatArray:
@@ -292,40 +298,41 @@ class CountFamily(Family):
 
     @abstractmethod
     def threshold_information(self, count: FloatArray, size: FloatArray) -> FloatArray:
-        """About the inverse of the threshold's variance, count ≥ 1."""
+        """Approximate inverse of the variance of the threshold of `count`, count ≥ 1."""
 
     @abstractmethod
     def threshold_cumulants(self, count: FloatArray, size: FloatArray) -> Threshold:
-        """Cumulants of the threshold, count ≥ 1."""
+        """First four cumulants of the threshold of `count`, count ≥ 1."""
 
     @abstractmethod
     def threshold_width(self, count: FloatArray, size: FloatArray) -> FloatArray:
-        """About the standard deviation of the threshold of `count` + 1."""
+        """Approximate standard deviation of the threshold of `count` + 1."""
 
     @abstractmethod
     def threshold_density(
         self, count: FloatArray, size: FloatArray, part: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Nodes t over all of the threshold of r + 1 that matters, its density there, and dF/dr per unit of density.
+        """Nodes t that cover the density of the threshold of r + 1, with what integrals over s need there.
 
         Parameters
         ----------
         count, size : (n,)
             r, below its limit, and the size.
         part : (nodes,)
-            Where between the ends of the range the nodes lie, evenly from 0 to 1.
+            Places of the nodes between the two ends of their range, from 0 to 1 in equal steps.
 
         Returns
         -------
         nodes, density, inverse : (n, nodes)
-            The density sums to one over the nodes. P(y = r) = Σ density·inverse·φ, with φ the density of s at t.
+            The density of the threshold at the nodes, divided by its sum over them; and the ratio of P(y = r | s = t)
+            to its density at t. With φ the density of s at t, P(y = r) = Σ density·inverse·φ.
         """
 
     @abstractmethod
     def start_of_quantile(
         self, probability: float, size: FloatArray, location: FloatArray, sd: float
     ) -> FloatArray:
-        """Counts near the quantile where s ~ N(location, sd²), from a normal approximation: a start, never a result."""
+        """Counts near the quantile where s ~ N(location, sd²), from a normal approximation: where a search starts."""
 
     @abstractmethod
     def flat_posterior(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
@@ -339,12 +346,12 @@ class CountFamily(Family):
 
     @abstractmethod
     def pymc_log_tail(self, least: FloatArray, size: FloatArray, predictor: Any) -> Any:
-        """Symbolic log P(y ≥ least), least ≥ 1, by functions whose tails do not cancel."""
+        """Symbolic log P(y ≥ least), least ≥ 1, without subtracting probabilities that nearly cancel."""
 
     def log_mass(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
         """Log P(y = count)."""
         return np.asarray(self.log_term(count, size, predictor) - self.moments(size, predictor).potential)
 
     def without_end(self, upper: FloatArray, size: FloatArray) -> BoolArray:
-        """Which intervals go up to the largest count that can be."""
+        """Which intervals, by their upper ends, reach the largest count that can be: ∞, or m."""
         return np.asarray(upper >= self.limit(size))

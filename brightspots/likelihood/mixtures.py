@@ -1,4 +1,4 @@
-"""Quantiles of what a unit would show by chance: counts whose level itself varies normally between units.
+"""Quantiles of overdispersed counts, whose linear predictor θ itself varies normally between units.
 
     Poisson   y ~ Poisson(exp(θ)),            θ ~ N(location, sd²)
     binomial  y ~ Binomial(n, logit⁻¹(θ)),    θ ~ N(location, sd²)
@@ -49,8 +49,8 @@ def count_quantile(
     probability : float
         p, strictly between 0 and 1.
     size : float array (n,)
-        Denominators (binomial; need not be whole, so that curves can be drawn). Not used for Poisson
-        counts except to order the units.
+        Denominators (binomial; need not be whole, so that curves can be drawn). Not used for Poisson counts, except
+        for its shape.
     location : float array (n,)
         Mean of θ: log expected count, or logit of the expected proportion.
     sd : float
@@ -75,7 +75,11 @@ def count_quantile(
 def _guided_start(
     family: CountFamily, p: float, size: FloatArray, location: FloatArray, sd: float, start: FloatArray
 ) -> FloatArray:
-    """Correct the starts of many units by the error they have at a few hundred guides among them."""
+    """Better starts of the search for many units, (n,).
+
+    The exact quantile is computed for a few hundred of the units, at even steps of the sorted starts. The error of
+    their starts, divided by √(start + 1), is interpolated to all others and taken off.
+    """
     order = np.argsort(start, kind="stable")
     guides = order[np.unique(np.linspace(0, len(order) - 1, _GUIDES).astype(np.int64))]
     exact = count_quantile(family, p, size[guides], location[guides], sd)
@@ -95,10 +99,20 @@ def _search(
     start: FloatArray,
     top: FloatArray,
 ) -> FloatArray:
-    """Newton's method on the probit of F, inside a bracket of whole counts that only ever shrinks."""
+    """Interpolated quantiles, (n,): Newton's method on the probit of F, inside a bracket of counts that shrinks.
+
+    Parameters
+    ----------
+    family, p, size, location, sd
+        As in `count_quantile`.
+    start, top : (n,)
+        The count to begin with, and the largest that the unit can have (may be infinite); whole numbers.
+    """
     z = float(special.ndtri(p))
-    below = np.full(size.shape, -1.0)  # largest count known to have F < p
-    above = top.copy()  # smallest count known to have F ≥ p
+    # Counts still to be tried are in (below, above]: `below` is the largest count known to have F < p, and once a count
+    # is known to have F ≥ p, `above` is one less than the smallest such.
+    below = np.full(size.shape, -1.0)
+    above = top.copy()
     count = np.clip(start, 0.0, top)
     quantile = np.empty(size.shape)
     active = np.arange(len(size))
@@ -130,7 +144,7 @@ def _search(
 def _distribution(
     family: CountFamily, r: FloatArray, size: FloatArray, location: FloatArray, sd: float
 ) -> tuple[FloatArray, FloatArray]:
-    """F(r) and P(y = r) of each unit."""
+    """F(r) = P(y ≤ r) and P(y = r) of each unit, (n,) each, by the narrower of the two integrals."""
     full = r >= family.limit(size)
     cdf, pmf = np.ones(r.shape), np.empty(r.shape)
     wide = ~full & (sd > _WIDE * family.threshold_width(r, size))
@@ -139,7 +153,7 @@ def _distribution(
         if chosen.any():
             cdf[chosen], pmf[chosen] = integral(family, r[chosen], size[chosen], location[chosen], sd)
     if full.any():
-        # Every patient has the event: F = 1, and what is left after one fewer.
+        # r is the largest possible count: F(r) = 1, and P(y = r) = 1 − F(r − 1).
         fewer, _ = _distribution(family, r[full] - 1.0, size[full], location[full], sd)
         pmf[full] = 1.0 - fewer
     return cdf, pmf
@@ -148,7 +162,7 @@ def _distribution(
 def _over_level(
     family: CountFamily, r: FloatArray, size: FloatArray, location: FloatArray, sd: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Gauss–Hermite over θ."""
+    """F(r) and P(y = r) by Gauss–Hermite quadrature over θ."""
     if sd == 0.0:
         nodes, weights = np.zeros(1), np.ones(1)
     else:
@@ -161,7 +175,7 @@ def _over_level(
 def _over_variate(
     family: CountFamily, r: FloatArray, size: FloatArray, location: FloatArray, sd: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Trapezoidal rule over the threshold of r + 1."""
+    """F(r) and P(y = r) by the trapezoidal rule over the threshold of r + 1 (see `CountFamily`)."""
     t, density, inverse = family.threshold_density(r, size, _TRAPEZOID)
     standard = (t - location[:, np.newaxis]) / sd
     normal = np.exp(-0.5 * standard**2) / (sd * np.sqrt(2.0 * np.pi))

@@ -1,4 +1,4 @@
-"""Likelihood of leaves as a function of their linear predictors, whatever is known of the outcomes.
+"""`Outcomes`: the likelihood of leaves as a function of their linear predictors.
 
 An outcome may be known exactly; a count may also be known as an interval, or be in the data only because it is not
 small. An interval contributes the sum of the probabilities inside it, a count shown only from m on its probability
@@ -31,8 +31,8 @@ class Outcomes:
     size : (N,)
         Expected events (poisson), people (binomial) or standard error (normal).
     counted_from : (N,), optional
-        Smallest count that the data would show of each leaf (0: any): its likelihood is that of a count given that it
-        is at least so large.
+        Smallest count of each leaf that would be in the data (0: any). The likelihood of a leaf is then the probability
+        of its count given that it is at least this large.
     """
 
     family: Family
@@ -43,7 +43,7 @@ class Outcomes:
 
     @classmethod
     def of(cls, holder: Any, leaves: Index = slice(None)) -> Outcomes:
-        """Outcomes of some leaves of whatever holds these fields: `Cells`, or `Outcomes` themselves."""
+        """Outcomes of some leaves of an object with the same fields: `Cells`, or `Outcomes` themselves."""
         return cls(holder.family, **values_at(holder, leaves, of=cls))
 
     @cached_property
@@ -53,7 +53,7 @@ class Outcomes:
 
     @property
     def conditioned(self) -> IntArray:
-        """Positions of the leaves that are no plain counts: intervals, and counts shown only because they are large."""
+        """Positions of the leaves that are intervals, or in the data only because their count is not small."""
         if self.counted_from is None:
             return self.censored
         return np.union1d(self.censored, np.flatnonzero(self.counted_from > 0))
@@ -70,7 +70,7 @@ class Outcomes:
         -------
         Derivatives
             Each of the shape of `predictor`. The additive constant (binomial coefficient, y!, normal
-            constant) is left out, except that all terms of an interval are on one scale.
+            constant) is left out; inside an interval, what differs between its counts is kept.
         """
         extra = (1,) * (predictor.ndim - 1)
         value, size = self.lower.reshape(-1, *extra), self.size.reshape(-1, *extra)
@@ -100,7 +100,7 @@ class Outcomes:
         moments: Moments,
         into: Derivatives,
     ) -> None:
-        """Put the value, slope and curvature of intervals, with and without an upper end, in their places."""
+        """Overwrite the entries of `into` at the censored leaves, for intervals with and without an upper end."""
         endless = family.without_end(self.upper[censored], self.size[censored])
         at = censored[endless]
         if len(at):
@@ -116,7 +116,7 @@ class Outcomes:
             into.curvature[at] = variance - moments.information[at]
 
     def guess(self) -> tuple[FloatArray, FloatArray]:
-        """Predictor that a leaf alone would suggest, and the information behind it, (N,) each: a start of searches."""
+        """`Family.guess` of each leaf, (N,) each: s and its information, from the middle of an interval."""
         endless = np.isinf(self.upper)
         middle = 0.5 * (self.lower + np.where(endless, np.maximum(self.lower, self.size), self.upper))
         return self.family.guess(middle, self.size)

@@ -38,7 +38,7 @@ class Poisson(CountFamily):
         return mean * (np.expm1(step) - step)
 
     def guess(self, value: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
-        # A half is added so that no events have a logarithm.
+        # A half is added so that a count of 0 has a logarithm.
         return np.log(value + 0.5), value + 0.5
 
     def mean(self, size: FloatArray, predictor: FloatArray) -> FloatArray:

@@ -1,8 +1,8 @@
 """Counts of at least m: their log probability, mean and variance as functions of the linear predictor.
 
 In an exponential family log P(Y ≥ m) has the slope E[Y | Y ≥ m] − E[Y] and the curvature Var[Y | Y ≥ m] − Var[Y]. Where
-counts of m and more are the rule, what lies below m is summed and taken off; where they are the exception, the tail
-itself is summed upwards from m by ratios of neighbours, so that its logarithm exists however small it is.
+the mean is at least m, the probabilities below m are summed and subtracted from 1. Where it is below m, the tail itself
+is summed upwards from m by the ratios p(y + 1)/p(y), so that its logarithm is finite however small the tail is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from brightspots.common.arrays import FloatArray
 from brightspots.likelihood.family import CountFamily, Moments
 
-# Terms of a sum that add nothing to it, nor to its second moment over thousands of steps.
+# Terms below this share of the sum are left out: even thousands of them change neither it nor its second moment.
 NEGLIGIBLE = 1e-25
 
 
@@ -29,7 +29,7 @@ class Tail(NamedTuple):
 def tail(
     family: CountFamily, least: FloatArray, size: FloatArray, predictor: FloatArray, moments: Moments
 ) -> Tail:
-    """Moments of counts of at least `least`.
+    """Log probability, mean and variance of counts of at least `least`.
 
     Parameters
     ----------
@@ -40,6 +40,11 @@ def tail(
     predictor : (N, ...)
     moments : Moments
         Of the untruncated count, (N, ...) each.
+
+    Returns
+    -------
+    Tail
+        (N, ...) each.
     """
     shape = predictor.shape
     extra = (1,) * (predictor.ndim - 1)
@@ -59,7 +64,7 @@ def tail(
 def _by_complement(
     family: CountFamily, m: FloatArray, n: FloatArray, s: FloatArray, mu: FloatArray, var: FloatArray
 ) -> Tail:
-    """From what lies below m, downwards from m − 1."""
+    """Sum the probabilities (and moments) of the counts m − 1, m − 2, …, 0, and subtract them from the whole."""
     below, first, second = np.zeros(len(m)), np.zeros(len(m)), np.zeros(len(m))
     for step in range(1, int(m.max()) + 1):
         count = m - step
@@ -76,7 +81,7 @@ def _by_complement(
 
 
 def _upwards(family: CountFamily, m: FloatArray, n: FloatArray, s: FloatArray, mu: FloatArray) -> Tail:
-    """From m upwards; every ratio of neighbours is below one."""
+    """Sum the probabilities of m, m + 1, … relative to that of m; each term is smaller than the one before."""
     odds = np.exp(s)
     term, total = np.ones(len(m)), np.ones(len(m))
     first, second = np.zeros(len(m)), np.zeros(len(m))

@@ -1,6 +1,7 @@
-"""Limits of units of given sizes on the plotted scale, one function a method: arrays in, arrays out.
+"""Limits of units of given sizes on the plotted scale (O/E, O/n or the estimate), one function for each method.
 
-Every function takes the sizes, the probability left in the tail, and whether the limit is the upper one.
+Every function takes sizes (n,), the probability left in the tail, and whether the limit is the upper one, and returns
+limits (n,).
 The formulas are those of the papers named in `brightspots.limits.funnel.funnel_limits`.
 """
 
@@ -21,12 +22,12 @@ from brightspots.likelihood.mixtures import count_quantile
 from brightspots.limits.overdispersion import Dispersion
 from brightspots.limits.units import FunnelMethod
 
-# (size, tail probability, is it the upper limit) → limit on the plotted scale.
+# (size (n,), tail probability, is it the upper limit) → limit on the plotted scale (n,).
 Boundary = Callable[[FloatArray, float, bool], FloatArray]
 
 
 def method_boundary(method: FunnelMethod, size_name: str, target: float, dispersion: Dispersion) -> Boundary:
-    """Choose the limits of a funnel method."""
+    """The limits of a funnel method as a function of size, tail and side."""
     boundary: Boundary
     if method == "spiegelhalter":
         if size_name == EXPECTED:
@@ -52,8 +53,8 @@ def with_zero_counts(
     """Put lower limits at 0 for sizes at which no event at all is more probable by chance than the tail.
 
     The approximate methods have positive limits at every size, so that a unit expecting 0.1 events would be
-    flagged for having none. Interpolated limits do the same of themselves. `log_none` is the log probability of
-    no event for each unit of size.
+    flagged for having none. Interpolated limits are 0 there anyway. `log_none` is the log probability of no event in
+    a unit of size 1, so that of a unit is size·log_none.
     """
     limit = boundary(size, tail, upper)
     return limit if upper else np.where(size * log_none > math.log(tail), 0.0, limit)
@@ -78,13 +79,13 @@ def shmi_boundary(size: FloatArray, tail: float, upper: bool, *, target: float, 
 
 
 def cqc_boundary(size: FloatArray, tail: float, upper: bool, *, target: float, tau2: float) -> FloatArray:
-    """Limits of √(O/E), squared back."""
+    """Normal limits of √(O/E), with variance 1/(4E) + τ², squared."""
     root = 1.0 + _signed_quantile(tail, upper) * np.sqrt(0.25 / (size * target) + tau2)
     return np.asarray(target * np.maximum(root, 0.0) ** 2)
 
 
 def arcsine_boundary(size: FloatArray, tail: float, upper: bool, *, target: float, tau2: float) -> FloatArray:
-    """Limits of asin √p, transformed back."""
+    """Normal limits of asin √p, with variance 1/(4n) + τ², transformed back."""
     angle = math.asin(math.sqrt(target)) + _signed_quantile(tail, upper) * np.sqrt(0.25 / size + tau2)
     return np.asarray(np.sin(np.clip(angle, 0.0, 0.5 * math.pi)) ** 2)
 
@@ -120,7 +121,7 @@ def binomial_boundary(
 def expected_binomial_boundary(
     expected: FloatArray, tail: float, upper: bool, *, rate: float, centre: float, sd: float
 ) -> FloatArray:
-    """Limits of O/E at the overall rate, so that a curve can be drawn along E."""
+    """Limits of O/E for binomial counts of n = E/rate: the curve that is drawn along E."""
     location = np.full(expected.shape, float(special.logit(rate)) + centre)
     return binomial_ratio(expected / rate, location, sd, expected, tail, upper)
 
@@ -128,9 +129,9 @@ def expected_binomial_boundary(
 def binomial_ratio(
     size: FloatArray, location: FloatArray, sd: float, scale: FloatArray, tail: float, upper: bool
 ) -> FloatArray:
-    """Interpolated limits of O/scale for binomial counts with a location of their own."""
+    """Interpolated limits of O/scale for binomial counts, each with its own location (mean logit), (n,)."""
     quantile = count_quantile(BINOMIAL, 1.0 - tail if upper else tail, size, location, sd)
     if upper:
-        # Events in all patients are more probable than the tail: nothing lies above.
+        # Where even a count of all patients is more probable than the tail, no count is above the limit.
         quantile = np.where(quantile > size - 1.0, size, quantile)
     return quantile / scale

@@ -1,4 +1,4 @@
-"""What readers of a funnel should know of its data and its limits: `funnel_cautions`."""
+"""`funnel_cautions`: what readers of a funnel should know of its data and its limits."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from brightspots.likelihood.family import Family
 from brightspots.limits.overdispersion import Dispersion
 from brightspots.limits.units import FunnelMethod, Units
 
-# Below these numbers of units an estimate of over-dispersion misleads (docs/funnels.md, "Few units"). Of units that
-# differ by chance alone more than 0.4%, twice as many as meant, lie beyond the 99.8% limits of `phs` below 31.
+# Below these numbers of units an estimate of over-dispersion misleads (docs/funnels.md, "Few units"). With fewer than
+# 31 units that differ by chance alone, more than 0.4% lie beyond the 99.8% limits of `phs`: twice the nominal 0.2%.
 FEWEST_MULTIPLICATIVE: Final = 31
 # With fewer, τ² is mostly made by a unit that stands out, which then lies within the limits that it has widened.
 FEWEST_ADDITIVE: Final = 10
@@ -27,7 +27,7 @@ _NARROW: Final = 0.25
 def funnel_cautions(
     method: FunnelMethod, units: Units, size_name: str, target: float, dispersion: Dispersion, trim: float
 ) -> tuple[Caution, ...]:
-    """Say what readers of a funnel by a published method should know.
+    """Cautions on a funnel by a published method.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def funnel_cautions(
 def hierarchical_cautions(
     units: Units, family: Family, centre: float, sd: float, offset: Any
 ) -> tuple[Caution, ...]:
-    """Say of a fitted hierarchy's funnel where most units lie beyond the limits of chance alone.
+    """A caution on a fitted hierarchy's funnel where most units lie beyond the limits of chance alone; else none.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def hierarchical_cautions(
         As in `brightspots.limits.hierarchical.hierarchical_limits`.
     """
     if sd == 0.0:
-        return ()  # the limits are those of chance alone, and the zones say it
+        return ()  # the limits are those of chance alone, so the zones show it already
     if not family.is_count:
         beyond = np.abs(units.lower - centre) > -special.ndtri(PLAIN_TAIL) * units.size
     elif not family.is_bounded:

@@ -1,7 +1,7 @@
-"""Funnel limits: where a unit of a given size would fall by chance, and which units fall outside.
+"""`funnel_limits`: limits within which units of a given size fall by chance, and which units lie outside.
 
-Limits are computed once. The zones of the table, the points that a figure marks and the curves that it draws
-all come from the same `FunnelLimits`.
+Limits are computed once: the zones in the table, the points marked in a figure and the curves drawn in it all come from
+one `FunnelLimits`.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ class FunnelLimits:
     phi : float
         Mean squared z-score; NaN where the method estimates none.
     tau2 : float
-        Variance between units on the method's own scale that widens the limits; 0 where none does.
+        Variance between units, on the method's own scale, that widens the limits; 0 where there is none.
     kept : int
-        Number of z-scores that φ rests on; 0 where none is estimated.
+        Number of z-scores from which φ is computed; 0 where it is not estimated.
     boundary : callable
         Limits of units of given sizes (see `brightspots.limits.boundaries`).
     cautions : tuple of Caution
@@ -303,7 +303,10 @@ def method_limits(
     trim: float = 0.1,
     tau2: float | None = None,
 ) -> FunnelLimits:
-    """Limits of units that have been read and checked, of which nothing is said; arguments as in `funnel_limits`."""
+    """As `funnel_limits`, of units that have been read and checked, without cautions or warnings.
+
+    `size_name` is "expected" or "denominator"; the other arguments are those of `funnel_limits`.
+    """
     levels = check_levels(levels)
     check_sides(sides)
     known, size = units.known, units.size

@@ -1,4 +1,4 @@
-"""Funnel limits of a fitted hierarchy: `hierarchical_limits`."""
+"""`hierarchical_limits`: funnel limits from the standard deviation between units that a hierarchy estimates."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from brightspots.limits.units import (
 from brightspots.limits.zones import limits_table
 
 PRECISION: Final = "precision"
-# A ratio of e¹⁰ between units one standard deviation apart: beyond this a number is a mistake.
+# A standard deviation of 10 is a ratio of e¹⁰ between units one standard deviation apart; more is a mistake.
 MAXIMUM_SD: Final = 10.0
 
 
@@ -62,7 +62,7 @@ def hierarchical_limits(
     observed_lower: Any = None,
     observed_upper: Any = None,
 ) -> FunnelLimits:
-    """Limits that a fitted hierarchy predicts: chance, and the variation it finds between units.
+    """Limits that allow for chance and for the variation between units that a fitted hierarchy estimates.
 
     Quantiles of Poisson(E·exp(η)), Binomial(n, logit⁻¹(offset + η)) or N(η, s²) with η ~ N(centre, sd²),
     interpolated between counts as in Spiegelhalter (2005, Stat Med 24:1185, appendix).
@@ -142,7 +142,7 @@ def _checked_sd(sd: object) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Placed:
-    """Where units lie in their funnel.
+    """Position of the units in their funnel, and the limits there.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ class _Placed:
     axis : {"expected", "denominator", "precision"}
         What the size along the funnel is.
     position, scale : float array (n,)
-        That size, and what a value is divided by to be plotted.
+        The units' size along the axis, and the number by which a value is divided for the plotted statistic.
     boundary : callable
         Limits at any sizes along the axis.
     own : callable

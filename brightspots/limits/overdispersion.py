@@ -1,4 +1,4 @@
-"""How much more the units vary than chance alone: φ and τ², from z-scores that are protected from outliers.
+"""Over-dispersion: φ and τ² from z-scores that were trimmed or winsorised.
 
 Notation of Spiegelhalter (2005a, Statistics in Medicine 24:1185; 2005b, Qual Saf Health Care 14:347) and
 Spiegelhalter et al. (2012, JRSS A 175:1): φ = mean z², and τ² by the
@@ -20,16 +20,17 @@ from brightspots.limits.units import FunnelMethod
 
 @dataclass(frozen=True, slots=True)
 class Dispersion:
-    """What the z-scores say about variation beyond chance.
+    """Variation beyond chance, as estimated from z-scores.
 
     Parameters
     ----------
     phi : float
-        Mean of the squared protected z-scores; 1 where chance explains everything.
+        Mean of the squared z-scores after trimming or winsorising; about 1 where there is chance alone. NaN where it
+        was not estimated.
     tau2 : float
         Variance between units on the transformed scale, at least 0; 0 for a multiplicative model.
     kept : int
-        Number of z-scores that φ rests on.
+        Number of z-scores from which φ is computed.
     """
 
     phi: float
@@ -111,7 +112,7 @@ def multiplicative(z: FloatArray) -> Dispersion:
             expected="at least 3 units, so that the largest and the smallest have a neighbour",
             action="use method='poisson' or 'spiegelhalter'",
         )
-    # The second order statistics, so that a tie for the largest leaves the largest as it is.
+    # Clipped to the second smallest and second largest value: where two tie for the largest, it stays as it is.
     ordered = np.sort(z)
     pulled = np.clip(z, ordered[1], ordered[-2])
     kept = int(np.count_nonzero(pulled))

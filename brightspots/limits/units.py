@@ -1,4 +1,4 @@
-"""What the limits of a funnel are computed from: units read and checked, options checked."""
+"""Read and check the units of a funnel, and its options."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def check_options(method: FunnelMethod, trim: float | None, tau2: float | None) 
 
 
 def choose_size(method: FunnelMethod, has_expected: bool, has_denominator: bool) -> str:
-    """Decide which of the two sizes the method reads, or raise `SettingsError`."""
+    """Return which size the method uses, "expected" or "denominator", or raise `SettingsError`."""
     if has_expected and has_denominator:
         raise SettingsError(
             "give expected (a funnel of ratios) or denominator (a funnel of proportions), not both"
@@ -85,16 +85,18 @@ def choose_size(method: FunnelMethod, has_expected: bool, has_denominator: bool)
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """Units of a funnel, (n,) each: what was counted, as an interval where that is all that is known, and their size.
+    """The units of a funnel, (n,) each.
 
     Parameters
     ----------
     index : pandas.Index
+        Labels.
     value : float array
-        The value as given; NaN where there is none.
+        Count or estimate as given; NaN where only bounds were.
     lower, upper : float array
-        Equal where the value is known.
+        The interval that the value lies in; both equal it where it is known.
     size : float array
+        Expected events, denominator or standard error.
     """
 
     index: pd.Index[Any]
@@ -105,7 +107,7 @@ class Units:
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
-        """Where the value is not an interval."""
+        """Which values are known exactly, (n,)."""
         return np.asarray(self.lower == self.upper)
 
 
@@ -116,13 +118,22 @@ def read_units(
     size_name: str,
     bounds: tuple[Any, Any] = (None, None),
 ) -> Units:
-    """Read index, values (where none are given, their bounds or else zeros) and sizes.
+    """Read and check the columns of a funnel; without values or bounds all values are 0.
+
+    Parameters
+    ----------
+    values, sizes : array-like (n,)
+        `values` may be None.
+    value_name, size_name : str
+        For errors.
+    bounds : pair of array-like (n,) or None
+        Lower and upper bounds of values that are known as intervals only.
 
     Raises
     ------
     DataError
-        Where lengths or indexes differ, a size is no number, a value is missing without both of its bounds, or the two
-        contradict each other.
+        Where lengths or indexes differ, a size is not a number, a value is missing without both bounds, or bounds
+        contradict each other or the value.
     SettingsError
         Where one bound is given without the other.
     """
@@ -158,7 +169,7 @@ def read_units(
 
 
 def without_empty_units(units: Units) -> tuple[Units, str | None]:
-    """Units that are not 0 of 0, which have no ratio and no place; and a sentence on those that are, naming them.
+    """The units that are not 0 of 0 (which have no ratio), and a sentence that names those left out, or None.
 
     Raises
     ------
@@ -189,7 +200,7 @@ def refuse_twin_units(index: pd.Index[Any]) -> None:
 
 
 def _common_index(given: dict[str, pd.Series[Any]], labelled: list[pd.Series[Any]]) -> pd.Index[Any]:
-    """The index that the units have in common."""
+    """The index of the units: that of the Series among the arguments, which must agree; else 0 to n − 1."""
     names = list(given)
     first = given[names[0]]
     for name in names[1:]:
@@ -247,7 +258,7 @@ def check_positive(index: pd.Index[Any], size: FloatArray, size_name: str) -> No
 
 
 def checked_counts(units: Units, size_name: str) -> Units:
-    """Units whose counts and sizes can be; what has no upper bound is bounded by the patients where these are known.
+    """Check counts and sizes; where the size is a denominator, upper ends of intervals are cut to it.
 
     Raises
     ------

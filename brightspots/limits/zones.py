@@ -1,4 +1,4 @@
-"""The table of a funnel: a limit a column, and the zone in which each unit lies."""
+"""The table of a funnel: one column for each limit, and the zone in which each unit lies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from brightspots.data.cells import FloatArray
 from brightspots.limits.units import Sides, Units
 
 WITHIN: Final = "within limits"
-# Of a unit whose count is suppressed: the interval that it lies in reaches over a limit.
+# Zone of a unit whose count is suppressed where the ends of its interval lie in different zones.
 CANNOT_PLACE: Final = "cannot be placed"
 
 
@@ -23,7 +23,7 @@ def limit_column(side: Literal["lower", "upper"], level: float) -> str:
 
 
 def zone_names(levels: Iterable[float], sides: Sides = "two") -> tuple[str, ...]:
-    """Every zone, from the lowest to the highest."""
+    """Names of all zones, from the lowest to the highest."""
     ascending = sorted(levels)
     below = [f"below {level_text(level)}" for level in reversed(ascending)] if sides != "upper" else []
     above = [f"above {level_text(level)}" for level in ascending] if sides != "lower" else []
@@ -71,7 +71,7 @@ def limits_table(
     ----------
     units : Units
     scale : float array (n,) or None
-        What values are divided by to become ratios; None where there are no values.
+        Numbers by which values are divided to give ratios; None where there are no values.
     limit, levels, sides
         As in `limit_columns`.
     """
@@ -90,7 +90,7 @@ def limits_table(
 def _zones(
     ratio: FloatArray, limits: dict[str, FloatArray], levels: tuple[float, ...]
 ) -> npt.NDArray[np.object_]:
-    """Name the widest limit that each unit lies strictly outside: levels ascend, so the last one stands."""
+    """Zone of each ratio, (n,): named after the widest limit that it lies strictly outside; `levels` ascend."""
     zone = np.full(len(ratio), WITHIN, dtype=object)
     for level in levels:
         lower, upper = limits.get(limit_column("lower", level)), limits.get(limit_column("upper", level))

@@ -1,4 +1,4 @@
-"""Tables from files as people have them: what is certain is read automatically, and everything done is said."""
+"""Read tables from files as people have them: what is certain is done automatically, and all of it is reported."""
 
 from __future__ import annotations
 

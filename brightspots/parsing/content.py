@@ -1,4 +1,4 @@
-"""The bytes of a file, wherever they come from, and what kind of file they are: told from the bytes, not the name."""
+"""Read the bytes of a file, unpack them, and find what kind of file they are, from the bytes and not the name."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _WORKBOOK: Final = (".xlsx", ".xlsm")
 _READ: Final = ".csv, .tsv, .txt (also packed as .gz or .zip), .parquet, .xlsx or .xlsm"
 
 _OLD_OFFICE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-# The stream in which Office keeps what it has encrypted, as its directory spells it.
+# Name, in the directory of an OLE file, of the stream that holds an encrypted Office document.
 _ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
 
 
 def read_bytes(path: str | os.PathLike[str] | IO[bytes] | IO[str]) -> tuple[bytes, str]:
-    """Read a file whole, with the name by which messages speak of it.
+    """Read a whole file; return its bytes and its name for messages.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def read_bytes(path: str | os.PathLike[str] | IO[bytes] | IO[str]) -> tuple[byte
 
 
 def unpacked(content: bytes, name: str) -> tuple[bytes, Kind]:
-    """Unpack what is packed, and say of which kind the content is.
+    """Unpack a gzip or zip; return the content and its kind.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def _members(content: bytes) -> list[str]:
 
 
 def _refuse_other_kinds(content: bytes) -> None:
-    """Say what a file is that is none of those that are read, whatever it is called."""
+    """Raise `DataError` for known kinds of file that are not read, naming the kind."""
     if content.startswith(_OLD_OFFICE):
         if _ENCRYPTED in content:
             raise DataError("is protected by a password", action="open it, and save it without the password")

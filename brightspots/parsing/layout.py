@@ -1,4 +1,4 @@
-"""Where in a sheet the table is: cover rows, one or two rows of names, footers."""
+"""Find the table in a sheet or text file: cover rows, one or two rows of names, footers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from brightspots.parsing.readings import Place, Reading, places
 
 Row = Sequence[str]
 
-# So many rows say where the table begins; so many from the end, where it stops.
+# How many rows at the beginning are searched for the header, and how many at the end for footers.
 HEAD, TAIL = 300, 60
 
-# Names by which a row shows that it is the header; two of them are needed.
+# Common names of columns; a row with two of them is the header.
 _STANDARD: Final = frozenset(
     {
         names.TRUST,
@@ -62,18 +62,18 @@ def like_a_number(cell: str) -> bool:
 
 
 def blank(row: Row) -> bool:
-    """Whether nothing is written in a row."""
+    """Whether all cells of a row are blank."""
     return not any(cell and cell.strip() for cell in row)
 
 
 def _width(row: Row) -> int:
-    """How many cells are filled; a text spread over all of them (a merged title) is one."""
+    """Number of filled cells; one where all hold the same text, as a title over merged cells does."""
     filled = [cell for cell in row if cell.strip()]
     return 1 if len(filled) > 2 and len(set(filled)) == 1 and not like_a_number(filled[0]) else len(filled)
 
 
 def find_layout(rows: Sequence[Row], keys: Collection[str], spread: Collection[int] = ()) -> Layout:
-    """Find the header: the row that has the wanted names, else the first that is as wide as what follows.
+    """Find the header: the row with wanted or common names, else the first that has as many cells as those below.
 
     Parameters
     ----------
@@ -82,12 +82,12 @@ def find_layout(rows: Sequence[Row], keys: Collection[str], spread: Collection[i
     keys : collection of str
         Names of columns that are wanted.
     spread : collection of int
-        Positions of rows in which merged cells have been filled: there a blank stands for no name.
+        Positions of rows in which merged cells have been filled, so that a blank cell there has no name.
 
     Raises
     ------
     DataError
-        Where nothing is written in the rows.
+        Where all rows are blank.
     """
     written = [at for at, row in enumerate(rows) if not blank(row)]
     if not written:
@@ -111,7 +111,7 @@ def _named(rows: Sequence[Row], written: Sequence[int], keys: Collection[str]) -
 
 
 def _first_full(rows: Sequence[Row], written: Sequence[int]) -> int:
-    """The first row as wide as most that follow; the row above it where that one reads like names with a gap."""
+    """The first row with as many cells as most below; or the row above it, where that is one of names with a gap."""
     widths = {at: _width(rows[at]) for at in written}
     for number, at in enumerate(written):
         after = [widths[later] for later in written[number + 1 :]]
@@ -157,7 +157,7 @@ def _header_rows(rows: Sequence[Row], at: int, spread: Collection[int]) -> tuple
 
 
 def _is_lower(top: Row, lower: Row, body: Sequence[Row]) -> bool:
-    """Whether a second row of names stands below one that has gaps, or says a group more than once."""
+    """Whether `lower` is a second row of names, below a row `top` that has gaps or repeats a name (of a group)."""
     width = max(len(top), len(lower))
     upper, under = _padded(top, width), _padded(lower, width)
     filled = [cell for cell in upper if cell]
@@ -180,7 +180,7 @@ def _padded(row: Row, width: int) -> list[str]:
 
 
 def join_names(top: Row, lower: Row, *, filled: bool) -> list[str]:
-    """Names of two rows as one: ``January | deaths``; a group goes on to the right until the next one."""
+    """Join two rows of names: ``January | deaths``; the name of a group also applies to the blank cells right of it."""
     width = max(len(top), len(lower))
     upper, under = _padded(top, width), _padded(lower, width)
     joined, group = [], ""
@@ -202,13 +202,13 @@ def name_columns(
     *,
     filled: bool,
 ) -> tuple[list[str], list[Reading]]:
-    """Name the columns that are used, '' the others.
+    """Names of the columns; '' for columns that are not used.
 
     Parameters
     ----------
     rows, layout
     used : sequence of bool (columns)
-        Whether anything stands below the header in a column.
+        Whether a column has any value below the header.
     where : sequence of int
         Line or sheet row of each of the rows.
     place : {"line", "sheet row"}
@@ -265,7 +265,7 @@ def name_columns(
 
 
 def find_footers(rows: Sequence[Row], width: int, labels: Collection[str]) -> list[int]:
-    """Positions of the notes at the end of the rows; a total, or a row cut short, is none.
+    """Positions of the notes at the end of the rows; totals and rows that are cut short are not among them.
 
     Parameters
     ----------
@@ -274,7 +274,7 @@ def find_footers(rows: Sequence[Row], width: int, labels: Collection[str]) -> li
     width : int
         Columns of the table.
     labels : collection of str
-        What stands in the first column elsewhere.
+        Texts in the first column of other rows.
     """
     found: list[int] = []
     for at in range(len(rows) - 1, -1, -1):
@@ -293,7 +293,7 @@ def _is_note(row: Row, width: int, labels: Collection[str], *, apart: bool) -> b
     if width < 2 or not row[0].strip() or first in labels or first.casefold() in names.TOTAL_WORDS:
         return False
     if len(filled) > 1:
-        # A sentence that commas have split, or a word and its value; never a row of the table that has its numbers.
+        # A note may be a sentence that commas have split, or a word and its value.
         sentence = len(first) > 12 or apart or len(filled) <= max(1, width // 2)
         counts = sum(map(like_a_number, filled[1:]))
         plainly = re.match(r"\s*(?:rows?|records?|row count|number of)\b", first, flags=re.IGNORECASE)
@@ -304,7 +304,7 @@ def _is_note(row: Row, width: int, labels: Collection[str], *, apart: bool) -> b
 
 
 def cover_reading(lines: tuple[int, ...], place: Place) -> Reading:
-    """Say which rows above the header are no part of the table."""
+    """The reading on cover rows, above the header."""
     are = "is" if len(lines) == 1 else "are"
     return Reading(
         "cover rows",
@@ -314,7 +314,7 @@ def cover_reading(lines: tuple[int, ...], place: Place) -> Reading:
 
 
 def footer_reading(lines: tuple[int, ...], place: Place) -> Reading:
-    """Say which rows below the table are notes."""
+    """The reading on notes below the table."""
     are = "is a note and" if len(lines) == 1 else "are notes and"
     return Reading(
         "footer",
@@ -324,7 +324,7 @@ def footer_reading(lines: tuple[int, ...], place: Place) -> Reading:
 
 
 def dropped_reading(code: str, lines: tuple[int, ...], place: Place) -> Reading:
-    """Say which rows inside the table hold nothing, or the names of the columns again."""
+    """The reading on rows inside the table that are blank or repeat the header (by `code`)."""
     what = {"empty rows": "without any value", "repeated header": "that repeat the names of the columns"}[
         code
     ]

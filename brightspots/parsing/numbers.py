@@ -1,4 +1,4 @@
-"""A column of text → numbers, with bounds where counts are withheld; only where every value of it fits."""
+"""Read a column of text as numbers, with bounds where counts are withheld, if every value of it can be read so."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _EXACT = 2**53
 
 @dataclass(frozen=True, eq=False)
 class TextColumn:
-    """A column of text, with each different text looked at once.
+    """A column of text, with each different text parsed once.
 
-    Of K + M different texts, M are numbers without signs that read in one way only; the others are looked at.
+    Of K + M different texts, M are plain numbers, which can be read in one way only; the other K are parsed as `Value`.
 
     Parameters
     ----------
     name : str
     codes : int array (R,)
-        Which of the texts each row has, those to be looked at first; −1 for an empty cell.
+        Text of each row: 0 to K − 1 for those in `values`, K to K + M − 1 for those in `plain`; −1 for an empty cell.
     values : tuple of Value (K,)
     plain : float array (M,)
     fractions : bool
-        Some of the plain numbers have a fraction, behind a decimal point.
+        Whether some of the plain numbers have a fraction, after a decimal point.
     rows : int array (R,)
         Line or sheet row of each row.
     """
@@ -49,16 +49,16 @@ class TextColumn:
     rows: npt.NDArray[np.int64]
 
     def where(self, chosen: Sequence[bool], *, plain: bool = False) -> npt.NDArray[np.bool_]:
-        """Rows whose text is one of the chosen (K,), or a plain number, (R,)."""
+        """Rows whose text is one of the `chosen` (K,) or, with `plain`, a plain number, bool (R,)."""
         flags = np.concatenate([np.asarray(chosen, dtype=bool), np.full(len(self.plain), plain), [False]])
         return flags[self.codes]
 
     def take(self, per_text: FloatArray) -> FloatArray:
-        """Spread numbers (K,), and the plain ones, over the rows, (R,), NaN where a cell is empty."""
+        """The number of each row, (R,): `per_text` (K,) or the plain number; NaN where a cell is empty."""
         return np.concatenate([per_text, self.plain, [np.nan]])[self.codes]
 
     def only(self, per_text: FloatArray) -> FloatArray:
-        """Spread numbers (K,) over the rows, (R,), NaN where a text is plain or a cell empty."""
+        """The number of each row, (R,), from `per_text` (K,); NaN where the text is a plain number or a cell empty."""
         return np.concatenate([per_text, np.full(len(self.plain) + 1, np.nan)])[self.codes]
 
     def places(self, chosen: Sequence[bool]) -> tuple[int, ...]:
@@ -66,13 +66,13 @@ class TextColumn:
         return tuple(self.rows[self.where(chosen)].tolist())
 
     def count(self, chosen: Sequence[bool]) -> int:
-        """Rows with one of the chosen texts (K,)."""
+        """Number of rows with one of the chosen texts (K,)."""
         return int(self.where(chosen).sum())
 
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """A column read as numbers, (R,): bounds are None where no count is withheld."""
+    """A column read as numbers, (R,), with readings; `lower` and `upper` are None where no count is withheld."""
 
     values: npt.NDArray[np.generic]
     readings: tuple[Reading, ...]
@@ -87,12 +87,12 @@ def is_text(column: pd.Series[Any]) -> bool:
     return column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string"
 
 
-# Whole, or with a fraction that cannot be a group of three.
+# Whole numbers, and numbers whose fraction cannot be a group of three digits: the same with either decimal mark.
 _PLAIN = re.compile(r"-?(?:[1-9][0-9]*|0)(?:\.(?:[0-9]{1,2}|[0-9]{4,}))?|-?(?:0|[1-9][0-9]{3,})\.[0-9]{3}")
 
 
 def text_column(name: str, column: pd.Series[Any], rows: npt.NDArray[np.int64]) -> TextColumn:
-    """Look at each different text of a column once."""
+    """Parse each different text of a column once."""
     codes, different = pd.factorize(column)
     texts = list(different)
     is_plain = np.array([_PLAIN.fullmatch(text) is not None for text in texts], dtype=bool)
@@ -113,12 +113,12 @@ def could_be_numbers(column: TextColumn) -> bool:
         return False
     numbers = len(column.plain) + sum(value.is_number for value in values)
     ranges = sum(value.mark is not None and value.mark.is_range for value in values)
-    # '18-24' and '25-34' are bands of age: withheld counts are few kinds beside many numbers.
+    # A column of '18-24' and '25-34' is one of age bands: ranges of withheld counts are few among many numbers.
     return numbers > 2 * ranges
 
 
 def style_evidence(column: TextColumn) -> set[Style]:
-    """The styles without which some value of a column of numbers would be none."""
+    """The styles that some value of a column requires: it is a number in that style only."""
     numbers = [value for value in column.values if value.is_number]
     evidence: set[Style] = set()
     if column.fractions or any(value.comma is None for value in numbers):
@@ -131,12 +131,12 @@ def style_evidence(column: TextColumn) -> set[Style]:
 def style_of(
     column: TextColumn, file_style: Style | None, *, dots_may_group: bool, semicolons: bool
 ) -> Style | None:
-    """How a column of numbers writes fractions; None where that is not certain.
+    """The decimal mark of a column of numbers; None where it is not certain.
 
-    1,234 is a thousand or a little over one. It is certain where another value of the column reads in one way only, or
-    the other columns do, or where the column has several whole numbers below a thousand and none above: with three
-    decimals, whole numbers would be rare. Else, in a file separated by semicolons, a comma marks fractions: that is why
-    it does not separate values.
+    "1,234" can be 1234 or 1.234. The mark is certain where another value of the column, or of the other columns, can be
+    read in one style only; or where the column has several whole numbers below a thousand and no plain ones above,
+    because among numbers with three decimals whole ones would be rare. Otherwise, in a file separated by semicolons,
+    the comma is the decimal mark, which is why such files do not separate values by commas.
     """
     numbers = [value for value in column.values if value.is_number]
     own = style_evidence(column)
@@ -162,7 +162,10 @@ def style_of(
 def read_numbers(
     column: TextColumn, style: Style, place: Place, *, stated: Mark | None, bounded: bool
 ) -> Numbers | None:
-    """Read a column that could be numbers; None where its signs contradict each other.
+    """Read a column that could be numbers.
+
+    None where only some values have a percent sign, or where marks of withheld counts are among values that cannot be
+    counts.
 
     Parameters
     ----------
@@ -170,9 +173,9 @@ def read_numbers(
     style : {"point", "comma"}
     place : {"line", "sheet row"}
     stated : Mark, optional
-        What the rows around the table say of a withheld count.
+        Bounds of withheld counts that notes around the table state.
     bounded : bool
-        The table has columns of bounds already: they, not the marks, say what is known.
+        Whether the table has columns of bounds already, which are then used instead of the marks.
     """
     values, name = column.values, column.name
     numbers = [value.number(style) for value in values]
@@ -222,7 +225,7 @@ _GROUP_NAMES = {",": "commas", ".": "points", "'": "apostrophes", "’": "apostr
 
 
 def _signs(column: TextColumn, style: Style, numbers: Sequence[Number | None]) -> list[Reading]:
-    """Say which signs the numbers were written with."""
+    """Readings on the signs with which numbers were written."""
     readings = []
     name, values = column.name, column.values
     if style == "comma" and any(number and not number.whole for number in numbers):
@@ -324,7 +327,7 @@ def _bounds(
 def _known_reading(
     column: TextColumn, chosen: Sequence[bool], bounds: tuple[int, int], *, why: str
 ) -> Reading:
-    """What is said of withheld counts whose bounds are known."""
+    """The reading on withheld counts whose bounds are known."""
     name, number = column.name, column.count(chosen)
     return Reading(
         "suppressed",
@@ -337,7 +340,7 @@ def _known_reading(
 
 
 def _unknown_reading(column: TextColumn, unknown: Sequence[bool], place: Place, *, beside: str) -> Reading:
-    """What is said of withheld counts of which nothing is known."""
+    """The reading on withheld counts whose bounds are not known."""
     name, number = column.name, column.count(unknown)
     return Reading(
         "suppressed without bounds",

@@ -1,4 +1,4 @@
-"""What was done or noticed while reading a file, and the table as it came out of the file."""
+"""`Reading`: something done or noticed while a file was read; `RawTable`: a table whose numbers may still be text."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Reading:
     Parameters
     ----------
     code : str
-        What kind of thing: "encoding", "separator", "cover rows", "decimal comma", "suppressed", …
+        Which kind: "encoding", "separator", "cover rows", "decimal comma", "suppressed", …
     text : str
-        One or two whole sentences. They count cells and name columns; they never name a unit with what it holds.
+        One or two whole sentences. They count cells and name columns, and never name a unit together with its values.
     column : str, optional
     rows : tuple of int
         Line numbers of a text file, or row numbers of a sheet.
@@ -43,18 +43,18 @@ class RawTable:
     Parameters
     ----------
     frame : pandas.DataFrame (R rows)
-        Column names are unique; the index says where each row stood, and its name whether that is a line or a row.
+        Column names are unique; the index is the line or sheet row of each row, and is named so.
     readings : tuple of Reading
     style : {"point", "comma"}, optional
-        How fractions are written where nothing in the table contradicts it.
+        The decimal mark, where values of the table show it without contradiction.
     dots_may_group : bool
-        Whether 1.234 could be a thousand: in text files whose separator leaves the comma free.
+        Whether 1.234 could be 1234: in text files whose separator is not the comma.
     semicolons : bool
-        Semicolons separate the values, as programs write that take the comma for fractions.
+        Whether values are separated by semicolons, as by programs that use the decimal comma.
     said : str
         Text of cover rows and footers, where thresholds of suppression may be stated.
     typed : mapping of str to bool array (R,)
-        Cells that the file holds as numbers, by column; none where the file holds text only.
+        By column, which cells the file stores as numbers; empty where it holds text only.
     """
 
     frame: pd.DataFrame
@@ -67,7 +67,7 @@ class RawTable:
 
 
 def places(rows: Sequence[int], place: Place, shown: int = 5) -> str:
-    """Say which lines or sheet rows: ``line 3``, ``lines 2 to 4``, ``lines 2, 9, 17 and 40 more``."""
+    """Lines or sheet rows as text: ``line 3``, ``lines 2 to 4``, ``lines 2, 9, 17 and 40 more``."""
     word = place if len(rows) == 1 else f"{place}s"
     if len(rows) == 1:
         return f"{word} {rows[0]}"

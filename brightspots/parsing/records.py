@@ -1,4 +1,4 @@
-"""The bytes of a text file as records: where each begins and ends, on which line, with how many values."""
+"""`Records`: the bytes of a text file as records, with their bounds, lines and numbers of values."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Records:
     quoted : bool
         Whether quotation marks enclose values; else they are characters like others.
     starts, ends : int arrays (N,)
-        Bytes of each record, its line end left out.
+        Positions of the first byte of each record, and of its end without the line end.
     lines : int array (N,)
         The line on which each begins, from 1.
     sizes : int array (N,)
-        How many values each has.
+        Number of values of each.
     separators : int array
-        Where the separators between values are.
+        Positions of the separators between values.
     """
 
     data: bytes
@@ -60,12 +60,12 @@ class Records:
             ) from damage
 
     def is_blank(self, at: int) -> bool:
-        """Whether nothing is written in a record but separators."""
+        """Whether a record holds nothing but separators and white space."""
         rest = self.data[self.starts[at] : self.ends[at]].strip(b' "\t\r,;|')
         return not rest or (len(rest) < 200 and not any(value.strip() for value in self.row(at)))
 
     def columns_with(self, positions: npt.NDArray[np.int64]) -> set[int]:
-        """In which columns some bytes are."""
+        """Columns that the bytes at some positions belong to."""
         record = np.searchsorted(self.starts, positions, side="right") - 1
         before = np.searchsorted(self.separators, positions) - np.searchsorted(
             self.separators, self.starts[record]
@@ -73,7 +73,7 @@ class Records:
         return set(np.unique(before).tolist())
 
     def columns_of_codes(self) -> set[int]:
-        """Columns with 007 or 5E10: digits that would not be the same again once read as numbers."""
+        """Columns with values such as 007 or 5E10, which would be lost if they were read as numbers."""
         data = np.frombuffer(self.data, dtype=np.uint8)
         zeros = np.flatnonzero(data == _ZERO)
         zeros = zeros[zeros + 1 < len(data)]
@@ -115,7 +115,7 @@ def records_of(data: bytes, separator: str) -> Records:
         quotes = np.flatnonzero(raw == _QUOTE)
         quoted = _encloses(raw, quotes, separator, newlines)
         if quoted:
-            # An odd number of quotation marks before it: inside a value.
+            # A newline after an odd number of quotation marks is inside a value.
             ends = newlines[np.searchsorted(quotes, newlines) % 2 == 0]
             separators = separators[np.searchsorted(quotes, separators) % 2 == 0]
     _refuse_lone_returns(raw, newlines)
@@ -131,10 +131,10 @@ def records_of(data: bytes, separator: str) -> Records:
 def _encloses(
     raw: npt.NDArray[np.uint8], quotes: npt.NDArray[np.intp], separator: str, newlines: npt.NDArray[np.intp]
 ) -> bool:
-    """Whether quotation marks enclose values; an error where they do so only here and there.
+    """Whether quotation marks enclose values; `DataError` where only some of them do.
 
-    Every second one, from the first, must stand at the beginning of a value (or behind another, which it doubles), and
-    every other one at the end of one.
+    They do where the 1st, 3rd, 5th, … is at the beginning of a value (or follows another, which it doubles), and the
+    2nd, 4th, … at the end of one.
     """
     edges = [_NEWLINE, _RETURN, ord(separator)]
     before = np.append(np.uint8(_NEWLINE), raw)[quotes]

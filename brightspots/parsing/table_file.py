@@ -1,4 +1,4 @@
-"""The whole way from a file to a frame: keys as text, numbers as numbers, and what was done on the way."""
+"""`read_table_file`: from a file to a frame with keys as text and numbers as numbers, and notes on what was done."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from brightspots.parsing.text_file import read_text
 from brightspots.parsing.values import LEADING_ZERO, is_identifier, stated_threshold
 from brightspots.parsing.workbook import read_workbook, shown_number
 
-# Labels whatever the caller says; text, so that ids keep their leading zeros.
+# Columns that are always labels; they stay text, so that ids keep their leading zeros.
 _KEYS: Final = (names.TRUST, names.DEPARTMENT, names.TRUST_NAME, names.DEPARTMENT_NAME)
-# Ways to write in a column of text that there is nothing. In key columns only an empty cell is: 'NA' may be a code.
+# Missing values in columns of text. In key columns only an empty cell is missing, since 'NA' may be a code.
 _MISSING_TEXT: Final = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL"})
 _PROTECTED: Final = re.compile(r'="([^"]*)"')
 
@@ -45,14 +45,14 @@ class TableFile:
     Parameters
     ----------
     frame : pandas.DataFrame
-        Keys are text and numbers are numbers. The index, named "line" or "sheet row", says where each row stood (of
-        Parquet it counts the rows); ``.attrs["notes"]`` holds the texts of the readings.
+        Keys are text and numbers are numbers. The index, named "line" or "sheet row", is where each row was in the file
+        (for Parquet the number of the row); ``.attrs["notes"]`` holds the texts of the readings.
     readings : tuple of Reading
         What was done and noticed, in the order of the file.
     name : str
         Of the file, without its folder.
     content : bytes
-        The file as it is stored.
+        The bytes of the file.
     """
 
     frame: pd.DataFrame
@@ -69,9 +69,10 @@ def read_table_file(
 ) -> TableFile:
     """Read a table file as people have it.
 
-    Automatic is what is certain: the encoding, the separator, cover rows and footers, one or two rows of names,
-    decimal commas, thousands, words for missing values, marks of withheld counts as intervals. Each is said in a
-    `Reading`. Nothing changes meaning: rows that add others up stay, percents stay percents, keys stay as written.
+    Where they are certain, these are handled automatically: the encoding, the separator, cover rows and footers, one or
+    two rows of names, decimal commas, thousands, words for missing values, and marks of withheld counts, which become
+    intervals. Each is reported in a `Reading`. Nothing is done that changes the meaning: totals stay rows, percents
+    stay percents, keys stay as written.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ def read_table_file(
 def parse_frame(
     frame: pd.DataFrame, *, keys: Collection[str] = ()
 ) -> tuple[pd.DataFrame, tuple[Reading, ...]]:
-    """Read the numbers in the text columns of a frame, as `read_table_file` does; what is no text stays as it is.
+    """Read the numbers in the text columns of a frame, as `read_table_file` does; other columns stay as they are.
 
     Parameters
     ----------
@@ -148,7 +149,7 @@ def parse_frame(
 
 
 def _as_text(column: pd.Series[Any]) -> pd.Series[Any]:
-    """A column of text and numbers as text; any other as it is."""
+    """A column of text and numbers as text; any other column unchanged."""
     if column.dtype != object:
         return column
     present = column[column.notna()]
@@ -236,7 +237,7 @@ def _with_numbers(raw: RawTable, keys: Collection[str]) -> tuple[pd.DataFrame, t
 
 
 def _unwrapped(name: str, column: pd.Series[Any], rows: Any) -> tuple[pd.Series[Any], list[Reading]]:
-    """Values without the tabs around them, and without ="…", both of which keep Excel from changing a code."""
+    """Values without tabs around them and without ="…", both of which are used to keep Excel from changing codes."""
     codes, texts = pd.factorize(column)
     plain = [_PROTECTED.sub(r"\1", text.strip("\t")) for text in texts]
     changed = np.array([new != old for new, old in zip(plain, texts, strict=True)], dtype=bool)
@@ -258,7 +259,7 @@ def _unwrapped(name: str, column: pd.Series[Any], rows: Any) -> tuple[pd.Series[
 def _without_identifiers(
     numeric: Mapping[str, TextColumn],
 ) -> tuple[dict[str, TextColumn], list[Reading]]:
-    """Columns of numbers but for those that are codes: with leading zeros, or called so and of digits only."""
+    """Columns of numbers without those that are codes: with leading zeros, or named like codes and of digits only."""
     kept, readings = {}, []
     for name, text in numeric.items():
         zeros = any(LEADING_ZERO.fullmatch(value.text) for value in text.values)
@@ -276,7 +277,7 @@ def _without_identifiers(
 
 
 def _words(text: TextColumn, column: pd.Series[Any], place: Place) -> tuple[pd.Series[Any], list[Reading]]:
-    """A column that stays text; said where most of it are numbers."""
+    """A column that stays text (booleans for true and false), with a reading where most of it are numbers."""
     values = text.values
     words = {value.text.casefold() for value in values}
     if words and words <= {"true", "false"} and not len(text.plain) and (text.codes >= 0).all():
@@ -323,7 +324,7 @@ def _by_semicolons(name: str) -> Reading:
 
 
 def _typed_as_text(raw: RawTable, name: str, text: TextColumn) -> list[Reading]:
-    """Say so where a sheet holds numbers as text."""
+    """A reading where a sheet holds numbers as text."""
     typed = raw.typed.get(name)
     if typed is None:
         return []

@@ -1,4 +1,4 @@
-"""Text files: how they are encoded and separated, where the table in them is, and its columns as they are written."""
+"""Read text files: encoding, separator, the place of the table, and its columns as text."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from brightspots.parsing.values import is_identifier, value_of
 from brightspots.readers.opening import decode
 
 _SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-# Excel's own way to say it, in a line above the table.
+# Excel's line above the table that states the separator: ``sep=;``.
 _SAID: Final = re.compile(rb'"?sep=([,;\t|])"?[,;\t|]*\r?\n', flags=re.IGNORECASE)
 
 
 def read_text(content: bytes, keys: Collection[str], *, tabs: bool = False) -> RawTable:
-    """Read a text file up to its columns: text, or numbers where they could be nothing else.
+    """Read a text file as columns of text, or of numbers where they can be nothing else.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ def read_text(content: bytes, keys: Collection[str], *, tabs: bool = False) -> R
     keys : collection of str
         Columns that hold labels.
     tabs : bool
-        The file is called as one that is separated by tabs.
+        Whether the name of the file says that it is separated by tabs.
 
     Raises
     ------
     DataError
-        Where the file is no text, has no table, or where values cannot be told apart with certainty.
+        Where the file is not text, has no table, or cannot be split into values with certainty.
     """
     data, readings = _utf8(content)
     said = _SAID.match(data)
@@ -103,7 +103,7 @@ def read_text(content: bytes, keys: Collection[str], *, tabs: bool = False) -> R
 
 
 def _utf8(content: bytes) -> tuple[bytes, list[Reading]]:
-    """The file in UTF-8, with line feeds; what is not that is said."""
+    """The content in UTF-8 with line feeds, and readings on what was converted."""
     notes: list[str] = []
     try:
         data = decode(content, notes).encode("utf-8")
@@ -120,14 +120,14 @@ def _utf8(content: bytes) -> tuple[bytes, list[Reading]]:
             action="the file is damaged or no text; fetch it again",
         )
     if b"\r" in data and b"\n" not in data:
-        data = data.replace(b"\r", b"\n")  # lines as old Macintosh programs end them
+        data = data.replace(b"\r", b"\n")  # line ends of old Macintosh programs
     if not data.strip():
         raise DataError("cannot be read as a table: nothing is written in it")
     return data, readings
 
 
 def _separator(data: bytes, keys: Collection[str], *, tabs: bool) -> str:
-    """The separator by which the first and the last lines agree on their number of values, names included."""
+    """The separator with which the first and the last lines, names included, have the same number of values."""
     head = data[:200_000].decode("utf-8", errors="ignore").splitlines()[: HEAD + 1]
     lines = [line for line in head if line.strip()]
     best, chosen = (0.0, 0.0, 0.0, 0.0), "\t" if tabs else ","
@@ -153,7 +153,7 @@ def _separator(data: bytes, keys: Collection[str], *, tabs: bool) -> str:
 def _body(
     records: Records, head: Sequence[Sequence[str]], layout: Layout, first: int
 ) -> tuple[npt.NDArray[np.intp], list[Reading], list[str]]:
-    """Records of the table, what is said of those that are none, and the text of its footers."""
+    """Positions of the records of the table, readings on those that are left out, and the text of the footers."""
     begin = first + layout.header[-1] + 1
     keep = np.ones(len(records), dtype=bool)
     keep[:begin] = False
@@ -174,13 +174,13 @@ def _body(
     above = head[layout.header[-1] + 1 : max(tail[0] - first, 0) if tail else None]
     starts = Counter(row[0].strip() for row in [*above, *rows] if row)
     body_size = len(head[layout.header[-1]])
-    # A label of the table stands there more often than once, or beside numbers; a note does not.
+    # Texts that are in the first column more than once are labels of the table and not notes.
     labels = {label for label, times in starts.items() if times > 1 and label}
     footers = [tail[at] for at in find_footers(rows, body_size, labels)]
     keep[footers] = False
     readings = []
     for code, dropped in (("empty rows", empty), ("repeated header", repeated)):
-        # Blank lines at the end are no row that anybody meant.
+        # Blank lines at the end are ignored, without a reading.
         last = int(np.flatnonzero(keep)[-1]) if keep.any() else begin
         inside = [at for at in sorted(dropped) if at < last]
         if inside:
@@ -191,12 +191,12 @@ def _body(
 
 
 def _check_sizes(records: Records, body: npt.NDArray[np.intp], named: int, width: int) -> list[Reading]:
-    """Refuse records with more values than there are columns, and say which have fewer.
+    """Refuse records with more values than there are columns; a reading on those with fewer.
 
     Parameters
     ----------
     named, width : int
-        Columns up to the last that has a name, and to the end of the header.
+        Number of columns up to the last that has a name, and of all in the header.
     """
     sizes = records.sizes[body]
     wide = body[sizes > width]
@@ -208,7 +208,7 @@ def _check_sizes(records: Records, body: npt.NDArray[np.intp], named: int, width
             action=f"put values that hold {_SEPARATORS[records.separator]} into quotation marks, and give every column "
             "a name",
         )
-    # Where all lines end in a separator that names nothing, one that lacks it lacks a value.
+    # Where lines usually end in a separator after the last named column, a line without it lacks a value.
     usual = int(np.bincount(sizes).argmax()) if len(sizes) else named
     lines = tuple(records.lines[body[sizes < max(named, min(width, usual))]].tolist())
     if not lines:
@@ -224,14 +224,14 @@ def _check_sizes(records: Records, body: npt.NDArray[np.intp], named: int, width
 
 
 def _style(rows: Sequence[Sequence[str]]) -> Style | None:
-    """How fractions are written as far as the first rows are certain of it, and of one mark only."""
+    """The decimal mark, where values of the first rows show it and do not contradict each other; else None."""
     numbers = [value for row in rows for cell in row if (value := value_of(cell)).is_number]
     point, comma = (any(value.number(other) is None for value in numbers) for other in ("comma", "point"))
     return None if point == comma else "point" if point else "comma"
 
 
 def _contradicts(frame: pd.DataFrame, style: Style) -> bool:
-    """Whether a column that stayed text holds numbers of the other style."""
+    """Whether a column that stayed text holds numbers with the other decimal mark."""
     nowhere = np.empty(0, dtype=np.int64)
     texts = [text_column("", frame[name], nowhere) for name in frame if is_text(frame[name])]
     return any(style_evidence(text) - {style} for text in texts if could_be_numbers(text))
@@ -244,7 +244,10 @@ def _parse(
     keys: Collection[str],
     style: Style | None,
 ) -> pd.DataFrame:
-    """The body by pandas' parser, columns by place; codes and keys as text, all as text where the style is in doubt."""
+    """Parse the body with pandas; columns are numbered.
+
+    Keys and codes are text, and so are all columns where the decimal mark (`style`) is not known.
+    """
     if not len(body):
         raise DataError("holds the names of columns and no rows", expected="one row per trust and department")
     width = int(max(records.sizes[body].max(), len(header)))
@@ -252,7 +255,7 @@ def _parse(
     as_text = {at for at, name in enumerate(header) if " ".join(name.split()) in wanted}
     as_text |= {at for at, name in enumerate(header) if is_identifier(" ".join(name.split()))}
     as_text |= set(range(width)) if style is None else records.columns_of_codes()
-    # Neighbouring records are cut out together: most files are one piece.
+    # Consecutive records are copied together; most files are one piece.
     breaks = np.flatnonzero(np.diff(body) != 1)
     firsts, lasts = np.append(body[0], body[breaks + 1]), np.append(body[breaks], body[-1])
     pieces = [records.data[records.starts[a] : records.ends[b]] for a, b in zip(firsts, lasts, strict=True)]

@@ -1,4 +1,4 @@
-"""What one cell says: a number, nothing, or a count that is withheld."""
+"""`Value`: how the text of one cell can be read: as a number, a missing value or a withheld count."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ MISSING_WORDS: Final = frozenset(
         "n/a", "na", "nan", "no data", "not applicable", "not available", "not known", "not reported", "null",
     }
 )  # fmt: skip
-# What Excel shows where a formula has failed: no number either, but not by anybody's wish.
+# What Excel shows where a formula has failed; read as missing, with a reading.
 ERRORS: Final = frozenset({"#ref!", "#div/0!", "#value!", "#name?", "#num!", "#null!", "#spill!", "#calc!"})
-# Withheld, without saying below what.
+# Marks of withheld counts that do not say below what.
 _WITHHELD: Final = frozenset(
     {"*", "**", "c", "[c]", "supp", "supp.", "suppressed", "redacted", "withheld", "too few to report"}
 )
 
-# No-break, thin and narrow no-break blanks set thousands apart as the ordinary one does.
+# Blanks between thousands: ordinary, no-break, thin and narrow no-break ones.
 _BLANKS: Final = " \u00a0\u2009\u202f"
 _GROUPS: Final = {"point": rf"[,'’{_BLANKS}]", "comma": rf"[.'’{_BLANKS}]"}
 _MARKS: Final = {"point": r"\.", "comma": ","}
 
 
 def _pattern(style: str) -> re.Pattern[str]:
-    """Numbers with groups of three digits or none, a fraction or none, an exponent or none."""
+    """Pattern of numbers in a style, with optional groups of three digits, fraction and exponent."""
     group, mark = _GROUPS[style], _MARKS[style]
     whole = rf"(?:[1-9][0-9]{{0,2}}(?P<group>{group})[0-9]{{3}}(?:(?P=group)[0-9]{{3}})*|[0-9]+)"
     return re.compile(
@@ -52,7 +52,7 @@ _RANGE: Final = re.compile(r"(?:between )?([0-9]{1,6})\s*(?:-|–|—|to|and)\s*
 
 @dataclass(frozen=True)
 class Mark:
-    """A withheld count: its bounds as they are written, None where nothing is said of one."""
+    """The mark of a withheld count, with its bounds as written; None for a bound that the mark does not give."""
 
     lower: int | None
     upper: int | None
@@ -61,7 +61,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Number:
-    """A number as it is written in one style: value, mark between thousands ('' for none), no fraction."""
+    """A number as read in one style: its value, the mark between thousands ('' for none), whether it is whole."""
 
     value: float
     group: str
@@ -70,22 +70,22 @@ class Number:
 
 @dataclass(frozen=True)
 class Value:
-    """What one text may be.
+    """How one text can be read.
 
     Parameters
     ----------
     text : str
         Without white space around it.
     missing : bool
-        A way to write that there is no number.
+        Whether it means that there is no number.
     error : bool
-        An error of Excel: missing, but not by anybody's wish.
+        Whether it is an error of Excel, which is missing too.
     mark : Mark, optional
-        A withheld count.
+        Where it is the mark of a withheld count.
     point, comma : Number, optional
-        The number, where the mark before fractions is a point, or a comma; None where it is none then.
+        The number that it is with decimal points, and with decimal commas; None where it is none.
     currency, percent : bool
-        Written with such a sign, which the number is without.
+        Whether it has such a sign, which is ignored in the number.
     """
 
     text: str
@@ -104,7 +104,7 @@ class Value:
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether it is one number with decimal points and another with decimal commas."""
+        """Whether it is one number with decimal points and a different one with decimal commas."""
         return self.point is not None and self.comma is not None and self.point.value != self.comma.value
 
     def number(self, style: Style) -> Number | None:
@@ -113,7 +113,7 @@ class Value:
 
 
 def value_of(text: str) -> Value:
-    """Say what a text may be."""
+    """Find how a text can be read."""
     plain = text.strip().strip("\ufeff\u200b").strip()
     folded = " ".join(plain.casefold().split())
     if folded in MISSING_WORDS:
@@ -133,12 +133,12 @@ def value_of(text: str) -> Value:
 
 
 def is_identifier(name: str) -> bool:
-    """Whether a column is called as codes are: 'Facility ID', 'zip code'."""
+    """Whether the name of a column is like that of a code: 'Facility ID', 'zip code'."""
     return _IDENTIFIER.fullmatch(name) is not None
 
 
 def _read(text: str, style: Style) -> Number | None:
-    """The number in one style; an exponent without sign or fraction (5E10) may be somebody's code, and is none."""
+    """The number in one style, or None; 5E10, without sign or fraction, may be a code and is not a number."""
     match = _PATTERNS[style].fullmatch(text)
     if match is None:
         return None
@@ -171,7 +171,7 @@ _STATED: Final = re.compile(
 
 
 def stated_threshold(said: str) -> Mark | None:
-    """What the rows around a table say of a withheld count ('* fewer than 5'); None where nothing, or two things."""
+    """The bounds of withheld counts that notes around a table state ('* fewer than 5'); None for none, or several."""
     found = {
         Mark(None, int(less) - 1) if less else Mark(int(low), int(high), is_range=True)
         for less, low, high in _STATED.findall(said)

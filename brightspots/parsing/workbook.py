@@ -1,4 +1,4 @@
-"""Sheets of Excel: which of them holds the table, and its columns as the sheet shows them."""
+"""Read a sheet of an Excel workbook: choose the sheet with the table, and read its columns as they are displayed."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from brightspots.parsing.layout import (
 )
 from brightspots.parsing.readings import RawTable, Reading
 
-# No sheet comes near it: beyond lies an archive made to fill the memory of whoever unpacks it.
+# Most bytes of an unpacked sheet. Real ones are far smaller; an archive can be made to fill the memory.
 _MOST_BYTES: Final = 2 * 1024**3
-# An entity can stand for a file of this machine, or for gigabytes; Excel writes none.
+# XML entities, which could include files of this machine or expand to gigabytes; Excel does not write them.
 _DECLARATION: Final = re.compile(
     rb"<\0?!\0?(?:D\0?O\0?C\0?T\0?Y\0?P\0?E|E\0?N\0?T\0?I\0?T\0?Y)", re.IGNORECASE
 )
@@ -47,17 +47,17 @@ _DAMAGE: Final = (
 
 @dataclass(frozen=True, eq=False)
 class _Sheet:
-    """The cells of a sheet that hold something, row by row.
+    """The cells of a sheet that are not empty, row by row.
 
     Parameters
     ----------
     title : str
     places : list of int (N,)
-        Sheet rows that hold something or lie between two that do.
+        Numbers of the sheet rows that are not blank, and of one blank row in each gap between these.
     rows : list of list of object (N,)
-        Values as they are stored; None where there are none; cells merged downwards are filled.
+        Values as stored; None for empty cells; cells merged downwards are filled.
     formats : dict of (row, column) to str
-        Number formats of cells that hold numbers or dates, but for the general one.
+        Number formats of cells that hold numbers or dates, except the general one.
     spans : dict of int to list of (first, last)
         Columns, from 0, of cells merged across, by position of the row.
     filled : tuple of int
@@ -73,7 +73,7 @@ class _Sheet:
 
 
 def read_workbook(content: bytes, keys: Collection[str], wanted: str | None) -> RawTable:
-    """Read one sheet of a workbook up to its columns: text, or dates where a column holds nothing else.
+    """Read one sheet of a workbook as columns of text, or of dates where a column holds nothing else.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def read_workbook(content: bytes, keys: Collection[str], wanted: str | None) -> 
     formulas = _check_archive(content)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and extensions that hold no values
+            warnings.simplefilter("ignore")  # openpyxl warns of styles and extensions, which hold no values
             book = openpyxl.load_workbook(BytesIO(content), data_only=True)
             stored = openpyxl.load_workbook(BytesIO(content)) if formulas else None
     except _DAMAGE as damage:
@@ -124,7 +124,7 @@ def read_workbook(content: bytes, keys: Collection[str], wanted: str | None) -> 
 
 
 def _check_archive(content: bytes) -> bool:
-    """Refuse what is unsafe or damaged before any parser sees it; say whether there are formulas."""
+    """Refuse an unsafe or damaged archive before it is parsed; return whether it has formulas."""
     formulas = False
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
@@ -150,7 +150,7 @@ def _check_archive(content: bytes) -> bool:
 
 
 def _sheet_of(sheet: Any) -> _Sheet:
-    """The cells of a sheet that hold something; a sheet may claim a million empty rows."""
+    """The cells of a sheet that are not empty; of a million declared rows most may be blank."""
     cells = {
         at: cell for at, cell in sheet._cells.items() if cell.value is not None and str(cell.value).strip()
     }
@@ -158,7 +158,7 @@ def _sheet_of(sheet: Any) -> _Sheet:
         return _Sheet(sheet.title, [], [], {})
     rows, columns = max(row for row, _ in cells), max(column for _, column in cells)
     written = sorted({row for row, _ in cells})
-    # Blank rows between are kept as places, for they set blocks apart; a gap of any length is one blank row.
+    # One blank row is kept for each gap, whatever its length, since gaps separate blocks of a sheet.
     kept: list[int] = []
     for row in written:
         if kept and row > kept[-1] + 1:
@@ -210,7 +210,7 @@ def _choose(sheets: dict[str, _Sheet], keys: Collection[str]) -> tuple[str, list
 
 
 def _refuse_uncomputed(sheet: Any, formulas: Any) -> None:
-    """Refuse formulas whose values the file does not hold, as programs other than Excel write them."""
+    """Refuse formulas without stored values, as programs other than Excel write them."""
     bare = sorted(
         at
         for at, cell in formulas._cells.items()
@@ -227,14 +227,14 @@ def _refuse_uncomputed(sheet: Any, formulas: Any) -> None:
 
 
 def shown_number(number: float) -> str:
-    """A number as text that reads as the same number."""
+    """A number as text from which the same number is read."""
     if math.isfinite(number) and float(number).is_integer() and abs(number) < 1e15:
         return str(int(number))
     return repr(float(number))
 
 
 def _text_of(value: Any, number_format: str | None = None) -> str:
-    """What a cell says, as text; codes that are stored as numbers get the zeros with which they are shown."""
+    """The value of a cell as text; numbers with a format such as 00000 get the leading zeros that Excel shows."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -259,7 +259,7 @@ def _text_of(value: Any, number_format: str | None = None) -> str:
 
 
 def _as_text(sheet: _Sheet) -> list[list[str]]:
-    """The first rows as text, with titles and groups spread over the cells that are merged across."""
+    """The first rows as text; the text of cells merged across is repeated in each of them."""
     rows = []
     for at, row in enumerate(sheet.rows[: HEAD + 1]):
         texts = [
@@ -314,7 +314,7 @@ def _table_of(sheet: _Sheet, keys: Collection[str], readings: list[Reading]) -> 
 def _body(
     sheet: _Sheet, head: Sequence[Sequence[str]], layout: Layout
 ) -> tuple[list[int], list[Reading], list[str]]:
-    """Positions of the rows of the table, what is said of those that are none, and the text of its footers."""
+    """Positions of the rows of the table, readings on rows that are left out, and the text of the footers."""
     begin = layout.header[-1] + 1
     positions = range(begin, len(sheet.rows))
     empty = [at for at in positions if all(value is None for value in sheet.rows[at])]
@@ -350,7 +350,7 @@ def _body(
 def _column(
     name: str, values: Sequence[Any], formats: Sequence[str | None], index: pd.Index, *, is_key: bool
 ) -> tuple[pd.Series[Any], list[Reading]]:
-    """One column: dates where it holds nothing else, truth where it holds nothing else, text for all others."""
+    """One column: dates or booleans where it holds nothing else, else text."""
     present = [value for value in values if value is not None]
     if present and not is_key and all(isinstance(value, datetime | date) for value in present):
         return pd.Series(pd.to_datetime(pd.Series(values)).to_numpy(), index=index), []

@@ -1,4 +1,4 @@
-"""Readers of published files, one module a publisher or publication."""
+"""Readers of published files, one module for each publisher or publication."""
 
 from __future__ import annotations
 

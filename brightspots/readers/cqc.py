@@ -98,7 +98,7 @@ def read_cqc_ratings(path: PublishedFile, scores: PublishedFile | None = None) -
 
 
 def _words(records: Records, known: dict[str, str] | MappingProxyType[str, str]) -> pd.Series[str]:
-    """Turn scores or words into the words of the publisher; missing where there is no rating."""
+    """Turn ratings as scores or words into the publisher's words; missing where there is no rating."""
     spelt = {word.lower(): word for word in names.CQC_RATINGS} | dict(known)
     text = records.frame["rating"].str.lower()
     records.refuse(

@@ -1,4 +1,4 @@
-"""Days and months as publishers write them, told from their form and never guessed."""
+"""Parse days and months in the forms that publishers use; anything else is not guessed."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def month_number(name: str) -> int | None:
 
 
 def plain_days(text: pd.Series[str]) -> pd.Series[str]:
-    """Take the time away from days at midnight, and write days with a named month (01-JUL-12) year first.
+    """Remove the time of days at midnight, and write days with a named month (01-JUL-12) year first.
 
-    Years of two digits are of this century: no publication that is read here is older. Anything else is left as
-    it is, for whoever reads the dates to refuse.
+    Years of two digits are of this century, since no publication that is read here is older. Any other text is returned
+    as it is, and refused by the caller.
     """
     days = text.str.replace(_MIDNIGHT, "", regex=True, case=False)
     named = {day: _year_first(day) for day in days.unique()}
@@ -39,7 +39,7 @@ def plain_days(text: pd.Series[str]) -> pd.Series[str]:
 
 
 def twelve_months(period: str) -> str | None:
-    """Turn ``APR22_MAR23`` into ``2022-04-01/2023-03-31``; None for what is no such window."""
+    """Turn ``APR22_MAR23`` into ``2022-04-01/2023-03-31``; None for any other text."""
     match = _WINDOW.fullmatch(period.strip())
     if match is None:
         return None
@@ -52,7 +52,7 @@ def twelve_months(period: str) -> str | None:
 
 
 def month_of_financial_year(year: str, month: str) -> str | None:
-    """Turn ``2016-17`` and ``MAY`` into ``2016-05``; None for what is no month of an English financial year."""
+    """Turn ``2016-17`` and ``MAY`` into ``2016-05`` (English financial years begin in April); None for other texts."""
     match = re.fullmatch(r"(\d{4})[-/](\d{2}|\d{4})", year.strip())
     number = month_number(month)
     if match is None or number is None or int(match[2]) % 100 != (int(match[1]) + 1) % 100:

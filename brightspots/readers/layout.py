@@ -1,4 +1,4 @@
-"""The headings of a published file, under every spelling that releases have used."""
+"""`Layout`: the headings of a published file, in every spelling that releases have used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from brightspots.common.errors import DataError
 
-# Characters that no publisher means: controls, zero-width spaces, a byte-order mark in the middle.
+# Characters that are in files by mistake only: controls, zero-width spaces, a byte-order mark in the middle.
 INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028\u2029\u2060\ufeff]")
 
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -25,8 +25,8 @@ class Layout:
         What the file is, for messages.
     required, optional : mapping from our name to the publisher's spellings
         Compared without regard to case, punctuation and surrounding white space.
-    foreign : mapping from a heading to what has it
-        Headings that a file of another kind has, which would be read wrongly as this one.
+    foreign : mapping from a heading to a kind of file
+        Headings of other kinds of file, which would be misread under this layout; they are refused.
     """
 
     file: str
@@ -42,7 +42,7 @@ class Layout:
         )
 
     def headings_in(self, values: Sequence[str]) -> set[str]:
-        """Give the headings of the layout in a row, in plain words; what ends in a colon ("Period:") is none."""
+        """The headings of the layout that a row has, in plain form; text ending in a colon ("Period:") is none."""
         known = {
             _plain(one)
             for spellings in (*self.required.values(), *self.optional.values())

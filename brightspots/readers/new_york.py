@@ -191,7 +191,7 @@ def _without_totals(records: Records, total: pd.Series[bool]) -> Records:
 
 
 def _keep_noting(records: Records, keep: pd.Series[bool], column: str, what: str) -> Records:
-    """Keep some rows, and note how many others there were and what they were about."""
+    """Keep some rows, and note how many others were left out and which values of `column` they had."""
     if not keep.all():
         dropped = sorted({str(value) for value in records.frame[column][~keep]})
         records.notes.append(f"Dropped {counted((~keep).sum(), 'row')} of {what} ({', '.join(dropped)}).")
@@ -277,7 +277,7 @@ def _cells(records: Records, *, per: int) -> pd.DataFrame:
 
 
 def _finished(frame: pd.DataFrame, notes: list[str], last_note: str) -> pd.DataFrame:
-    """Give every facility one name, and say how much is kept."""
+    """Give every facility its latest name, and note how much is kept."""
     end = frame[names.PERIOD].astype(str).str[-4:]
     latest = latest_spelling(frame.assign(end=end), names.TRUST, names.TRUST_NAME, "end")
     spellings = frame[[names.TRUST, names.TRUST_NAME]].drop_duplicates()

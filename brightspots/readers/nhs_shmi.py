@@ -42,7 +42,7 @@ _SHMI: Final = Layout(
 )
 
 _HIGHER, _AS_EXPECTED, _LOWER = "higher than expected", "as expected", "lower than expected"
-# In numbers, in numbers as a spreadsheet writes them, in words.
+# The publisher's bandings as numbers, as numbers of a spreadsheet (1.0), and in words.
 _BANDINGS: Final = MappingProxyType(
     {
         written: words
@@ -139,7 +139,7 @@ def read_nhs_shmi(path: PublishedFile) -> pd.DataFrame:
 
 
 def _without_england(records: Records) -> Records:
-    """Leave out rows of the country: they are no trust."""
+    """Leave out rows of England as a whole."""
     country = records.frame["provider"].str.lower().isin(_ENGLAND)
     if "name" in records:
         country |= records.frame["name"].str.lower().isin(_ENGLAND)
@@ -149,7 +149,7 @@ def _without_england(records: Records) -> Records:
 
 
 def _days(records: Records) -> pd.Series[str]:
-    """Periods as they are written, but dates year first, so that they sort: day first, as in England, or year first.
+    """Periods with dates written year first, so that they sort; in the file they are day first or year first.
 
     Windows of twelve months (APR22_MAR23) become their first and last day.
     """

@@ -1,4 +1,4 @@
-"""Opening a published file, wherever it is and however it is packed, and saying how it is encoded."""
+"""Open a published file: a path, a URL or an open file, packed or not; and decode its text."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from brightspots.common.errors import DataError, MissingExtraError, SettingsErro
 
 
 class ReadableFile(Protocol):
-    """Something that gives its content when asked: an open file, a member of an open zip."""
+    """An object with `read`: an open file, a member of an open zip."""
 
     def read(self) -> Any:
-        """Return what is left of the file, as text or bytes."""
+        """Return the rest of the file, as text or bytes."""
 
 
 # A path (also inside a zip: archive.zip/member.csv), something like a URL, or an open file in text or binary mode.
 PublishedFile = str | os.PathLike[str] | IO[str] | IO[bytes] | zipfile.Path | ReadableFile
 
-# No publication comes near it: beyond lies an archive made to fill the memory of whoever unpacks it.
+# Most bytes that are unpacked. Publications are far smaller; an archive can be made to fill the memory.
 _MOST_BYTES: Final = 2 * 1024**3
 _SECONDS: Final = 60.0
 _CHUNK: Final = 1024**2
 # How many lines a note names one by one.
 _MOST_NAMED: Final = 5
 
-# What a file begins with that is no text, or not the text of a table.
+# First bytes of files that are not text, or not the text of a table, and what such files are.
 _OTHER_FILES: Final = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook of the old kind (.xls)", "save the sheet as CSV UTF-8"),
     (b"%PDF", "a PDF document", "fetch the CSV file of the publication"),
@@ -57,7 +57,7 @@ def read_content(source: PublishedFile) -> bytes:
     source : path, URL or open file
         Paths may go on into a zip (``archive.zip/member.csv``); ``~`` is the home folder. URLs: http, https, ftp and
         file, and with fsspec installed whatever it opens, as in pandas (``s3://…``, ``zip://member.csv::archive.zip``).
-        An open file, a member of an open zip or a `zipfile.Path` is read from where it stands and left open.
+        An open file, a member of an open zip or a `zipfile.Path` is read from its present position and left open.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def _read(source: PublishedFile) -> bytes | str:
 
 
 def read_open(source: ReadableFile) -> bytes | str:
-    """Give what is left of an open file.
+    """Read the rest of an open file.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def read_open(source: ReadableFile) -> bytes | str:
 
 
 def _read_path(path: str) -> bytes:
-    """Read a file, or a member of a zip where the path goes on behind its name."""
+    """Read a file, or a member of a zip where the path goes on after the name of the zip."""
     archive, inside, member = path.partition(".zip/")
     if not inside:
         archive, inside, member = path.partition(".zip\\")
@@ -159,9 +159,9 @@ def _read_url(url: str) -> bytes:
 
 
 def unpack(content: bytes) -> bytes:
-    """Unpack a gzip, or a zip that holds one CSV file; give other text back as it is, and refuse what is none.
+    """Unpack a gzip, or a zip that holds one CSV file; return other text as it is, and refuse anything else.
 
-    A workbook is refused unread: nothing in it is parsed, so that what a hostile one asks for is not done.
+    A workbook, which is a zip too, is refused without being parsed, since it could be hostile.
     """
     if content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _members(content, None)
@@ -188,7 +188,7 @@ def _refuse_other_files(content: bytes) -> None:
 
 
 def _members(content: bytes, wanted: str | None) -> bytes:
-    """Read one member of a zip: the one that is wanted, or its only CSV file."""
+    """Read one member of a zip: the one named `wanted`, or its only CSV file."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             held = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
@@ -216,7 +216,7 @@ def _members(content: bytes, wanted: str | None) -> bytes:
 
 
 def _read_bounded(packed: IO[bytes] | gzip.GzipFile) -> bytes:
-    """Read what an archive holds, up to a size that no publication comes near."""
+    """Read an unpacked file, and refuse one of more than `_MOST_BYTES`."""
     parts, size = [], 0
     while part := packed.read(_CHUNK):
         size += len(part)
@@ -230,17 +230,17 @@ def _read_bounded(packed: IO[bytes] | gzip.GzipFile) -> bytes:
 
 
 def decode(content: bytes, notes: list[str]) -> str:
-    """Give the text of a file in UTF-8, UTF-16 or UTF-32, or else, with a note, Windows-1252.
+    """Decode a file in UTF-8, UTF-16 or UTF-32, or else, with a note, in Windows-1252.
 
-    A file whose lines are UTF-8 but for a few (a footer pasted from elsewhere) is read line by line, so that one
-    copyright sign does not spoil the accents of all names.
+    A file in UTF-8 with a few lines in Windows-1252 (a footer pasted from elsewhere) is decoded line by line, so that
+    one copyright sign in it does not change how the accents of all names are read.
 
     Raises
     ------
     DataError
         Where it is text in none of these.
     UnicodeDecodeError
-        Where it says that it is UTF-16 or UTF-32 and is cut in the middle of a character.
+        Where it begins with the mark of UTF-16 or UTF-32 and is cut in the middle of a character.
     """
     wide = _wide_encoding(content)
     if wide is not None:

@@ -1,7 +1,7 @@
-"""What all readers share: opening a published file, finding its columns, reading its keys and numbers.
+"""`Records`, which all readers use: a published file as text, and how to read keys, numbers and dates from it.
 
-Everything is read as text first. A value is turned into a number only where it is one, a missing or suppressed
-one only where the publisher's way of writing it is known; anything else is a `DataError` that names the lines.
+Everything is read as text first. A value becomes a number only where it is one, and a missing or suppressed value only
+where the publisher's way of writing these is known; anything else is a `DataError` that names the lines.
 """
 
 from __future__ import annotations
@@ -28,18 +28,27 @@ from brightspots.readers.surroundings import find_table
 MISSING: Final = frozenset({"", ".", "-", "n/a", "na", "null", "not available", "not applicable"})
 SUPPRESSED: Final = frozenset({"*", "too few to report"})
 
-# How they write that a result of their own is not shown.
+# How publishers write that a result of their own (a rate, a limit) is not shown.
 WITHHELD_RESULTS: Final = frozenset({"*", "**"})
 
 _NUMBER: Final = r"-?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]*)?|\.[0-9]+)"
 
-# No hospital statistic is larger; beyond it lie damaged files and numbers that a float cannot hold exactly.
+# Larger numbers are refused: no hospital statistic is so large, so the file is damaged.
 _LARGEST: Final = 1e12
 
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """Rows of a published file: our column names, text values stripped, indexed by line of the file."""
+    """Rows of a published file.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Under our names of columns, with text stripped of white space; the index is the line of the file.
+    layout : Layout
+    notes : list of str
+        Sentences on what was done; methods add to it.
+    """
 
     frame: pd.DataFrame
     layout: Layout
@@ -49,11 +58,11 @@ class Records:
         return column in self.frame
 
     def keep(self, rows: pd.Series[bool]) -> Records:
-        """Keep some rows; notes go on in the same list."""
+        """The rows where `rows` is true, with the same list of notes."""
         return Records(self.frame[rows], self.layout, self.notes)
 
     def with_columns(self, **columns: pd.Series[Any]) -> Records:
-        """Put checked columns in the place of the text they were read from."""
+        """Replace columns of text by checked ones."""
         return Records(self.frame.assign(**columns), self.layout, self.notes)
 
     def spelling(self, column: str) -> str:
@@ -85,7 +94,7 @@ class Records:
             )  # fmt: skip
 
     def missing(self, column: str) -> pd.Series[bool]:
-        """Say where the publisher writes that there is no value."""
+        """Rows in which the publisher gives no value."""
         return self.frame[column].str.lower().isin(MISSING)
 
     def text(self, column: str) -> pd.Series[str]:
@@ -101,21 +110,21 @@ class Records:
         return values
 
     def identifiers(self, column: str, width: int, pattern: str) -> pd.Series[str]:
-        """Return organisation codes in capitals, with the leading zeros that spreadsheets take away.
+        """Return organisation codes in capitals, with leading zeros that a spreadsheet may have removed.
 
         Parameters
         ----------
         column : str
             Our name of the column.
         width : int
-            Characters that a code has at least; shorter ones are filled up with zeros.
+            Least number of characters of a code; shorter ones are filled up with zeros.
         pattern : str
             Regular expression of a whole code.
 
         Raises
         ------
         DataError
-            Where a code is blank, or is none.
+            Where a code is blank or does not match the pattern.
         """
         codes = self.text(column).str.upper().str.zfill(width)
         self.refuse(
@@ -133,7 +142,7 @@ class Records:
         column : str
             Our name of the column.
         blank : float, optional
-            What a missing value stands for (NaN to keep it missing). Without it a missing value is an error.
+            The number for a missing value (NaN to keep it missing). Without it a missing value is an error.
 
         Raises
         ------
@@ -170,7 +179,7 @@ class Records:
     def dates(self, column: str, formats: Sequence[str], expected: str) -> pd.Series[pd.Timestamp]:
         """Read a column of dates, each written in one of the formats, of which no two may read the same text.
 
-        A time of midnight behind the day, and the month in letters, are read as well (see `plain_days`).
+        A time of midnight after the day, and the month in letters, are read as well (see `plain_days`).
 
         Raises
         ------
@@ -185,11 +194,11 @@ class Records:
         return dates
 
     def suppressed(self, column: str) -> pd.Series[bool]:
-        """Say where the publisher withholds a small count."""
+        """Rows in which the publisher withholds a small count."""
         return self.frame[column].str.lower().isin(SUPPRESSED)
 
     def withheld(self, column: str) -> pd.Series[bool]:
-        """Say where the publisher does not show a result of its own."""
+        """Rows in which the publisher does not show a result of its own."""
         return self.frame[column].isin(WITHHELD_RESULTS)
 
     def official(self, columns: Sequence[str]) -> dict[str, pd.Series[float]]:
@@ -211,7 +220,7 @@ class Records:
         return read
 
     def check_unique(self, *columns: str) -> None:
-        """Refuse a file that gives the same cell twice: neither adding nor choosing would be certain."""
+        """Refuse a file that gives the same cell twice: it is not known whether to add them up or to choose one."""
         twice = self.frame.duplicated(list(columns), keep=False)
         described = " × ".join(self.spelling(column) for column in columns)
         self.refuse(
@@ -220,9 +229,9 @@ class Records:
         )  # fmt: skip
 
     def check_identity(self, column: str, computed: pd.Series[float], tolerance: float, meaning: str) -> None:
-        """Compare a published rate with the same rate worked out from its parts: the columns are what they seem.
+        """Refuse a file whose published rate (`column`) differs from the same rate `computed` from other columns.
 
-        This is what catches a release that gives rates per 100 instead of per 1,000, or columns that have moved.
+        This finds a release that gives rates per 100 instead of per 1,000, or columns that have moved.
         """
         stated = self.numbers(column, blank=np.nan)
         self.refuse(
@@ -286,7 +295,7 @@ def read_records(source: PublishedFile, layout: Layout) -> Records:
 
 
 def check_line_ends(text: str) -> None:
-    """Refuse a carriage return inside a file whose lines end otherwise: it would begin a row of its own."""
+    """Refuse a carriage return inside a file whose lines end in line feeds: it would start a new row."""
     lone = re.search("\r(?!\n)", text) if text.count("\r") != text.count("\r\n") else None
     if "\n" in text and lone is not None:
         at = text.count("\n", 0, lone.start()) + 1
@@ -297,7 +306,7 @@ def check_line_ends(text: str) -> None:
 
 
 def counted(number: float, noun: str) -> str:
-    """Say how many there are, for notes: ``1 row``, ``1,234 rows``."""
+    """A number with its noun, for notes: ``1 row``, ``1,234 rows``."""
     return f"{number:,.0f} {noun}" if number == 1 else f"{number:,.0f} {noun}s"
 
 

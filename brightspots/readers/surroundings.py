@@ -1,9 +1,9 @@
-"""What publishers put around a table: cover rows above its header, blank rows, footers and blank columns.
+"""Find the table in a published file: leave out cover rows, blank rows, footers and blank columns around it.
 
-Only what cannot be data is set aside, and all of it is noted. Above the header stands what lies above the first row
-that has every heading of the layout. Below the table stand lines that fill one cell only, where they begin as such
-lines do ("Source:", "Copyright …") or stand in the first column, of several words, below a blank row. Anything else is
-a row of the table, and refused there if it makes none.
+Only what cannot be data is left out, and all of it is noted. The header is the first row that has every heading of the
+layout; rows above it are cover rows. Footers are rows at the end that fill one cell only, and either begin as such
+lines do ("Source:", "Copyright …") or have several words in the first column below a blank row. Any other row belongs
+to the table, and is refused later if it has the wrong number of values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from brightspots.readers.opening import counted_lines
 # A row of a file with the line it ends on.
 Numbered = tuple[int, list[str]]
 
-# A header is looked for, and footers are, within so many rows of the ends of a file.
+# How many rows at the beginning are searched for a header, and at the end for footers.
 _MOST_AROUND: Final = 40
 
 _REMARK: Final = re.compile(
@@ -40,10 +40,10 @@ class Table:
     Parameters
     ----------
     layout : Layout
-        The one of the known layouts whose headings it has.
+        The layout, of those that are known, whose headings it has.
     header : list of str (C,)
     rows : list of (line, values)
-        Rows that hold anything, each with C values or with as many as make it uneven.
+        Rows that are not blank; not all need have C values, which is checked later.
     """
 
     layout: Layout
@@ -52,15 +52,15 @@ class Table:
 
 
 def find_table(rows: Sequence[Numbered], layouts: Sequence[Layout], notes: list[str]) -> Table:
-    """Set aside what stands around the table, and note it.
+    """Find the table, and note what is left out around it.
 
     Parameters
     ----------
     rows : sequence of (line, values)
         All rows of the file, blank ones too.
     layouts : sequence of Layout
-        Where none has all its headings in one row, the first row that holds anything is taken for the header, and
-        whoever locates the columns says which of them are missing.
+        The layouts that are known. Where no row has all headings of one, the row that has most is taken for the header,
+        and `Layout.locate` then raises an error that names the missing columns.
     """
     filled = [number for number, (_, values) in enumerate(rows) if is_filled(values)]
     if not filled:
@@ -84,7 +84,7 @@ def find_table(rows: Sequence[Numbered], layouts: Sequence[Layout], notes: list[
 
 
 def cut_out(text: str, layouts: Sequence[Layout], notes: list[str]) -> tuple[Layout, list[str], int, str]:
-    """Find the table in the text of a file that is too large to be split into values here.
+    """As `find_table`, for a file too large to be split into values in Python; only its ends are.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def cut_out(text: str, layouts: Sequence[Layout], notes: list[str]) -> tuple[Lay
 
     Notes
     -----
-    A value must not go on over several lines in such a file.
+    No value of such a file may extend over several lines.
     """
     lines = text.split("\n", _MOST_AROUND)
     del lines[_MOST_AROUND:]
@@ -125,12 +125,12 @@ def cut_out(text: str, layouts: Sequence[Layout], notes: list[str]) -> tuple[Lay
 
 
 def find_header(rows: Sequence[Numbered], layouts: Sequence[Layout], notes: list[str]) -> tuple[Layout, int]:
-    """Find the row of headings, and note what stands above it.
+    """Find the row of headings, and note the rows above it.
 
     Raises
     ------
     DataError
-        Where a heading stands above the row that has the others, and not in it: the header is broken.
+        Where one of the headings is in a row above the others: the header is broken.
     """
     complete = [
         (number, layout)
@@ -159,7 +159,7 @@ def find_header(rows: Sequence[Numbered], layouts: Sequence[Layout], notes: list
 
 
 def _most_like_a_header(rows: Sequence[Numbered], layouts: Sequence[Layout]) -> tuple[Layout, int]:
-    """Where no row has all headings, the row that has most of them, so that the message is about what is missing."""
+    """The layout and row with most of its headings, so that the error about missing ones is about the right row."""
     filled = [number for number, (_, values) in enumerate(rows[:_MOST_AROUND]) if is_filled(values)]
     likeness = {
         (number, choice): len(layout.headings_in(rows[number][1]))
@@ -171,13 +171,13 @@ def _most_like_a_header(rows: Sequence[Numbered], layouts: Sequence[Layout]) -> 
 
 
 def find_footer(rows: Sequence[Numbered], width: int) -> int:
-    """Say at which of the rows below a header the lines below the table begin; after the last where there are none.
+    """Position of the first footer among the rows below a header; ``len(rows)`` where there is none.
 
     Parameters
     ----------
     rows : sequence of (line, values)
     width : int
-        How many headings there are. With one alone nothing tells a remark from a value.
+        Number of headings. In a table of one column no row is taken for a footer.
     """
     start = len(rows)
     if width == 1:
@@ -203,12 +203,12 @@ def note_footer(rows: Sequence[Numbered], notes: list[str]) -> None:
 
 
 def is_filled(values: Sequence[str]) -> bool:
-    """Say whether a row holds anything."""
+    """Whether any value of a row is not blank."""
     return any(value.strip() for value in values)
 
 
 def values_of(line: str) -> list[str]:
-    """Split one line; one that is no CSV is one value."""
+    """Split one line of CSV; a line that cannot be split is one value."""
     try:
         return next(csv.reader([line], strict=True), [])
     except csv.Error:
@@ -216,7 +216,7 @@ def values_of(line: str) -> list[str]:
 
 
 def _remark(values: Sequence[str], width: int) -> str:
-    """Return the text of a row that may be a remark: its only one, or one that commas cut; blank where it is none."""
+    """Text of a row that may be a footer: of its only filled cell, or its start where commas split it; else empty."""
     filled = [value.strip() for value in values if value.strip()]
     if len(filled) == 1 or (len(values) != width and _REMARK.match(values[0].strip())):
         return filled[0]
@@ -226,7 +226,7 @@ def _remark(values: Sequence[str], width: int) -> str:
 def _without_blank_columns(
     header: list[str], rows: list[Numbered], notes: list[str]
 ) -> tuple[list[str], list[Numbered]]:
-    """Take away columns at the right that have neither a heading nor, in any row, a value."""
+    """Leave out columns at the right that have neither a heading nor a value in any row."""
     named = max((at + 1 for at, name in enumerate(header) if name.strip()), default=0)
     longest = {len(values) for _, values in rows}
     if len(longest) != 1 or (longest == {len(header)} and named == len(header)):

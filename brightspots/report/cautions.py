@@ -1,6 +1,6 @@
 """The cautions of a board pack: what a flag is, how far to trust the numbers, and what a file leaves out.
 
-As in `sentences`, one pure function a sentence.
+As in `sentences`, each is a pure function from numbers to a sentence.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def certificate(ok: bool, method: str, effective_draws: float, message: str) -> 
 
 
 def doubts(kinds: Sequence[str]) -> str:
-    """What of the data is in doubt, said at the top; the last section has it at length (`data`)."""
+    """What of the data is in doubt, in one sentence for the top of the pack; `data` gives it in full."""
     what = {
         NATIONAL_RATIO: "the expected events are probably something else than the number of events expected",
         SHRUNKEN: "the estimates look as if a model had pulled them together before",
@@ -74,19 +74,19 @@ def doubts(kinds: Sequence[str]) -> str:
 
 
 def data(text: str) -> str:
-    """What is to be known of the data, at length (`brightspots.data.checks`)."""
+    """A caution on the data (`brightspots.data.checks`) in full."""
     return f"About the data: {text}"
 
 
 def bars(labels: Sequence[str]) -> str:
-    """Which units of a funnel have suppressed counts, for those who do not see the figure."""
+    """Which units of a funnel have suppressed counts, for readers who cannot see the figure."""
     more = [f"{len(labels) - _MOST_NAMED:,} more"] if len(labels) > _MOST_NAMED else []
     shown = listed([*labels[:_MOST_NAMED], *more])
     return f"Drawn as a bar, from the least to the most that a suppressed count can be: {shown}."
 
 
 def cannot_be_placed(n: int) -> str:
-    """How many units lie neither within nor outside the limits as far as can be said."""
+    """How many units cannot be placed within or outside the limits because their counts are suppressed."""
     whose = (
         "the range of its suppressed counts reaches"
         if n == 1

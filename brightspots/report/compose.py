@@ -1,4 +1,4 @@
-"""The two kinds of board pack, a whole nation and one trust: their sections in order, and what they come to."""
+"""The two kinds of board pack, of a whole nation and of one trust: their sections in order, and their conclusion."""
 
 from __future__ import annotations
 

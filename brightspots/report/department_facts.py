@@ -1,4 +1,4 @@
-"""What a pack has to tell of single departments."""
+"""Facts about single departments for a pack, as numbers and names."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Department:
     Parameters
     ----------
     trust, name : str
-        What the trust and the department are called.
+        Texts for the trust and the department.
     status, why : str
-        Its status, and what is missing where that is "cannot tell".
+        Its status, and the reason where that is "cannot tell".
     kind : Kind
         The mark of its status.
     probability : float
@@ -31,16 +31,16 @@ class Department:
     excess : Estimate or None
         Events above its own trust's level; None where none are counted.
     reach : float
-        The effect at which it would be flagged as dark; NaN of those that can be told.
+        Its detectable effect on the dark side; NaN unless its status is "cannot tell".
     reliability : float
-        Share of what is known of it that its own data say.
+        1 − Var(v | data)/σ_v², between 0 and 1.
     rating : str or None
-        The rating that it is set against, and in `band` its place among the ratings, worst first; None and −1 where
+        The rating that it is compared with, and in `band` its place among the ratings, worst first; None and −1 where
         it has none.
     against_rating : str
-        How its status stands to its rating.
+        Its rating status.
     p_other_band, p_two_bands : float
-        Probability that its own level would earn another rating, and one at least two bands away; NaN without any.
+        Probability that its own level lies in another band, and in one at least two bands away; NaN without a rating.
     """
 
     trust: str
@@ -67,7 +67,7 @@ class Department:
 
 @dataclass(frozen=True)
 class Listed:
-    """Some departments, in the order in which they are listed, of `total` that there are."""
+    """Departments in the order in which they are listed, and `total`, their number before the list was cut."""
 
     departments: tuple[Department, ...]
     total: int

@@ -1,7 +1,7 @@
-"""What a board pack is made of, whatever file it is written to: sections of paragraphs, figures and tables.
+"""`Document`: the content of a board pack in any format: sections of paragraphs, figures and tables.
 
-A document holds words and plain numbers only. Writers (`html.py`) decide how a block looks; nothing here knows of
-markup, so text from data stays text.
+A document holds words and plain numbers only. Writers (such as `html.py`) decide how a block looks; there is no markup
+here, so text from data stays text.
 """
 
 from __future__ import annotations
@@ -15,18 +15,22 @@ from brightspots.figures.marks import Kind as Kind
 from brightspots.report.manifest import Manifest
 from brightspots.report.words import Estimate
 
-# What part of a document a section is: writers go by this, and pages link to it.
+# Which part of a document a section is, by which writers choose, and to which pages link.
 SectionKind = Literal[
     "variation", "funnel", "mosaic", "spots", "departments", "rating", "cannot-tell", "learning", "method",
     "provenance",
 ]  # fmt: skip
-# How a paragraph stands to the message of its section: it is the message, begins with it, or says something else.
+# A paragraph is the message of its section, begins with it, or says something else.
 Role = Literal["message", "opening", "other"]
 
 
 @dataclass(frozen=True)
 class Paragraph:
-    """One paragraph; `strong` ones must not be missed, and `role` is for where the message stands above it anyway."""
+    """One paragraph.
+
+    `strong` marks it as important. `role` says whether it repeats the message of its section, for formats that show the
+    message separately.
+    """
 
     text: str
     strong: bool = False
@@ -64,7 +68,7 @@ class Cell:
     ----------
     text : str
     sort : float, optional
-        What the cell sorts by where that is not its text.
+        The number by which the cell is sorted, where that is not its text.
     kind : Kind, optional
         A mark shown before the text.
     interval : Estimate, optional
@@ -131,9 +135,9 @@ class Bars:
 
 @dataclass(frozen=True)
 class Point:
-    """A unit in a funnel: where it lies, what it is called, what is said of it.
+    """A unit in a funnel: its position, name and details.
 
-    Where its count is suppressed it is drawn as an upright bar from `low` to `high`, of which `y` is the middle.
+    Where its count is suppressed it is drawn as an upright bar from `low` to `high`, with `y` the middle.
     """
 
     x: float
@@ -203,7 +207,7 @@ class Mosaic:
     kinds : tuple of tuple of Kind
         One row a trust.
     details : mapping of (row, column) to str
-        What is said of the flagged ones.
+        Text for each flagged department.
     legend : tuple of (Kind, str)
     """
 
@@ -221,7 +225,7 @@ Block = Paragraph | Bullets | Terms | Table | Bars | Funnels | Mosaic
 
 @dataclass(frozen=True)
 class Section:
-    """A headed part of the document; `message` is what it comes to, in a sentence or two."""
+    """A part of the document with a heading; `message` is its conclusion, in a sentence or two."""
 
     kind: SectionKind
     heading: str
@@ -239,13 +243,13 @@ class Document:
     warning : str or None
         What must be read before anything else.
     headlines : tuple of str
-        What a reader with one minute should know.
+        The main results, a sentence each.
     sections : tuple of Section
     manifest : Manifest
     message : str
-        What all of it comes to, in one sentence.
+        The conclusion, in one sentence.
     beside : tuple of str
-        The headlines that say something else than the message.
+        The headlines other than the message.
     """
 
     title: str
@@ -259,9 +263,9 @@ class Document:
 
 
 def abridge(table: Table, most: int) -> tuple[int, ...]:
-    """Which rows of a table go on paper: at most `most`, in their order, the same number of each kind in `filters`.
+    """Positions of the rows of a table to print: at most `most`, in their order, with equal numbers for each filter.
 
-    A list that begins with hundreds of dark spots must not end before the first bright one.
+    So a list that begins with hundreds of dark spots still shows bright ones.
     """
     if len(table.rows) <= most:
         return tuple(range(len(table.rows)))
@@ -277,7 +281,7 @@ def abridge(table: Table, most: int) -> tuple[int, ...]:
 
 
 def legible_document(content: Document) -> Document:
-    """The document with every text in it made fit to be shown (`exports.legible`)."""
+    """The document with `common.files.legible` applied to every text."""
     cleaned = _legible(content)
     assert isinstance(cleaned, Document)
     return cleaned
@@ -321,7 +325,7 @@ def in_document(content: Document, kind: type[Any]) -> Sequence[Any]:
 
 
 def _legible(value: Any) -> Any:
-    """The same value where nothing in it had to change: most documents are given back as they are."""
+    """A value with its texts made legible; the very same object where nothing had to change."""
     if isinstance(value, str):
         return legible(value)
     if isinstance(value, Estimate | Limit):

@@ -1,6 +1,6 @@
-"""What a pack has to tell, as numbers and names: computed once from a fit and its spots, before any word is chosen.
+"""The facts of a pack, as numbers and names, without sentences or formats.
 
-`gather` computes these; `sentences`, `paragraphs` and `tables` say them. Nothing here knows of a sentence or of a file.
+`gather` computes them from a fit and its spots; `sentences`, `paragraphs` and `tables` put them into words.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ Side = Literal["above", "within", "below", "unplaced"]
 
 @dataclass(frozen=True)
 class Setting:
-    """What is compared with what, and how it is measured: the same in every part of a pack.
+    """The comparison and its measure, the same in every part of a pack.
 
     Parameters
     ----------
     events : str
-        What is counted, in the plural.
+        Word for the events that are counted, in the plural: "deaths".
     measure : Measure
-        How effects are said.
+        Words and numbers for effects.
     family : Family
     higher_is : {"worse", "better"}
     rule : SpotRule
     margin : float
-        What an effect must exceed to matter: a ratio, or a difference in the unit of `measure`.
+        The size from which an effect matters: a ratio, or a difference in the unit of `measure`.
     span : float
         Half the width of the scale on which tables draw differences.
     ordered_by : {"names", "codes"}
-        What trusts are sorted by.
+        By what trusts are sorted.
     first : {"own", "peer"}
-        The comparison that the rule speaks of first.
+        The comparison that is shown first.
     counts_events : bool
         Whether an excess is a number of events.
     has_expected, has_covariates, has_periods : bool
@@ -76,7 +76,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much was looked at; `periods` in their order, and whether that is known to be the order in time."""
+    """Numbers of trusts, types and departments; `periods` in order, and whether that is the order in time."""
 
     trusts: int
     types: int
@@ -96,9 +96,9 @@ class Tally:
     expected_false : float
         Expected number of flags that are false.
     reasons : mapping of str to int
-        Those that cannot be told by what is missing.
+        Departments with the status "cannot tell", by reason.
     reach : float
-        The middle effect at which those that cannot be told would be flagged as dark; NaN where there is none.
+        Median detectable effect of these on the dark side; NaN where there are none.
     """
 
     counts: Mapping[str, int]
@@ -108,13 +108,13 @@ class Tally:
 
     @property
     def departments(self) -> int:
-        """All of them."""
+        """Number of all departments."""
         return sum(self.counts.values())
 
 
 @dataclass(frozen=True)
 class Flags:
-    """The flagged departments of one trust by name, among how many."""
+    """Names of the flagged departments of one trust, and its number of departments."""
 
     trust: str
     bright: tuple[str, ...]
@@ -127,7 +127,7 @@ class Flags:
 
 @dataclass(frozen=True)
 class Variation:
-    """Where the variation lies.
+    """The partition of the variance.
 
     Parameters
     ----------
@@ -170,19 +170,19 @@ class TwoStageFunnel:
     departments : Funnel or None
         Those of one trust; None where the model has none.
     levels : tuple of float
-        What share of units the inner and the outer limits hold.
+        Coverage of the inner and the outer limits.
     flags : Flags
         Of that trust.
     is_example : bool
         Whether that trust is an example, and not what the pack is about.
     side : Side or None
-        Where that trust lies among all; None of an example.
+        Where that trust lies against the outer limits; None for an example.
     outside, unplaced : int
-        Trusts outside the outer limits, and those of which suppressed counts leave it open.
+        Trusts outside the outer limits, and those that cannot be placed because their counts are suppressed.
     withheld, counts : int
         Counts known only as a range, of all.
     doubts : tuple of str
-        What is to be known of the data where limits are read.
+        Cautions on the data that concern limits.
     """
 
     nation: Funnel
@@ -222,7 +222,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class TypeTally:
-    """One department type: its departments by status, and the middle effect that would be flagged (`Tally`)."""
+    """One department type: its departments by status, and their median detectable effect (see `Tally.reach`)."""
 
     name: str
     counts: Mapping[str, int]
@@ -231,7 +231,7 @@ class TypeTally:
 
 @dataclass(frozen=True)
 class Pair:
-    """A dark spot with a bright spot to talk to, and how probably that is truly better."""
+    """A dark spot with a bright spot to learn from, and the probability that this is better."""
 
     trust: str
     department: str
@@ -266,7 +266,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Shared:
-    """What every pack of a fit tells.
+    """Facts in every pack of a fit.
 
     Parameters
     ----------
@@ -275,13 +275,13 @@ class Shared:
     variation : Variation
     certificate : Certificate
     cautions : tuple of Caution
-        What is to be known of the data.
+        On the data.
     notes : tuple of str
-        What was noted of the data on their way in.
+        Notes on the data, made while they were read and checked.
     rating_note : str
-        Why there is nothing of a rating that was given; empty else.
+        Why flags are not compared with a rating that was given; else empty.
     shortened : int
-        Names that are too long to be written whole.
+        Number of names that are shortened.
     """
 
     setting: Setting
@@ -296,7 +296,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class NationFacts:
-    """What a pack about a nation tells."""
+    """Facts of a pack about a nation."""
 
     shared: Shared
     tally: Tally
@@ -311,7 +311,7 @@ class NationFacts:
 
 @dataclass(frozen=True)
 class TrustFacts:
-    """What a pack about one trust tells; `departments` are all of its own."""
+    """Facts of a pack about one trust; `departments` are all of the trust's."""
 
     shared: Shared
     trust: str

@@ -90,7 +90,7 @@ def _panel(
     named: Sequence[bool],
     centre_label: str,
 ) -> Funnel:
-    # Estimates that are logarithms of ratios are ratios everywhere else on the page.
+    # Estimates that are log ratios are shown as ratios, as everywhere else in the pack.
     measure, estimates = subject.measure, limits.statistic == "estimate"
     scale: Callable[[FloatArray], FloatArray] = np.exp if estimates and measure.is_ratio else np.asarray
     x = limits.size

@@ -1,4 +1,4 @@
-"""From a fit and its spots to the facts of a pack: which departments are listed, what is counted, what is compared.
+"""Compute the facts of a pack from a fit and its spots.
 
 Departments are listed in the order of `Cells`, by trust and department, and never by performance.
 """
@@ -40,7 +40,7 @@ from brightspots.report.measure import RATIOS, Measure
 from brightspots.report.subject import Subject, estimates
 from brightspots.report.words import Estimate
 
-# A page is for reading: beyond these the rest is in the exported tables, and the page says how many.
+# Most departments in a list; the exported tables have all, and the page says how many there are.
 MOST_ROWS: Final = 2_000
 MOST_MOSAIC: Final = 200
 
@@ -48,7 +48,7 @@ _SIDES: Final[dict[Kind, Side]] = {**OUTSIDE, "cannot-tell": "unplaced"}
 
 
 def nation_facts(subject: Subject) -> NationFacts:
-    """What a pack about all trusts tells."""
+    """Facts of a pack about all trusts."""
     rated = subject.spots.ratings is not None
     divergent = np.isin(subject.rating_status, [names.DARK_IN_STRONG, names.BRIGHT_IN_WEAK])
     return NationFacts(
@@ -65,7 +65,7 @@ def nation_facts(subject: Subject) -> NationFacts:
 
 
 def trust_facts(subject: Subject, trust: int) -> TrustFacts:
-    """What a pack about one trust tells; `trust` is an index into `Cells.trusts`."""
+    """Facts of a pack about one trust; `trust` is an index into `Cells.trusts`."""
     cells = subject.of_trust(trust)
     flagged = np.concatenate([cells[subject.status[cells] == each] for each in (names.BRIGHT, names.DARK)])
     false = float(np.sum(1.0 - subject.numbers("probability")[flagged]))
@@ -83,7 +83,7 @@ def trust_facts(subject: Subject, trust: int) -> TrustFacts:
 
 
 def shared_facts(subject: Subject) -> Shared:
-    """What every pack of a fit tells."""
+    """Facts in every pack of a fit."""
     cells, fit, spots = subject.cells, subject.fit, subject.spots
     periods = [] if cells.periods is None else period_texts(cells.periods)
     partition = subject.partition
@@ -125,7 +125,7 @@ def shared_facts(subject: Subject) -> Shared:
 
 
 def example_trust(subject: Subject) -> int:
-    """The first trust by label with spots of both kinds, else with a spot, else the first: no choice by performance."""
+    """Index of the first trust by label with spots of both kinds, else with a spot, else the first one."""
     dark, bright = (_holding(subject, status) for status in (names.DARK, names.BRIGHT))
     for candidates in (dark & bright, dark | bright):
         if candidates:
@@ -134,14 +134,15 @@ def example_trust(subject: Subject) -> int:
 
 
 def middle_reach(effects: FloatArray, higher_is: names.HigherIs, measure: Measure = RATIOS) -> float:
-    """The middle of some detectable effects; NaN where there is none.
+    """Median of some detectable effects; NaN where there is none.
 
     Parameters
     ----------
     effects : (n,)
         On the dark side: ratios or differences. Missing ones are left out.
     higher_is : {"worse", "better"}
-        Ratios on a dark side below 1 are averaged as inverses: 0 is as far out as infinity on the other side.
+        Where the dark side is below 1 ("better"), the median of the inverses of ratios is taken, and inverted, so that
+        0 is treated as infinity is on the other side.
     measure : Measure
     """
     if np.isnan(effects).all():
@@ -156,7 +157,7 @@ def middle_reach(effects: FloatArray, higher_is: names.HigherIs, measure: Measur
 
 
 def _departments(subject: Subject, cells: IntArray) -> tuple[Department, ...]:
-    """Some cells with all that is told of them."""
+    """The facts about some cells."""
     ratings, against = subject.spots.ratings, against_rating(subject)
     probability, reliability = subject.numbers("probability"), subject.numbers("reliability")
     other, two = subject.numbers("p_other_band"), subject.numbers("p_two_bands")
@@ -188,7 +189,7 @@ def _departments(subject: Subject, cells: IntArray) -> tuple[Department, ...]:
 
 
 def _listed(subject: Subject, chosen: np.ndarray) -> Listed:
-    """The chosen cells (bool, (C,)), dark ones first: where they are too many, those with the highest probability."""
+    """The cells where `chosen` (bool, (C,)) is true, dark ones first; at most `MOST_ROWS`, the most probable ones."""
     cells = np.flatnonzero(chosen)
     total = len(cells)
     if total > MOST_ROWS:
@@ -199,7 +200,7 @@ def _listed(subject: Subject, chosen: np.ndarray) -> Listed:
 
 
 def _reach(subject: Subject, cells: IntArray) -> float:
-    """The middle effect at which those of some cells that cannot be told would be flagged."""
+    """Median detectable effect of those of the given cells whose status is "cannot tell"."""
     unknown = cells[subject.status[cells] == names.CANNOT_TELL]
     return middle_reach(subject.reach[unknown], subject.spots.higher_is, subject.measure)
 
@@ -269,13 +270,13 @@ def _two_stage_funnel(subject: Subject, trust: int, *, is_subject: bool) -> TwoS
         unplaced=places.count("unplaced"),
         withheld=int(subject.cells.censored.sum()),
         counts=subject.cells.n_leaves,
-        # Their funnels hold most trusts all the same: it is there that this misleads.
+        # Limits that hold most units although most lie beyond those of chance are easily misread, so it is said there.
         doubts=tuple(each.text for each in subject.fit.cautions if each.code == names.OUTSIDE_PLAIN),
     )
 
 
 def _grid(subject: Subject) -> Grid:
-    """Trusts by departments; trusts with a flag where there are too many to show."""
+    """The grid of trusts by department types; where there are too many trusts to show, those with a flag."""
     cells = subject.cells
     trusts = np.arange(cells.n_trusts)
     columns = min(cells.n_departments, MOST_MOSAIC)
@@ -303,7 +304,7 @@ def _grid(subject: Subject) -> Grid:
 
 
 def _learning(subject: Subject, trust: int | None = None) -> Learning:
-    """Pairs of the nation, of each dark spot the nearest alone; or all those of one trust."""
+    """Learning pairs: of the nation the nearest one of each dark spot, or all those of one trust."""
     frame, alone = subject.pairs, subject.pairs.attrs["without_partner"]
     if trust is None:
         frame = frame.groupby([names.TRUST, names.DEPARTMENT], sort=False).head(1)

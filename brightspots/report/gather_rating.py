@@ -1,4 +1,4 @@
-"""From a fit and its spots to the facts about ratings: what they account for, and which flags contradict them."""
+"""From a fit and its spots to the facts about ratings: variance explained, and flags that contradict them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def trust_rating(subject: Subject, trust: int) -> TrustRating:
 
 
 def against_rating(subject: Subject) -> npt.NDArray[np.str_]:
-    """How every status stands to the rating, (C,): agreement is claimed only where there is evidence of something."""
+    """Rating status of every cell, (C,), with "cannot tell" in place of "concordant" where that is its status."""
     said = subject.rating_status
     agrees_by_silence = (said == names.CONCORDANT) & (subject.status == names.CANNOT_TELL)
     return np.where(agrees_by_silence, names.CANNOT_TELL, said)
@@ -47,7 +47,7 @@ def _ratings(subject: Subject) -> Ratings:
 
 
 def _rating(subject: Subject, cells: IntArray) -> Rating:
-    """What is told of the ratings, and of how the flags of some cells stand to them."""
+    """Facts about the ratings, and about the flags of the given cells that contradict them."""
     ratings, spots = _ratings(subject), subject.spots
     band = ratings.cell_band if ratings.trust_band is None else ratings.trust_band
     against, status = subject.rating_status[cells], subject.status[cells]

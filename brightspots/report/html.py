@@ -55,7 +55,7 @@ def content_policy(style: str, script: str) -> str:
 
 
 def json_for_script(text: str) -> str:
-    """JSON that cannot end the element it stands in."""
+    """JSON in which "<" and the like are escaped, so that it cannot end the script element it is put into."""
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -64,12 +64,12 @@ def _digest(text: str) -> str:
 
 
 def _part(name: str) -> str:
-    """A file of the templates, as it stands in the page: the policy's digest covers every byte."""
+    """A file of the templates, exactly as it is put into the page: the policy's digest covers every byte."""
     return resources.files("brightspots").joinpath("report", "templates", name).read_text(encoding="utf-8")
 
 
 def _printed(table: Table) -> frozenset[int]:
-    """Rows that print shows."""
+    """Positions of the rows that are shown in print."""
     return frozenset(abridge(table, len(table.rows) if table.print_all else MOST_PRINTED))
 
 

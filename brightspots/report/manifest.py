@@ -1,4 +1,4 @@
-"""Where an output comes from: versions, arguments, seed, input and date, as every output carries it."""
+"""`Manifest`: the provenance of an output: versions, arguments, seed, input and date."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class InputFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What it takes to make an output again.
+    """All that is needed to make an output again.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Manifest:
         Operating system and processor.
     seed : int or None
     method : str or None
-        Which engine fitted.
+        The engine that fitted: "integrate" or "nuts".
     data_sha256 : str or None
         Digest of the checked cells, whatever file or frame they came from.
     input : InputFile or None
@@ -100,13 +100,13 @@ def make_manifest(
 
 
 def without_digests(manifest: Manifest, fit: Fitted | None = None) -> Manifest:
-    """Take out what tells of exact data: the input's digest and size, and the cells' digest (that of `fit` instead).
+    """Remove what could reveal exact data: digest and size of the input, and the cells' digest (that of `fit` instead).
 
-    Whoever knows all but a few small counts could try these out until the digest fits.
+    With a digest, somebody who knows all but a few small counts could try every possibility until it matches.
     """
     if fit is None:
         return replace(manifest, input=None, data_sha256=None, method=None)
-    # Whether the exact fit had to be sampled tells of its data too.
+    # The method too is that of `fit`: whether the exact fit had to be sampled depends on the exact data.
     return replace(
         manifest,
         input=None,
@@ -117,7 +117,7 @@ def without_digests(manifest: Manifest, fit: Fitted | None = None) -> Manifest:
 
 
 def cells_digest(cells: Cells) -> str:
-    """SHA-256 of the checked data: the same for the same table, in whatever order and type of frame it came."""
+    """SHA-256 of the checked data: the same for the same table, whatever its type and the order of its rows."""
     digest = hashlib.sha256()
     for item in fields(cells):
         value = cells.family.name if item.name == "family" else getattr(cells, item.name)

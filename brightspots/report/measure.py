@@ -1,4 +1,4 @@
-"""How effects are said: as ratios to what a department is compared with, or as differences in units of their own."""
+"""`Measure`: words and numbers for effects, which are ratios or differences in the units of the estimates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from brightspots.common.wording import interval_text
 from brightspots.report.words import Estimate, ratio_of
 
-# What differences are measured in where nobody has said.
+# Words for the unit of differences where none was given.
 UNITS: Final = "units of the estimates"
 
 
@@ -41,7 +41,7 @@ class Measure:
 
     @property
     def centre(self) -> float:
-        """The effect of what is the same as its comparison."""
+        """The effect of a department that is the same as its comparison: 1 for ratios, 0 for differences."""
         return 1.0 if self.is_ratio else 0.0
 
     @property
@@ -50,14 +50,14 @@ class Measure:
         return "" if self.is_ratio else f", {self.unit}"
 
     def number(self, value: float) -> str:
-        """An effect as a number; a difference has its sign, for no word stands beside it."""
+        """An effect as a number; differences with their sign."""
         if self.is_ratio:
             return f"{value:.2f}"
         size = self.size(value)
         return size if not float(size.replace(",", "")) else f"{'+' if value > 0 else '−'}{size}"
 
     def size(self, value: float) -> str:
-        """How large a difference is, whatever its side."""
+        """The absolute value of a difference, as text."""
         return f"{abs(value):,.{self.decimals}f}"
 
     def interval(self, effect: Estimate) -> str:
@@ -97,14 +97,14 @@ class Measure:
         return f"(95% interval {self.size(effect.lower)} below to {self.size(effect.upper)} above)"
 
     def apart(self, effect: Estimate) -> str:
-        """How far two are from each other, on either side: ``a factor of 1.2 (…)``, ``1.2 days (…)``."""
+        """The size of a difference between two units, without its side: ``a factor of 1.2 (…)``, ``1.2 days (…)``."""
         if self.is_ratio:
             return f"a factor of {ratio_of(effect)}"
         point, lower, upper = map(self.size, effect)
         return f"{point} {self.unit} (95% interval {lower} to {upper})"
 
     def margin(self, margin: float) -> str:
-        """What an effect must exceed to matter: ``a factor of 1.1``, ``0.5 days``; never rounded."""
+        """The margin in words: ``a factor of 1.1``, ``0.5 days``; never rounded."""
         if self.is_ratio:
             return f"a factor of {margin:g}"
         rounded = f"{margin:,.{self.decimals}f}"
@@ -118,7 +118,7 @@ class Measure:
         return f"more than {self.margin(margin)} {'above the average' if side > 0 else 'below it'}"
 
     def reached(self, effect: float) -> str:
-        """A level that would be flagged, for tables."""
+        """A detectable effect, for tables."""
         return f"{effect:.2f}" if self.is_ratio else self.number(effect)
 
 
@@ -126,7 +126,7 @@ RATIOS: Final = Measure()
 
 
 def difference_measure(unit: str | None, typical: float) -> Measure:
-    """Differences in a unit, with two digits of those of a typical size."""
+    """The measure for differences in a unit, with so many decimals that a typical difference has two digits."""
     decimals = 1 - math.floor(math.log10(typical)) if 0 < typical < math.inf else 2
     return Measure(False, unit or UNITS, min(max(decimals, 0), 9))
 

@@ -1,4 +1,4 @@
-"""What the two office formats share: how wide columns are, and packages without a clock in them."""
+"""Helpers for Word and PowerPoint: widths of columns, properties, and files that do not depend on the clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from brightspots.figures.marks import MARKS
 from brightspots.report.document import Kind, Table
 from brightspots.report.manifest import Manifest
 
-# Signs before a status, in place of the page's marks, and their colours; text that a reader can change.
+# Signs before a status, in place of the marks of the HTML pack, and their colours.
 SIGNS: Final[dict[Kind, tuple[str, str]]] = {
     kind: (mark.sign, mark.sign_colour.removeprefix("#").upper()) for kind, mark in MARKS.items() if mark.sign
 }
@@ -23,11 +23,11 @@ CUSTOM_TYPE: Final = "application/vnd.openxmlformats-officedocument.custom-prope
 CUSTOM_RELATION: Final = (
     "http://schemas.openxmlformats.org/officeDocument/2006/relationships/custom-properties"
 )
-# Relations of the libraries' templates that speak of the template and not of the document.
+# Parts of the libraries' templates that describe the template and not the document; they are removed.
 STRAY_RELATIONS: Final = ("thumbnail", "extended-properties")
 # Characters of a custom property that office programs show.
 _LONGEST_PROPERTY: Final = 255
-# Widths of characters over the size of their font, and what columns reckon with, in the same measure.
+# Widths of narrow, usual and wide characters over the size of their font, and the factor for bold text.
 _NARROW, _USUAL, _WIDE, _BOLD = 0.3, 0.56, 0.7, 1.08
 _NARROW_SIGNS: Final = frozenset(" .,;:'!|()[]ijltfI-")
 _WIDE_SIGNS: Final = frozenset("mwMW@%…")
@@ -35,14 +35,14 @@ _PADDING, _LONGEST_WORD, _LONGEST_LINE = 1.5, 10.0, 24.0
 
 
 def shown_columns(table: Table) -> tuple[int, ...]:
-    """Columns that can be written as text: drawn intervals stand beside their numbers already."""
+    """Positions of the columns that are written as text: all but drawn intervals, whose numbers have own columns."""
     return tuple(place for place, column in enumerate(table.columns) if not column.drawn)
 
 
 def column_shares(
     table: Table, rows: Sequence[int], columns: Sequence[int], width: float, size: float
 ) -> tuple[float, ...]:
-    """Share of the width that each column takes: no word and no number broken, then text on one line if there is room.
+    """Share of the width of each column: wide enough for its longest word, then, if there is room, for its text.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ def measure(text: str) -> float:
 
 
 def custom_properties(manifest: Manifest) -> bytes:
-    """The manifest as custom properties of an office document: one a line of it, `brightspots.seed` and so on.
+    """The manifest as custom properties of an office document, one for each entry, such as `brightspots.seed`.
 
-    What is longer than programs show is cut there; the provenance at the end of the document has it whole.
+    Values longer than 255 characters are cut; the provenance at the end of the document has them whole.
     """
     parts = []
     for number, (name, value) in enumerate(_flat("brightspots", manifest.as_dict()), start=2):
@@ -108,7 +108,7 @@ def custom_properties(manifest: Manifest) -> bytes:
 
 
 def describe_file(properties: Any, title: str, created: str, language: str) -> None:
-    """Core properties: what the document is and when it was made; no author is made up."""
+    """Set the core properties: title, date and language; the author stays empty."""
     properties.title = title[:_LONGEST_PROPERTY]
     properties.language = language
     properties.subject = "Bright and dark spots inside hospitals"
@@ -119,7 +119,7 @@ def describe_file(properties: Any, title: str, created: str, language: str) -> N
 
 
 def same_bytes(package: bytes, created: str) -> bytes:
-    """Pack a zip file anew with the date of its content on every entry, so that no clock shows in it."""
+    """Rewrite a zip file with the date `created` on every entry, so that the same content gives the same bytes."""
     moment = datetime.fromisoformat(created)
     date = (max(moment.year, 1980), moment.month, moment.day, moment.hour, moment.minute, moment.second)
     held = io.BytesIO()

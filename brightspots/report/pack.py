@@ -53,7 +53,7 @@ def write_board_pack(
         Of this fit: ``fit.find_spots()``.
     path : str or path
         The suffix chooses the format: ``.html`` is one self-contained page, ``.docx`` a paper for Word,
-        ``.pptx`` slides. An existing file is replaced, and never by half of a new one.
+        ``.pptx`` slides. An existing file is replaced, once the new one is whole.
     trust : label, optional
         Write about this trust, its bright and dark spots first, compared with its peers. Default: the whole nation.
     title : str, optional
@@ -67,11 +67,11 @@ def write_board_pack(
         Sentences about the data that a reader must know (source, period, what was left out), such as
         the ``.attrs["notes"]`` of a reader or a sample.
     manifest : Manifest, optional
-        Provenance to carry; by default that of the fit and of the running software. Digests of exact data are taken out
-        where counts are suppressed: one could be tried against every possible count.
+        Provenance to include; by default that of the fit and of the running software. Digests of exact data are removed
+        where counts are suppressed, since every possible count could be tried against them.
     suppress_below, round_to : int, optional
-        Disclosure control, as `below` and `round_to` of `brightspots.suppress`: the model is refitted to what may be
-        shown, and the pack speaks of that fit alone (see `HierarchyFit.suppressed`).
+        Disclosure control, as `below` and `round_to` of `brightspots.suppress`: the model is refitted to the suppressed
+        data, and the pack is about that fit alone (see `HierarchyFit.suppressed`).
 
     Returns
     -------
@@ -110,7 +110,7 @@ def write_board_pack(
 
 
 def publishable(fit: HierarchyFit, spots: Spots, rules: Rules) -> tuple[HierarchyFit, Spots, tuple[str, ...]]:
-    """Refit to what may be shown, and apply the same rule and ratings; with sentences on what was done."""
+    """Refit to the suppressed data, and apply the same rule and ratings; also sentences on what was done."""
     shown, notes = suppressed_fit(fit, rules)
     return shown, suppressed_spots(shown, spots), notes
 
@@ -123,7 +123,7 @@ def compose(
     notes: Sequence[str] = (),
     manifest: Manifest | None = None,
 ) -> Document:
-    """Compose one pack; with one `Subject` many can be made from what was computed once."""
+    """Compose one pack. Several packs of one `Subject` share what it has computed."""
     carried = make_manifest(subject.fit) if manifest is None else manifest
     if trust is None:
         return legible_document(nation_document(nation_facts(subject), carried, title, notes))
@@ -160,7 +160,7 @@ def check_suffix(path: Path) -> str:
 
 
 def _writer(suffix: str) -> Callable[[Document], bytes]:
-    """Imported when used: a page needs neither matplotlib nor the office packages."""
+    """The function that writes a format, imported here: an HTML page needs neither matplotlib nor office packages."""
     if suffix == ".docx":
         from brightspots.report import word
 

@@ -1,6 +1,6 @@
-"""Which sentences are said of which facts, in what order: pure functions from facts to sentences.
+"""Pure functions from facts to sentences: which sentences a pack has, and in what order.
 
-Where a function gives several sentences, the first is what they come to: the message of their section.
+Where a function returns several sentences, the first is their conclusion: the message of their section.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _PERIODS = (
 
 
 def warning(shared: Shared) -> str | None:
-    """What must be said before anything else: that the fit did not earn its certificate, that its data are in doubt."""
+    """The warning at the top: that the fit did not earn its certificate, or that its data are in doubt; else None."""
     said = [] if shared.certificate.ok else [certificate(shared)]
     doubtful = [caution.code for caution in shared.cautions if caution.is_doubt]
     if doubtful:
@@ -58,12 +58,12 @@ def warning(shared: Shared) -> str | None:
 
 
 def sizes(of: Sizes) -> str:
-    """What was looked at."""
+    """Numbers of trusts, types, departments and periods."""
     return sentences.sizes(of.trusts, of.types, of.departments, of.periods, in_order=of.periods_in_order)
 
 
 def variation(of: Variation) -> tuple[str, ...]:
-    """Where the variation lies."""
+    """The partition of the variance."""
     if not of.has_departments:
         return (sentences.trusts_only(),)
     return (
@@ -73,7 +73,7 @@ def variation(of: Variation) -> tuple[str, ...]:
 
 
 def typical_differences(of: Variation, measure: Measure) -> tuple[str, ...]:
-    """How far two units of a level typically lie apart; of differences their standard deviations too."""
+    """The typical difference between two units of each level; for differences also the standard deviations."""
     said = [
         sentences.typical_difference("trust", of.typical["trust"], measure),
         sentences.typical_difference("department", of.typical["department"], measure),
@@ -90,7 +90,7 @@ def certificate(shared: Shared) -> str:
 
 
 def notes(shared: Shared, given: Sequence[str]) -> tuple[str, ...]:
-    """What is to be known of the data, each once: an author may pass on what the data say already."""
+    """Notes on the data, those of the data and those `given` by the author, without repetitions."""
     said = [*given]
     if shared.rating_note:
         said.append(shared.rating_note)
@@ -100,7 +100,7 @@ def notes(shared: Shared, given: Sequence[str]) -> tuple[str, ...]:
 
 
 def method(setting: Setting) -> tuple[str, ...]:
-    """How it was done, a paragraph each."""
+    """The method, a paragraph each."""
     rule, measure, events = setting.rule, setting.measure, setting.events
     unit = "" if measure.is_ratio or measure.unit == UNITS else f", in {measure.unit}"
     expected = ", and with the number expected from their case mix." if setting.has_expected else "."
@@ -174,7 +174,7 @@ def coexistence(of: Coexistence) -> str:
 
 
 def cannot_tell(tally: Tally, setting: Setting) -> tuple[str, ...]:
-    """Of how many the data cannot tell, why, and what it would take."""
+    """How many departments have the status "cannot tell", why, and their median detectable effect."""
     said = [sentences.cannot_tell(tally.counts[names.CANNOT_TELL], tally.departments)]
     if tally.reasons:
         said.append(sentences.reasons(tally.reasons))
@@ -184,13 +184,13 @@ def cannot_tell(tally: Tally, setting: Setting) -> tuple[str, ...]:
 
 
 def in_line(tally: Tally, setting: Setting) -> str:
-    """How many are shown to be unremarkable."""
+    """How many departments are in line."""
     count = tally.counts[names.IN_LINE]
     return sentences.in_line(count, tally.departments, setting.margin, setting.rule.in_line, setting.measure)
 
 
 def learning(of: Learning) -> tuple[str, ...]:
-    """How many have somebody to talk to, and what a pair is; a paragraph each."""
+    """How many dark spots have a partner, and what a pair is; a paragraph each."""
     message = sentences.learning(of.with_partner, of.without)
     return (message, _PAIR_IS) if of.with_partner else (message,)
 
@@ -218,7 +218,7 @@ def panels(of: TwoStageFunnel) -> tuple[str, ...]:
 
 
 def beside_the_funnel(of: TwoStageFunnel) -> tuple[str, ...]:
-    """What is to be known of its counts and limits, a paragraph each."""
+    """Cautions on its counts and limits, a paragraph each."""
     said = []
     if of.withheld:
         drawn = sum(map(len, of.barred))
@@ -251,7 +251,7 @@ def _outside(of: TwoStageFunnel) -> str:
 
 
 def rating(of: Rating) -> tuple[str, ...]:
-    """How the flags stand to the ratings."""
+    """How many flags contradict the ratings."""
     said = [of.note]
     if of.strong_rule is not None:
         counts = of.divergence
@@ -267,7 +267,7 @@ def rating(of: Rating) -> tuple[str, ...]:
 
 
 def trust_rating(trust: str, of: TrustRating) -> tuple[str, ...]:
-    """How one trust's flags stand to its rating, or to those of its departments."""
+    """Which flags of one trust contradict its rating, or those of its departments."""
     if not of.is_rated:
         return (rating_sentences.no_rating(trust),)
     if of.level is None:
@@ -286,7 +286,7 @@ def trust_rating(trust: str, of: TrustRating) -> tuple[str, ...]:
 
 
 def rating_explained(of: Rating) -> tuple[str, ...]:
-    """How much the ratings account for."""
+    """The share of the variance that the ratings explain."""
     unit = "department" if of.by_department else "trust"
     if of.explained is None:
         return (rating_sentences.rating_explains_nothing(of.worst, unit),)
@@ -303,7 +303,7 @@ def rating_explained(of: Rating) -> tuple[str, ...]:
 
 
 def trust_flags(of: Flags) -> str:
-    """What is bright and what is dark in one trust."""
+    """The bright and dark spots of one trust."""
     return trust_sentences.trust_flags(of.trust, of.bright, of.dark, of.departments)
 
 

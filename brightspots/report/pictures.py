@@ -1,4 +1,4 @@
-"""Figures of a document as PNG, for files that cannot draw: the marks, lines and names of the page's own figures."""
+"""Figures of a document as PNG, for Word and PowerPoint, with the marks, lines and names of those of the HTML pack."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ MOST_NAMED_COLUMNS: Final = 45
 
 
 def _row_height(size: tuple[float, float], rows: int, named: bool) -> float:
-    """Points of a row, before the layout is known."""
+    """Approximate height of a row in points, before the layout is known."""
     return 72.0 * (size[1] - (1.4 if named else 0.5)) / max(rows, 1)
 
 
@@ -167,7 +167,7 @@ def _drawing(font: float, *shown: object) -> Iterator[None]:
 
 
 def _sheet(size: tuple[float, float]) -> Figure:
-    """A figure that no window and no global list knows of."""
+    """A figure that is not registered with pyplot, and so opens no window."""
     sheet = Figure(figsize=size, dpi=DOTS_PER_INCH)
     FigureCanvasAgg(sheet)
     return sheet
@@ -207,7 +207,7 @@ def _panel(ax: Axes, panel: Funnel, bottom: float, top: float, font: float) -> N
     for limit in panel.limits:
         x = np.array(limit.x)
         for values in (np.array(limit.lower), np.array(limit.upper)):
-            # Beyond the figure the curve leaves it: flattened against its edge it would look like a limit.
+            # Curves end at the edge of the figure: clipped to it they would look like a limit there.
             inside = (values >= bottom) & (values <= top)
             dashes = "-" if limit.level == outer else "--"
             ax.plot(

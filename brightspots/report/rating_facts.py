@@ -1,4 +1,4 @@
-"""What a pack has to tell of ratings."""
+"""Facts about ratings for a pack, as numbers and names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Divergence:
 
 @dataclass(frozen=True)
 class Explained:
-    """What the ratings account for; `trusts` is None where departments are rated."""
+    """Share of variance that the ratings explain, and reversals; `trusts` is None where departments are rated."""
 
     departments: Estimate
     trusts: Estimate | None
@@ -48,9 +48,9 @@ class Rating:
     by_department : bool
         Whether departments are rated, and not trusts.
     strong_rule : str or None
-        Which ratings count as strong; None where that is not known.
+        The rule by which ratings count as strong, in words; None where that is not known.
     note : str
-        Why no flag is set against the ratings, where none is.
+        Why flags are not compared with the ratings; empty where they are.
     uses_outcome : bool
         Whether the ratings were built partly from the same outcome.
     divergence : Divergence

@@ -1,6 +1,6 @@
-"""The sentences of a board pack on ratings: how flags stand to them, and how much of the variation they account for.
+"""The sentences of a board pack on ratings: flags that contradict them, and the share of variance they explain.
 
-As in `sentences`, one pure function a sentence.
+As in `sentences`, each is a pure function from numbers to a sentence.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from brightspots.report.words import Estimate, counted, probability_of, share_of
 
 
 def rating_explains(departments: Estimate, trust: Estimate | None = None) -> str:
-    """How much of the variation the rating accounts for; of that between trusts only where trusts are rated."""
+    """The share of the variance that the rating explains; `trust`, between trusts, only where trusts are rated."""
     if trust is None:
         return (
             f"The departments' own ratings account for {share_of(departments)} of the variation between the "

@@ -45,7 +45,7 @@ _LEVEL_LABELS: Final = {
 
 
 def variation(of: Variation, setting: Setting) -> Section:
-    """Where the variation lies."""
+    """The partition of the variance between trusts, departments and periods."""
     said = paragraphs.variation(of)
     blocks: list[Block] = [_opening(said)]
     if of.has_departments:
@@ -81,7 +81,7 @@ def funnel(of: TwoStageFunnel, setting: Setting) -> Section:
 
 
 def cannot_tell(tally: Tally, setting: Setting, table: Table) -> Section:
-    """What cannot be told: of the nation by type, or the departments of one trust."""
+    """Departments with the status "cannot tell": of the nation by type, or those of one trust."""
     said = paragraphs.cannot_tell(tally, setting)
     blocks: list[Block] = [_opening(said), Paragraph(paragraphs.in_line(tally, setting))]
     if table.rows:
@@ -90,7 +90,7 @@ def cannot_tell(tally: Tally, setting: Setting, table: Table) -> Section:
 
 
 def learning(of: Learning, setting: Setting) -> Section:
-    """Whom to learn from."""
+    """Dark spots with bright spots to learn from."""
     message, *others = paragraphs.learning(of)
     blocks: list[Block] = [Paragraph(message, role="message"), *map(Paragraph, others)]
     if of.with_partner:
@@ -99,7 +99,7 @@ def learning(of: Learning, setting: Setting) -> Section:
 
 
 def method(shared: Shared, notes: Sequence[str]) -> Section:
-    """How it was done, in plain words, and what the words mean."""
+    """The method in plain words, and the meaning of terms."""
     model, rule, flag, *periods = paragraphs.method(shared.setting)
     blocks: list[Block] = [Paragraph(model), Paragraph(rule), Paragraph(flag, role="opening")]
     blocks += map(Paragraph, periods)
@@ -112,7 +112,7 @@ def method(shared: Shared, notes: Sequence[str]) -> Section:
 
 
 def provenance(shared: Shared) -> Section:
-    """The certificate and what is to be known of the data, in words. The manifest follows it in every format."""
+    """The certificate and the cautions on the data, in words. The manifest follows it in every format."""
     said = paragraphs.certificate(shared)
     blocks = [Paragraph(said, strong=not shared.certificate.ok, role="message")]
     blocks += [
@@ -200,12 +200,12 @@ def own_rating(facts: TrustFacts) -> Section:
 
 
 def _opening(said: Sequence[str]) -> Paragraph:
-    """Sentences of which the first is the message of the section."""
+    """A paragraph of sentences, the first of which is the message of the section."""
     return Paragraph(" ".join(said), role="message" if len(said) == 1 else "opening")
 
 
 def _rating_heading(of: Rating) -> str:
-    """What the section is about: the one rating of each trust, or those of its departments."""
+    """Heading of a section on ratings: of trusts, or of departments."""
     return "Against the departments' ratings" if of.by_department else "Against the overall rating"
 
 

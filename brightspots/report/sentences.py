@@ -1,4 +1,4 @@
-"""The sentences of a board pack: one pure function a sentence, from numbers to words.
+"""The sentences of a board pack: each is a pure function from numbers to a sentence.
 
 Every probability is said in one vocabulary (`words.PROBABILITY_WORDS`) with its number beside it. Nothing is called
 significant, nothing is ranked, and a department of which nothing can be said is never presented as a reassurance.
@@ -76,7 +76,7 @@ def compared_with(reference: Reference) -> str:
 
 
 def level_noun(family: Family) -> str:
-    """What departments and trusts are compared by: a proportion is compared by its odds."""
+    """Word for what is compared between departments or trusts; for proportions the odds."""
     return "odds" if family.link == "logit" else "level"
 
 
@@ -95,7 +95,7 @@ def level_is(family: Family) -> tuple[str, str]:
 def sizes(
     trusts: int, types: int, cells: int, periods: Sequence[object] = (), *, in_order: bool = True
 ) -> str:
-    """What was looked at; from which period to which only where their order in time is known."""
+    """Numbers of trusts, types and departments; the first and last period only where their order in time is known."""
     over = ""
     if len(periods) > 1:
         over = f", over {len(periods)} periods"
@@ -104,7 +104,7 @@ def sizes(
 
 
 def partition(shares: Mapping[str, Estimate]) -> str:
-    """Where the variation lies; `shares` by level, among `trust`, `department` and `period`."""
+    """Shares of the variance; `shares` by level, among `trust`, `department` and `period`."""
     ordered = sorted(shares, key=lambda level: -shares[level].point)
     said = listed([f"{share_of(shares[level])} lies {_WHERE[level]}" for level in ordered])
     return f"Of the variation that chance does not explain, {said}."
@@ -180,7 +180,7 @@ def _holds(n: int) -> str:
 
 
 def cannot_tell(n: int, cells: int) -> str:
-    """Silence is not reassurance."""
+    """How many departments have the status "cannot tell", and that this is no reassurance."""
     if n == 0:
         return "There is no department of which the data cannot tell."
     if cells == 1:
@@ -208,7 +208,7 @@ def reasons(counts: Mapping[str, int]) -> str:
 
 
 def in_line(n: int, cells: int, margin: float, least: float, measure: Measure = RATIOS) -> str:
-    """How many are shown to be unremarkable, and what that means."""
+    """How many departments are in line, and what that means."""
     sure = stated_probability(least)
     meaning = (
         f"with a probability of at least {sure} their level lies within {measure.margin(margin)} both of the rest of "
@@ -223,9 +223,9 @@ def in_line(n: int, cells: int, margin: float, least: float, measure: Measure = 
 
 
 def detectable(effect: float, higher_is: HigherIs, measure: Measure = RATIOS) -> str:
-    """What would have to be true of the middle one of the departments that cannot be told before it were flagged.
+    """The median detectable effect of the departments with the status "cannot tell".
 
-    `effect` is that of the dark side: a ratio below 1, and 0 where none would do, for ``higher_is="better"``.
+    `effect` is on the dark side; for ``higher_is="better"`` a ratio below 1, and 0 where no effect would be flagged.
     """
     if not (1e-3 <= effect <= 1e3 if measure.is_ratio else math.isfinite(effect)):
         return (
@@ -251,7 +251,7 @@ def detectable(effect: float, higher_is: HigherIs, measure: Measure = RATIOS) ->
 
 
 def learning(with_partner: int, without: int) -> str:
-    """How many dark spots have a bright spot of their own kind to talk to."""
+    """How many dark spots have a bright spot of their department type to learn from."""
     total = with_partner + without
     if total == 0:
         return "There is no dark spot, and so no pair to suggest."

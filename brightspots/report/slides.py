@@ -150,7 +150,7 @@ def _write_slide(deck: Any, content: Slide, warning: str | None) -> None:
 
 
 def _place_picture(slide: Any, picture: Picture, alternative: str) -> float:
-    """Put a picture on a slide, and return where it ends."""
+    """Put a picture on a slide, and return the height of its lower edge in inches from the top."""
     wide, high = picture.width, picture.height
     left = _LEFT + (ROOM_WIDE - wide) / 2
     shape = slide.shapes.add_picture(
@@ -162,7 +162,7 @@ def _place_picture(slide: Any, picture: Picture, alternative: str) -> float:
 
 
 def _place_table(slide: Any, table: Table) -> float:
-    """Put a native table on a slide, and return where it is expected to end."""
+    """Put a native table on a slide, and return the expected height of its lower edge in inches from the top."""
     rows, columns = range(len(table.rows)), office.shown_columns(table)
     size = table_size(table, rows)
     shares = office.column_shares(table, rows, columns, ROOM_WIDE, size)
@@ -225,7 +225,7 @@ def _add_run(line: Any, text: str, size: float, colour: str, *, bold: bool = Fal
 
 
 def _number(slide: Any) -> None:
-    """The slide's number: python-pptx leaves the layout's placeholder behind."""
+    """Add the slide's number, since python-pptx does not copy the placeholder of the layout."""
     for shape in slide.slide_layout.placeholders:
         if shape.element.ph.get("type") == "sldNum":
             number = deepcopy(shape.element)
@@ -241,7 +241,7 @@ def _set_language(slide: Any) -> None:
 
 
 def _describe(shape: Any, text: str) -> None:
-    """Alternative text, for which python-pptx has no name."""
+    """Set the alternative text of a shape, for which python-pptx has no function."""
     shape.element.xpath(".//p:cNvPr")[0].set("descr", text)
 
 

@@ -1,4 +1,4 @@
-"""From a document to slides: which messages, what shows each, and how much of a table a slide holds."""
+"""From a document to slides: one message each, with a picture, sentences, or as many rows of a table as fit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from brightspots.report.document import (
 )
 from brightspots.report.pictures import Picture
 
-# Rows of one table over all its slides: what a board would not page through is in the other formats.
+# Most rows of one table over all its slides; the other formats have the rest.
 MOST_ROWS: Final = 20
 MOST_WHOLE_ROWS: Final = 32
 # Inches that a message's figure, table or sentences have to themselves.
@@ -42,7 +42,7 @@ _LINE_HEIGHT, _NOTE_HEIGHT = 1.2, 0.6
 
 @dataclass(frozen=True)
 class Slide:
-    """One message with what shows it: a picture, or some rows of a table, or sentences."""
+    """One message with a picture, some rows of a table, or sentences."""
 
     message: str
     notes: tuple[str, ...]
@@ -100,7 +100,7 @@ def _funnel_slides(block: Funnels, notes: tuple[str, ...]) -> Iterator[Slide]:
 
 
 def _mosaic_slide(message: str, block: Mosaic, notes: tuple[str, ...]) -> Slide:
-    """The grid on its side: a slide is wide, and there are more trusts than types of department."""
+    """The grid with trusts as columns: a slide is wide, and there are usually more trusts than department types."""
     rows = range(len(block.rows))
     name_rows = len(rows) <= pictures.MOST_NAMED_COLUMNS
     turned = pictures.turned(block)
@@ -114,7 +114,7 @@ def _mosaic_slide(message: str, block: Mosaic, notes: tuple[str, ...]) -> Slide:
 def _table_slides(
     message: str, table: Table, notes: tuple[str, ...], *, whole: bool = False
 ) -> Iterator[Slide]:
-    """A table over as many slides as its rows need, or the rows that slides can hold, and a word of the others."""
+    """A table over as many slides as needed; beyond `MOST_ROWS` rows some are left out, and a note says so."""
     kept = abridge(table, MOST_WHOLE_ROWS if whole or table.print_all else MOST_ROWS)
     if not kept:
         return
@@ -130,7 +130,7 @@ def _table_slides(
 
 
 def _sentence_slides(message: str, kept: Sequence[str], notes: tuple[str, ...]) -> Iterator[Slide]:
-    """Sentences, as many a slide as there is room for."""
+    """Sentences, as many on each slide as there is room for."""
     heights = [
         _lines(line, SENTENCE_SIZE, ROOM_WIDE - 0.4) * SENTENCE_SIZE * _LINE_HEIGHT / 72 + 0.12
         for line in kept
@@ -148,16 +148,24 @@ def _in_words(blocks: Sequence[Block]) -> Iterator[str]:
 
 
 def _pages(table: Table, kept: Sequence[int]) -> Iterator[list[int]]:
-    """Rows a slide, by the lines that their longest cells need."""
+    """Positions of the rows of each slide, by the number of lines that their longest cells need."""
     heights = _row_heights(table, kept, table_size(table, kept))
     for page in _spread(heights[1:], ROOM_HIGH - _NOTE_HEIGHT - heights[0]):
         yield [kept[place] for place in page]
 
 
 def _spread(heights: Sequence[float], room: float) -> list[list[int]]:
-    """Positions a page: on as few pages as have room, and these about equally full."""
+    """Positions of each page: as few pages as possible, filled about equally.
+
+    Parameters
+    ----------
+    heights : sequence of float
+        Of the rows, in inches.
+    room : float
+        Height of a page, in inches.
+    """
     pages = _filled(heights, room)
-    # The least height of a page that still needs no more of them, to within a hair's breadth.
+    # Bisection for the smallest height of a page with which as few pages suffice.
     enough, least = room, max([0.0, *heights])
     for _ in range(20):
         tried = 0.5 * (least + enough)
@@ -170,7 +178,7 @@ def _spread(heights: Sequence[float], room: float) -> list[list[int]]:
 
 
 def _filled(heights: Sequence[float], room: float) -> list[list[int]]:
-    """Positions a page, each filled before the next is begun; what is higher than a page has one to itself."""
+    """Positions of each page, each filled before the next is begun; a row higher than a page gets one to itself."""
     pages: list[list[int]] = []
     used = math.inf
     for position, height in enumerate(heights):
@@ -183,7 +191,7 @@ def _filled(heights: Sequence[float], room: float) -> list[list[int]]:
 
 
 def table_size(table: Table, kept: Sequence[int]) -> float:
-    """Size of a table's text in points: smaller where that spares a second slide."""
+    """Size of a table's text in points: smaller where that avoids a second slide."""
     columns = len(office.shown_columns(table))
     usual = 14.0 if columns <= 4 else 12.5 if columns <= 7 else 11.0
     for size in (usual, *(smaller for smaller in (12.5, 11.5, 10.5) if smaller < usual)):
@@ -210,12 +218,12 @@ def row_height(texts: Sequence[str], shares: Sequence[float], size: float) -> fl
 
 
 def _lines(text: str, size: float, width: float) -> int:
-    """Lines that a text needs; a tenth more than it measures, for words that do not fit at the end of one."""
+    """Number of lines that a text needs; its width is taken 10% larger, for space left at the ends of lines."""
     wide = office.measure(text) * size / 72.0
     return 1 if wide <= width else math.ceil(1.1 * wide / max(width, 0.2))
 
 
 def cell_text(cell: Cell) -> str:
-    """What a slide shows of a cell, with room for its sign."""
+    """Text of a cell for measuring how large it is on a slide; "xx" in front stands for its sign."""
     sign = 2 if cell.kind in office.SIGNS else 0
     return "x" * sign + shorten(cell.text, LONGEST_CELL)

@@ -1,4 +1,4 @@
-"""What a pack is about: a fit and its spots in the order of `Cells`, with the names that people read."""
+"""`Subject`: a fit and its spots, with columns in the order of `Cells` and the names that people read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from brightspots.report.department_facts import Comparison
 from brightspots.report.measure import RATIOS, Measure, difference_measure
 from brightspots.report.words import Estimate
 
-# Longer names of trusts and departments are cut in the middle: nobody reads them, and slides have no room.
+# Longer names of trusts and departments are cut in the middle.
 LONGEST_NAME = 200
 # Bright spots offered to each dark spot in a trust's own pack.
 PARTNERS = 3
@@ -39,9 +39,9 @@ class Subject:
     spots : Spots
         Of this fit.
     events : str
-        What is counted, in the plural.
+        Word for the events that are counted, in the plural: "deaths".
     measure : Measure
-        How effects are said.
+        Words and numbers for effects.
     """
 
     fit: Fitted
@@ -51,7 +51,9 @@ class Subject:
 
     @classmethod
     def of(cls, fit: Fitted, spots: Spots, events: str = "events", *, unit: str | None = None) -> Subject:
-        """Put a fit and its spots together; the fit's draws are held from now on, where there is room for them.
+        """Put a fit and its spots together.
+
+        The draws of the fit's effects are kept in memory from now on, if there is room (`Posterior.held`).
 
         Raises
         ------
@@ -93,12 +95,12 @@ class Subject:
 
     @cached_property
     def rating_status(self) -> npt.NDArray[np.str_]:
-        """How the status of every cell stands to the rating, (C,)."""
+        """Rating status of every cell, (C,): see `vocabulary.RATING_STATUSES`."""
         return self.table["rating_status"].to_numpy(dtype=str)
 
     @cached_property
     def trust_labels(self) -> tuple[str, ...]:
-        """What each trust is called, (T,): its name with its code, or its code."""
+        """Text for each trust, (T,): its name with its code in brackets, or its code."""
         return _short(self._trusts_called)
 
     @property
@@ -108,7 +110,7 @@ class Subject:
 
     @cached_property
     def department_labels(self) -> tuple[str, ...]:
-        """What each department type is called, (D,)."""
+        """Text for each department type, (D,)."""
         return _short(self._departments_called)
 
     def trust_index(self, trust: object) -> int:
@@ -136,11 +138,11 @@ class Subject:
         return np.arange(bounds[trust], bounds[trust + 1])
 
     def department_of(self, cell: int) -> str:
-        """What the department of a cell is called."""
+        """Text for the department of a cell."""
         return self.department_labels[self.cells.cell_department[cell]]
 
     def trust_of(self, cell: int) -> str:
-        """What the trust of a cell is called."""
+        """Text for the trust of a cell."""
         return self.trust_labels[self.cells.cell_trust[cell]]
 
     def estimate(self, cell: int, quantity: str) -> Estimate:
@@ -155,32 +157,32 @@ class Subject:
 
     @cached_property
     def _held(self) -> dict[str, FloatArray]:
-        """Columns asked for before: a pack asks once a cell."""
+        """Columns of the table as arrays, kept because a pack asks for them once for each cell."""
         return {}
 
     @cached_property
     def trusts(self) -> pd.DataFrame:
-        """Every trust at the margin of the rule, (T rows)."""
+        """`Fitted.trusts` at the margin of the rule, (T rows)."""
         return self.fit.trusts(margin=self.spots.rule.margin, difference=self.spots.rule.difference)
 
     @cached_property
     def partition(self) -> pd.DataFrame:
-        """Where the variation lies."""
+        """`Fitted.variance_partition`."""
         return self.fit.variance_partition()
 
     @cached_property
     def rating_explains(self) -> pd.DataFrame:
-        """How much of the variation the ratings account for."""
+        """`Decided.rating_explains`: the share of the variance that the ratings explain."""
         return self.spots.rating_explains()
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """Dark spots with up to `PARTNERS` bright spots to talk to, the nearest in size first."""
+        """`Decided.learning_pairs`: dark spots with up to `PARTNERS` bright spots each, the nearest in size first."""
         return self.spots.learning_pairs(PARTNERS)
 
     @property
     def first(self) -> Comparison:
-        """The comparison that the rule speaks of first."""
+        """The comparison that is shown first: "peer" where the rule's reference is the peers, else "own"."""
         return "peer" if self.spots.rule.reference == "peers" else "own"
 
     def effect(self, cell: int, of: Comparison) -> Estimate:
@@ -189,12 +191,15 @@ class Subject:
 
     @cached_property
     def reach(self) -> FloatArray:
-        """What would be flagged as dark of every department with a probability of 0.8, (C,)."""
+        """Detectable effect of every cell on the dark side, (C,): flagged with a probability of 0.8."""
         return self.numbers(self.measure.column("detectable"))
 
     @cached_property
     def span(self) -> float:
-        """Half the width of the scale on which tables draw differences: nineteen in twenty intervals end within it."""
+        """Half the width of the scale on which tables draw differences, from −span to span.
+
+        It holds 95% of the ends of intervals, and at least twice the margin.
+        """
         column = self.measure.column(self.first)
         ends = np.abs(self.table[[f"{column}_lower", f"{column}_upper"]].to_numpy(dtype=np.float64))
         known = ends[np.isfinite(ends)]
@@ -208,12 +213,12 @@ class Subject:
 
     @property
     def shortened(self) -> int:
-        """How many names of trusts and departments are not written whole."""
+        """Number of names of trusts and departments that are shortened."""
         called = (*self._trusts_called, *self._departments_called)
         return sum(len(label) > LONGEST_NAME for label in called)
 
     def counts(self, cells: IntArray) -> dict[str, int]:
-        """How many of some cells have each status."""
+        """Number of the given cells with each status."""
         return {status: int(np.sum(self.status[cells] == status)) for status in names.STATUSES}
 
     @cached_property

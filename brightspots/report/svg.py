@@ -1,7 +1,7 @@
 """Figures of the HTML pack as inline SVG, from plain numbers.
 
-Drawn here and not by a plotting library, so that every point is an element with a name of its own that the pointer
-and the keyboard can reach, colours follow the page's style sheet, and no style attribute breaks the security policy.
+They are not drawn by a plotting library, so that every point is an element with its own name that pointer and keyboard
+can reach, colours follow the page's style sheet, and no style attribute breaks the content security policy.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from brightspots.report.words import Estimate, percent
 
 WIDTH, HEIGHT = 520.0, 400.0
 LEFT, RIGHT, TOP, BOTTOM = 50.0, 12.0, 14.0, 48.0
-# Ratios above this are drawn at the upper edge: one tiny department must not flatten the whole figure.
+# Ratios above this are drawn at the upper edge, so that one tiny department does not flatten the whole figure.
 HIGHEST = 4.0
 LABEL_LENGTH = 24
 LABEL_WIDTH, LABEL_HEIGHT = 7.6, 15.0
 
-# From numbers to places along an axis.
+# From a number to its place along an axis, in pixels.
 _Place = Callable[[float], float]
 # Left, top, right, bottom.
 _Box = tuple[float, float, float, float]
@@ -135,23 +135,23 @@ def interval(estimate: Estimate, kind: Kind | None, table: Table) -> Markup:
 
 
 def mark(kind: Kind) -> Markup:
-    """A legend's or a table's mark on its own."""
+    """A single mark, for legends and tables."""
     return Markup('<svg class="mk {}" viewBox="0 0 14 14" aria-hidden="true">{}</svg>').format(
         kind, _mark(kind, 7.0, 7.0, 5.0)
     )
 
 
 def shared_range(figure: Funnels) -> tuple[float, float]:
-    """Ends of the vertical axis of all panels: ratios from 0, differences as far as there are any."""
+    """Ends of the vertical axis of all panels: ratios from 0 to at most `HIGHEST`, differences to fit the points."""
     points = [point for panel in figure.panels for point in panel.points]
     highest = [point.y if point.high is None or math.isinf(point.high) else point.high for point in points]
-    # Every limit comes into view at its narrow end, where the largest units lie.
+    # The range includes every limit at its narrow end, where the largest units lie.
     highest += [min(limit.upper) for panel in figure.panels for limit in panel.limits]
     if figure.of_ratios:
         wanted = 1.08 * max(highest)
         step = 0.5 if wanted > 2.0 else 0.25
         return 0.0, min(HIGHEST, math.ceil(wanted / step) * step)
-    # Of differences the middle line comes into view, and as much below as there is.
+    # For differences the range includes the centre line, the lowest point and the lower limits at their narrow end.
     lowest = [point.y for point in points] + [
         max(limit.lower) for panel in figure.panels for limit in panel.limits
     ]
@@ -181,7 +181,7 @@ def _limit_lines(limit: Limit, place_x: _Place, place_y: _Place, bottom: float, 
     name = f"limit l{limit.level * 100:g}".replace(".", "-")
     lines = []
     for values in (limit.lower, limit.upper):
-        # Beyond the figure the curve leaves it: flattened against its edge it would look like a limit.
+        # Curves end at the edge of the figure: clipped to it they would look like a limit there.
         inside = [(x, y) for x, y in zip(limit.x, values, strict=True) if bottom <= y <= top]
         if len(inside) > 1:
             steps = "L".join(f"{_n(place_x(x))} {_n(place_y(y))}" for x, y in inside)
@@ -210,7 +210,7 @@ def _bar(x: float, low: float, high: float, *, closed: bool) -> Markup:
 
 
 def _mark(kind: Kind, x: float, y: float, r: float) -> Markup:
-    """The mark of a kind at a place, with shape and size by the table of marks; the style sheet gives the colour."""
+    """The mark of a kind at a place, with shape and size from `MARKS`; the style sheet sets the colour."""
     mark = MARKS[kind]
     half = r * mark.page_size
     if mark.marker == "D":

@@ -89,7 +89,7 @@ def departments_table(facts: TrustFacts) -> Table:
 
 
 def types_table(types: Sequence[TypeTally], setting: Setting) -> Table:
-    """How many departments of each type are flagged, in line, or cannot be told."""
+    """How many departments of each type have each status."""
     rows = tuple(
         (
             Cell(each.name),
@@ -113,7 +113,7 @@ def types_table(types: Sequence[TypeTally], setting: Setting) -> Table:
 
 
 def unknown_table(facts: TrustFacts) -> Table:
-    """The departments of one trust that cannot be told, with what it would have taken to flag them."""
+    """The departments of one trust with the status "cannot tell", with their detectable effects."""
     setting = facts.shared.setting
     rows = tuple(
         (
@@ -211,7 +211,7 @@ def trust_rating_table(departments: Sequence[Department], of: TrustRating) -> Ta
 
 
 def pairs_table(of: Learning, setting: Setting) -> Table:
-    """Dark spots with the bright spots to talk to."""
+    """Dark spots with bright spots to learn from."""
     rows = tuple(
         (
             *([] if of.of_one_trust else [Cell(pair.trust)]),
@@ -242,7 +242,7 @@ def pairs_table(of: Learning, setting: Setting) -> Table:
 
 
 def mosaic(grid: Grid, setting: Setting) -> Mosaic:
-    """Trusts by departments, each cell with its status; what is said of those that are flagged."""
+    """The grid of trusts by departments, each cell with its status, and details of the flagged ones."""
     against = _AGAINST[setting.first].lower()
     details = {at: f"{against}: {setting.measure.place(effect)}" for at, effect in grid.effects.items()}
     caption = (
@@ -342,7 +342,7 @@ def _status(of: Department) -> Cell:
 
 
 def _probability(of: Department) -> Cell:
-    """Probability that the status is right; of a department that cannot be told there is no status to be right."""
+    """Probability that the status is right; none for the status "cannot tell"."""
     return Cell("–") if of.status == names.CANNOT_TELL else _probability_cell(of.probability)
 
 
@@ -355,12 +355,12 @@ def _rating(of: Department) -> Cell:
 
 
 def _other_bands(of: Department) -> list[Cell]:
-    """Probabilities that its own level would earn another rating, and one at least two bands away."""
+    """Probabilities that its own level lies in another band, and in one at least two bands away."""
     return [_probability_cell(of.p_other_band), _probability_cell(of.p_two_bands)]
 
 
 def _reach(effect: float, setting: Setting) -> Cell:
-    """An effect that would be flagged as dark; what is far out of reach is not given to two decimals."""
+    """A detectable effect on the dark side: as "over 10" or "under 0.10" beyond these, "no ratio" beyond 1,000."""
     if math.isnan(effect):
         return Cell("–")
     higher_is, measure = setting.higher_is, setting.measure

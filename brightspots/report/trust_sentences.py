@@ -1,6 +1,6 @@
 """The sentences of a board pack on one trust: its level, its spots, and its place among all trusts.
 
-As in `sentences`, one pure function a sentence.
+As in `sentences`, each is a pure function from numbers to a sentence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from brightspots.report.words import Estimate, counted, likelihood, listed, more
 
 
 def trust_flags(trust: str, bright: Sequence[str], dark: Sequence[str], departments: int) -> str:
-    """What is bright and what is dark in one trust."""
+    """The bright and dark spots of one trust."""
     if not bright and not dark:
         which = f"None of the {departments:,} departments" if departments != 1 else "The only department"
         verb = "is" if departments != 1 else "is not"
@@ -64,15 +64,15 @@ def spot(
     events: str = "events",
     measure: Measure = RATIOS,
 ) -> str:
-    """One flagged department: how far from what it is compared with, what that means in events, how surely.
+    """One flagged department: its effect, what that means in events, and its probability.
 
-    `effect` and `other` are ratios or differences; `other` is that in the comparison that the rule does not make: what
-    is dark in a good trust may be better than elsewhere. `excess` is left out for estimates, which count no events, and
-    where the rule compares with peers.
+    `effect` and `other` are ratios or differences; `other` is the effect in the comparison that the rule does not use,
+    because a dark spot of a good trust may still be better than its peers. `excess` is None for estimates, which count
+    no events, and where the rule compares with peers.
     """
     subject, that = level_is(family)
     means = "" if excess is None else f", {more_or_fewer(excess, events)} than at its own trust's level"
-    # Both comparisons are required at once, but one of them is shown: the one with the own trust.
+    # Where the rule requires both comparisons, the one with the own trust is shown.
     with_whom = compared_with("organisation" if reference == "both" else reference)
     return (
         f"{department} is a {status}: {subject} {measure.against(effect, f'{that} of {with_whom}')}{means}. "
@@ -90,7 +90,7 @@ def _besides(other: Estimate | None, reference: Reference, measure: Measure) -> 
 
 
 def only_department(trust: str, department: str) -> str:
-    """A trust with a single department has nothing of its own to compare it with."""
+    """That a trust has a single department, which cannot be compared with others of the trust."""
     return (
         f"{department} is the only department of {trust} in these data. It cannot be compared with other departments "
         "of its own trust, only with the same department elsewhere."
@@ -98,7 +98,7 @@ def only_department(trust: str, department: str) -> str:
 
 
 def nothing_flagged(status: str) -> str:
-    """No department of one trust has a status."""
+    """That no department of a trust has a status."""
     return f"No department is flagged as a {status}."
 
 
@@ -111,7 +111,7 @@ def outside_limits(n: int, units: int, level: float) -> str:
 
 
 def trust_in_funnel(trust: str, where: Side, level: float) -> str:
-    """Where one trust lies among all trusts; to lie within the limits is no praise."""
+    """Where one trust lies against the limits of the funnel of all trusts."""
     limits = f"the {level * 100:g}% limits"
     if where == "unplaced":
         reason = "the range of its suppressed counts reaches over one of them"

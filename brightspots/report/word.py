@@ -49,7 +49,7 @@ from brightspots.report.word_style import (
     shade,
 )
 
-# Rows of a long table that a paper holds, and of the grid that a page holds.
+# Most rows of a table, and of the grid on one page; the rest is left out or goes on the next page.
 MOST_ROWS: Final = 60
 ROWS_A_SHEET: Final = 62
 _INCHES_WIDE: Final = 174 / 25.4
@@ -207,7 +207,7 @@ def _write_table(paper: _Paper, table: Table) -> None:
     for position, (native_row, row) in enumerate(zip(written, rows, strict=True)):
         for cell, place, width in zip(native_row.cells, columns, widths, strict=True):
             numeric, first = table.columns[place].numeric, place == 0
-            # No page holds a heading without rows, or one last row alone.
+            # The first and the last rows stay together, so that no page has only the heading or only the last row.
             near = position < 2 or len(rows) - 4 < position < len(rows) - 1
             _fill(cell, table.rows[row][place], width, size, bold=first, numeric=numeric, near=near)
         _keep_whole(native_row)
@@ -247,7 +247,7 @@ def _fill(
 
 
 def _set_table(native: Any, description: str, widths: list[Emu]) -> None:
-    """Thin rules between rows, a grid that holds the widths, the caption for screen readers."""
+    """Set thin rules between rows, fixed column widths, and the description for screen readers."""
     properties = native._tbl.tblPr
     borders = OxmlElement("w:tblBorders")
     for side in ("top", "bottom", "insideH"):
@@ -294,7 +294,7 @@ def _add_text(file: Any, text: str, *, soft: bool = False) -> Line:
 
 
 def _add_warning(file: Any, text: str) -> None:
-    """What must not be missed: bold, shaded, in a frame."""
+    """Add a paragraph that is bold, shaded and framed."""
     line = file.add_paragraph()
     line.add_run(text).bold = True
     properties = line._p.get_or_add_pPr()

@@ -1,4 +1,4 @@
-"""How a Word document looks: page, typefaces, colours, and the two marks that python-docx has no name for."""
+"""The style of a Word document: page, typefaces, colours; and fields and shading, which python-docx lacks."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def set_styles(file: Any) -> None:
 
 
 def _set_typeface(properties: Any) -> None:
-    """Name the typeface itself: a theme's would win over it."""
+    """Set the typeface by name, and remove the theme's, which would take precedence."""
     fonts = properties.find(qn("w:rFonts"))
     if fonts is None:
         fonts = OxmlElement("w:rFonts")
@@ -87,7 +87,7 @@ def _set_typeface(properties: Any) -> None:
 
 
 def add_field(line: Line, instruction: str, result: str, *, bold: bool = False) -> None:
-    """A field with the result that stands until Word computes it anew."""
+    """Add a field, with the text that is shown until Word updates it."""
     element = OxmlElement("w:fldSimple")
     element.set(qn("w:instr"), f" {instruction} ")
     run = line.add_run(result)

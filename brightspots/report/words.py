@@ -1,4 +1,4 @@
-"""Numbers in words: one vocabulary for probability, shares and ratios never without their intervals."""
+"""Numbers in words: one vocabulary for probabilities; shares and ratios always with their intervals."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PROBABILITY_WORDS: Final = (
 
 
 def likelihood(probability: float) -> str:
-    """A probability in the stated vocabulary, its number in brackets: the phrase of the number as it is read."""
+    """A probability in the vocabulary, with its number in brackets; the phrase is that of the rounded number."""
     read = probability_read(probability)
     words = next(phrase for least, phrase in PROBABILITY_WORDS if read >= least)
     return f"{words} (probability {probability_text(probability)})"

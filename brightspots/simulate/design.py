@@ -1,4 +1,4 @@
-"""What a nation is simulated from: every argument of `simulate_nation`, checked, and the labels that they mean."""
+"""`Design`: the arguments of `simulate_nation`, checked, and the labels of trusts, departments and periods."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ DEPARTMENT_NAMES: Final = (
     "Rheumatology", "Cardiac surgery", "Neurosurgery", "Infectious diseases",
 )  # fmt: skip
 
-# Units of one kind; beyond it a number is a mistake, and memory would not hold the nation.
+# Most trusts, departments or periods: more is a mistake, and the nation would not fit into memory.
 _MOST_UNITS: Final = 1_000_000
 _MOST_EXPECTED: Final = 1_000_000_000
-# Logarithms: e¹⁰ between units one standard deviation apart is beyond all that is counted.
+# Largest standard deviation, on the log scale: a ratio of e¹⁰ between units one standard deviation apart.
 _MOST_SD: Final = 10.0
 
 
 @dataclass(frozen=True)
 class Design:
-    """The arguments of `simulate_nation`, described there, as they are used: with a seed in any case.
+    """The arguments of `simulate_nation`, described there; `seed` is never None here.
 
     Raises
     ------
@@ -78,13 +78,13 @@ class Design:
 
     @property
     def trust_labels(self) -> LabelArray:
-        """(T,)."""
+        """Labels of trusts, (T,): T001, T002, …."""
         width = max(3, len(str(self.trusts)))
         return np.array([f"T{number:0{width}d}" for number in range(1, self.trusts + 1)], dtype=object)
 
     @property
     def department_labels(self) -> LabelArray:
-        """(D,)."""
+        """Names of departments, (D,): as given, or `DEPARTMENT_NAMES`, and numbered beyond these."""
         if not isinstance(self.departments, int):
             return np.array(self.departments, dtype=object)
         beyond = range(len(DEPARTMENT_NAMES) + 1, self.departments + 1)

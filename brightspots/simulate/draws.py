@@ -1,9 +1,9 @@
-"""What simulated nations are drawn with: random streams, effects, sizes, outcomes and ratings, as arrays.
+"""Random numbers of simulated nations: streams, effects, sizes, outcomes and ratings, as arrays.
 
-Everything is drawn by inverting distribution functions at uniform numbers that come straight from the bits of
-a PCG64 generator, one stream for each ingredient. NumPy promises those bits for ever (NEP 19), so a seed
-means the same nation on every platform and every NumPy; and because the streams do not depend on each
-other, changing one ingredient (a σ, the suppression, the ratings) leaves all others as they were.
+Everything is drawn by inverting distribution functions at uniform numbers made from the raw bits of a PCG64 generator,
+with one stream for each ingredient. NumPy guarantees these bits (NEP 19), so a seed gives the same nation on every
+platform and with every version of NumPy. The streams are independent, so changing one ingredient (a σ, the suppression,
+the ratings) leaves all others as they were.
 
 T trusts, D departments, P periods.
 """
@@ -84,7 +84,7 @@ def rows_present(
     """Trust, department and period of each row: the departments that each trust has, in every period."""
     trusts, departments, periods = shape
     present = uniform_draws(seed, Stream.PRESENT, trusts, departments) >= missing_departments
-    # Whoever would be left with nothing keeps one, at random.
+    # A trust without departments, and a department without trusts, gets one at random.
     kept = uniform_draws(seed, Stream.KEPT, trusts, departments)
     bare_trusts = np.flatnonzero(~present.any(axis=1))
     present[bare_trusts, kept[bare_trusts].argmax(axis=1)] = True
@@ -103,7 +103,10 @@ def expected_events(
     sd_department_size: float,
     sd_cell_size: float,
 ) -> FloatArray:
-    """Draw expected events, (T, D, P): log-normal, trust × department type × cell × period."""
+    """Draw expected events, (T, D, P): the product of log-normal sizes of trust, department type, cell and period.
+
+    Their expectation is `mean_expected`.
+    """
     trusts, departments, periods = shape
     log_size = (
         sd_trust_size * normal_draws(seed, Stream.TRUST_SIZE, trusts, 1, 1)
@@ -118,7 +121,7 @@ def expected_events(
 
 
 def suppress_counts(outcome: pd.DataFrame, interval: tuple[int, int]) -> pd.DataFrame:
-    """Withhold the counts inside the interval."""
+    """Withhold the counts inside the closed interval: `observed` is missing there, with bounds beside it."""
     count = outcome[names.OBSERVED]
     hidden = count.between(*interval)
     upper = count.mask(hidden, interval[1])
@@ -134,15 +137,15 @@ def suppress_counts(outcome: pd.DataFrame, interval: tuple[int, int]) -> pd.Data
 
 
 def latent_rating(seed: int, trust_effect: FloatArray, sd_trust: float, validity: float) -> FloatArray:
-    """Quality as the rater sees it, (T,), unit variance: its correlation with −u is `validity`."""
+    """Latent rating of each trust, (T,): standard normal, higher is better, correlation `validity` with −u."""
     trusts = len(trust_effect)
-    # Where trusts do not differ there is nothing to see, and the rating is noise.
+    # Where σ_trust = 0 there is no quality to rate: standard normal numbers take the place of −u/σ.
     quality = normal_draws(seed, Stream.TRUST, trusts) if sd_trust == 0 else -trust_effect / sd_trust
     return validity * quality + math.sqrt(1.0 - validity**2) * normal_draws(seed, Stream.RATING, trusts)
 
 
 def cut_bands(latent: FloatArray, frequencies: Mapping[str, float]) -> pd.Categorical:
-    """Cut the latent rating at its own quantiles into ordered bands, worst first."""
+    """Cut a latent rating (T,) into ordered bands, worst first, at the quantiles that give each band its share."""
     cumulative = np.cumsum(list(frequencies.values()))
     upper_rank = np.rint(cumulative / cumulative[-1] * len(latent))
     rank = np.argsort(np.argsort(latent, kind="stable"), kind="stable")
@@ -157,7 +160,7 @@ def cell_estimands(
     row: tuple[IntArray, IntArray],
     row_weight: FloatArray,
 ) -> pd.DataFrame:
-    """Work out the true effects and ratios of every cell that exists, sorted by trust and department.
+    """True effects and log ratios of every cell that exists, sorted by trust and department.
 
     Parameters
     ----------
@@ -167,7 +170,7 @@ def cell_estimands(
     row : tuple of int array (N,)
         Trust and department of each row.
     row_weight : float array (N,)
-        How much a row counts within its trust: expected events, or inverse variance.
+        Weight of a row in means over its trust: expected events, or inverse variance.
     """
     weight = np.zeros(department_effect.shape)
     np.add.at(weight, row, row_weight)

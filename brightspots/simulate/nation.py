@@ -1,7 +1,7 @@
 """Nations with a known truth: trusts × departments (× periods) drawn from the model that the library fits.
 
-A seed means the same nation on every platform and every NumPy, and changing one ingredient (a σ, the
-suppression, the ratings) leaves what the others are drawn from as it was: see `simulated_draws`.
+A seed gives the same nation on every platform and with every version of NumPy, and changing one ingredient (a σ, the
+suppression, the ratings) leaves the random numbers of the others as they were: see `simulate.draws`.
 
 ``python -m brightspots.simulate data_samples/nation.csv.gz`` writes the nation that ships as a sample.
 """
@@ -94,7 +94,7 @@ class Nation:
         object.__setattr__(self, "parameters", MappingProxyType(plain))
 
     def __reduce__(self) -> tuple[type[Nation], tuple[Any, ...]]:
-        # A view that cannot be written to cannot be pickled either.
+        # A MappingProxyType cannot be pickled; a dict can.
         return Nation, (self.cells, self.truth, self.row_truth, self.trusts, dict(self.parameters))
 
 
@@ -219,7 +219,7 @@ def simulate_nation(
 
 
 def _simulate(design: Design) -> Nation:
-    """Draw effects, sizes and outcomes, and write down both what an analyst sees and the truth."""
+    """Draw effects, sizes and outcomes; return the data that an analyst would see, and the truth."""
     effects = _draw_effects(design)
     sizes = expected_events(
         design.seed, design.shape, design.mean_expected, design.sd_trust_size, design.sd_department_size,
@@ -291,7 +291,7 @@ def _draw_effects(design: Design) -> _Effects:
 
 
 def _draw_outcome(design: Design, row: Rows, size: FloatArray, log_ratio: FloatArray) -> pd.DataFrame:
-    """What is observed in each row, beside what is expected there; see `Family.draw`."""
+    """Columns of outcomes and sizes of each row, (R,) each; see `Family.draw`."""
     uniform = uniform_draws(design.seed, Stream.COUNT, *design.shape)[row]
     deviation = normal_draws(design.seed, Stream.TYPE_RATE, design.shape[1])
     type_logit = special.logit(design.base_rate) + _SD_TYPE_RATE * deviation

@@ -18,7 +18,7 @@ from brightspots.common.errors import BrightspotsError, SettingsError
 
 @dataclass(frozen=True)
 class _Sample:
-    """A file of `data_samples/`, and what there is to know about it."""
+    """A file of `data_samples/`, with its number of rows, a description and notes on where it comes from."""
 
     name: str
     file: str

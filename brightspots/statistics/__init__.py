@@ -1,1 +1,1 @@
-"""What is computed of draws: estimands, decisions, ratings, and what data of this size can tell."""
+"""Statistics computed from posterior draws: estimands, decisions, ratings, detectable effects."""

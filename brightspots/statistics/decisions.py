@@ -1,4 +1,4 @@
-"""From probabilities to statuses: the Bayesian false discovery rate and the four things a department can be."""
+"""From probabilities to statuses: the Bayesian false discovery rate and the four statuses of a department."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from brightspots.statistics.summaries import CellSummary
 
 @dataclass(frozen=True)
 class Decisions:
-    """What the rule says of every cell.
+    """Status of every cell under a `SpotRule`.
 
     Parameters
     ----------
     status : array of str (C,)
         One of `vocabulary.STATUSES`.
     why : array of str (C,)
-        For a cell that cannot be told one of `vocabulary.REASONS`, else empty.
+        For a cell with the status "cannot tell" one of `vocabulary.REASONS`, else empty.
     probability : (C,)
         For a flagged cell the probability that it lies beyond the margin on its side; for a cell in line that it lies
-        within the margin of both its own trust and its peers; for one that cannot be told the largest of the three.
-        NaN where undefined.
+        within the margin of both its own trust and its peers; for "cannot tell" the largest of P(above the margin),
+        P(below it) and P(within both). NaN where undefined.
     expected_false : float
         Expected number of false flags in the list, Σ(1 − p) over flagged cells.
     needed : float
@@ -83,10 +83,10 @@ def decide(
 ) -> Decisions:
     """Give every cell its status.
 
-    A department is flagged by the rule's reference. It is in line where there is evidence that nothing is remarkable:
-    P(within the margin of its own trust *and* of its peers) ≥ `SpotRule.in_line`, draw by draw, and the same against
-    its own trust by its own data alone (`CellSummary.own_evidence`), for where departments differ little the model
-    would say so of one of which nothing is known.
+    A department is flagged against `SpotRule.reference`. It is in line where two probabilities are at least
+    `SpotRule.in_line`: that it lies within the margin of its own trust *and* of its peers (both in the same draw), and
+    that it lies within the margin of its own trust by its own data alone (`CellSummary.own_evidence`). The second is
+    asked because, where departments differ little, the first is high even for one with no data at all.
 
     Parameters
     ----------
@@ -131,10 +131,10 @@ def _exceedances(summary: CellSummary, rule: SpotRule) -> tuple[FloatArray, Floa
 
 
 def _reasons(summary: CellSummary, rule: SpotRule, eligible: npt.NDArray[np.bool_]) -> npt.NDArray[np.str_]:
-    """Why each cell cannot be told, if it cannot, (C,).
+    """The reason that applies to each cell if its status is "cannot tell", (C,).
 
-    Thin or near the margin is judged by the interval of the comparison that fails: the rule's own where that is not
-    within the margin with enough probability, else the other.
+    "thin" and "near the margin" depend on the interval of one comparison: of `peer` where the rule's reference is the
+    peers and P(within the margin of the peers) is below `SpotRule.in_line`, else of `own`.
     """
     own = 1.0 - summary.p_own_high - summary.p_own_low >= rule.in_line
     peer = 1.0 - summary.p_peer_high - summary.p_peer_low >= rule.in_line

@@ -1,15 +1,15 @@
-"""What would have been found: the true effect, on either side, that a list would flag with a given probability.
+"""Detectable effects: how large the true D of a department must be to be flagged with a given probability (power).
 
-Fewer events say less than more, so that the two sides differ: a department with 5 expected events may be found with 15,
-and never with none. What is known of a cell without its own data is taken for normal in the two numbers that matter, D
-and the predictor t of the cell's total:
+The two sides differ, since small counts carry less information than large ones: a department with 5 expected events may
+be flagged with 15, and never with none. Given all data but the cell's own, D and the predictor t of the cell's total
+are taken as jointly normal (`left_out.Cavity`):
 
-    t = fixed + u + v (+ what passes),   D = v − M,   M the mean effect of the other departments of the trust.
+    t = fixed + u + v (+ w),   D = v − M,   M the weighted mean effect of the other departments of the trust.
 
-The cell's data speak of t alone. So P(D beyond the margin | count) is that of a normal variable about a + b·t, with t
-from its prior and the likelihood of the count; it rises with the count, and from some count on (below some count)
-it is enough for a flag. A cell of which D = δ is true has t about fixed + u + M + δ, and shows such a count
-with probability 0.8 at the δ that is looked for.
+The cell's data depend on t alone. So D given the count is a normal variable about a + b·t, averaged over the posterior
+of t. P(D beyond the margin | count) rises with the count, and from some count k on (on the low side: up to some count)
+it is high enough for a flag. A cell whose true D is δ has t about fixed + u + M + δ. The detectable effect is the δ for
+which such a cell has at least k (at most k) events with the given power.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _HERMITE_W = _HERMITE_W / np.sqrt(2.0 * np.pi)
 _MOST_STEPS, _QUICK_STEPS, _MODE_STEPS = 50, 6, 5
 # How near the normal score of the exceedance must come to the one needed.
 _CLOSE = 0.01
-# Predictors so far from where they are expected belong to no data (for estimates: in standard deviations).
+# How far from its expected place the predictor is searched, on the log or logit scale (estimates: in standard
+# deviations).
 _FURTHEST = 30.0
 _LEAST_VARIANCE = 1e-12
 
@@ -56,11 +57,11 @@ def detectable_effects(
 ) -> Detectable:
     """Find the true D of each cell from which it would be flagged with probability `power`, above and below.
 
-    A cell is taken to be flagged above when P(D > reach | y) ≥ `needed`, below when P(D < −reach | y) ≥ `needed`, with
-    everything but its own data as it is. Student's t effects are taken for normal ones with the same σ; the periods of
-    a cell count as one total that says as much. Counts that would fall into an interval (the cell's own, where its
-    count is suppressed) are taken not to be flagged, and nor are counts below `Cells.counted_from`, which would not be
-    in the data; where withheld counts are likely the result is the less exact.
+    A cell is taken to be flagged above when P(D > reach | y) ≥ `needed`, below when P(D < −reach | y) ≥ `needed`, given
+    the data of all other cells. Student's t effects are treated as normal with the same σ, and the periods of a cell as
+    one total with the same information. Counts inside the interval of a suppressed cell are taken not to be flagged,
+    and neither are counts below `Cells.counted_from`, which would not be in the data; where such counts are likely the
+    result is less exact.
 
     Parameters
     ----------
@@ -69,10 +70,12 @@ def detectable_effects(
     summary : CellSummary
         Its posterior means are used.
     reach : float
-        What an effect must exceed to matter.
+        The size from which an effect matters: log of the margin, or the difference that matters.
     needed : float, default 0.95
-        Exceedance probability from which a department would be flagged on its own at a false discovery rate of 0.05.
+        Exceedance probability for a flag; 0.95 is that of a department alone on its list at a false discovery rate of
+        0.05.
     power : float, default 0.8
+        Probability of being flagged at the effect returned.
     """
     cavity = cavities(cells, shared, summary)
     found = [_effect(cells, cavity, side, reach, needed, power) for side in (1.0, -1.0)]
@@ -98,9 +101,11 @@ def _effect(
 def _effect_of_count(
     family: CountFamily, count: FloatArray, size: FloatArray, level: FloatArray, spread: FloatArray, z: float
 ) -> FloatArray:
-    """Effect of which the quantile z would show at least (at most, where z < 0) a count, (C,); NaN for no count.
+    """Effect δ at which P(y ≥ count) = Φ(z) for z > 0, or P(y ≤ count) = Φ(−z) for z < 0, (C,).
 
-    At least k events: the threshold of k (see `CountFamily`) lies below the predictor.
+    P(y ≥ k) is the probability that the threshold of k (see `CountFamily`) lies below the predictor, which is δ plus a
+    normal variable with mean `level` and variance `spread`. So δ is the quantile at Φ(z) of the difference, from its
+    first four cumulants. NaN where the count is not possible.
     """
     least = count if z > 0 else count + 1.0
     with np.errstate(invalid="ignore"):  # no count is NaN
@@ -113,7 +118,7 @@ def _effect_of_count(
 
 
 def _seen(cells: Cells, size: FloatArray) -> FloatArray:
-    """What each cell's data were, (C,): a count, the middle of an interval, an estimate over its squared error."""
+    """Outcome of each cell, (C,): its count, the middle of its interval, or Σ of estimate/standard error²."""
     family = cells.family
     if not family.is_count:
         return cells.cell_sum(cells.lower * family.weight(cells.size))
@@ -132,11 +137,13 @@ def _needed_outcome(
     reach: float,
     needed: float,
 ) -> FloatArray:
-    """Outcome from which a cell would be flagged, (C,), counts not yet whole; NaN where no effect is enough.
+    """Outcome from which a cell would be flagged, (C,), counts not yet whole; NaN where no outcome is enough.
 
-    The unknown is the mode of t given the outcome, which says the outcome at once. D follows it at about the rate
-    `slope`, so that quasi-Newton steps, kept between bounds, find where the exceedance is the one needed. The sets of
-    variances, equally likely given the outcome that there `was`, become the likelier the better they foretell another.
+    The search is over the mode of t given the outcome, since the outcome follows from it: mean at the mode plus
+    (mode − location)/variance. The mean of D rises with the mode at about the rate `slope`, so quasi-Newton steps
+    within a bracket find where the exceedance probability is `needed`. The K sets of variances are equally likely given
+    the outcome that was observed (`was`); given another outcome they are reweighted by the ratio of its marginal
+    likelihood to that of `was`.
     """
     location, variance = cavity.location.mean(axis=0), cavity.variance.mean(axis=0)
     slope, contrast = cavity.slope.mean(axis=0), cavity.contrast.mean(axis=0)
@@ -147,8 +154,8 @@ def _needed_outcome(
     prior = (
         -_integrals(family, size, cavity, location, was).log_likelihood if several else 0.0 * cavity.location
     )
-    # Distance of the mode from what is expected, outwards; the exceedance rises with it. A step that leaves what
-    # is known of its place, and every other one after the first few, halves the place instead.
+    # `away`: distance of the mode from `location`, positive towards `side`; the exceedance rises with it. A step that
+    # leaves the bracket `within`, and every other one after the first few, is replaced by a bisection.
     away = np.zeros(size.shape)
     away[active] = (reach - side * contrast[active]) / slope[active]
     within = np.stack([-furthest, furthest])
@@ -201,7 +208,7 @@ def _information(found: Derivatives) -> FloatArray:
 
 
 class _Given(NamedTuple):
-    """Of t given an outcome: mean less prior mean, central moments, log marginal likelihood of the outcome, (K, C)."""
+    """Posterior of t given an outcome, (K, C) each: mean less prior mean, central moments, log marginal likelihood."""
 
     shift: FloatArray
     second: FloatArray
@@ -215,7 +222,7 @@ def _integrals(
 ) -> _Given:
     """Moments of t given an outcome, the likelihood being that of `_likelihood`, by Gauss–Hermite quadrature.
 
-    Under every set of variances the mode is its own; from a common guess Newton's steps are few.
+    Each set of variances has a mode of its own, found from the common guess `mode` by a few steps of Newton's method.
     """
     prior = 1.0 / np.maximum(cavity.variance, _LEAST_VARIANCE)
     modes = np.broadcast_to(mode, cavity.location.shape)
@@ -227,7 +234,7 @@ def _integrals(
     information = _information(found)
     width = 1.0 / np.sqrt(information + prior)
     step = width[..., np.newaxis] * _HERMITE_X
-    # Log posterior about its mode over the normal that the nodes are for; the linear terms cancel at the mode.
+    # Log ratio of the posterior to its normal approximation at the nodes; linear terms cancel at the mode.
     log_ratio = 0.5 * information[..., np.newaxis] * step**2 - family.rise(
         seen[..., np.newaxis], size[:, np.newaxis], modes[..., np.newaxis], mean[..., np.newaxis], step
     )
@@ -247,7 +254,7 @@ def _integrals(
 def _score(
     cavity: Cavity, given: _Given, log_prior: FloatArray, side: float, reach: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Normal score of P(D beyond the margin | outcome) and standard deviation of D, (C,)."""
+    """Φ⁻¹ of P(D beyond the margin on this side | outcome), and the standard deviation of D, (C,) each."""
     slope = cavity.slope
     sd = np.sqrt(slope**2 * given.second + cavity.rest)
     above = _above(
@@ -270,7 +277,7 @@ def _above(z: FloatArray, skewness: FloatArray, kurtosis: FloatArray) -> FloatAr
 
 
 def _cornish_fisher(z: float, skewness: FloatArray, kurtosis: FloatArray) -> FloatArray:
-    """Quantile z of a standardised variable, to second order (Cornish & Fisher 1938, Rev Inst Int Stat 5:307)."""
+    """Quantile at Φ(z) of a standardised variable, to second order (Cornish & Fisher 1938, Rev Inst Int Stat 5:307)."""
     return np.asarray(
         z
         + (z**2 - 1.0) * skewness / 6.0
@@ -280,7 +287,7 @@ def _cornish_fisher(z: float, skewness: FloatArray, kurtosis: FloatArray) -> Flo
 
 
 def _shown(cells: Cells, count: FloatArray, side: float) -> FloatArray:
-    """Smallest whole count above a threshold (largest below) that would be shown, (C,); NaN where none is."""
+    """Smallest whole count ≥ `count` (`side` −1: largest ≤ `count`) that is not suppressed, (C,); NaN where none is."""
     count = np.ceil(count - 1e-6) if side > 0 else np.floor(count + 1e-6)
     if side > 0:
         count = np.maximum(count, 0.0)

@@ -1,14 +1,15 @@
-"""Is the normal distribution of effects good enough? What the draws themselves say of its tails.
+"""A check of the normal distribution of effects: whether posterior draws of them have heavier tails.
 
-Draws of the effects from the posterior, under a model that is right, are draws from N(0, σ²) (averaged over data); so
-their kurtosis, in any one draw, is that of a normal sample of as many units. Where the tails are heavier the
-data pull the drawn effects out of that shape, the more the better departments are known (a posterior predictive
-check with a pivotal discrepancy: Johnson 2007, Bayesian Analysis 2:719; Yuan & Johnson 2012, Biometrics 68:156).
+If the model is right, posterior draws of the effects are, over repeated data, draws from N(0, σ²). So the kurtosis of
+the effects in one draw is that of a normal sample of as many units. If the true effects have heavier tails, the data
+give the drawn effects a larger kurtosis, the more so the more the data say about them (a posterior predictive check
+with a pivotal discrepancy: Johnson 2007, Bayesian Analysis 2:719; Yuan & Johnson 2012, Biometrics 68:156).
 
-The normal score z of the kurtosis of one draw is N(0, 1) over data and draws; its mean over the draws of one fit varies
-less, for only a part of z comes from the data. Kurtosis is, to first order, the mean over units of the fourth Hermite
-polynomial of their standardised effects; given the data, an effect of reliability r keeps the share r⁴ of that
-polynomial's variance, and so the mean of z has about the variance mean r⁴, by which it is judged.
+The normal score z of the kurtosis of one draw is N(0, 1) over repeated data and draws. Its mean over the draws of one
+fit varies less, since only a part of z comes from the data. Kurtosis is, to first order, the mean over units of the
+fourth Hermite polynomial of their standardised effects. The posterior mean of that polynomial, for an effect of
+reliability r, has r⁴ times its variance. So the mean of z has a variance of about mean r⁴, and is compared with
+N(0, mean r⁴).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from brightspots.engine.posterior import EffectBlock, Posterior
 
 # Anscombe and Glynn's approximation is for samples of at least this size.
 FEWEST_UNITS = 20
-# Mean fourth power of the reliability (0.3 throughout) below which the shape of the effects is hidden by chance.
+# Mean r⁴ of the reliabilities below which the check has no power (about that of r = 0.3 everywhere).
 LEAST_KNOWN = 0.01
 
 
@@ -37,10 +38,10 @@ class EffectShape(NamedTuple):
     excess_kurtosis, lower, upper : float
         Posterior mean and central 95% interval of the excess kurtosis of the units' effects; 0 is a normal's.
     p : float
-        P(normal effects would show as heavy tails): about uniform where effects are normal, small where tails are
-        heavier. In 200 simulated nations of 40 × 10 departments with 40 expected events on average and normal effects
-        it fell below 0.01 in 0.5% (trusts) and 1.0% (departments), below 0.05 in 3.1% and 2.0%. NaN below
-        `FEWEST_UNITS` units or where less is known of them than `LEAST_KNOWN`.
+        One-sided p-value of normal effects: about uniform where effects are normal, small where tails are heavier. In
+        200 simulated nations of 40 × 10 departments with 40 expected events on average and normal effects it fell below
+        0.01 in 0.5% (trusts) and 1.0% (departments), below 0.05 in 3.1% and 2.0%. NaN with fewer than `FEWEST_UNITS`
+        units, or a mean r⁴ below `LEAST_KNOWN`.
     """
 
     units: int
@@ -51,7 +52,7 @@ class EffectShape(NamedTuple):
 
 
 class _Sums(NamedTuple):
-    """Of the effects of some units: Σx, Σx², Σx³ and Σx⁴ at every draw, (4, S), and Σr⁴ of their reliabilities."""
+    """Sums over some units: of powers of their effects, Σx, Σx², Σx³ and Σx⁴, in every draw, (4, S); and Σr⁴."""
 
     powers: FloatArray
     known: float
@@ -65,7 +66,7 @@ def effect_shapes(posterior: Posterior) -> dict[str, EffectShape]:
 
 
 def _sums(posterior: Posterior, block: EffectBlock) -> dict[str, _Sums]:
-    """Sums over the units of a block, by level; in units of σ where each department type has one."""
+    """Sums over the units of a block, by level; effects are divided by σ where each department type has its own."""
     shared = posterior.shared
     effects = {"trust": (block.trust_effect, shared.sd["trust"])}
     if shared.sd_department_by_type is not None:
@@ -91,7 +92,7 @@ def _shape(blocks: Sequence[_Sums], units: int) -> EffectShape:
     p = float("nan")
     if units >= FEWEST_UNITS and known >= LEAST_KNOWN:
         score = kurtosis_score(kurtosis, units)
-        # What the number of draws leaves open of the mean is no evidence either.
+        # The Monte Carlo error of the mean over draws adds to its variance.
         p = float(stats.norm.sf(score.mean() / np.sqrt(known + score.var() / len(score))))
     return EffectShape(units, float(np.mean(kurtosis) - 3.0), float(lower), float(upper), p)
 

@@ -1,10 +1,10 @@
-"""What a department's own data say of it: the same question with a flat prior on its own effect.
+"""P(a department lies within the margin) from its own data, with a flat prior on its own effect v.
 
-Where departments differ little, the model takes one of which next to nothing is known for one like the others: in a
-type that expects 0.05 deaths every department lies within a margin of 1.1 with a probability near one, whatever
-happens there. That is an assumption, not a finding. So before a department is called in line its own counts have to
-say so too: with no prior on its effect v, and everything that the others have taught (the level of its trust, its
-type, its other departments) as it is.
+Where departments differ little, the model shrinks a department with hardly any data to the level of the others: with
+0.05 expected deaths it lies within a margin of 1.1 with a probability near one, whatever its count. That is an
+assumption of the model and not a finding. So before a department is called in line, its own data must show it too: the
+prior of v is replaced by a flat one, while the levels of its trust, its type and the trust's other departments keep
+their posterior.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from brightspots.engine.posterior import SharedDraws
 from brightspots.likelihood.family import CountFamily
 from brightspots.likelihood.outcomes import Outcomes
 
-# Nodes for the level that a department is compared with, which is nearly normal.
+# Gauss–Hermite nodes for the level that a department is compared with, whose posterior is nearly normal.
 _NODES = 15
 # Grid of a likelihood without a closed form: this many standard deviations either side of its peak.
 _GRID = np.linspace(-10.0, 10.0, 161)
@@ -34,10 +34,11 @@ _NUMBERS_AT_ONCE = 400_000
 
 
 class Level(NamedTuple):
-    """The level that each cell is compared with, as a shift of the mean predictor of its leaves.
+    """The level that each cell is compared with, as a shift of the linear predictor.
 
-    Posterior mean and standard deviation of what, added to offset + x'β + a at their posterior mean, gives what the
-    department would have if it were as its comparison is, (C,) each; NaN where it has none.
+    Posterior mean and standard deviation, (C,) each, of: u, plus the weighted mean v of the trust's other departments,
+    plus offset + x'β + a less its posterior mean. Added to the posterior mean of offset + x'β + a it gives the
+    predictor that the cell would have with D = 0. NaN for a trust's only department.
     """
 
     mean: FloatArray
@@ -47,12 +48,12 @@ class Level(NamedTuple):
 def within_by_own_data(cells: Cells, shared: SharedDraws, level: Level, reach: float) -> FloatArray:
     """P(−reach ≤ D ≤ reach | flat prior on the department's own effect v), (C,).
 
-    The posterior of v alone is then its likelihood, normalised: for a count y of which λ is expected at the level that
-    it is compared with, exp(D)·λ ~ Gamma(y, 1); for a proportion the odds follow a beta's; for an estimate D is
-    normal. With a count of nothing, or of everybody, the likelihood has no end on one side and cannot be normalised:
-    the data alone exclude no v on that side, and the probability is 0. It is averaged over the level, taken as normal.
-    Intervals and truncated counts, and what passes from period to period (σ_period at its posterior mean), are
-    integrated on a grid.
+    With a flat prior the posterior of v is its likelihood, normalised. For a Poisson count y with mean λ at the
+    comparison level, exp(D)·λ ~ Gamma(y, 1). For a binomial count the probability of the event, logit⁻¹(t) with t the
+    predictor, is Beta(y, n − y). For an estimate D is normal. With a count of 0 (or of everybody) the likelihood does
+    not fall on one side and cannot be normalised: the data exclude no v on that side, and the result is 0. The result
+    is averaged over the comparison level, taken as normal. Intervals, truncated counts, and cells with several periods
+    (with σ_period at its posterior mean) are integrated on a grid.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def within_by_own_data(cells: Cells, shared: SharedDraws, level: Level, reach: f
     Returns
     -------
     (C,)
-        NaN where the level is.
+        NaN where the level is NaN.
     """
     points, weights = np.polynomial.hermite_e.hermegauss(_NODES)
     centres = level.mean[:, np.newaxis] + level.sd[:, np.newaxis] * points
@@ -83,7 +84,7 @@ def within_by_own_data(cells: Cells, shared: SharedDraws, level: Level, reach: f
 
 
 def _is_simple(cells: Cells, shared: SharedDraws) -> npt.NDArray[np.bool_]:
-    """Which cells hold one plain count (or, of events against expected, several of one lasting level), (C,)."""
+    """Which cells have a closed form, (C,): one exact count or estimate, or a sum of Poisson counts without w."""
     plain = np.ones(cells.n_leaves, dtype=bool)
     plain[Outcomes.of(cells).conditioned] = False
     leaves = np.diff(cells.cell_leaves)
@@ -94,7 +95,20 @@ def _is_simple(cells: Cells, shared: SharedDraws) -> npt.NDArray[np.bool_]:
 def _closed_form(
     cells: Cells, predictor: FloatArray, which: npt.NDArray[np.bool_], shift: FloatArray
 ) -> FloatArray:
-    """P(shift of a cell ≤ stated) under a flat prior, (…, cells, nodes); 0 where there is no such posterior."""
+    """P(shift of a cell's predictor ≤ `shift`) under a flat prior on it; 0 where that posterior does not exist.
+
+    Parameters
+    ----------
+    predictor : (N,)
+        Linear predictor of the leaves without the shift.
+    which : bool array (C,)
+        The cells to compute, n of them.
+    shift : (2, n, nodes)
+
+    Returns
+    -------
+    (2, n, nodes)
+    """
     family = cells.family
     if not isinstance(family, CountFamily):
         first = cells.cell_leaves[:-1][which]
@@ -145,7 +159,7 @@ def _on_grid(
         grid = peak + width * _GRID
         value = summed(grid)[0]
         density = np.exp(value - value.max(axis=1, keepdims=True))
-        # Without an end the likelihood is still high at an end of the grid, however wide.
+        # A likelihood that does not fall on one side is still high at that end of the grid.
         endless = np.maximum(density[:, 0], density[:, -1]) > _SETTLED
         cumulative = np.concatenate(
             [np.zeros((len(grid), 1)), np.cumsum(0.5 * (density[:, 1:] + density[:, :-1]), axis=1)], axis=1

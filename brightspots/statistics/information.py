@@ -1,8 +1,8 @@
-"""How much each count says of its predictor, and what that leaves to be known of trusts: normal algebra, no draws.
+"""Fisher information of leaves and cells on their predictor, and the rankability of trusts, by normal approximation.
 
-A leaf's information I is minus the second derivative of its log likelihood at the fitted level. Of a department's
-lasting level s its periods tell i = Σ 1/(σ_w² + 1/I), and of its trust's effect the department tells
-w = 1/(σ_v² + 1/i).
+The information I of a leaf is minus the second derivative of its log likelihood at the fitted level. The periods of a
+department together have the information i = Σ 1/(σ_w² + 1/I) on its lasting level u + v, and the department has the
+information 1/(σ_v² + 1/i) on the effect u of its trust.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from brightspots.engine.posterior import SharedDraws
 def leaf_information(cells: Cells, shared: SharedDraws, peer: FloatArray) -> FloatArray:
     """Information of each leaf on its linear predictor, (N,), at the posterior mean.
 
-    A suppressed count is taken for what it would tell if it were shown.
+    A suppressed count is treated as if it were shown.
 
     Parameters
     ----------
@@ -28,7 +28,15 @@ def leaf_information(cells: Cells, shared: SharedDraws, peer: FloatArray) -> Flo
 
 
 def cell_information(cells: Cells, leaf: FloatArray, period_variance: float) -> FloatArray:
-    """Information of each cell on its lasting level u + v, (C,), its periods' own effects being noise."""
+    """Information of each cell on its lasting level u + v, (C,): Σ 1/(σ_w² + 1/I) over its leaves.
+
+    Parameters
+    ----------
+    leaf : (N,)
+        Information I of each leaf.
+    period_variance : float
+        σ_w²; 0 without periods.
+    """
     return cells.cell_sum(leaf / (1.0 + period_variance * leaf))
 
 

@@ -1,4 +1,4 @@
-"""The rule and the ratings by which spots were found, as a saved fit keeps them."""
+"""`Decision`: the rule and the ratings with which spots were found, as a saved fit keeps them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from brightspots.statistics.ratings import Ratings, carried_over
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """By what the departments of a fit were called bright, dark or in line: with the fit it determines its spots.
+    """The inputs of `find_spots` besides the fit; together with the fit they determine the spots.
 
     Parameters
     ----------
     rule : SpotRule
     ratings : Ratings or None
-        As they were matched to the fit's trusts or departments, and what counts as strong; None where none were given
-        or nobody is rated.
+        As matched to the fit's trusts or departments; None where none were given or nobody is rated.
     rating_uses_outcome : bool
-        Whether the rating was said to be built partly from this outcome.
+        Whether the user said that the rating is built partly from this outcome.
     rating_asked : bool
-        Whether ratings were given, be anybody rated or not.
+        Whether ratings were given, even if they rate nobody.
     """
 
     rule: SpotRule
@@ -31,6 +30,6 @@ class Decision:
     rating_asked: bool
 
     def carried_over(self, cells: Cells, to: Cells) -> Decision:
-        """The same rule and ratings for what is left of `cells`, which is `to`."""
+        """The same rule and ratings for `to`, a part of `cells`."""
         ratings = None if self.ratings is None else carried_over(self.ratings, cells, to)
         return replace(self, ratings=ratings)

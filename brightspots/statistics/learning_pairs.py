@@ -1,4 +1,4 @@
-"""Whom a dark spot should talk to: bright spots of the same department type elsewhere that resemble it most."""
+"""`learning_pairs`: for each dark spot the most similar bright spots of the same department type in other trusts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from brightspots.engine.posterior import Posterior
 from brightspots.statistics.scale import effect_values, margin_of_effects
 from brightspots.statistics.summaries import CellSummary
 
-# A partner that is less probably better than this is no partner: worse, as likely as not.
+# A bright spot becomes a partner only where the probability that its level is better is above this.
 LEAST_PROBABLY_BETTER = 0.5
 
 COLUMNS = (
@@ -34,10 +34,10 @@ COLUMNS = (
 
 
 def features(cells: Cells) -> FloatArray:
-    """Where each cell stands in size and covariates, (C, 1 + K), every column of unit variance over cells.
+    """Size and covariates of each cell, by which cells are compared, (C, 1 + K); every column has unit variance.
 
-    The first column is log `Cells.weight`, the others the covariates' design columns (with periods: their mean
-    over the cell's). A column that does not vary between cells is all zeros.
+    The first column is log `Cells.weight`; the others are the covariates' design columns, averaged over the leaves of
+    the cell. A column that does not vary between cells is all zeros.
     """
     leaves = np.diff(cells.cell_leaves)
     columns = [np.log(cells.weight)]
@@ -72,7 +72,7 @@ def learning_pairs(
     status : array of str (C,)
         As decided, see `vocabulary.STATUSES`.
     margin : float
-        How much better is better: a ratio of at least 1, or a difference.
+        By how much a partner must be better to count as better: a ratio of at least 1, or a difference.
     higher_is : {"worse", "better"}
         Which side is dark.
     k : int

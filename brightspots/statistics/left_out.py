@@ -1,7 +1,7 @@
-"""What is known of each department without its own data, by normal algebra about the posterior means: no refitting.
+"""Joint distribution of D and the predictor of each cell given all data but its own, by normal approximation.
 
-`engine.integration.leave_one_out` has the same exactly, draw by draw, for predictions; here D and the predictor are
-asked for jointly, of every cell at next to no cost, and with either engine.
+Nothing is fitted again. `engine.integration.leave_one_out` does the same without the approximation, draw by draw, for
+predictions of counts. The version here also gives D, is fast for all cells, and works with either engine.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from brightspots.engine.posterior import SharedDraws
 from brightspots.statistics.information import cell_information, leaf_information
 from brightspots.statistics.summaries import CellSummary
 
-# Standard deviations are averaged over, not held at their means, where log σ_v is less sure than this.
+# Where the posterior standard deviation of log σ_v exceeds the first number, the draws are split by σ_v into so many
+# strata, each with its own variances, instead of using one set of mean variances.
 _WELL_KNOWN, _STRATA, _LEAST_SD = 0.05, 6, 1e-12
 
 
 @dataclass(frozen=True)
 class Cavity:
-    """What is known of each cell without its own data, under K sets of standard deviations, (K, C) each.
+    """Means and variances of each cell given all data but its own, under K sets of standard deviations, (K, C) each.
 
     Parameters
     ----------
     location, variance
-        Of the predictor t of the cell's total: log expected events, logit of the probability, or the estimate.
+        Mean and variance of the predictor t of the cell's total over its leaves: log of the mean count (poisson), logit
+        of the probability (binomial), or mean of the estimate (normal).
     contrast, slope, rest
         E[D], the slope of D on t, and the variance of D that t does not explain.
     level, spread
@@ -42,12 +44,12 @@ class Cavity:
     spread: FloatArray
 
     def of(self, cells: IntArray) -> Cavity:
-        """Some of the cells."""
+        """`Cavity` of some of the cells, by position."""
         return Cavity(*(values[:, cells] for values in vars(self).values()))
 
 
 def cavities(cells: Cells, shared: SharedDraws, summary: CellSummary) -> Cavity:
-    """Leave each cell's own data out of what is known, by normal algebra about the posterior means."""
+    """`Cavity` of every cell, by normal algebra about the posterior means in `summary`."""
     variances = _variances(cells, shared)
     peer = summary.peer.point
     leaf = leaf_information(cells, shared, peer)
@@ -55,7 +57,8 @@ def cavities(cells: Cells, shared: SharedDraws, summary: CellSummary) -> Cavity:
     department = shared.department_variance(cells)
     passing = shared.mean_variance("period")
     known = cell_information(cells, leaf, passing)
-    # The estimate that each cell's data are worth: their pull on v equals that of its prior.
+    # The normal estimate of u + v that each cell's data amount to: at the posterior mean the pull of the data on v,
+    # known·(seen − peer), equals that of its prior, v/σ_v².
     effect = _department_means(cells, shared.mean_variance("trust"), department, summary)
     seen = peer + np.divide(effect, department * known, out=np.zeros_like(effect), where=department > 0.0)
     predictor = _total_predictor(cells, shared)
@@ -64,7 +67,7 @@ def cavities(cells: Cells, shared: SharedDraws, summary: CellSummary) -> Cavity:
 
 
 def _variances(cells: Cells, shared: SharedDraws) -> list[tuple[float, FloatArray, float]]:
-    """Mean σ_u², σ_v² (C,) and σ_w² of strata of the draws, by σ_v: of all in one where it is known well."""
+    """Mean σ_u², σ_v² (C,) and σ_w² in each stratum of the draws by σ_v; one stratum where σ_v is known well."""
     groups = [np.arange(shared.n_draws)]
     sd = shared.sd_of("department")
     if shared.n_draws >= _STRATA and np.std(np.log(np.maximum(sd, _LEAST_SD))) > _WELL_KNOWN:
@@ -81,7 +84,8 @@ def _department_means(
 ) -> FloatArray:
     """Posterior mean of v of each cell, (C,), from those of u + v and D.
 
-    v less its weighted mean in the trust is (1 − ω)·D, and u/σ_u² = Σ v/σ_v².
+    From two equations: v_d − Σ ω_e·v_e = (1 − ω_d)·D_d, with ω the weights in the trust (which sum to 1); and at the
+    posterior mean u/σ_u² = Σ v_d/σ_v².
     """
     trust = cells.cell_trust
     count = np.bincount(trust, minlength=cells.n_trusts)
@@ -113,7 +117,7 @@ def _cavity(
 
     known = cell_information(cells, leaf, passing)
     of_periods = np.maximum(1.0 / known - 1.0 / cells.cell_sum(leaf), 0.0)
-    # What each department says of its trust, and how far its own effect follows its data.
+    # `says`: information of each department on u. `pull`: share σ_v²/(σ_v² + 1/known + …) by which v follows its data.
     says = 1.0 / (department + 1.0 / known + of_types)
     pull = department * says
     of_rest = trust_variance / (1.0 + trust_variance * others(says))
@@ -128,7 +132,7 @@ def _cavity(
     covariance = department + follow * of_rest
     slope = covariance / np.where(variance > 0.0, variance, 1.0)
     rest = department + of_others + follow**2 * of_rest - slope * covariance
-    # A sum of log-normal rates is taken for log-normal: its mean stays (Fenton 1960).
+    # A sum of log-normal rates is approximated by a log-normal with the same mean (Fenton 1960).
     fixed = predictor + (0.5 * (passing - of_periods) if cells.family.link == "log" else 0.0)
     return (
         fixed + level,

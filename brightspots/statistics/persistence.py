@@ -1,4 +1,4 @@
-"""Consistency over periods: on which side a department lay in each, from the data alone."""
+"""Consistency over periods: whether a department was above or below its comparison in each, from the data alone."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from brightspots.common.settings import Reference
 from brightspots.data.cells import Cells, FloatArray, IntArray
 from brightspots.engine.posterior import SharedDraws
 
-# Halvings of an interval of 80 on the logit scale: as exact as a double is.
+# Halvings of an interval of width 80 on the logit scale: after these it is narrower than the rounding of a double.
 _HALVINGS = 60
 
 
 @dataclass(frozen=True)
 class PeriodSides:
-    """On which side each leaf lies, as counted, before any shrinkage.
+    """Whether each leaf (a department in a period) lay above or below its comparison, by its count, unshrunk.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ class PeriodSides:
     peer : int array (N,)
         The same against its department type nationally in that period.
     own_known, peer_known : bool array (N,)
-        Whether there is anything to compare: the count is not suppressed and, for `own`, neither is that of some
-        other department of the trust in that period.
+        Whether the side can be known: the count is not suppressed and, for `own`, that of at least one other department
+        of the trust in that period is not either.
     """
 
     own: IntArray
@@ -37,16 +37,18 @@ class PeriodSides:
 
 
 def period_sides(cells: Cells, shared: SharedDraws) -> PeriodSides:
-    """Say on which side of its own trust, and of its peers, each department lay in each period.
+    """Whether each department lay above or below its own trust, and its peers, in each period.
 
-    Each count (or estimate) is set against what is shared by all trusts, offset + x'β + a at the posterior mean: a
-    department type that is badly calibrated nationally in some year, or a covariate, puts nobody on a side. The level
-    of the *other* departments in that period is the common shift δ of the linear predictor that fits them best
-    (maximum likelihood: Σ observed = Σ mean count at δ; for estimates the precision-weighted mean), and a department
-    lies above it where it has more events than it would have at that δ.
+    Peers: a leaf lies above where its count (or estimate) exceeds the mean at the predictor that all trusts share,
+    offset + x'β + a at the posterior mean. So a covariate, or a department type whose expected events are wrong
+    nationally in some year, moves nobody to one side.
 
-    No posterior of the period effects w enters. A department with no effect of its own over the periods is therefore
-    on either side by chance in half of its periods; agreement says more the more periods there are.
+    Own trust: the level of the *other* departments in the period is the shift δ of that predictor that fits them best
+    (maximum likelihood: Σ observed = Σ mean count at δ; for estimates the precision-weighted mean). A department lies
+    above where it has more events than its mean at δ.
+
+    The posterior of the period effects w is not used. A department without an effect of its own is therefore above in
+    about half of its periods by chance; agreement between periods means more the more periods there are.
 
     Parameters
     ----------
@@ -65,8 +67,8 @@ def period_sides(cells: Cells, shared: SharedDraws) -> PeriodSides:
     group = cells.leaf_trust * len(cells.periods) + cells.leaf_period
     group = np.unique(group, return_inverse=True)[1].reshape(-1)
     compared = np.bincount(group[known], minlength=int(group.max()) + 1)
-    # One shift fitted to all departments of the trust serves: a department that has more than it would have at that
-    # shift draws it towards itself, so that it has more still than at the shift of the others alone; and conversely.
+    # One shift fitted to all departments of the trust gives the same sides as one fitted to the others alone: the
+    # department itself only pulls the shift towards its own count, and never past it.
     shift = _common_shift(cells, fixed, group, known)
     return PeriodSides(
         own=_side(cells, fixed + shift[group]),
@@ -86,13 +88,14 @@ def count_same_side(
     cells : Cells
     sides : PeriodSides
     reference : {"organisation", "peers", "both"}
-        Against what: for "both" a period counts where the department lay on that side of both.
+        The comparison; for "both" a period counts where the department lay on that side of both.
     side : int array (C,)
         +1 or −1.
 
     Returns
     -------
     same, compared : int array (C,)
+        Number of periods on that side, and of periods in which the side is known.
     """
     wanted = side[cells.leaf_cell]
     own, peer = sides.own == wanted, sides.peer == wanted
@@ -107,7 +110,7 @@ def count_same_side(
 
 
 def _side(cells: Cells, predictor: FloatArray) -> IntArray:
-    """Sign of a leaf's count less its mean at a linear predictor, (N,); rounding errors are no difference."""
+    """Sign of each leaf's count (or estimate) less its mean at a linear predictor (N,); 0 within rounding error."""
     difference = cells.lower - cells.family.mean(cells.size, predictor)
     unit = 1.0 if cells.family.is_count else cells.size
     tie = np.abs(difference) <= 1e-9 * (np.abs(cells.lower) + unit)
@@ -117,9 +120,17 @@ def _side(cells: Cells, predictor: FloatArray) -> IntArray:
 def _common_shift(
     cells: Cells, fixed: FloatArray, group: IntArray, known: npt.NDArray[np.bool_]
 ) -> FloatArray:
-    """Maximum likelihood estimate of one shift of the linear predictor for each group, (groups,).
+    """Maximum likelihood estimate of one shift of the linear predictor for each group of leaves, (groups,).
 
-    0 for a group that has no known leaf; −∞ or as good as that where it has no events.
+    0 for a group without a known leaf. Without events −∞ (binomial: −40, and 40 where everybody has the event).
+
+    Parameters
+    ----------
+    fixed : (N,)
+        Linear predictor without the shift.
+    group : int array (N,)
+    known : bool array (N,)
+        Leaves that are used.
     """
     groups = int(group.max()) + 1
 

@@ -1,14 +1,13 @@
-"""The hierarchy with the rating in it: bands between the nation and the trusts.
+"""Fit the hierarchy with rating bands as one more level, between the nation and the trusts.
 
-What is said of a rating must not come from effects that were shrunk without regard to it: where data are thin,
-they lean towards the national mean whatever the band, so that the rating explains too little and departments
-contradict it too often. So the model is fitted once more with the bands as covariates,
+Effects from a fit without the rating are shrunk towards the national mean whatever the band. Where data are thin, they
+would make the rating explain too little, and departments contradict it too often. So the model is fitted once more with
+the bands as covariates,
 
     η = x'β + a + μ_band + u + v,    u ~ N(0, σ_u²) within bands,
 
-and the bands are then given the prior that makes them one more level of the hierarchy, μ ~ N(0, λ²) with λ
-half-normal as every other standard deviation. Fixed band means would overstate what the rating explains by
-about 2·(bands − 1)/trusts.
+and the band means are then given the prior μ ~ N(0, λ²), with λ half-normal like every other standard deviation. Fixed
+band means would overstate the share of variance that the rating explains by about 2·(bands − 1)/trusts.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from brightspots.engine.posterior import Posterior, SharedDraws
 from brightspots.engine.terms import location_precision, resolve_priors
 from brightspots.statistics.ratings import Ratings
 
-# Standard deviation of a band's mean, in units of the linear predictor, that the fit with fixed bands allows for:
-# so wide that only the prior that follows it matters.
+# Prior standard deviation of a band's mean, in units of the linear predictor, in the fit with fixed bands: so wide that
+# it hardly matters beside the prior that `as_level` then applies.
 _REACH = 10.0
 _GRID = 1_000
 
@@ -67,7 +66,7 @@ class RatedPosterior:
         return self.posterior.shared.sd_of("department") ** 2
 
     def levels(self) -> Iterator[tuple[slice, FloatArray]]:
-        """Departments' own levels μ + u + v, block by block: cells, and draws (cells, S)."""
+        """Levels μ + u + v of departments, block by block: the slice of cells, and draws (cells, S)."""
         for block in self.posterior.blocks():
             trust = self.posterior.cells.cell_trust[block.cells] - block.trusts.start
             within = block.trust_effect[trust] + block.department_effect
@@ -75,10 +74,10 @@ class RatedPosterior:
 
 
 def fit_with_ratings(cells: Cells, priors: Priors, ratings: Ratings, seed: int) -> RatedPosterior:
-    """Fit the hierarchy with the rating in it, with normal effects whatever those of the fit.
+    """Fit the hierarchy with the rating bands in it, always with normal effects.
 
-    Unrated trusts (or departments) are left out: they vary as much as all bands together, and would be mistaken for
-    variation within one.
+    Unrated trusts (or departments) are left out. As one band they would vary as much as all bands together, and so
+    increase the variance within bands.
 
     Parameters
     ----------
@@ -129,7 +128,7 @@ def fit_with_ratings(cells: Cells, priors: Priors, ratings: Ratings, seed: int) 
 
 
 def _band_columns(cells: Cells, ratings: Ratings) -> tuple[FloatArray, int]:
-    """Centred indicators of all bands but the commonest, columns (N, levels − 1), and which that is."""
+    """Centred indicators of all bands but the commonest, (N, levels − 1), and the number of that one."""
     band = ratings.cell_band[cells.leaf_cell]
     reference = int(np.argmax(np.bincount(band, minlength=len(ratings.levels))))
     columns = np.equal.outer(band, np.delete(np.arange(len(ratings.levels)), reference)).astype(np.float64)
@@ -141,12 +140,12 @@ def as_level(effect: FloatArray, scale: float, generator: np.random.Generator) -
 
     The fixed contrasts are summarised as a normal likelihood. Given λ each principal contrast, with mean m and
     variance g, then has mean κm and variance κg, κ = λ²/(λ² + g), and λ has a marginal density in closed form. A
-    draw is moved to κm + √κ·(draw − m), so that it stays with the σ's and coefficients that it came with.
+    draw is moved to κm + √κ·(draw − m), so that it stays correlated with the σ's and coefficients of the same draw.
 
     Parameters
     ----------
     effect : (bands, S)
-        Draws of the means under a flat prior, up to a constant per draw.
+        Draws of the band means under a flat prior; a constant added to all bands of a draw changes nothing.
     scale : float
         Of the half-normal prior of λ; infinite for a flat one.
     generator : numpy.random.Generator
@@ -166,7 +165,7 @@ def as_level(effect: FloatArray, scale: float, generator: np.random.Generator) -
     draws = axes.T @ contrasts
     mean = draws.mean(axis=1, keepdims=True)
 
-    # A half-normal prior ends where it has nothing left, a flat one where the likelihood of λ has long been falling.
+    # Upper end of the grid of λ: where a half-normal prior is negligible; with a flat one, where the likelihood is.
     top = 5.0 * scale if np.isfinite(scale) else 20.0 * float(np.sqrt(np.max(mean**2 + variance)))
     sd = np.geomspace(min(1e-3 * np.sqrt(variance.min()), 1e-3 * top), top, _GRID)
     total = variance + sd**2

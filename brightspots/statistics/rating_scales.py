@@ -1,4 +1,4 @@
-"""Scales of ratings: how bands are spelt, in which order they stand, and from which one on they count as strong."""
+"""Scales of ratings: the spelling of bands, their order, and the lowest band that counts as strong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from brightspots.common import vocabulary as names
 from brightspots.common.arguments import is_label, shown
 from brightspots.common.errors import DataError, SettingsError
 
-# Where the order of the bands comes from.
+# Where the order of the bands comes from: the user or an ordered categorical, their numbers, or known words.
 _Source = Literal["stated", "numbers", "words"]
 _STARS: Final = re.compile(r"(\d+)[ -]?stars?")
 _SPELLING: Final[dict[str, Any]] = {band.casefold(): band for band in names.CQC_RATINGS}
@@ -31,11 +31,11 @@ class Scale:
     Parameters
     ----------
     levels : dict of str to object
-        Worst first: the word that identifies a band, and how it is shown.
+        Bands, worst first: the word that identifies a band (`word_of`) to how it is shown.
     strong : bool array (levels,) or None
-        None where that is not known.
+        Which count as strong; None where that is not known.
     rule : str
-        By which rule they count as strong: ``"Good or better, on …"``; empty where that is not known.
+        The rule for `strong` in words: ``"Good or better, on …"``; empty where it is not known.
     """
 
     levels: dict[str, Any]
@@ -44,7 +44,7 @@ class Scale:
 
 
 def word_of(value: Any) -> str | None:
-    """A rating as text that is the same however it is written; None where it is missing.
+    """A rating as one word for all its spellings; None where it is missing.
 
     4, 4.0, " 4 " and "4 stars" are one word, and so are "GOOD" and "Good".
     """
@@ -58,7 +58,7 @@ def word_of(value: Any) -> str | None:
 
 
 def words_of(ratings: pd.Series, order: Sequence[Any] | None) -> pd.Series:
-    """Each rating as text; missing where there is none, or only a word for none that `order` does not claim."""
+    """`word_of` each rating; None where it is missing or says "not rated", unless `order` names that as a band."""
     if isinstance(order, str):
         raise SettingsError(f"rating_order must be a list of bands, worst first; received {order!r}")
     if order is not None and not all(map(is_label, order)):
@@ -75,19 +75,20 @@ def words_of(ratings: pd.Series, order: Sequence[Any] | None) -> pd.Series:
 def read_scale(ratings: pd.Series, words: pd.Series, order: Sequence[Any] | None, strong_from: Any) -> Scale:
     """Put the bands in order, and say which of them count as strong.
 
-    What is strong does not depend on who else is rated. `strong_from` says it, or else the scale does:
+    What counts as strong does not depend on which bands occur. It is given by `strong_from`, or else by the scale:
 
-    - of the Care Quality Commission's words Good and Outstanding, of one to five stars 4 and 5. Whole numbers from 1 to
-      5 are stars, unless `order` states an order of them;
-    - of another scale the upper half of the bands that are stated, by `order` or as the categories of an ordered
-      categorical, be they in use or not: of k bands those at the places from k/2 on, counted from 0. The middle one of
-      three or five is not in the upper half;
-    - otherwise it is not known: of other numbers, whose ends are not stated, and of a scale of one band.
+    - of the Care Quality Commission's words, Good and Outstanding; of one to five stars, 4 and 5. Whole numbers from 1
+      to 5 are stars, unless `order` gives an order of them;
+    - of another scale, the upper half of its bands as stated by `order` or by the categories of an ordered categorical,
+      whether they occur or not: of k bands those at the places from k/2 on, counted from 0. The middle one of three or
+      five is not in the upper half;
+    - otherwise it is not known: for other numbers, because the ends of their scale are not known, and for a scale of
+      one band.
 
     Parameters
     ----------
     ratings, words : Series
-        Of those that are rated: as given, and their words.
+        Of the rated units only: ratings as given, and their words (`words_of`).
     order : sequence, optional
         The bands, worst first.
     strong_from : optional
@@ -121,14 +122,14 @@ def read_scale(ratings: pd.Series, words: pd.Series, order: Sequence[Any] | None
 
 @dataclass(frozen=True)
 class _Line:
-    """The word of the lowest band that counts as strong, and the rule that says so."""
+    """The word of the lowest band that counts as strong, and the rule in words."""
 
     lowest: str
     rule: str
 
 
 def _line(bands: Mapping[str, Any], source: _Source, order: Sequence[Any] | None) -> _Line | None:
-    """Where a scale draws the line by itself; None where that is not known."""
+    """The line that a scale has without `strong_from`; None where it is not known."""
     if bands is _SPELLING:
         good = names.CQC_STRONG_FROM
         return _Line(good.casefold(), f"{good} or better, on the Care Quality Commission's scale")
@@ -147,7 +148,10 @@ def _line(bands: Mapping[str, Any], source: _Source, order: Sequence[Any] | None
 def _from_line(
     levels: Mapping[str, Any], bands: Mapping[str, Any], lowest: str
 ) -> npt.NDArray[np.bool_] | None:
-    """Which levels are at the line or above; None where it is no band. Among numbers any number can be the line."""
+    """Which levels are the band `lowest` or better; None where it is not a band.
+
+    Where all bands are numbers in ascending order, `lowest` may be any number.
+    """
     numbers = [_number(word) for word in bands]
     if not any(map(math.isnan, [*numbers, _number(lowest)])) and numbers == sorted(numbers):
         return np.array([_number(word) >= _number(lowest) for word in levels], dtype=bool)
@@ -160,7 +164,7 @@ def _from_line(
 def _bands(
     ratings: pd.Series, found: dict[str, Any], order: Sequence[Any] | None
 ) -> tuple[dict[str, Any], _Source]:
-    """The bands, worst first and as far as they are known, how each is shown, and where the order comes from."""
+    """The known bands, worst first (word to how it is shown), and where their order comes from."""
     if order is not None:
         return _stated_order(found, order), "stated"
     if isinstance(ratings.dtype, pd.CategoricalDtype) and ratings.dtype.ordered:

@@ -1,4 +1,4 @@
-"""What departments say of the rating they are compared with: explained variance, other bands, reversals."""
+"""Departments against the ratings: variance explained, departments that belong in another band, reversals."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from brightspots.common import vocabulary as names
 from brightspots.data.cells import FloatArray, IntArray
 from brightspots.statistics.rating_model import RatedPosterior
 
-# Levels are counted in classes this narrow, in standard deviations, to compare all pairs of departments without
-# sorting them: what is tied within a class counts half.
+# To compare all pairs of departments without sorting, their levels are counted in this many classes between −6 and 6
+# standard deviations; two in one class are tied, and count half.
 _CLASSES = 4_096
 _FURTHEST = 6.0
-# Draws that are counted, about: they place the ends of a 95% interval to a tenth of a posterior standard deviation.
+# About so many draws are used for `reversed`: enough to know the ends of a 95% interval to a tenth of its posterior
+# standard deviation.
 _COUNTED_DRAWS = 500
 
 
@@ -27,15 +28,16 @@ class RatingStatistics:
     Parameters
     ----------
     p_other_band, p_two_bands : (rated cells,)
-        Probability that the band which a department's own level would earn differs from its rating by at least
-        one band, and by at least two.
+        Probability that the band in which a department's own level lies (see `rating_statistics`) differs from its
+        rating by at least one band, and by at least two.
     explained : dict of str to (S,)
         Draws of the share of variance that the rating explains: of `trust`, between rated trusts (only where
         trusts are rated), and of `trust_and_department`, between departments of all trusts. The
         share is Var(μ)/(Var(μ) + σ²), the variance of the fixed part over that of fixed and random parts
         (marginal R² of Nakagawa & Schielzeth 2013).
     reversed : (S',)
-        Draws of the probability that a random department with a higher rating is worse than one with a lower.
+        Some of the draws of the probability that, of two random departments with different ratings, the one with the
+        higher rating is worse.
 
     References
     ----------
@@ -49,11 +51,11 @@ class RatingStatistics:
 
 
 def rating_statistics(rated: RatedPosterior, higher_is: names.HigherIs) -> RatingStatistics:
-    """Walk once through the departments' levels and compare each with its rating.
+    """Compare the level of each department with its rating.
 
-    Bands are cut, draw by draw, on the model's distribution of what is rated: of trusts, N(0, Var(μ) + σ_u²); of
-    departments, where those are rated, N(0, Var(μ) + σ_u² + σ_v²). They are cut so that they would occur as often
-    as the real ratings do.
+    The band of a level is found, draw by draw, by cutting the model's normal distribution of what is rated at the
+    quantiles that give each band its real share: for ratings of trusts N(0, Var(μ) + σ_u²), for ratings of departments
+    N(0, Var(μ) + σ_u² + σ_v²).
 
     Parameters
     ----------
@@ -97,7 +99,7 @@ def _explained(rated: RatedPosterior) -> dict[str, FloatArray]:
 
 
 def _classes(standardised: FloatArray) -> IntArray:
-    """Class of each level, in standard deviations; those far out share the first and the last."""
+    """Class, 0 to `_CLASSES` − 1, of levels in standard deviations; those beyond ±6 are in the first and the last."""
     scaled = (standardised / _FURTHEST + 1.0) * (_CLASSES / 2.0)
     return np.clip(scaled, 0, _CLASSES - 1).astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""Overall ratings: read from whatever holds them, put in order, and set against the statuses."""
+"""Overall ratings: match them to the trusts or departments of a fit, put bands in order, compare with statuses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from brightspots.data.columns import with_text_names
 from brightspots.data.labels import canonical_label
 from brightspots.statistics.rating_scales import read_scale, words_of
 
-# A scale with more bands is a score: bands cut as often as its values occur would say nothing.
+# More bands than this are refused: such a rating is a score, which should be cut into bands first.
 MOST_BANDS = 20
 
 
@@ -36,9 +36,9 @@ class Ratings:
     trust_band : int array (T,) or None
         Band of each trust; None where it is departments that are rated.
     strong : bool array (levels,) or None
-        Which bands count as strong, whoever else is rated (`rating_scales.read_scale`); None where that is not known.
+        Which bands count as strong (`rating_scales.read_scale`); None where that is not known.
     strong_rule : str
-        By which rule, in words: ``"Good or better, on the Care Quality Commission's scale"``.
+        The rule for `strong` in words: ``"Good or better, on the Care Quality Commission's scale"``.
     """
 
     levels: tuple[Any, ...]
@@ -63,7 +63,7 @@ class Ratings:
         return np.flatnonzero(self.cell_band >= 0).astype(np.int64)
 
     def only_rated(self) -> Ratings:
-        """The same for the rated cells and trusts alone, in the order of ``cells.only(ratings.rated)``."""
+        """Ratings of the rated cells and trusts only, in the order of ``cells.only(ratings.rated)``."""
         trusts = self.trust_band
         return replace(
             self,
@@ -92,7 +92,7 @@ def read_ratings(
     order : sequence, optional
         The bands, worst first. Needed for text that is neither an ordered categorical nor a known scale.
     strong_from : optional
-        The lowest band that counts as strong; known scales know theirs.
+        The lowest band that counts as strong; known scales have one by default (`rating_scales.read_scale`).
     tidy_labels : bool, default False
         Match labels that differ only by capitals, white space or invisible characters.
 
@@ -111,7 +111,7 @@ def read_ratings(
     DataError
         Where something is rated and none of it is in the data, something has two ratings, or the order cannot be known.
     SettingsError
-        Where `values` is of another kind, `order` leaves out a band, or `strong_from` is none.
+        Where `values` is of another kind, `order` leaves out a band, or `strong_from` is not a band.
     """
     stated = _as_series(values)
     words = words_of(stated, order)
@@ -221,9 +221,9 @@ def column_ratings(
 def rating_status(status: npt.NDArray[np.str_], ratings: Ratings | None) -> npt.NDArray[np.str_]:
     """Cross each department's status with the rating it is compared with, (C,).
 
-    `concordant` covers every rated department that is not shown to diverge; for one whose status is `cannot tell`
-    that is no evidence of agreement. `not rated` are those without a rating, and all where it is not known which
-    ratings are strong: nothing can be set against such a rating.
+    A dark spot with a strong rating is `dark in strong`, a bright spot with a weak one `bright in weak`, and every
+    other rated department `concordant`: for one whose status is `cannot tell` that is no evidence of agreement. Those
+    without a rating are `not rated`, and so are all where it is not known which ratings are strong.
     """
     if ratings is None or ratings.strong is None:
         return np.full(len(status), names.NOT_RATED)
@@ -237,7 +237,7 @@ def rating_status(status: npt.NDArray[np.str_], ratings: Ratings | None) -> npt.
 
 
 def carried_over(ratings: Ratings, cells: Cells, to: Cells) -> Ratings | None:
-    """The same ratings for what is left of `cells`, which is `to`; None where nobody rated is left."""
+    """The ratings for `to`, a part of `cells`, without bands that no longer occur; None where nobody rated is left."""
     by_department = ratings.trust_band is None
     before, after = _unit_labels(cells, by_department), _unit_labels(to, by_department)
     band = ratings.cell_band if ratings.trust_band is None else ratings.trust_band
@@ -258,7 +258,7 @@ def carried_over(ratings: Ratings, cells: Cells, to: Cells) -> Ratings | None:
 
 
 def stated(ratings: Ratings, cells: Cells) -> pd.Series:
-    """Ratings as they could be given: an ordered categorical by trust, or by (trust, department)."""
+    """Ratings as `read_ratings` takes them: an ordered categorical by trust, or by (trust, department)."""
     band = ratings.cell_band if ratings.trust_band is None else ratings.trust_band
     rated = band >= 0
     bands = pd.Categorical.from_codes(band[rated], categories=pd.Index(list(ratings.levels)), ordered=True)
@@ -313,7 +313,7 @@ def _frame_as_series(frame: pd.DataFrame) -> pd.Series:
 
 
 def _unit_labels(cells: Cells, by_department: bool) -> pd.Index:
-    """What is rated, by the labels of the data: trusts (T,) or departments of trusts (C,)."""
+    """Labels of the units that are rated: trusts (T,), or (trust, department) pairs (C,)."""
     if not by_department:
         return pd.Index(cells.trusts, dtype=object)
     return pd.MultiIndex.from_arrays(
@@ -322,7 +322,7 @@ def _unit_labels(cells: Cells, by_department: bool) -> pd.Index:
 
 
 def _in_spelling_of(units: pd.Index, stated: pd.Index) -> pd.Index:
-    """Labels of ratings as the data spell them, where the data have them under any spelling."""
+    """Labels of ratings (`stated`) in the spelling of the data (`units`), where the data have them in some spelling."""
     if isinstance(units, pd.MultiIndex):
         levels = [
             _in_spelling_of(units.get_level_values(level).unique(), stated.get_level_values(level))
@@ -343,7 +343,7 @@ def _in_spelling_of(units: pd.Index, stated: pd.Index) -> pd.Index:
 
 
 def _repeats(index: pd.Index, words: pd.Series) -> npt.NDArray[np.bool_]:
-    """Which ratings say again, under another spelling, what one before them says."""
+    """Which ratings repeat an earlier one: the same unit and the same word."""
     position = pd.factorize(index)[0]
     return pd.DataFrame({"unit": position, "word": words.to_numpy()}).duplicated().to_numpy()
 

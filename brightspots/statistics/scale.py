@@ -18,5 +18,5 @@ def effect_values(cells: Cells, effect: FloatArray) -> FloatArray:
 
 
 def margin_of_effects(cells: Cells, margin: float) -> float:
-    """What an effect must exceed to matter: the margin's logarithm for ratios, the margin itself for differences."""
+    """The margin on the scale of effects: its logarithm for ratios, the margin itself for differences."""
     return float(np.log(margin)) if cells.is_ratio else margin

@@ -30,14 +30,15 @@ class Interval:
 
 @dataclass(frozen=True)
 class Partition:
-    """How the variance divides between levels, with one entry per level (L,).
+    """How the variance divides between the L levels of the hierarchy; intervals have one entry per level, (L,).
 
     Parameters
     ----------
     levels : tuple of str
         `trust`, `department` and, with periods, `period`.
     sd, share, median_ratio : Interval
-        Posterior mean and interval of σ; of σ²/Σσ², draw by draw; exp of those of log median ratio.
+        Posterior mean and interval of σ; of the share σ²/Σσ², computed draw by draw; and the median ratio
+        exp(√2·Φ⁻¹(¾)·σ) at that mean and the ends of that interval of σ.
     p_department_exceeds_trust : float
         P(σ_department > σ_trust); NaN without departments.
     department_type_sd : Interval or None
@@ -54,12 +55,12 @@ class Partition:
 
 @dataclass(frozen=True)
 class CellSummary:
-    """Estimands of every cell, each (C,) in the order of `Cells`; logarithms of ratios, exceedances as probabilities.
+    """Estimands of every cell, each (C,) in the order of `Cells`; effects are logarithms of ratios, or differences.
 
     Parameters
     ----------
     reach : float
-        What an effect must exceed to matter: the margin's logarithm, or the difference that matters.
+        The size from which an effect matters: log of the margin, or the difference that matters.
     peer : Interval
         log `peer_ratio`: u + v.
     own : Interval
@@ -77,8 +78,8 @@ class CellSummary:
     p_within_both : (C,)
         P(both ratios within the margin at once); NaN for a trust's only department.
     own_evidence : (C,)
-        P(`own_ratio` within the margin) by the department's own data alone: with a flat prior on its effect, see
-        `evidence.within_by_own_data`; NaN for a trust's only department.
+        P(`own_ratio` within the margin) with a flat prior on the department's own effect v, so that its own data alone
+        speak of it (`evidence.within_by_own_data`); NaN for a trust's only department.
     """
 
     reach: float
@@ -106,7 +107,7 @@ class TrustSummary:
     effect : Interval
         u, the logarithm of `trust_ratio`.
     p_high, p_low : (T,)
-        P(ratio > margin) and P(ratio < 1/margin).
+        P(`trust_ratio` > margin) and P(`trust_ratio` < 1/margin).
     rank : Interval
         Expected rank (1 = lowest effect) with its interval (Laird & Louis 1989).
     rankability : Interval
@@ -138,7 +139,7 @@ def partition(shared: SharedDraws, probability: float) -> Partition:
     sd = np.stack(list(present.values()))
     variance = sd**2
     total = variance.sum(axis=0)
-    # Where every σ is zero in a draw, no level has a share to speak of: split evenly rather than divide by zero.
+    # Where every σ is zero in a draw the shares are undefined: the levels get equal ones instead of NaN.
     share = np.divide(variance, total, out=np.full_like(variance, 1.0 / len(sd)), where=total > 0)
     summary = summarise(sd, probability)
     exceeds = (
@@ -178,15 +179,24 @@ def others_mean(cells: Cells, block: EffectBlock) -> FloatArray:
 
 
 def own_contrast(cells: Cells, block: EffectBlock) -> FloatArray:
-    """D of each cell of a block, (cells, S): the department against the *other* departments of its trust.
+    """D = v_d − Σ_{e≠d} ω_e·v_e of each cell of a block, (cells, S): the department less the others of its trust.
 
-    Leave-self-out, so that a part is not compared with a whole that contains it. NaN for a trust's only department.
+    The department itself is left out of the mean it is compared with. NaN for a trust's only department.
     """
     return block.department_effect - others_mean(cells, block)
 
 
 def cell_summary(posterior: Posterior, margin: float, probability: float) -> CellSummary:
-    """Summarise every cell, block by block, so that cells × draws is never held at once."""
+    """Summarise every cell, block by block, so that no array of all cells × draws is needed.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    margin : float
+        A ratio of at least 1, or the difference that matters.
+    probability : float
+        Coverage of the intervals.
+    """
     cells, shared = posterior.cells, posterior.shared
     reach = margin_of_effects(cells, margin)
     rows = posterior.map_blocks(lambda block: _block_columns(cells, shared, block, reach, probability))
@@ -223,7 +233,8 @@ def _block_columns(
     fixed = shared.leaf_predictor(cells, _leaves_of(cells, block))
     peer = trust + block.department_effect
     own = block.department_effect - others
-    # All that can be had from v's own distribution instead of its draws is: next to no simulation noise is left.
+    # Means, variances and tail probabilities of v given everything else are exact, and are averaged over the draws of
+    # the rest (Rao–Blackwell): this leaves far less simulation noise than the draws of v.
     mean, rest = block.moments()
     columns: list[FloatArray] = []
     for draws, point in (
@@ -234,7 +245,7 @@ def _block_columns(
         columns += [point, *_central(draws, probability)]
     high = block.above(reach - trust), block.above(reach + others)
     low = block.above(-reach - trust), block.above(-reach + others)
-    # Both thresholds bound the same v: beyond both is beyond the further one, and within both short of the nearer.
+    # Both thresholds are on the same v, so P(v beyond both) is the smaller of the two probabilities.
     for of_peer, of_own in (high, (1.0 - low[0], 1.0 - low[1])):
         columns += [each.mean(axis=1) for each in (of_peer, of_own, np.minimum(of_peer, of_own))]
     columns.append(np.maximum(np.minimum(*low) - np.maximum(*high), 0.0).mean(axis=1))
@@ -249,9 +260,9 @@ def _leaves_of(cells: Cells, block: EffectBlock) -> slice:
 
 
 def _mean_over_leaves(cells: Cells, block: EffectBlock, fixed: FloatArray) -> FloatArray:
-    """Each draw of offset + x'β + a less its posterior mean, on the average of a cell's leaves, (cells, S).
+    """Offset + x'β + a less its posterior mean, averaged over the leaves of each cell, (cells, S).
 
-    Leaves count by their size (expected events or people; estimates by their precision).
+    Leaves are weighted by their expected events or people; estimates by their precision.
     """
     away = fixed - fixed.mean(axis=1, keepdims=True)
     leaves = _leaves_of(cells, block)
@@ -268,7 +279,7 @@ def _excess(
 ) -> FloatArray:
     """Events that a cell has above its own trust's level, (cells, S): mean count at η minus mean count at η − D.
 
-    What is particular to one period (w) is left at zero: the excess is that of the average over the periods.
+    The effects w of single periods are set to 0.
     """
     if not cells.family.is_count:
         return own
@@ -286,12 +297,12 @@ def _excess(
 
 
 def trust_effects(posterior: Posterior) -> FloatArray:
-    """U of every trust, (T, S)."""
+    """Draws of the trust effects u, (T, S)."""
     return np.concatenate([block.trust_effect for block in posterior.blocks()])
 
 
 def trust_summary(posterior: Posterior, margin: float, probability: float) -> TrustSummary:
-    """Summarise every trust."""
+    """Summarise every trust; arguments as in `cell_summary`."""
     cells = posterior.cells
     blocks = [(block.trust_effect, block.department_effect.mean(axis=1)) for block in posterior.blocks()]
     effects, department = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
@@ -320,7 +331,7 @@ def type_spread(shared: SharedDraws, probability: float) -> Interval | None:
 
 
 def raw_ratio(cells: Cells) -> FloatArray:
-    """What the data say of each cell before any model, (C,); NaN where a count is suppressed.
+    """Ratio of each cell from the data alone, without a model, (C,); NaN where a count is suppressed.
 
     Observed over expected where an expected is given. For a proportion without one, the odds over the pooled
     odds of the same department nationally. For estimates that are log ratios, exp of the (precision-weighted)

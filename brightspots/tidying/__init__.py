@@ -1,1 +1,1 @@
-"""A report on a table as it arrived, and the changes that are made when they are asked for."""
+"""A report on a table before it is fitted (`check_table`), and changes to it that are asked for (`tidy`)."""

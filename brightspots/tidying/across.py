@@ -1,4 +1,4 @@
-"""Tables with months across: which columns are periods of which measure, and the same table with a row a period."""
+"""Tables with months in columns: find them (`find_across`), and reshape to one row a period (`down`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MONTH: Final = (
 )
 _YEAR: Final = r"(?:19|20)\d\d"
 _DATE: Final = rf"{_YEAR}-\d\d-\d\d(?:[ T]00:00(?::00)?(?:\.0+)?)?"
-# Longest first: the pattern that reads most of a name is the one that is meant.
+# Longest patterns first, so that as much of a name as possible is read as the period.
 _PERIOD: Final = "|".join(
     (
         _DATE,
@@ -37,7 +37,7 @@ _GAP: Final = r"[\s|:;,/_().-]+"
 _FIRST: Final = re.compile(rf"(?P<period>{_PERIOD})(?:{_GAP}(?P<measure>\S.*?))?", re.IGNORECASE)
 _LAST: Final = re.compile(rf"(?P<measure>\S.*?){_GAP}(?P<period>{_PERIOD})\)?", re.IGNORECASE)
 _BOUND: Final = re.compile(r"(?P<of>.*)(?P<bound>_lower|_upper)")
-# Values of a column that tells measures apart, at most: deaths, expected, cases, …
+# Most different values of a column that says which measure a row holds: deaths, expected, cases, ….
 _MOST_MEASURES: Final = 6
 
 
@@ -48,9 +48,9 @@ class Across:
     Parameters
     ----------
     measures : dict of str to dict of str to str
-        Of each measure (empty text: the name holds nothing but the period) the column of each period.
+        Measure to (period to column). The measure is empty text where the column's name is the period alone.
     periods : tuple of str
-        In the order of time, where it can be told.
+        In the order of time, where it is known.
     """
 
     measures: dict[str, dict[str, str]]
@@ -58,12 +58,12 @@ class Across:
 
     @property
     def columns(self) -> list[str]:
-        """All of them."""
+        """All columns that hold a measure in a period."""
         return [column for of_period in self.measures.values() for column in of_period.values()]
 
 
 def find_across(frame: pd.DataFrame, keys: Collection[str]) -> Across | None:
-    """Which columns are months (quarters, years) of a measure; None where there are not two of any.
+    """Find columns that are months (quarters, years) of a measure; None where no measure has two.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def _read_name(name: str) -> tuple[str, str] | None:
 def down(
     frame: pd.DataFrame, across: Across, *, period: str, value: str, keys: Collection[str]
 ) -> tuple[pd.DataFrame, str]:
-    """Put months down: one row a period, with its label in a column, and a column a measure.
+    """Reshape to one row for each period, with its label in a column, and one column for each measure.
 
     Parameters
     ----------

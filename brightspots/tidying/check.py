@@ -1,4 +1,4 @@
-"""`check_table()` and `tidy()`: all that can be said of a table before a fit, and what is done when it is asked for."""
+"""`check_table()` and `tidy()`: a report on a table before a fit, and changes to it that are asked for."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def check_table(
     rating_order: Sequence[Any] | None = None,
     sheet: str | None = None,
 ) -> TableReport:
-    """Say everything about a table at once, before it is fitted: what was read how, what is wrong, what to do.
+    """Report everything about a table at once, before it is fitted: how it was read, what is wrong, and what to do.
 
-    Nothing is changed. How a file was read (encoding, separator, decimal commas, rows above the header, marks of
-    suppression) is decided where it is certain, and noted; what would change the meaning of the table is proposed, and
-    done by `tidy` when it is asked for.
+    Nothing is changed. How a file is read (encoding, separator, decimal commas, rows above the header, marks of
+    suppression) is decided automatically where it is certain, and noted. Changes of meaning are proposed as remedies,
+    and made by `tidy` when they are asked for.
 
     Parameters
     ----------
@@ -119,24 +119,25 @@ standard_error, estimate_scale, period, outcome, columns, family
 def tidy(
     data: object, report: TableReport, remedies: Sequence[str] = (), *, columns: Columns | None = None
 ) -> pd.DataFrame:
-    """Read a table as `check_table` did, and make the changes of meaning that are asked for.
+    """Read a table as `check_table` did, and make the changes that are asked for.
 
     Parameters
     ----------
     data : path, eager dataframe or mapping of columns
-        Never modified. It may be next month's table: the report says which column is what, and how to read it.
+        Never modified. It may also be another table of the same layout, such as next month's.
     report : TableReport
+        Says which column is what, and which sheet to read.
     remedies : sequence of str
-        What to settle, by its code: ``["totals", "twins"]``; all that is offered is ``report.remedies``. Without any,
+        Codes of the changes to make: ``["totals", "twins"]``; ``report.remedies`` lists those offered. Without any,
         only numbers that are text become numbers.
     columns : Columns, optional
-        Which column is what, where this table calls them otherwise than the one that was checked.
+        Which column is what, where this table has other names than the one that was checked.
 
     Returns
     -------
     pandas.DataFrame
-        ``.attrs["notes"]`` says what was read how and what was changed, a sentence each; fits, their files and packs
-        keep it.
+        ``.attrs["notes"]`` says how it was read and what was changed, a sentence each; fits, their files and packs keep
+        these notes.
 
     Raises
     ------
@@ -173,7 +174,7 @@ def tidy(
 def as_read(
     data: object, roles: Roles, sheet: str | None = None
 ) -> tuple[str, pd.DataFrame, tuple[Reading, ...]]:
-    """A table from a file or in memory: its name, its frame with numbers as numbers, and how it was read."""
+    """Read a table from a file or from memory: its name, its frame with numbers as numbers, and the readings."""
     columns = roles.columns
     named = (columns.trust, columns.department, columns.name_of("period"), columns.outcome)
     keys = [name for name in named if name is not None]
@@ -189,7 +190,7 @@ def as_read(
     parsed, readings = parse_frame(frame, keys=keys)
     for key in keys:
         if key in frame:
-            parsed[key] = frame[key]  # labels stay as a fit would be given them
+            parsed[key] = frame[key]  # labels stay exactly as given
     parsed.attrs["notes"] = (*source.notes, *(reading.text for reading in readings))
     return "the data", parsed, readings
 
@@ -200,7 +201,7 @@ def _findings(
     options: ReadOptions,
     ratings: tuple[Any, Sequence[Any] | None],
 ) -> list[Finding]:
-    """All that is found in a frame, part by part: layout, labels and rows, numbers, ratings, and the cells themselves.
+    """All findings on a frame: on layout, labels and rows, numbers, ratings, and on the cells of a fit.
 
     Parameters
     ----------
@@ -214,22 +215,22 @@ def _findings(
     numbers = missing_columns(settled, options) or number_findings(settled, roles)
     open_errors |= any(finding.weight == "error" for finding in numbers)
     found += numbers + rating_findings(settled, roles, *ratings)
-    if not open_errors:  # what is left open would be told again, in other words
+    if not open_errors:  # else a refusal by the fit would only repeat these errors in other words
         for part in _by_outcome(settled, roles):
             found += _after_remedies(part, roles, options)
     return found
 
 
 def _what_steps_find(frame: pd.DataFrame, roles: Roles) -> tuple[list[Finding], pd.DataFrame, bool]:
-    """What each step finds once those before it have settled what they can.
+    """Run every step in turn, each on the frame with the remedies of those before it applied.
 
     Returns
     -------
     findings : list of Finding
     frame : pandas.DataFrame
-        With everything settled for which there is a remedy.
+        With all remedies applied that need no value.
     open_errors : bool
-        Whether something is left that a fit would refuse.
+        Whether an error is left that no remedy has settled.
     """
     findings: list[Finding] = []
     open_errors = False
@@ -243,7 +244,7 @@ def _what_steps_find(frame: pd.DataFrame, roles: Roles) -> tuple[list[Finding], 
 
 
 def _of_reading(reading: Reading, word: str, *, file: bool) -> Finding:
-    """What was read: of a file to know; of a table in memory to settle, for a fit takes numbers and not their text."""
+    """A reading as a finding: a note for a file; for a table in memory with a remedy, since a fit refuses text."""
     if file:
         return Finding(reading.code, "note", reading.text, reading.column, reading.rows, word)
     return Finding(
@@ -265,21 +266,21 @@ def _by_outcome(frame: pd.DataFrame, roles: Roles) -> list[pd.DataFrame]:
 
 
 def _table(frame: pd.DataFrame, options: ReadOptions) -> Table:
-    """The cells that a fit would be of, in silence: what is warned of has findings of its own."""
+    """The checked table of a fit, without its warnings, which have findings of their own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
         return read_table(frame, options.columns, family=options.family, covariates=None, priors=Priors())
 
 
 def _refused(error: DataError | SettingsError, frame: pd.DataFrame) -> Finding:
-    """What a fit says of a table that it refuses."""
+    """The error of a fit that refuses a table, as a finding."""
     rows = error.rows if isinstance(error, DataError) else ()
     column = error.column if isinstance(error, DataError) else None
     return Finding("refused", "error", f"A fit refuses the table: {error}.", column, rows, row_word(frame))
 
 
 def _refusals(frame: pd.DataFrame, options: ReadOptions) -> list[Finding]:
-    """What a fit would say of the table as it is, where no other finding has foreseen it."""
+    """Errors that a fit of the table as it is would raise."""
     try:
         _table(frame, options)
     except (DataError, SettingsError) as error:
@@ -288,7 +289,7 @@ def _refusals(frame: pd.DataFrame, options: ReadOptions) -> list[Finding]:
 
 
 def _after_remedies(frame: pd.DataFrame, roles: Roles, options: ReadOptions) -> list[Finding]:
-    """What the cells themselves say, once all that can be settled is."""
+    """Findings on the cells of a fit to the frame with all remedies applied."""
     try:
         cells = _table(frame, options).cells
     except (DataError, SettingsError) as error:

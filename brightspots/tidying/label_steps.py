@@ -1,4 +1,4 @@
-"""Labels: blank, of two kinds, in several spellings, and those that read like totals."""
+"""Steps for labels: blank ones, labels of two kinds, several spellings of one, and totals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _find_blank(frame: pd.DataFrame, roles: Roles) -> list[Finding]:
         blank = _blank(frame[column])
         if not blank.any():
             continue
-        # Merged cells of a sheet: the label stands in the first of its rows only.
+        # Cells that were merged in a sheet have their label in the first row only.
         text = f"In {counted(int(blank.sum()), 'row')} the {part} is blank."
         if part == "trust" and not blank[0]:
             text += " If it stands once for the rows that follow, it can be filled down; else name it, or drop the row."
@@ -123,7 +123,7 @@ def _settle_twins(frame: pd.DataFrame, roles: Roles, _: str | None) -> Settled:
 
 
 def _totals(frame: pd.DataFrame, roles: Roles) -> dict[str, TotalRows]:
-    """Labels that add the others up, by the column they stand in."""
+    """Column to its labels that are totals of the others."""
     words = {"trust": names.TRUST_TOTAL_WORDS, "department": names.TOTAL_WORDS}
     keys = present(frame, roles)
     found = {}
@@ -153,7 +153,7 @@ def _totals(frame: pd.DataFrame, roles: Roles) -> dict[str, TotalRows]:
 
 
 def _counts(frame: pd.DataFrame, roles: Roles) -> Counts | None:
-    """Counts as intervals, with what they are set against; None of a table without."""
+    """Counts as intervals, with expected events or denominators; None for a table without them."""
     numbers = {part: values.to_numpy() for part, values in numbers_of(frame, roles).items()}
     size = numbers.get("denominator", numbers.get("expected"))
     nothing = np.full(len(frame), np.nan)

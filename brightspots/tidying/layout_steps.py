@@ -1,4 +1,4 @@
-"""Layout and ratings: periods that stand across, and ratings in other words than those of their scale."""
+"""Steps for layout and ratings: periods in columns, and ratings written in other words than those of their scale."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _SCALES: Final = (names.CQC_RATINGS, names.STAR_RATINGS)
 
 
 def _rating_map(column: pd.Series) -> dict[str, str]:
-    """Spellings of a rating to the words of a known scale, where every rating given is one of its bands, in short."""
+    """Spelling to band of a known scale, where every rating is (an abbreviation of) one of its bands; else empty."""
     given = {value: str(word_of(canonical_label(str(value)))) for value in column.dropna().unique()}
     for scale in _SCALES:
         words = {word.casefold(): word for word in scale}
@@ -74,7 +74,7 @@ def _rating_map(column: pd.Series) -> dict[str, str]:
         }
         if read and all(word is not None for word in read.values()):
             told = {value: word for value, word in read.items() if word is not None and value != word}
-            # "4.0" and "4 stars" are 4 to a fit as they are; where one is not, all are written alike.
+            # A fit already reads "4.0" and "4 stars" as 4. If another spelling occurs, all are rewritten.
             return told if any(word_of(value) != word_of(word) for value, word in told.items()) else {}
     return {}
 

@@ -1,4 +1,4 @@
-"""Columns of numbers: missing altogether, holding something else than numbers, or numbers that cannot be."""
+"""Findings on columns of numbers: missing columns, other values than numbers, and impossible numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from brightspots.tidying.step import QUOTED, Mask
 
 
 def missing_columns(frame: pd.DataFrame, options: ReadOptions) -> list[Finding]:
-    """The columns that a fit would look for in vain."""
+    """Findings on columns that a fit needs and the frame lacks."""
     try:
         resolve_names(open_source(frame), options.columns, options.family)
     except (DataError, SettingsError) as error:
@@ -31,7 +31,7 @@ def missing_columns(frame: pd.DataFrame, options: ReadOptions) -> list[Finding]:
 
 
 def number_findings(frame: pd.DataFrame, roles: Roles) -> list[Finding]:
-    """What cannot be among the numbers: text, and values that no count, denominator or standard error can have."""
+    """Findings on text among numbers, and on values that a count, denominator or standard error cannot have."""
     found = _not_numbers(frame, roles)
     numbers = {part: series.to_numpy() for part, series in numbers_of(frame, roles).items()}
 

@@ -1,4 +1,4 @@
-"""Ratings before a fit: those that match nobody, and words whose order cannot be known."""
+"""Findings on ratings: those that match nobody, and bands whose order is not known."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from brightspots.tidying.step import QUOTED
 def rating_findings(
     frame: pd.DataFrame, roles: Roles, rating: Any, order: Sequence[Any] | None
 ) -> list[Finding]:
-    """Say what is wrong with ratings, in a column of the table or beside it.
+    """Findings on ratings, in a column of the table or given separately.
 
     Parameters
     ----------

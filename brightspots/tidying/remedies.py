@@ -1,4 +1,4 @@
-"""`tidy()`: the changes of meaning that a table needs, made when its owner asks for them, and noted."""
+"""`settle`: apply the remedies that `tidy()` is asked for, in order, and note each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from brightspots.tidying.roles import Roles
 from brightspots.tidying.row_steps import ROW_STEPS
 from brightspots.tidying.step import Step
 
-# In an order in which each sees what those before it have settled: layout, labels, rows, and what says how good all is.
+# In the order in which they are applied, each to the result of those before it: layout, labels, rows, ratings.
 STEPS: Final[tuple[Step, ...]] = (BLANK, ACROSS, *LABEL_STEPS, *ROW_STEPS, RATINGS)
 
 
@@ -53,7 +53,7 @@ def settle(frame: pd.DataFrame, roles: Roles, remedies: Sequence[str]) -> pd.Dat
 
 
 def _asked(remedies: Sequence[str]) -> dict[str, str | None]:
-    """Values by the codes of the remedies."""
+    """Code of each remedy to its value (the text behind "="), or None."""
     if isinstance(remedies, str) or not isinstance(remedies, Sequence):
         raise SettingsError(f"remedies must be a list such as ['totals', 'twins']; received {remedies!r}")
     known = [step.code for step in STEPS]

@@ -1,4 +1,4 @@
-"""What `check_table()` answers: findings, each with its rows and its remedies, as text, HTML, table and JSON."""
+"""`TableReport`, which `check_table()` returns: findings with rows and remedies, as text, HTML, table and JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HEADINGS: Final[dict[Weight, str]] = {
     "doubt": "Probably wrong: look before you rely on a result",
     "note": "Good to know",
 }
-# How many rows a text names; the findings have them all.
+# How many rows a text names; `Finding.rows` has them all.
 _SHOWN_ROWS: Final = 8
 
 
@@ -30,9 +30,10 @@ class Finding:
     Parameters
     ----------
     code : str
-        Which kind; fixed, for scripts. `CODES` in the reference lists them.
+        Which kind; does not change between releases. The page "A table as it arrived" lists all codes.
     weight : {"error", "doubt", "note"}
-        Whether `fit_hierarchy` would refuse the table as it is, would take it and probably mislead, or neither.
+        "error": `fit_hierarchy` would refuse the table as it is. "doubt": it would fit it, and the result would
+        probably mislead. "note": neither.
     text : str
         In whole sentences.
     column : str, optional
@@ -42,7 +43,7 @@ class Finding:
     row_word : {"line", "sheet row", "row"}, default "row"
         Which of these they are.
     remedy : str, optional
-        What `tidy` takes to settle it; None where only its owner can.
+        The code of the remedy for `tidy`; None where there is none.
     in_python, in_shell : str, optional
         What to write, in Python and on the command line.
     """
@@ -62,7 +63,7 @@ class Finding:
         """``column 'deaths', lines 4, 9 and 12``; empty where it is of the whole table."""
         parts = [] if self.column is None else [f"column {self.column!r}"]
         if self.rows:
-            rows = list(dict.fromkeys(self.rows))  # months that stand across share their row
+            rows = list(dict.fromkeys(self.rows))  # months in columns come from one row
             shown = ", ".join(map(str, rows[:_SHOWN_ROWS]))
             hidden = len(rows) - _SHOWN_ROWS
             more = f" and {hidden:,} more" if hidden > 0 else ""
@@ -72,7 +73,7 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class TableReport:
-    """What was found in a table as it arrived.
+    """The findings on a table as it was given.
 
     Made by `check_table`. Prints as text, shows as HTML in notebooks; `.table` is a frame and `.as_dict()` plain data.
 
@@ -113,7 +114,7 @@ class TableReport:
 
     @property
     def remedies(self) -> tuple[str, ...]:
-        """What `tidy` offers for this table, to be chosen from. Those that need a value of yours are not among them."""
+        """Codes of the remedies that `tidy` offers for this table, without those that need a value from you."""
         offered = (finding.remedy for finding in self.findings if finding.remedy is not None)
         return tuple(dict.fromkeys(remedy for remedy in offered if not remedy.endswith("=…")))
 
@@ -143,7 +144,7 @@ class TableReport:
         return self.text(shell=False)
 
     def text(self, *, shell: bool) -> str:
-        """As lines of text, with the remedies in the words of the command line or of Python."""
+        """The report as text, with remedies for the command line (`shell`) or for Python."""
         lines = [f"{self.name}: {self._verdict()}"]
         for weight, heading in _HEADINGS.items():
             found = self.of_weight(weight)

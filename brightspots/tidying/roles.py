@@ -1,4 +1,4 @@
-"""Which column of a frame plays which part, as far as the frame has them."""
+"""`Roles`: which column of a frame plays which part, ratings included; and how to find these columns in a frame."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COUNTS: Final = ("observed", "observed_lower", "observed_upper", "expected", "de
 
 @dataclass(frozen=True)
 class Roles:
-    """Which column plays which part, beyond what a fit asks for.
+    """Which column plays which part: those of a fit (`Columns`), and the column of ratings.
 
     Parameters
     ----------
@@ -36,19 +36,19 @@ class Roles:
 
 
 def row_word(frame: pd.DataFrame) -> str:
-    """What the index labels of a frame are called: lines of a file, rows of a sheet, or just rows."""
+    """What an index label of a frame stands for: "line" or "sheet row" of a file, else "row"."""
     return str(frame.index.name) if frame.index.name in ("line", "sheet row") else "row"
 
 
 def keys_of(roles: Roles) -> dict[str, str]:
-    """The key columns by the part they play."""
+    """Part to name of the key columns (trust, department, period) that were named."""
     return {
         part: name for part, name in roles.columns.named.items() if part in ("trust", "department", "period")
     }
 
 
 def present(frame: pd.DataFrame, roles: Roles) -> dict[str, str]:
-    """Those of them that the frame has; a period also by its standard name."""
+    """`keys_of` as far as the frame has the columns; the period also under its standard name."""
     keys = keys_of(roles)
     if roles.columns.period is None and names.PERIOD in frame:
         keys["period"] = names.PERIOD
@@ -56,7 +56,7 @@ def present(frame: pd.DataFrame, roles: Roles) -> dict[str, str]:
 
 
 def column_of(frame: pd.DataFrame, roles: Roles, part: str) -> str | None:
-    """Name of the column that plays a part, named or by its standard name; None where the frame has none."""
+    """Name of the column that plays a part, as named or under its standard name; None where the frame has none."""
     named: str | None = getattr(roles.columns, part)
     if named is None and part in ("observed_lower", "observed_upper"):
         beside = f"{roles.columns.observed}_{part.removeprefix('observed_')}"
@@ -66,7 +66,7 @@ def column_of(frame: pd.DataFrame, roles: Roles, part: str) -> str | None:
 
 
 def numbers_of(frame: pd.DataFrame, roles: Roles) -> dict[str, pd.Series]:
-    """The columns of numbers that the frame has, by the part they play; those that hold no numbers are left out."""
+    """Part to column, as floats, for the columns of numbers that the frame has and that hold numbers only."""
     parts = ("estimate", "standard_error") if roles.of_estimates(frame) else COUNTS
     found = {part: column_of(frame, roles, part) for part in parts}
     return {

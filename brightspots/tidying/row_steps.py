@@ -1,4 +1,4 @@
-"""Rows: there twice, of nobody, without a number, or several of one department."""
+"""Steps for rows: duplicates, rows of 0 of 0, missing numbers, withheld counts, several rows of one department."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from brightspots.tidying.report import Finding
 from brightspots.tidying.roles import COUNTS, Roles, column_of, numbers_of, present, row_word
 from brightspots.tidying.step import Mask, Settled, Step, remedied
 
-# What a count is set against, and what an estimate consists of: without it a row cannot be used.
+# Columns of numbers without which a row cannot be used, besides the count itself.
 _AGAINST: Final = ("expected", "denominator", "estimate", "standard_error")
 
 
 def _nothing(_: pd.DataFrame, __: Roles) -> list[Finding]:
-    """Found by another step, for which this is one of two remedies."""
+    """No findings: another step finds the trouble, and this one is a second remedy for it."""
     return []
 
 
@@ -43,7 +43,7 @@ def _settle_duplicates(frame: pd.DataFrame, _: Roles, __: str | None) -> Settled
 
 
 def _silent(frame: pd.DataFrame, roles: Roles) -> tuple[Mask, Mask]:
-    """Rows whose count alone is missing, without bounds; and rows that lack a number the count is set against."""
+    """Rows where only the count is missing, and has no bounds; and rows that lack another number."""
     numbers = numbers_of(frame, roles)
     counts = [numbers[part].isna().to_numpy() for part in ("observed", "observed_upper") if part in numbers]
     against = [numbers[part].isna().to_numpy() for part in _AGAINST if part in numbers]
@@ -97,7 +97,7 @@ def _settle_lacking(frame: pd.DataFrame, roles: Roles, _: str | None) -> Settled
 
 
 def _without(frame: pd.DataFrame, bad: Mask, what: str) -> Settled:
-    """The other rows, and how many were left out."""
+    """The rows where `bad` is false, and a sentence on how many were left out."""
     if not bad.any():
         return frame, ""
     return frame[~bad], f"Left out {counted(int(bad.sum()), 'row')} {what}."
@@ -116,7 +116,7 @@ def _bounds_of(value: str | None) -> tuple[int, int]:
 
 
 def _settle_suppressed(frame: pd.DataFrame, roles: Roles, value: str | None) -> Settled:
-    """Give counts that are withheld without a word on how small they are the bounds that their owner knows."""
+    """Give withheld counts without bounds the bounds in `value`, such as ``1-4``."""
     low, high = _bounds_of(value)
     hidden = _silent(frame, roles)[0]
     if not hidden.any():
@@ -137,7 +137,7 @@ def _bound_name(roles: Roles, side: str) -> str:
 
 
 def _nobody(frame: pd.DataFrame, roles: Roles) -> Mask:
-    """Rows of 0 of 0: no event, and nobody who could have had one."""
+    """Rows of 0 of 0: no events, and a denominator or expected of 0."""
     numbers = numbers_of(frame, roles)
     against = [part for part in ("denominator", "expected") if part in numbers]
     if not against or not ({"observed", "observed_upper"} & set(numbers)):
@@ -213,7 +213,7 @@ def _settle_repeated(frame: pd.DataFrame, roles: Roles, _: str | None) -> Settle
     if "estimate" in numbers:
         raise SettingsError("the remedy 'repeated keys' sums counts; estimates cannot be summed")
     if "observed" in numbers:
-        # A count that is known is its own bounds, or its sum with one that is withheld would be lost.
+        # A known count gets itself as bounds, so that its sum with a withheld one still has bounds.
         for part in ("observed_lower", "observed_upper"):
             if part in numbers:
                 numbers[part] = numbers[part].fillna(numbers["observed"])
@@ -222,7 +222,7 @@ def _settle_repeated(frame: pd.DataFrame, roles: Roles, _: str | None) -> Settle
     result = frame[first].copy()
     for part in COUNTS:
         if part in numbers:
-            # A sum with a part that is not known is not known.
+            # A sum with a missing part is missing.
             unknown = numbers[part].isna().groupby(group).any()
             total = numbers[part].groupby(group).sum().mask(unknown)
             result[column_of(frame, roles, part)] = total.reindex(group[first]).to_numpy()

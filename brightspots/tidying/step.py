@@ -1,4 +1,4 @@
-"""One kind of trouble that can be settled: what finds it, and what mends it; and what steps have in common."""
+"""`Step`: one kind of trouble in a table, with a function that finds it and one that settles it."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Step:
     Parameters
     ----------
     code : str
+        Of its findings and its remedy.
     find : callable
         From a frame and the roles of its columns to findings; none where there is nothing to settle.
     settle : callable
@@ -40,7 +41,17 @@ class Step:
 
 
 def remedied(code: str, weight: Weight, text: str, frame: pd.DataFrame, **more: Any) -> Finding:
-    """A finding that `tidy` can settle, with what to write for it."""
+    """A finding with a remedy, and how to ask for it in Python and on the command line.
+
+    Parameters
+    ----------
+    code, weight, text
+        As in `Finding`.
+    frame : pandas.DataFrame
+        The frame that was searched.
+    **more
+        `bad`, a mask of its rows; `remedy`, where that is not `code`; other fields of `Finding`.
+    """
     bad = more.pop("bad", None)
     rows = () if bad is None else tuple(frame.index[np.asarray(bad)].tolist())
     remedy = more.pop("remedy", code)

@@ -1,4 +1,4 @@
-"""What checked cells say of their units before a fit: kinds of department that one trust has, months out of order."""
+"""Findings on the units of checked cells: department types of a single trust, months that are out of order."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from brightspots.tidying.step import QUOTED
 
 
 def unit_findings(frame: pd.DataFrame, roles: Roles, cells: Cells) -> list[Finding]:
-    """Say what readers of a fit of these cells should know, and what their layout hints at.
+    """Findings on the units of cells.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        From which the cells are.
+        The table that the cells were read from.
     roles : Roles
     cells : Cells
     """
@@ -51,7 +51,7 @@ def unit_findings(frame: pd.DataFrame, roles: Roles, cells: Cells) -> list[Findi
 
 
 def _months_out_of_order(frame: pd.DataFrame, roles: Roles) -> list[Finding]:
-    """Months without a year that do not stand in the table as in the calendar: a financial year, most likely."""
+    """A finding where months without a year are not in calendar order in the table: most likely a financial year."""
     column = present(frame, roles).get("period")
     if column is None or isinstance(frame[column].dtype, pd.CategoricalDtype):
         return []

@@ -6,10 +6,10 @@
     python -m tests.golden.tables check              compare all of these with what the code says now
 
 On one machine two states of the code give the same bytes where their arithmetic is the same. Where sums are rounded
-differently (another order, machine or version of NumPy), a few draws of effects move by up to a hundredth (their skewness
-and kurtosis are high derivatives of polynomials) or fall the other way, and so do numbers that few draws decide: what
-is kept is compared with tolerances, `TOLERANCE` and `OF_DRAWS`. Sampled fits are written, and not kept: chains part
-after the first difference in rounding.
+differently (another order, machine or version of NumPy), a few draws of effects move by up to a hundredth, for their
+skewness and kurtosis are high derivatives of polynomials, and so do numbers that few draws decide: what is kept is
+compared with tolerances, `TOLERANCE` and `OF_DRAWS`. Sampled fits are written, and not kept: chains part after the
+first difference in rounding.
 """
 
 from __future__ import annotations
