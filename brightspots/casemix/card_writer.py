@@ -13,8 +13,8 @@ from brightspots.casemix.intake import Roles
 from brightspots.casemix.models import LEFT_OUT, POOLED, CaseMixModel, predict
 from brightspots.casemix.strata import Patterns
 from brightspots.casemix.validation import by_risk, c_statistic, calibration
+from brightspots.common.arrays import IntArray
 from brightspots.common.parallel import map_in_order
-from brightspots.data.cells import IntArray
 
 _LISTED = 5
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import spans
-from brightspots.data.cells import FloatArray, IntArray
 
 # Numbers in the largest dense design that is made at once: 128 MiB.
 LARGEST_DESIGN: Final = 2**24

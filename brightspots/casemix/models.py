@@ -15,9 +15,9 @@ from threadpoolctl import threadpool_limits
 from brightspots.casemix.factors import Factor
 from brightspots.casemix.logistic import Counts, LogisticFit, fit_logistic
 from brightspots.casemix.strata import Patterns, Types, decode
+from brightspots.common.arrays import FloatArray, IntArray, LabelArray
 from brightspots.common.errors import DataError
 from brightspots.common.parallel import map_in_order, spans
-from brightspots.data.cells import FloatArray, IntArray, LabelArray
 
 # Fewest events, and records without the event, for each coefficient (Peduzzi et al. 1996, J Clin Epidemiol 49:1373).
 PER_COEFFICIENT: Final = 10

@@ -15,9 +15,9 @@ from brightspots.casemix.factors import Factor
 from brightspots.casemix.intake import EVENT, PERIOD, TRUST, TYPE, Roles, check_labels
 from brightspots.casemix.records import Records, beside, collect
 from brightspots.common import vocabulary as names
+from brightspots.common.arrays import FloatArray, IntArray, LabelArray
 from brightspots.common.errors import DataError
 from brightspots.common.parallel import spans
-from brightspots.data.cells import FloatArray, IntArray, LabelArray
 from brightspots.data.period_order import order_periods
 
 _INDEX, _CODE, _RECORDS, _EVENTS, _EXPECTED = "t", "code", "n", "events", "expected"

@@ -14,9 +14,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from brightspots.common.arrays import FloatArray as FloatArray
-from brightspots.common.arrays import IntArray as IntArray
-from brightspots.common.arrays import LabelArray as LabelArray
+from brightspots.common.arrays import FloatArray, IntArray, LabelArray
 from brightspots.common.leaves import PER_LEAF, Index, values_at
 from brightspots.common.pickling import PickledByFields
 from brightspots.common.vocabulary import EstimateScale, PeriodOrder

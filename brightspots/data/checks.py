@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special, stats
 
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.cautions import Caution
 from brightspots.common.vocabulary import NATIONAL_RATIO, ORDER_UNKNOWN, OUTSIDE_PLAIN, SHRUNKEN, TOO_ALIKE
-from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.data.cells import Cells
 from brightspots.data.period_order import period_order_caution
 
 # Range of Σ observed / Σ expected without a caution. Single indicators against a national reference reach from 0.4 to

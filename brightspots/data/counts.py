@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from brightspots.common import vocabulary as names
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.leaves import PER_LEAF, Index, values_at
-from brightspots.data.cells import FloatArray, IntArray
 from brightspots.data.columns import Columns
 from brightspots.data.intervals import interval_of, most_claimed, read_bounds
 from brightspots.data.numbers import Source, check_rows, number_column

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots.common.arguments import shown
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.errors import DataError, SettingsError
-from brightspots.data.cells import FloatArray, IntArray
 from brightspots.data.numbers import Source, check_rows, number_column
 
 # Most characters of formulaic's own message that an error repeats.

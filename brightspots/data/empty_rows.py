@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from brightspots.common.arrays import FloatArray, LabelArray
 from brightspots.common.errors import DataError
-from brightspots.data.cells import FloatArray, LabelArray
 from brightspots.data.columns import Columns
 from brightspots.data.keys import KeyColumn
 from brightspots.data.numbers import Source, number_column

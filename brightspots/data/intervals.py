@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from brightspots.data.cells import FloatArray
+from brightspots.common.arrays import FloatArray
 from brightspots.data.numbers import Source, check_rows, number_column
 
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots.common import vocabulary as names
+from brightspots.common.arrays import IntArray, LabelArray
 from brightspots.common.errors import DataError
-from brightspots.data.cells import IntArray, LabelArray
 from brightspots.data.labels import canonical_label, has_control, joined, tidy_label, twins
 from brightspots.data.numbers import Source, check_rows
 from brightspots.data.period_order import OrderedPeriods, declared_order, order_periods

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from brightspots.common.arrays import FloatArray, LabelArray
 from brightspots.common.errors import DataError
-from brightspots.data.cells import FloatArray, LabelArray
 
 
 @dataclass(frozen=True, eq=False)

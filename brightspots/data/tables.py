@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots.common import vocabulary as names
+from brightspots.common.arrays import IntArray
 from brightspots.common.errors import DataError, DataWarning
 from brightspots.common.settings import Priors
-from brightspots.data.cells import Cells, IntArray
+from brightspots.data.cells import Cells
 from brightspots.data.columns import Columns
 from brightspots.data.counts import Counts, pool, read_counts
 from brightspots.data.covariates import Design, covariate_design

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from brightspots.data.cells import IntArray, LabelArray
+from brightspots.common.arrays import IntArray, LabelArray
 from brightspots.data.counts import Counts
 from brightspots.data.empty_rows import listed
 from brightspots.data.labels import totals

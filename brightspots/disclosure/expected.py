@@ -21,7 +21,7 @@ from typing import Final
 
 import numpy as np
 
-from brightspots.data.cells import FloatArray, IntArray
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.disclosure.counts import BESIDE, SMALL, BoolArray, Disclosed, TwoWay
 from brightspots.disclosure.rules import Rules
 

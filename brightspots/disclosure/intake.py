@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots.common import vocabulary as names
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import DataError, SettingsError
-from brightspots.data.cells import FloatArray
 from brightspots.data.columns import Columns, columns_given, with_text_names
 from brightspots.data.empty_rows import left_out_note, listed
 from brightspots.data.intervals import interval_of, most_claimed, read_bounds

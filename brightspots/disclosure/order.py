@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightspots.data.cells import FloatArray
+from brightspots.common.arrays import FloatArray
 from brightspots.data.columns import Columns
 from brightspots.disclosure.counts import TwoWay
 from brightspots.disclosure.intake import keys_in

@@ -12,8 +12,8 @@ import pandas as pd
 
 from brightspots.common import vocabulary as names
 from brightspots.common.arguments import checked
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import DataError, DataWarning, SettingsError
-from brightspots.data.cells import FloatArray
 from brightspots.data.columns import Columns
 from brightspots.data.opening import notes_of
 from brightspots.disclosure.counts import BoolArray, Disclosed, Shown, TwoWay, disclose, rounded

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import DataError
 from brightspots.common.vocabulary import BRIGHT, CANNOT_TELL, DARK
 from brightspots.common.wording import interval_text
-from brightspots.data.cells import FloatArray
 from brightspots.figures import canvas
 from brightspots.figures.describe import listed, titled
 from brightspots.figures.marks import ROW, STATUS_MARKS, Mark, legend_entries, standing_out

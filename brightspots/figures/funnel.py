@@ -10,9 +10,9 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from brightspots.common.arguments import checked
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import SettingsError
 from brightspots.common.vocabulary import HigherIs
-from brightspots.data.cells import FloatArray
 from brightspots.figures import canvas
 from brightspots.figures.funnel_artists import (
     SIZE_WORDS,

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from brightspots.common.arguments import is_label, shown
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import SettingsError
-from brightspots.data.cells import FloatArray
 from brightspots.figures import canvas
 from brightspots.figures.describe import listed, titled
 from brightspots.figures.marks import STATUS_MARKS, Mark, standing_out

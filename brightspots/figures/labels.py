@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
-from brightspots.data.cells import FloatArray
+from brightspots.common.arrays import FloatArray
 from brightspots.figures.canvas import figure_of, settle, shorten_apart
 from brightspots.figures.palette import INK, NEUTRAL
 

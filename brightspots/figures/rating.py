@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import DataError, SettingsError
 from brightspots.common.vocabulary import (
     BRIGHT_IN_WEAK,
@@ -21,7 +22,6 @@ from brightspots.common.vocabulary import (
     TRUST,
     HigherIs,
 )
-from brightspots.data.cells import FloatArray
 from brightspots.figures import canvas
 from brightspots.figures.describe import listed
 from brightspots.figures.labels import place_labels

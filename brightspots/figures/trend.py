@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import DataError, DataWarning
 from brightspots.common.wording import interval_text
-from brightspots.data.cells import FloatArray
 from brightspots.data.period_order import declared_order, order_periods, period_texts, unknown_order_text
 from brightspots.figures import canvas
 from brightspots.figures.describe import titled

@@ -11,10 +11,11 @@ import pandas as pd
 
 from brightspots.common import vocabulary as names
 from brightspots.common.arguments import checked
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import SettingsError
 from brightspots.common.pickling import PickledByFields, made_alike
 from brightspots.common.settings import SpotRule, check_probability
-from brightspots.data.cells import Cells, FloatArray
+from brightspots.data.cells import Cells
 from brightspots.disclosure.intake import vouch_for
 from brightspots.engine.posterior import Posterior
 from brightspots.fit import frames

@@ -12,11 +12,11 @@ import xarray as xr
 
 from brightspots.common import vocabulary as names
 from brightspots.common.arguments import checked
+from brightspots.common.arrays import FloatArray
 from brightspots.common.cautions import Caution
 from brightspots.common.errors import SettingsError
 from brightspots.common.pickling import PickledByFields
 from brightspots.common.settings import Priors, SpotRule, check_probability, margin_in_use
-from brightspots.data.cells import FloatArray
 from brightspots.data.checks import data_cautions
 from brightspots.data.columns import Columns
 from brightspots.data.tables import Table

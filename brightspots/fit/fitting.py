@@ -12,10 +12,11 @@ import pandas as pd
 
 from brightspots.common import vocabulary as names
 from brightspots.common.arguments import checked
+from brightspots.common.arrays import FloatArray
 from brightspots.common.cautions import warn_of
 from brightspots.common.errors import DataError, DataWarning
 from brightspots.common.settings import Priors
-from brightspots.data.cells import Cells, FloatArray
+from brightspots.data.cells import Cells
 from brightspots.data.checks import data_cautions
 from brightspots.data.columns import Columns, columns_given
 from brightspots.data.estimates import on_scale, priors_in_units

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from brightspots.common import vocabulary as names
-from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.common.arrays import FloatArray, IntArray
+from brightspots.data.cells import Cells
 from brightspots.data.tables import Table
 from brightspots.engine.integration.leave_one_out import Surprise
 from brightspots.engine.posterior import SharedDraws

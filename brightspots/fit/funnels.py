@@ -12,8 +12,9 @@ from scipy import special, stats
 
 from brightspots.common import vocabulary as names
 from brightspots.common.arguments import is_label, shown
+from brightspots.common.arrays import FloatArray, IntArray, LabelArray
 from brightspots.common.errors import SettingsError
-from brightspots.data.cells import Cells, FloatArray, IntArray, LabelArray
+from brightspots.data.cells import Cells
 from brightspots.engine.posterior import SharedDraws
 from brightspots.fit.fitted import Fitted
 from brightspots.likelihood.families import POISSON

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from brightspots.common import vocabulary as names
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import DataError, SettingsError
-from brightspots.data.cells import Cells, FloatArray
+from brightspots.data.cells import Cells
 from brightspots.data.tables import Table
 from brightspots.disclosure.counts import BESIDE, SMALL, TwoWay, disclose, rounded
 from brightspots.disclosure.expected import publishable_expected

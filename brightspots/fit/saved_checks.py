@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.errors import DataError
-from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.data.cells import Cells
 from brightspots.engine.levels import sd_name
 from brightspots.engine.posterior import SharedDraws, StoredPosterior
 from brightspots.statistics.ratings import Ratings

@@ -14,7 +14,8 @@ import xarray as xr
 
 from brightspots.common import settings
 from brightspots.common import vocabulary as names
-from brightspots.data.cells import Cells, IntArray, LabelArray
+from brightspots.common.arrays import IntArray, LabelArray
+from brightspots.data.cells import Cells
 from brightspots.data.period_order import order_periods
 from brightspots.data.tables import Table
 from brightspots.engine.levels import LEVELS, sd_name

@@ -14,8 +14,8 @@ from functools import partial
 import numpy as np
 from scipy import special, stats
 
+from brightspots.common.arrays import FloatArray
 from brightspots.common.vocabulary import EXPECTED
-from brightspots.data.cells import FloatArray
 from brightspots.likelihood.families import BINOMIAL, POISSON
 from brightspots.likelihood.family import CountFamily
 from brightspots.likelihood.mixtures import count_quantile

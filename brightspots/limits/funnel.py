@@ -18,10 +18,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots.common.arguments import checked, shown
+from brightspots.common.arrays import FloatArray
 from brightspots.common.cautions import Caution, warn_of
 from brightspots.common.errors import DataWarning, SettingsError
 from brightspots.common.vocabulary import EXPECTED, OBSERVED, WAY_IN
-from brightspots.data.cells import FloatArray
 from brightspots.data.empty_rows import left_out_note
 from brightspots.limits.boundaries import Boundary, method_boundary
 from brightspots.limits.checks import funnel_cautions

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import special
 
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import SettingsError
 from brightspots.common.vocabulary import (
     DENOMINATOR,
@@ -18,7 +19,6 @@ from brightspots.common.vocabulary import (
     FAMILIES,
     FamilyName,
 )
-from brightspots.data.cells import FloatArray
 from brightspots.likelihood.families import family_of
 from brightspots.likelihood.family import CountFamily, Family
 from brightspots.limits.boundaries import (

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import DataError
-from brightspots.data.cells import FloatArray
 from brightspots.limits.units import FunnelMethod
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import DataError, SettingsError
 from brightspots.common.settings import check_probability
 from brightspots.common.vocabulary import DENOMINATOR, EXPECTED, OBSERVED, OBSERVED_LOWER, OBSERVED_UPPER
-from brightspots.data.cells import FloatArray
 from brightspots.data.empty_rows import listed
 from brightspots.data.intervals import interval_of, most_claimed, read_bounds
 from brightspots.data.keys import twins_problem

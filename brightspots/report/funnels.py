@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from brightspots.data.cells import FloatArray
+from brightspots.common.arrays import FloatArray
 from brightspots.figures.marks import STATUS_KINDS, outside_kind
 from brightspots.fit import funnels as fit_limits
 from brightspots.limits.funnel import FunnelLimits

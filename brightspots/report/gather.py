@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from brightspots.common import vocabulary as names
-from brightspots.data.cells import FloatArray, IntArray
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.period_order import period_texts
 from brightspots.figures.marks import OUTSIDE, STATUS_KINDS, Kind
 from brightspots.report.department_facts import Department, Listed

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightspots.common import vocabulary as names
-from brightspots.data.cells import IntArray
+from brightspots.common.arrays import IntArray
 from brightspots.report.department_facts import Listed
 from brightspots.report.rating_facts import Band, Divergence, Explained, NationRating, Rating, TrustRating
 from brightspots.report.subject import Subject, estimates

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from brightspots.common.arrays import FloatArray
 from brightspots.common.wording import percent_interval
-from brightspots.data.cells import FloatArray
 from brightspots.figures import canvas
 from brightspots.figures.labels import place_labels
 from brightspots.figures.marks import MARKS, Mark

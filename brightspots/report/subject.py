@@ -13,9 +13,10 @@ import pandas as pd
 
 from brightspots.common import vocabulary as names
 from brightspots.common.arguments import is_label, shown
+from brightspots.common.arrays import FloatArray, IntArray, LabelArray
 from brightspots.common.errors import SettingsError
 from brightspots.common.shortening import shorten, shorten_apart
-from brightspots.data.cells import Cells, FloatArray, IntArray, LabelArray
+from brightspots.data.cells import Cells
 from brightspots.fit import frames
 from brightspots.fit.fitted import Fitted
 from brightspots.fit.spots import OTHER_FIT, Spots

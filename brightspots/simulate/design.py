@@ -10,9 +10,9 @@ from typing import Any, Final, get_args
 import numpy as np
 
 from brightspots.common import vocabulary as names
+from brightspots.common.arrays import LabelArray
 from brightspots.common.errors import SettingsError
 from brightspots.common.settings import check_probability
-from brightspots.data.cells import LabelArray
 from brightspots.likelihood.families import family_of
 from brightspots.simulate.draws import EffectShape
 

@@ -20,7 +20,7 @@ import pandas as pd
 from scipy import special
 
 from brightspots.common import vocabulary as names
-from brightspots.data.cells import FloatArray, IntArray
+from brightspots.common.arrays import FloatArray, IntArray
 
 EffectShape = Literal["normal", "student_t", "contaminated"]
 

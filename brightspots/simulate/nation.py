@@ -22,8 +22,8 @@ from scipy import special
 
 from brightspots.common import vocabulary as names
 from brightspots.common.arguments import checked
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.settings import check_seed
-from brightspots.data.cells import FloatArray, IntArray
 from brightspots.likelihood.families import family_of
 from brightspots.simulate.design import DEPARTMENT_NAMES, Design
 from brightspots.simulate.draws import (

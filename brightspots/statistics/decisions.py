@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from brightspots.common import vocabulary as names
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.settings import SpotRule
-from brightspots.data.cells import FloatArray, IntArray
 from brightspots.statistics.summaries import CellSummary
 
 

@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from brightspots.data.cells import Cells, FloatArray
+from brightspots.common.arrays import FloatArray
+from brightspots.data.cells import Cells
 from brightspots.engine.posterior import SharedDraws
 from brightspots.likelihood.family import CountFamily, Derivatives, Family
 from brightspots.statistics.left_out import Cavity, cavities

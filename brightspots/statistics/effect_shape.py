@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from brightspots.data.cells import FloatArray
+from brightspots.common.arrays import FloatArray
 from brightspots.engine.posterior import EffectBlock, Posterior
 
 # Anscombe and Glynn's approximation is for samples of at least this size.

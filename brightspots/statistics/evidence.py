@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import map_in_order, spans
-from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.data.cells import Cells
 from brightspots.engine.integration.leaf import leaf_marginals
 from brightspots.engine.integration.loops import choose_loops
 from brightspots.engine.posterior import SharedDraws

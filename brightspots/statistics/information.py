@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from brightspots.data.cells import Cells, FloatArray
+from brightspots.common.arrays import FloatArray
+from brightspots.data.cells import Cells
 from brightspots.engine.posterior import SharedDraws
 
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots.common import vocabulary as names
-from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.common.arrays import FloatArray, IntArray
+from brightspots.data.cells import Cells
 from brightspots.engine.posterior import Posterior
 from brightspots.statistics.scale import effect_values, margin_of_effects
 from brightspots.statistics.summaries import CellSummary

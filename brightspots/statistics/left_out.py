@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.common.arrays import FloatArray, IntArray
+from brightspots.data.cells import Cells
 from brightspots.engine.posterior import SharedDraws
 from brightspots.statistics.information import cell_information, leaf_information
 from brightspots.statistics.summaries import CellSummary

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.settings import Reference
-from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.data.cells import Cells
 from brightspots.engine.posterior import SharedDraws
 
 # Halvings of an interval of width 80 on the logit scale: after these it is narrower than the rounding of a double.

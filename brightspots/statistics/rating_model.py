@@ -18,9 +18,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import CertificateWarning
 from brightspots.common.settings import HalfNormal, Priors
-from brightspots.data.cells import Cells, FloatArray
+from brightspots.data.cells import Cells
 from brightspots.engine.posterior import Posterior, SharedDraws
 from brightspots.engine.terms import location_precision, resolve_priors
 from brightspots.statistics.ratings import Ratings

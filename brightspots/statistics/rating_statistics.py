@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from brightspots.common import vocabulary as names
-from brightspots.data.cells import FloatArray, IntArray
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.statistics.rating_model import RatedPosterior
 
 # To compare all pairs of departments without sorting, their levels are counted in this many classes between −6 and 6

@@ -13,8 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots.common import vocabulary as names
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.errors import DataError, DataWarning, SettingsError
-from brightspots.data.cells import Cells, FloatArray, IntArray
+from brightspots.data.cells import Cells
 from brightspots.data.columns import with_text_names
 from brightspots.data.labels import canonical_label
 from brightspots.statistics.rating_scales import read_scale, words_of

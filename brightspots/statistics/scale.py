@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from brightspots.data.cells import Cells, FloatArray
+from brightspots.common.arrays import FloatArray
+from brightspots.data.cells import Cells
 
 
 def effect_name(cells: Cells, of: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from brightspots.data.cells import Cells, FloatArray
+from brightspots.common.arrays import FloatArray
+from brightspots.data.cells import Cells
 from brightspots.engine.levels import NESTED
 from brightspots.engine.posterior import EffectBlock, Posterior, SharedDraws
 from brightspots.statistics.evidence import Level, within_by_own_data

@@ -15,8 +15,9 @@ import numpy as np
 import xarray as xr
 
 from brightspots.common import vocabulary as names
+from brightspots.common.arrays import FloatArray
 from brightspots.common.settings import Priors
-from brightspots.data.cells import Cells, FloatArray
+from brightspots.data.cells import Cells
 from brightspots.engine.chains import stacks
 from brightspots.engine.chains.pymc_model import build_model
 from brightspots.engine.levels import LEVELS, sd_name

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import MissingExtraError
-from brightspots.data.cells import FloatArray
 
 SAMPLERS = ("nutpie", "numpyro", "pymc")
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brightspots.data.cells import FloatArray, IntArray
+from brightspots.common.arrays import FloatArray, IntArray
 
 
 class Weights(NamedTuple):

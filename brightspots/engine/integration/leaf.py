@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brightspots.data.cells import FloatArray
+from brightspots.common.arrays import FloatArray
 from brightspots.likelihood.family import Derivatives
 from brightspots.likelihood.outcomes import Outcomes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from brightspots.data.cells import FloatArray, IntArray
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.engine.integration.leaf import (
     cornish_fisher,
     integrate_leaf,
