@@ -294,8 +294,8 @@ def integrate(job: Job, budget: float, out: Path, started: float) -> None:
         summary.append(more)
     shared = fit.effects.shared
     values = {
-        "sd_trust": shared.sd_trust, "sd_department": shared.sd_department,
-        "sd_department_type": shared.sd_department_type, "intercept": shared.intercept,
+        "sd_trust": shared.sd["trust"], "sd_department": shared.sd["department"],
+        "sd_department_type": shared.sd["department_type"], "intercept": shared.intercept,
     }  # fmt: skip
     write_values(
         out,

@@ -15,6 +15,7 @@ import pytest
 from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells
 from brightspots.data.columns import Columns
+from brightspots.data.options import ReadOptions
 from brightspots.data.tables import Table, read_table
 from brightspots.engine.posterior import SharedDraws, StoredPosterior
 
@@ -76,14 +77,8 @@ def table_of(
     data: object, *, family=None, covariates=None, priors: Priors | None = None, tidy_labels=False, **columns
 ) -> Table:
     """Read a table as `fit_hierarchy` would."""
-    return read_table(
-        data,
-        Columns(**columns),
-        family=family,
-        covariates=covariates,
-        priors=priors or Priors(),
-        tidy_labels=tidy_labels,
-    )
+    options = ReadOptions(Columns(**columns), family, covariates=covariates, tidy_labels=tidy_labels)
+    return read_table(data, options, priors or Priors())
 
 
 def withhold(frame: pd.DataFrame, rows: object, lower: float, upper: float) -> pd.DataFrame:

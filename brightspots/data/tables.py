@@ -21,6 +21,7 @@ from brightspots.data.empty_rows import empty_rows, without_empty
 from brightspots.data.keys import KeyColumn, key_column
 from brightspots.data.numbers import Source, check_rows
 from brightspots.data.opening import open_source
+from brightspots.data.options import ReadOptions
 from brightspots.data.period_order import period_order_caution
 from brightspots.data.resolving import infer_family, resolve_names
 from brightspots.data.total_rows import total_rows
@@ -60,29 +61,15 @@ class Table:
         )
 
 
-def read_table(
-    data: object,
-    columns: Columns,
-    *,
-    family: names.FamilyName | None,
-    covariates: str | None,
-    priors: Priors,
-    tidy_labels: bool = False,
-) -> Table:
+def read_table(data: object, options: ReadOptions, priors: Priors) -> Table:
     """Check the data and put them into canonical order.
 
     Parameters
     ----------
     data : eager dataframe or mapping of columns
-    columns : Columns
-    family : {"poisson", "binomial", "normal"} or None
-        None infers it from the columns.
-    covariates : str or None
-        Formula of cell- or trust-level covariates.
+    options : ReadOptions
     priors : Priors
         Levels whose prior is None are not in the model, and the data need not identify them.
-    tidy_labels : bool, default False
-        Join labels that differ only by capitals, white space or invisible characters, which are refused otherwise.
 
     Warns
     -----
@@ -96,19 +83,23 @@ def read_table(
         With the column, the first offending rows, what was expected and what to do.
     """
     source = data if isinstance(data, Source) else open_source(data)
-    columns = resolve_names(source, columns, family)
-    kind = infer_family(columns) if family is None else family_of(family)
-    source, keys, said = _read_keys(source, columns, kind, tidy_labels)
+    columns = resolve_names(source, options.columns, options.family)
+    kind = infer_family(columns) if options.family is None else family_of(options.family)
+    source, keys, said = _read_keys(source, columns, kind, options.tidy_labels)
     counts = read_counts(source, columns, kind)
     source, doubts = _point_out_totals(source, columns, keys, counts, kind)
     for text in (*said, *doubts):
         warnings.warn(text, DataWarning, stacklevel=5)
-    cells, row_cell = _cells_of(source, columns, keys, counts, kind, covariate_design(source, covariates))
+    cells, row_cell = _cells_of(
+        source, columns, keys, counts, kind, covariate_design(source, options.covariates)
+    )
     _check_identifiable(cells, columns, priors)
     caution = period_order_caution(cells)
     if caution is not None:
         warnings.warn(f"column {columns.period!r}: {caution}", DataWarning, stacklevel=5)
-    return Table(cells, _extras(source, set(columns.named.values())), row_cell, source.notes, tidy_labels)
+    return Table(
+        cells, _extras(source, set(columns.named.values())), row_cell, source.notes, options.tidy_labels
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import map_in_order
 from brightspots.data.cells import Cells
-from brightspots.engine.levels import Level
+from brightspots.engine.levels import Level, sd_name
 
 Result = TypeVar("Result")
 
@@ -63,6 +64,15 @@ class SharedDraws:
         if self.sd_department_by_type is not None:
             return np.asarray(np.mean(self.sd_department_by_type**2, axis=0)[cells.cell_department])
         return np.full(cells.n_cells, self.mean_variance("department"))
+
+    @property
+    def scalars(self) -> dict[str, FloatArray]:
+        """Draws of every single number among the parameters, (S,) each, by the names under which they are published."""
+        found = {names.INTERCEPT: self.intercept}
+        found |= {sd_name(level): values for level, values in self.sd.items()}
+        if self.degrees_of_freedom is not None:
+            found[names.DEGREES_OF_FREEDOM] = self.degrees_of_freedom
+        return found
 
     def sd_of(self, level: Level) -> FloatArray:
         """Draws of the standard deviation of a level, (S,); zeros where the level is not in the model."""

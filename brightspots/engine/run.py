@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from brightspots.common.errors import CertificateWarning, SettingsError
-from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells
+from brightspots.engine.options import FitOptions, Method
 from brightspots.engine.posterior import Certificate, Posterior
-
-Method = Literal["auto", "integrate", "nuts"]
 
 # How long sampling may take where it was not asked for by name.
 FALLBACK_SECONDS = 600.0
@@ -32,30 +29,18 @@ class Request:
     draws: int | None = None
 
 
-def run(
-    cells: Cells,
-    priors: Priors,
-    method: Method,
-    *,
-    sampler: str = "auto",
-    draws: int | None = None,
-    seed: int | None = None,
-    progress: bool | None = None,
-    stacklevel: int = 2,
-) -> tuple[Posterior, Certificate]:
+def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> tuple[Posterior, Certificate]:
     """Fit, and warn where the certificate does not hold.
 
     Parameters
     ----------
-    cells, priors
-    method : {"auto", "integrate", "nuts"}
-        "auto" integrates, and samples where department effects are not normal with one standard deviation. Where
-        integrating does not earn its certificate it samples too, for at most `FALLBACK_SECONDS`, and returns what was
-        sampled if that holds, else the better of the two: the one that misses its checks by the smaller factor.
-    sampler, draws, seed, progress
-        As in `fit_hierarchy`.
+    cells : Cells
+    options : FitOptions
+        Its method "auto" integrates, and samples where department effects are not normal with one standard deviation.
+        Where integrating does not earn its certificate it samples too, for at most `FALLBACK_SECONDS`, and returns what
+        was sampled if that holds, else the better of the two: the one that misses its checks by the smaller factor.
     stacklevel : int
-        Whom the warnings point at: 2 is the caller.
+        How many calls up from here lies the line that warnings name, as in `warnings.warn`: 2 is the caller's.
 
     Raises
     ------
@@ -68,7 +53,8 @@ def run(
     """
     from brightspots.engine.chains import nuts
 
-    shown = nuts.show_progress(progress)
+    priors, method, draws, seed = options.priors, options.method, options.draws, options.seed
+    sampler, shown = options.sampler, nuts.show_progress(options.progress)
     if not priors.integrable:
         if method == "integrate":
             raise SettingsError(

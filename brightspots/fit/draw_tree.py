@@ -10,7 +10,6 @@ import xarray as xr
 from brightspots._version import __version__
 from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray, IntArray
-from brightspots.engine.levels import sd_name
 from brightspots.engine.posterior import Posterior
 
 
@@ -33,11 +32,8 @@ def posterior_tree(effects: Posterior, keep: IntArray | None = None) -> xr.DataT
         return chosen.reshape(chains, -1, *values.shape[1:])
 
     variables: dict[str, Any] = {}
-    variables[names.INTERCEPT] = (("chain", "draw"), by_chain(shared.intercept))
-    for level, values in shared.sd.items():
-        variables[sd_name(level)] = (("chain", "draw"), by_chain(values))
-    if shared.degrees_of_freedom is not None:
-        variables[names.DEGREES_OF_FREEDOM] = (("chain", "draw"), by_chain(shared.degrees_of_freedom))
+    for name, values in shared.scalars.items():
+        variables[name] = (("chain", "draw"), by_chain(values))
     if cells.covariates:
         variables[names.COEFFICIENT] = (("chain", "draw", names.COVARIATE), by_chain(shared.coefficients))
     if shared.sd_department_by_type is not None:

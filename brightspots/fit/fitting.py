@@ -27,9 +27,9 @@ from brightspots.data.options import ReadOptions
 from brightspots.data.tables import read_table
 from brightspots.disclosure import Rules
 from brightspots.disclosure.intake import rules_of
-from brightspots.engine.run import Method, Request, run
+from brightspots.engine.options import FitOptions, Method
+from brightspots.engine.run import Request, run
 from brightspots.fit.hierarchy_fit import HierarchyFit
-from brightspots.fit.options import FitOptions
 from brightspots.fit.outcome_fits import OutcomeFits
 
 
@@ -202,28 +202,12 @@ def _fit_part(
     about : str, optional
         Which outcome, said before warnings of its data.
     """
-    table = read_table(
-        part,
-        reading.columns,
-        family=reading.family,
-        covariates=reading.covariates,
-        priors=fitting.priors,
-        tidy_labels=reading.tidy_labels,
-    )
+    table = read_table(part, reading, fitting.priors)
     cells = on_scale(table.cells, reading.estimate_scale)
     warn_of(data_cautions(cells), stacklevel=4, about=about)
     priors = priors_in_units(cells, fitting.priors)
     try:
-        effects, certificate = run(
-            cells,
-            priors,
-            fitting.method,
-            sampler=fitting.sampler,
-            draws=fitting.draws,
-            seed=fitting.seed,
-            progress=fitting.progress,
-            stacklevel=5,
-        )
+        effects, certificate = run(cells, replace(fitting, priors=priors), stacklevel=5)
     except (np.linalg.LinAlgError, ArithmeticError) as error:
         raise _too_far_apart(cells) from error
     return HierarchyFit(

@@ -18,6 +18,7 @@ from brightspots.disclosure.expected import publishable_expected
 from brightspots.disclosure.intake import count_column
 from brightspots.disclosure.order import came_sorted
 from brightspots.disclosure.rules import ONE_RELEASE, Rules
+from brightspots.engine.options import FitOptions, Method
 from brightspots.engine.run import run
 from brightspots.fit.fitted import Fitted
 from brightspots.fit.spots import Spots, rated_spots
@@ -43,15 +44,9 @@ def suppressed_fit(fit: Fit, rules: Rules) -> tuple[Fit, tuple[str, ...]]:
     table = _table_of(fit.table, cells, keep)
     # Method and draws are those that the user asked for, not those that the exact fit ended with, which depend on the
     # exact data and so could reveal something about them.
-    effects, certificate = run(
-        table.cells,
-        fit.priors,
-        "nuts" if fit.request.method == "nuts" else "auto",
-        draws=fit.request.draws,
-        seed=fit.seed,
-        progress=False,
-        stacklevel=5,
-    )
+    method: Method = "nuts" if fit.request.method == "nuts" else "auto"
+    options = FitOptions(fit.priors, method, draws=fit.request.draws, seed=fit.seed, progress=False)
+    effects, certificate = run(table.cells, options, stacklevel=5)
     kept = None if fit.decision is None else fit.decision.carried_over(fit.table.cells, table.cells)
     shown = replace(
         fit,

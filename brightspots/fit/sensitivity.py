@@ -15,8 +15,9 @@ from brightspots.common import vocabulary as names
 from brightspots.common.errors import SettingsError
 from brightspots.common.settings import Flat, Priors, SpotRule
 from brightspots.common.wording import percent
+from brightspots.engine.options import FitOptions, Method
 from brightspots.engine.posterior import Certificate, Posterior
-from brightspots.engine.run import Method, run
+from brightspots.engine.run import run
 from brightspots.engine.terms import resolve_priors
 from brightspots.fit import frames
 from brightspots.fit.fitted import Fitted
@@ -121,15 +122,9 @@ def sensitivity(fit: Fitted, rule: SpotRule) -> Sensitivity:
 
 def _refit(fit: Fitted, priors: Priors) -> tuple[Posterior, Certificate]:
     """Fit the data of `fit` under other priors, with the same engine, number of draws and seed."""
-    return run(
-        fit.table.cells,
-        priors,
-        cast(Method, fit.certificate.method),
-        draws=fit.effects.shared.n_draws,
-        seed=fit.seed,
-        progress=False,
-        stacklevel=5,
-    )
+    method = cast(Method, fit.certificate.method)
+    options = FitOptions(priors, method, draws=fit.effects.shared.n_draws, seed=fit.seed, progress=False)
+    return run(fit.table.cells, options, stacklevel=5)
 
 
 def _count_flags(statuses: Mapping[Width, npt.NDArray[np.str_]]) -> pd.DataFrame:

@@ -269,7 +269,7 @@ def _table(frame: pd.DataFrame, options: ReadOptions) -> Table:
     """The checked table of a fit, without its warnings, which have findings of their own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
-        return read_table(frame, options.columns, family=options.family, covariates=None, priors=Priors())
+        return read_table(frame, options, Priors())
 
 
 def _refused(error: DataError | SettingsError, frame: pd.DataFrame) -> Finding:

@@ -81,7 +81,7 @@ def ranks(family: str, periods: int, replications: int, seed: int) -> pd.DataFra
         keep = rng.permutation(posterior.shared.n_draws)[:THINNED]
         rows.append(
             {
-                name: int(np.sum(draws.get(name, getattr(posterior.shared, name, None))[keep] < value))
+                name: int(np.sum(draws.get(name, posterior.shared.scalars.get(name))[keep] < value))
                 for name, value in truth.items()
             }
         )

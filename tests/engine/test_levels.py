@@ -211,7 +211,7 @@ def test_units_of_nested_levels_are_runs_of_leaves():
 
 
 def test_a_model_prints_its_own_structure():
-    nation = bs.simulate_nation(6, 4, 2, seed=1).cells
+    nation = bs.simulate_nation(6, 4, 2, missing_departments=0.0, seed=1).cells
     priors = bs.Priors(period=None, department=0.3)
     cells = table_of(nation).cells
     assert structure(cells, resolve_priors(cells, priors).scales).splitlines() == [

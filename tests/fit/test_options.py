@@ -12,7 +12,7 @@ import brightspots as bs
 from brightspots import Priors, SettingsError
 from brightspots.data.columns import Columns
 from brightspots.data.options import ReadOptions
-from brightspots.fit.options import FitOptions
+from brightspots.engine.options import FitOptions
 from tests.conftest import simulate_frame
 
 

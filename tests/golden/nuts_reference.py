@@ -19,6 +19,7 @@ import pandas as pd
 
 import brightspots as bs
 from brightspots.data.columns import Columns
+from brightspots.data.options import ReadOptions
 from brightspots.data.tables import Table, read_table
 from brightspots.engine.chains import nuts, stacks
 from brightspots.engine.levels import sd_name
@@ -43,9 +44,7 @@ def data(name: str, folder: Path) -> pd.DataFrame:
 
 def table(name: str, folder: Path) -> Table:
     """Checked cells of one reference."""
-    return read_table(
-        data(name, folder), Columns(period=False), family=None, covariates=None, priors=bs.Priors()
-    )
+    return read_table(data(name, folder), ReadOptions(Columns(period=False)), bs.Priors())
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from brightspots.common.errors import SettingsError
 from brightspots.common.settings import Priors
 from brightspots.common.vocabulary import FAMILIES
 from brightspots.data.columns import Columns
+from brightspots.data.options import ReadOptions
 from brightspots.data.tables import read_table
 from brightspots.simulate.draws import Stream, uniform_draws
 from brightspots.simulate.nation import CQC_FREQUENCIES, sample_nation, simulate_nation, write_sample
@@ -252,7 +253,7 @@ def test_cells_go_straight_into_the_library(family, periods):
     nation = simulate_nation(
         6, 4, periods, family=family, suppress=None if family == "normal" else (1, 7), seed=1
     )
-    table = read_table(nation.cells, Columns(), family=family, covariates=None, priors=Priors())
+    table = read_table(nation.cells, ReadOptions(Columns(), family), Priors())
     assert table.cells.n_leaves == len(nation.cells)
     assert table.cells.family.name == family
     assert "rating" in table.extras

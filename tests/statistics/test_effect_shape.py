@@ -40,7 +40,7 @@ def test_the_shape_is_that_of_the_draws_themselves(nations):
         assert shape.loc[level, "excess_kurtosis_upper"] == pytest.approx(
             np.quantile(by_draw, 0.975), abs=1e-9
         )
-        sd = getattr(fit.effects.shared, f"sd_{level}")
+        sd = fit.effects.shared.sd[level]
         reliability = 1 - np.var(draws / sd, axis=1)
         score = stats.kurtosistest(draws, axis=0).statistic
         spread = np.sqrt(np.mean(reliability**4) + score.var() / len(score))

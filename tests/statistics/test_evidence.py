@@ -8,19 +8,16 @@ import pytest
 from scipy import integrate, stats
 
 import brightspots as bs
-from brightspots.data.columns import Columns
-from brightspots.data.tables import read_table
 from brightspots.engine.posterior import SharedDraws
 from brightspots.statistics import evidence
 from brightspots.statistics.evidence import Level, within_by_own_data
+from tests.conftest import table_of
 
 REACH = float(np.log(1.1))
 
 
 def cells_of(frame: pd.DataFrame, **columns):
-    return read_table(
-        frame, Columns(**columns), family=None, covariates=None, priors=bs.Priors(period=0.5)
-    ).cells
+    return table_of(frame, priors=bs.Priors(period=0.5), **columns).cells
 
 
 def no_effects(cells, *, sd_period: float | None = None) -> SharedDraws:

@@ -93,7 +93,7 @@ def test_ticks_on_grouse_chicks_have_lme4s_variances(method):
     shared = fit.effects.shared
     published = {"sd_trust": 0.2795, "sd_department": 0.5626, "sd_period": 0.2932}
     for name, variance in published.items():
-        draws = getattr(shared, name) ** 2
+        draws = shared.scalars[name] ** 2
         assert np.quantile(draws, 0.025) < variance < np.quantile(draws, 0.975)
         assert np.median(draws) == pytest.approx(variance, rel=0.34)
     cells = fit.table.cells
@@ -169,7 +169,7 @@ def test_each_sampler_finds_the_posterior_that_the_engine_computes(sampler):
     computed = bs.fit_hierarchy(frame, method="integrate", seed=1)
     assert sampled.certificate.method == "nuts"
     for name in ("intercept", "sd_trust", "sd_department", "sd_department_type"):
-        draws, known = (getattr(fit.effects.shared, name) for fit in (sampled, computed))
+        draws, known = (fit.effects.shared.scalars[name] for fit in (sampled, computed))
         # Four Monte Carlo errors of the worst-sampled parameter.
         allowed = 4.0 * known.std() * (1.0 / sampled.certificate.effective_draws + 1e-3) ** 0.5
         assert draws.mean() == pytest.approx(known.mean(), abs=allowed)

@@ -9,12 +9,11 @@ import pandas as pd
 import pytest
 
 import brightspots as bs
-from brightspots.data.columns import Columns
-from brightspots.data.tables import read_table
 from brightspots.engine.integration.mode import find_modes
 from brightspots.engine.integration.model import Model
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.terms import resolve_priors
+from tests.conftest import table_of
 
 
 class Exact(NamedTuple):
@@ -90,7 +89,7 @@ def assert_agrees(fit: bs.HierarchyFit, exact: dict[str, Exact]) -> None:
     """Certified, and every mean within 0.15 posterior standard deviations (1,000 draws: 0.03 of them by chance)."""
     assert fit.certificate.ok
     for name, (mean, sd) in exact.items():
-        assert getattr(fit.effects.shared, name).mean() == pytest.approx(mean, abs=0.15 * sd), name
+        assert fit.effects.shared.scalars[name].mean() == pytest.approx(mean, abs=0.15 * sd), name
 
 
 @pytest.mark.parametrize(
@@ -128,8 +127,6 @@ def test_a_strained_prior_makes_the_search_look_elsewhere():
 
 
 def model_of(priors: bs.Priors) -> Model:
-    cells = read_table(
-        bs.simulate_nation(20, 6, seed=1).cells, Columns(), family=None, covariates=None, priors=priors
-    ).cells
+    cells = table_of(bs.simulate_nation(20, 6, seed=1).cells, priors=priors).cells
     terms = resolve_priors(cells, priors)
     return Model(Tree(cells, terms.levels), terms)

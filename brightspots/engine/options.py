@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 from brightspots.common.arguments import as_annotated, check_choice, check_whole
 from brightspots.common.settings import Priors, check_seed
 from brightspots.engine.chains.stacks import SAMPLERS
-from brightspots.engine.run import Method
+
+Method = Literal["auto", "integrate", "nuts"]
 
 
 @dataclass(frozen=True)
