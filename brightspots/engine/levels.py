@@ -82,6 +82,12 @@ def nested_levels(cells: Cells) -> tuple[NestedLevel, ...]:
     return trust, department, NestedLevel("period", np.arange(cells.n_leaves), cells.n_leaves)
 
 
+def down_to_departments(cells: Cells) -> tuple[NestedLevel, ...]:
+    """The nested levels whose effects are handed over: departments and all above; those below are integrated out."""
+    levels = nested_levels(cells)
+    return levels[: 1 + [level.name for level in levels].index("department")]
+
+
 def structure(cells: Cells, priors: Mapping[Level, object], *, heavy_tailed: Collection[Level] = ()) -> str:
     """Say which levels a model has, how many units each, and what their effects and standard deviations come from.
 

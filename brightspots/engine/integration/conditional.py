@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from scipy.special import ndtri
@@ -25,13 +25,10 @@ from brightspots.engine.integration.polynomials import (
     trust_polynomials,
 )
 from brightspots.engine.integration.tree import INNER_NODES, Tree
-from brightspots.engine.levels import Level
+from brightspots.engine.levels import Level, down_to_departments
 from brightspots.engine.posterior import Conditional, EffectBlock, SharedDraws
 
 Result = TypeVar("Result")
-
-# Levels whose effects are handed over; those of periods are integrated out.
-_DRAWN: Final[tuple[Level, ...]] = ("trust", "department")
 
 # Draws that are kept once dealt, with what they were drawn from (24 bytes each): 200 megabytes.
 HELD_NUMBERS = 8_000_000
@@ -112,8 +109,8 @@ def effect_block(expansions: Sequence[Expansion], group: TrustGroup, seed: int) 
     """Draw the effects of one group of trusts."""
     tree = expansions[0].tree
     size = sum(band.draws.size for band in expansions)
-    scores = dict(zip(_DRAWN, _shuffled_scores(tree.cells, group.trusts, size, seed), strict=True))
-    drawn = {level: np.zeros((5, *scores[level].shape)) for level in _DRAWN}
+    scores = _shuffled_scores(tree.cells, group, size, seed)
+    drawn = {level: np.zeros((5, *of_level.shape)) for level, of_level in scores.items()}
     for band in expansions:
         of_band = {level: score[:, band.members] for level, score in scores.items()}
         for level, values in _effects(band, group, of_band):
@@ -182,31 +179,34 @@ def _leaf_effects(
     return effects
 
 
-def _shuffled_scores(cells: Cells, trusts: slice, size: int, seed: int) -> tuple[FloatArray, FloatArray]:
-    """Normal scores in an order of their own for each trust (T', S) and each cell (C', S).
+def _shuffled_scores(cells: Cells, group: TrustGroup, size: int, seed: int) -> dict[Level, FloatArray]:
+    """Normal scores in an order of their own for each unit of the levels down to the departments, (units, S) each.
 
-    A trust shuffles once, and its rows are rotations of that order by different amounts: any two rows are then
-    paired as by an independent shuffle, at the price of a copy.
+    A unit of the outermost level shuffles once, and the rows of what lies in it are rotations of that order by
+    different amounts: any two rows are then paired as by an independent shuffle, at the price of a copy.
     """
-    scores = normal_scores(size)
-    of_trust = np.empty((trusts.stop - trusts.start, size))
-    of_cell = np.empty((int(cells.trust_cells[trusts.stop] - cells.trust_cells[trusts.start]), size))
-    row = 0
-    for trust in range(trusts.start, trusts.stop):
-        # A generator of its own makes a trust's numbers independent of how trusts are grouped.
-        generator = np.random.default_rng([seed, trust])
-        count = int(cells.trust_cells[trust + 1] - cells.trust_cells[trust])
-        turns = np.concatenate([generator.permutation(size) for _ in range(count // size + 1)])
-        for number in range(count + 1):
+    levels = down_to_departments(cells)
+    top, scores = levels[0], normal_scores(size)
+    found = {level.name: _empty(level.units(group.leaves), size) for level in levels}
+    rows = dict.fromkeys(found, 0)
+    units = top.units(group.leaves)
+    for unit in range(units.start, units.stop):
+        # A generator of its own makes a unit's numbers independent of how units are grouped.
+        generator = np.random.default_rng([seed, unit])
+        leaves = slice(int(top.leaves[unit]), int(top.leaves[unit + 1]))
+        inside = [(level.name, level.units(leaves)) for level in levels]
+        names = [name for name, run in inside for _ in range(run.start, run.stop)]
+        turns = np.concatenate([generator.permutation(size) for _ in range((len(names) - 1) // size + 1)])
+        for number, name in enumerate(names):
             if number % size == 0:
                 doubled = np.tile(generator.permutation(scores), 2)
-            turned = doubled[turns[number] : turns[number] + size]
-            if number == 0:
-                of_trust[trust - trusts.start] = turned
-            else:
-                of_cell[row] = turned
-                row += 1
-    return of_trust, of_cell
+            found[name][rows[name]] = doubled[turns[number] : turns[number] + size]
+            rows[name] += 1
+    return found
+
+
+def _empty(units: slice, size: int) -> FloatArray:
+    return np.empty((units.stop - units.start, size))
 
 
 def normal_scores(size: int) -> FloatArray:

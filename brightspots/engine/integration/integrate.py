@@ -127,11 +127,11 @@ def _adapt(model: Model, wanted: int, generator: np.random.Generator) -> Sample:
         border, log_border = border_proposal.draw(log_sd, generator)
         batch = make_draws(tree, log_sd, border)
         expansions = expand(tree, batch)
-        by_trust = evaluate(expansions)
+        by_unit = evaluate(expansions)
         proposals.extend(sources)
         log_sds.append(log_sd)
         borders.append(border)
-        targets.append(by_trust.sum(axis=0) + log_prior(model, batch) - log_border)
+        targets.append(by_unit.sum(axis=0) + log_prior(model, batch) - log_border)
 
         points = np.concatenate(log_sds)
         total = sum(count for count, _ in proposals)
@@ -145,7 +145,7 @@ def _adapt(model: Model, wanted: int, generator: np.random.Generator) -> Sample:
         share = min(max(effective / total, 0.25), 0.75)
         size = int(min(max(1.15 * (wanted - effective) / share, 256.0), _MOST_DRAWS))
         sources = [(size, kernels(points, weights.values, knots))]
-    error = expansion_error(expansions, by_trust, weights.values[-len(log_sd) :], generator)
+    error = expansion_error(expansions, by_unit, weights.values[-len(log_sd) :], generator)
     return Sample(everything, weights, error)
 
 
@@ -176,30 +176,34 @@ def log_prior(model: Model, draws: Draws) -> FloatArray:
 
 
 def evaluate(expansions: Sequence[Expansion]) -> FloatArray:
-    """Log likelihood of each trust at each draw, effects integrated out, (T, S)."""
-    cells = expansions[0].tree.cells
-    by_trust = np.empty((cells.n_trusts, sum(band.draws.size for band in expansions)))
+    """Log likelihood of each unit of the outermost level at each draw, effects integrated out, (units, S)."""
+    tree = expansions[0].tree
+    top = tree.nodes[0]
+    by_unit = np.empty((top.n_units, sum(band.draws.size for band in expansions)))
 
     def one(task: tuple[Expansion, TrustGroup]) -> None:
         band, group = task
-        by_trust[group.trusts, band.members] = integrate_trusts(band, trust_polynomials(band, group))[0]
+        by_unit[top.units(group.leaves), band.members] = integrate_trusts(
+            band, trust_polynomials(band, group)
+        )[0]
 
-    tasks = [(band, group) for band in expansions for group in trust_groups(cells, band.draws.size)]
+    tasks = [(band, group) for band in expansions for group in trust_groups(tree.cells, band.draws.size)]
     deque(map_in_order(one, tasks), maxlen=0)
-    return by_trust
+    return by_unit
 
 
 def expansion_error(
-    expansions: Sequence[Expansion], by_trust: FloatArray, weights: FloatArray, generator: np.random.Generator
+    expansions: Sequence[Expansion], by_unit: FloatArray, weights: FloatArray, generator: np.random.Generator
 ) -> float:
     """Error that interpolation adds to log weights, as a standard deviation over the posterior.
 
-    A few trusts are done again by nested quadrature, at the draws that weigh most and at some drawn by weight.
+    A few units of the outermost level are done again by nested quadrature, at the draws that weigh most and at some
+    drawn by weight.
     """
-    cells = expansions[0].tree.cells
-    sizes = np.diff(cells.cell_leaves[cells.trust_cells])
-    order = generator.permutation(cells.n_trusts)
-    trusts = order[: max(int(np.searchsorted(np.cumsum(sizes[order]), _CHECKED_LEAVES)), 2)]
+    top = expansions[0].tree.nodes[0]
+    sizes = np.diff(top.leaves)
+    order = generator.permutation(top.n_units)
+    units = order[: max(int(np.searchsorted(np.cumsum(sizes[order]), _CHECKED_LEAVES)), 2)]
     # The draws that weigh most stand for themselves, some others, drawn by weight, for all the rest.
     share = weights / weights.sum()
     heaviest = np.argsort(share)[-_CHECKED_DRAWS // 2 :]
@@ -213,16 +217,16 @@ def expansion_error(
     for band in expansions:
         at = np.flatnonzero(mass[band.members])
         if len(at):
-            exact = [trust_log_likelihood(band, int(trust), at) for trust in trusts]
-            parts.append(by_trust[np.ix_(trusts, band.members[at])] - np.array(exact))
+            exact = [trust_log_likelihood(band, int(unit), at) for unit in units]
+            parts.append(by_unit[np.ix_(units, band.members[at])] - np.array(exact))
             masses.append(mass[band.members[at]])
     errors, by_draw = np.concatenate(parts, axis=1), np.concatenate(masses)
-    # Only what varies from draw to draw changes weights. A part common to all trusts adds up over them, the rest as
+    # Only what varies from draw to draw changes weights. A part common to all units adds up over them, the rest as
     # its root.
     errors -= (errors @ by_draw / by_draw.sum())[:, np.newaxis]
     common = errors.mean(axis=0)
     rest = np.mean((errors - common) ** 2, axis=0)
-    return float(np.sqrt((cells.n_trusts**2 * common**2 + cells.n_trusts * rest) @ by_draw))
+    return float(np.sqrt((top.n_units**2 * common**2 + top.n_units * rest) @ by_draw))
 
 
 def certify(

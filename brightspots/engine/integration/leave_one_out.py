@@ -96,6 +96,7 @@ def leave_one_out(posterior: Posterior) -> Surprise:
     cells = posterior.cells
     shared = thin(posterior.shared, max(LEAST_DRAWS, CELLS_TIMES_DRAWS // cells.n_cells))
     tree = Tree(cells, tuple(shared.sd))
+    assert tree.nodes[0].name == "trust"  # the cell is taken out of the polynomial of its trust
     expansions = expand(tree, draws_of(tree, shared))
     groups = trust_groups(cells, shared.n_draws)
     result = np.empty((3, cells.n_cells))

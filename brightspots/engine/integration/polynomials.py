@@ -22,7 +22,7 @@ from brightspots.data.cells import Cells
 from brightspots.engine.integration.expansion import Expansion, border_shift_by_top
 from brightspots.engine.integration.leaf import hermite, leaf_marginals
 from brightspots.engine.integration.tree import INNER_NODES, Link
-from brightspots.engine.levels import Level
+from brightspots.engine.levels import Level, nested_levels
 from brightspots.likelihood.outcomes import Outcomes
 
 # Numbers held at once by one trust or group of trusts: some arrays of this many fit a core's cache.
@@ -57,7 +57,7 @@ def nodes_for(reach: float) -> int:
 
 
 class TrustGroup(NamedTuple):
-    """A run of whole trusts, with their cells and leaves."""
+    """A run of whole units of the outermost level: its trusts, with their cells and leaves."""
 
     trusts: slice
     cells: slice
@@ -65,22 +65,23 @@ class TrustGroup(NamedTuple):
 
 
 def trust_groups(cells: Cells, n_draws: int) -> list[TrustGroup]:
-    """Runs of whole trusts of bounded size; they depend on the data and S alone."""
-    bounds = cells.cell_leaves[cells.trust_cells]
+    """Runs of whole units of the outermost level, of bounded size; they depend on the data and S alone."""
+    top = nested_levels(cells)[0]
+    bounds = top.leaves
     at_once = max(NUMBERS_AT_ONCE // n_draws, 1)
     start, groups = 0, []
-    while start < cells.n_trusts:
+    while start < top.n_units:
         stop = int(np.searchsorted(bounds, bounds[start] + at_once, side="right")) - 1
-        stop = min(max(stop, start + 1), cells.n_trusts)
-        groups.append(
-            TrustGroup(
-                slice(start, stop),
-                slice(int(cells.trust_cells[start]), int(cells.trust_cells[stop])),
-                slice(int(bounds[start]), int(bounds[stop])),
-            )
-        )
+        stop = min(max(stop, start + 1), top.n_units)
+        leaves = slice(int(bounds[start]), int(bounds[stop]))
+        groups.append(TrustGroup(_run_of(cells.leaf_trust, leaves), _run_of(cells.leaf_cell, leaves), leaves))
         start = stop
     return groups
+
+
+def _run_of(unit_of_leaf: IntArray, leaves: slice) -> slice:
+    """The units that own a run of leaves."""
+    return slice(int(unit_of_leaf[leaves.start]), int(unit_of_leaf[leaves.stop - 1]) + 1)
 
 
 def leaf_tables(expansion: Expansion, leaves: slice, reach: FloatArray, shift: FloatArray) -> FloatArray:
