@@ -106,7 +106,7 @@ class SharedDraws:
     def mean_leaf_predictor(self, cells: Cells) -> FloatArray:
         """Posterior mean of offset + x'β + a of each leaf, (N,): what it would be at u = v = w = 0.
 
-        Linear in the draws, so that none need be held leaf by leaf.
+        It is linear in the draws, so it is computed from their means, without a (leaves, S) array.
         """
         types = self.type_effect.mean(axis=0)[cells.leaf_type]
         fixed: FloatArray = cells.offset + self.intercept.mean() + types

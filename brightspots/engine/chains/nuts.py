@@ -66,7 +66,7 @@ def sample(
     finished = sample_within(
         math.inf, cells, priors, draws=draws, seed=seed, sampler=sampler, progress=progress
     )
-    assert finished is not None  # there is time without end
+    assert finished is not None  # without a limit of time it always is
     return finished
 
 
@@ -80,7 +80,7 @@ def sample_within(
     sampler: str = "auto",
     progress: bool = False,
 ) -> tuple[StoredPosterior, Certificate] | None:
-    """As `sample`, but None where the chains are not done after some seconds: half a chain is no answer.
+    """As `sample`, but None where the chains are not done after some seconds, since unfinished chains are not used.
 
     NumPyro cannot be stopped: with a limit, "auto" does not take it, and where it is asked for the limit is not kept.
     """

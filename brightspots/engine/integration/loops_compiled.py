@@ -172,7 +172,8 @@ def sum_polynomials(  # type: ignore[no-untyped-def]
     work = np.empty((n_powers, _BLOCK))
     product = np.empty(_BLOCK)
     distance = np.empty(_BLOCK)
-    # Rows are named before they are looped over: only then does the compiler see that they do not overlap.
+    # Each row gets a name of its own outside the inner loop: only then does the compiler see that the arrays read and
+    # written do not overlap, and vectorise it.
     for first in range(0, size, _BLOCK):
         width = min(_BLOCK, size - first)
         spread = variance[first : first + width]

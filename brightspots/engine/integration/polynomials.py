@@ -233,7 +233,7 @@ def trust_polynomials(expansion: Expansion, group: TrustGroup, *, by_cell: bool 
     centre = expansion.centre[top.name][units][:, np.newaxis] - mean_shift
     moved = (*border_rows(expansion, leaves), mean_shift, top.of_leaf[leaves] - units.start)
     reach = expansion.reach[innermost.name][innermost.of_leaf[leaves]]
-    cells_apart = by_cell and innermost.name != "department"
+    cells_apart = by_cell and all(node.name != "department" for node in tree.nodes)
     bounds = (
         tree.cells.cell_leaves[group.cells.start : group.cells.stop + 1]
         if cells_apart
