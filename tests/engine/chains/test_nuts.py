@@ -12,6 +12,7 @@ from brightspots import CertificateWarning, Flat, InverseGamma, MissingExtraErro
 from brightspots.engine.chains import nuts, stacks
 from brightspots.engine.chains.pymc_model import build_model
 from tests.conftest import made_up_posterior, simulate_frame, table_of, withhold
+from tests.engine import test_contract as contract
 
 # A single divergence, which threads may deal differently from run to run, costs a certificate; what is asserted here is
 # about the numbers.
@@ -124,6 +125,15 @@ def test_the_same_seed_gives_the_same_numbers_in_any_row_order(short):
 def test_a_short_run_does_not_earn_its_certificate_and_says_so(short):
     assert not short.certificate.ok
     assert "CERTIFICATE DOES NOT HOLD" in repr(short)
+
+
+def test_what_is_sampled_keeps_the_contract_of_posteriors(short):
+    posterior = short.effects
+    contract.test_blocks_are_whole_trusts_each_once_and_in_order(posterior)
+    contract.test_every_call_gives_the_same_numbers(posterior)
+    contract.test_shared_draws_fit_one_another_and_the_levels_of_the_model(("stored", posterior))
+    contract.test_some_draws_are_those_of_all_at_their_places(posterior)
+    contract.test_averages_over_conditionals_are_those_over_draws(posterior)
 
 
 def test_chains_that_disagree_are_found_out():
