@@ -4,8 +4,9 @@
 department. A unit of a nested level has one normal effect, which all of its leaves share. Department types are
 *crossed* with trusts: their effects belong to no run of leaves, and are parameters of the whole table.
 
-To add a nested level is to add its name to `LEVELS` and `NESTED`, and its units to `nested_levels`: the engine goes
-through this list, from the leaves up to eliminate and from the top down to draw.
+A nested level is added by its name in `Level` and `NESTED`, its units in `nested_levels`, and its prior in
+`terms.resolve_priors` (CONTRIBUTING.md has all steps): the engine goes through the list, from the leaves up to
+eliminate and from the top down to draw.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class NestedLevel:
         return np.bincount(self.of_leaf, leaf_values, self.n_units).astype(np.float64, copy=False)
 
     def units(self, leaves: slice) -> slice:
-        """The units that own a run of leaves, none of them in part."""
+        """The units of a run of leaves, which must begin and end where units do."""
         return slice(int(self.of_leaf[leaves.start]), int(self.of_leaf[leaves.stop - 1]) + 1)
 
 

@@ -126,7 +126,7 @@ class Conditional(NamedTuple):
 
     def above(self, threshold: FloatArray) -> npt.NDArray[np.float32]:
         """P(v > threshold), (cells, S), by Edgeworth's series to second order (Hall 1992, ch. 2)."""
-        # Further out than 10 the normal's tail is nil in single precision, as is the correction.
+        # Beyond 10 standard deviations the normal's tail is below 1e-22.
         z = np.clip((threshold.astype(np.float32) - self.mean) / np.maximum(self.sd, _LEAST_SD), -10.0, 10.0)
         square = z * z
         correction = self.skewness * (square - 1.0) / 6.0 + z * (
@@ -246,8 +246,8 @@ class Posterior(Protocol):
         Returns
         -------
         Posterior
-            This very object: whoever has it (a fit, its spots) shares what is kept. Every number is the one that is
-            given without. A posterior whose draws would take too much memory goes on drawing them at each call.
+            This very object: whoever has it (a fit, its spots) shares what is kept. Numbers are the same with and
+            without it. A posterior whose draws would take too much memory goes on drawing them at each call.
         """
         ...
 

@@ -93,16 +93,6 @@ def log_density_of_log_sd(prior: ScalePrior, log_sd: FloatArray) -> FloatArray:
     return log_sd
 
 
-def slope_of_log_density(prior: ScalePrior, log_sd: FloatArray) -> FloatArray:
-    """Derivative of `log_density_of_log_sd` with respect to log σ."""
-    variance = np.exp(2.0 * log_sd)
-    if isinstance(prior, HalfNormal):
-        return 1.0 - variance / prior.scale**2
-    if isinstance(prior, InverseGamma):
-        return 2.0 * prior.scale / variance - 2.0 * prior.shape
-    return np.ones_like(log_sd)
-
-
 def location_precision(prior: LocationPrior) -> tuple[float, float]:
     """Mean and precision of a location prior; a flat one has precision 0."""
     return (0.0, 0.0) if isinstance(prior, Flat) else (prior.mean, prior.sd**-2.0)

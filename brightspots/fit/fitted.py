@@ -197,8 +197,11 @@ class Fitted(PickledByFields):
     def structure(self) -> str:
         """The levels of the model, one a line, to print: their units, their effects, and the priors of their σ's."""
         heavy: tuple[Level, ...] = () if self.priors.effects == "normal" else ("department",)
-        cells = self.table.cells
-        return structure(cells, resolve_priors(cells, self.priors).scales, heavy_tailed=heavy)
+        cells, fitted = self.table.cells, self.effects.shared.sd
+        scales = resolve_priors(cells, self.priors).scales
+        return structure(
+            cells, {level: scales[level] for level in fitted if level in scales}, heavy_tailed=heavy
+        )
 
     @property
     def cautions(self) -> tuple[Caution, ...]:

@@ -1,4 +1,4 @@
-"""The three families, one object each, and how to look them up by name."""
+"""The families, one object each, and how to look them up by name."""
 
 from __future__ import annotations
 

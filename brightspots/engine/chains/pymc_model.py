@@ -239,7 +239,7 @@ def _centred_levels(cells: Cells) -> dict[Level, bool]:
         leaf = leaf / (1.0 + variance * information[level.name])[level.of_leaf]
         if level.name == "department":
             information["department_type"] = np.asarray(
-                np.bincount(cells.cell_department, weights=level.sum(leaf)), dtype=np.float64
+                np.bincount(cells.leaf_type, weights=leaf, minlength=cells.n_types), dtype=np.float64
             )
     typical = dict.fromkeys(information, variance) | {"department_type": TYPICAL_TYPE_SD**2}
     return {

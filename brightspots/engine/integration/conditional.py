@@ -1,4 +1,4 @@
-"""The posterior as shared draws plus exact conditionals: effects are generated trust by trust when asked for."""
+"""The posterior as shared draws plus conditional distributions: effects are generated trust by trust when asked for."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ MOST_HELD = 25_000_000
 
 @dataclass(frozen=True)
 class ConditionalPosterior(PickledByFields):
-    """Shared draws of the σ's and the border, from which the effects follow by exact conditional distributions.
+    """Shared draws of the σ's and the border, from which the effects follow by their conditional distributions.
 
-    Given a draw of the shared parameters a trust's effect has a known one-dimensional distribution, and given
-    that so has each department's. Their draws are stratified over the S draws (one from each of S slices of
-    equal probability), so averages carry far less noise than S independent draws would give.
+    Given a draw of the shared parameters a trust's effect has a known one-dimensional distribution, and given that so
+    has each department's; each is drawn by its first four cumulants. Draws are stratified over the S draws (one from
+    each of S slices of equal probability), so averages carry far less noise than S independent draws would give.
 
     Parameters
     ----------

@@ -24,6 +24,8 @@ def trust_log_likelihood(expansion: Expansion, trust: int, draws: IntArray, *, n
     ----------
     trust : int
         Unit of the outermost level.
+    draws : int array
+        Places among the draws of the expansion.
     nodes : int, default 11
         Of the quadrature of every level.
     """

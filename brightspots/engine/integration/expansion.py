@@ -134,7 +134,10 @@ def expand(tree: Tree, draws: Draws) -> tuple[Expansion, ...]:
 
 
 def bands(tree: Tree, draws: Draws) -> list[IntArray]:
-    """Sort the draws by how uncertain leaves and top units are under them; ascending indices of each band."""
+    """Sort the draws by how uncertain leaves and units of the outermost level are under them; indices of each band.
+
+    Leaves are judged by those that tell most, at the 0.9 quantile of information, for they need the narrowest bands.
+    """
     cells, scales, top = tree.cells, draws.scales, tree.nodes[0]
     _, information = Outcomes.of(cells).guess()
     typical = float(np.quantile(information, 0.9))
@@ -196,7 +199,8 @@ def _top_reach(
     """How far the effects of the outermost level lie from their centre, over the draws, (units,).
 
     `REACH` conditional standard deviations under the widest σ's, and how far the conditional mean itself moves: with σ,
-    which shrinks it by 1 − 1/(1 + σ²·information), and with the border, which it makes up for by that share.
+    which shrinks it to the share σ²·i/(1 + σ²·i), i being the information; and with the border, of whose move the
+    effect takes up that share and leaves the rest.
 
     Parameters
     ----------

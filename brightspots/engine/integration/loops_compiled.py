@@ -305,14 +305,14 @@ def integrate_polynomials(polynomial, reach, centre, sd, points, log_weights, fu
 
 @_compiled("f8[:,:,::1](f8[:,:,::1], f8[::1], f8[:,::1], f8[::1], f8[:,::1])")
 def leaf_effects(polynomial, reach, away, sd, scores):  # type: ignore[no-untyped-def]
-    """Draw leaf effects given their trust: cumulants from the polynomial's derivatives, then quantiles.
+    """Draw leaf effects given those above: cumulants from the polynomial's derivatives, then quantiles.
 
     Parameters
     ----------
     polynomial : (order + 1, n, S)
     reach : (n,)
     away : (n, S)
-        Trust effect less its centre.
+        Sum of the effects above less its centre.
     sd : (S,)
     scores : (n, S)
 

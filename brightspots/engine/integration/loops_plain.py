@@ -121,7 +121,7 @@ def integrate_polynomials(
 def leaf_effects(
     polynomial: FloatArray, reach: FloatArray, away: FloatArray, sd: FloatArray, scores: FloatArray
 ) -> FloatArray:
-    """Draw leaf effects given their trust.
+    """Draw leaf effects given those above.
 
     Derivatives of m in s are cumulants of the effect z = v/σ: κₙ = σⁿ·m⁽ⁿ⁾, plus one for the variance
     (Tweedie's formula; Efron 2011, JASA 106:1602). See `loops_compiled.leaf_effects`.

@@ -1,9 +1,9 @@
 """Mode of the standard deviations, and the normal pseudo-observations that describe the data around it.
 
-Each leaf, its own effect integrated out exactly, is replaced by the normal observation with the same slope
-and curvature. Because a normal mixture obeys the heat equation, ∂m/∂σ² = ½(m'' + m'²), that replacement also
-matches the leaf's derivative in its own σ; so maximising the closed-form marginal density of the replaced
-tree and replacing again converges to the mode of the Laplace approximation.
+Each leaf, its own effect integrated out exactly, is replaced by the normal observation with the same slope and
+curvature of m(s; σ), its marginal log likelihood (see `leaf`). Because a normal mixture obeys the heat equation,
+∂m/∂σ² = ½(m'' + m'²), that replacement also matches the leaf's derivative in its own σ; so maximising the closed-form
+marginal density of the replaced tree and replacing again converges to the mode of the Laplace approximation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _DIFFERENCE = 0.02
 _STRAIN = 2.0
 # A σ that is next to nothing on the scale of logarithms, from which other modes are looked for.
 _NARROW = 0.02
-# Squared distance, by the curvature at a mode, beyond which a top is another one.
+# Squared distance, by the curvature at a mode, beyond which a summit is another one.
 _APART = 9.0
 # Log density below the highest place's from which another counts for nothing.
 _NO_ACCOUNT = 12.0
@@ -128,8 +128,8 @@ def find_modes(model: Model) -> tuple[Mode, ...]:
             held = np.ones(k, dtype=bool) if level is None else np.arange(k) == level
             start = np.where(held, np.log(sd), first.log_sd)
             ridge, curvature = _climb(model, first.data, start, ~held)
-            top, _ = _climb(model, first.data, ridge)
-            if is_new(top) and is_new((found := find_mode(model, top)).log_sd):
+            summit, _ = _climb(model, first.data, ridge)
+            if is_new(summit) and is_new((found := find_mode(model, summit)).log_sd):
                 places.append(found)
             if is_new(ridge):
                 places.append(replace(first, log_sd=ridge, curvature=curvature))
@@ -155,7 +155,7 @@ def _strained(model: Model, mode: Mode) -> float:
 
 
 def _same(log_sd: FloatArray, mode: Mode) -> bool:
-    """Whether a top is a mode that is known already: no further than its curvature makes plausible."""
+    """Whether a summit is a mode that is known already: no further than its curvature makes plausible."""
     away = log_sd - mode.log_sd
     return bool(away @ mode.curvature @ away < _APART)
 
@@ -223,7 +223,7 @@ def centre_effects(
     tree: Tree, border: FloatArray, scales: Scales, rounds: int = 8
 ) -> tuple[dict[Level, FloatArray], PseudoData]:
     """Modes of every node's effects, (units,) each, given border and σ's, and the pseudo-data there."""
-    # From what the counts alone suggest: further off than a leaf's own spread its integral is not to be trusted.
+    # Start where the counts alone point: a leaf that is replaced far from its data has a poor slope and curvature.
     guess, precision = Outcomes.of(tree.cells).guess()
     linear = precision * (guess - tree.cells.offset)
     effects = solve_effects(tree, eliminate(tree, precision, linear, scales), border)

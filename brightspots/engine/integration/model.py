@@ -16,7 +16,7 @@ from brightspots.engine.terms import Terms, location_precision, log_density_of_l
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A tree with the priors of what is not in it: the standard deviations and the border."""
+    """A tree, and the priors of the standard deviations and of the border."""
 
     tree: Tree
     terms: Terms

@@ -6,6 +6,8 @@ interpolated: in s by Hermite interpolation on value, slope and curvature (all t
 in σ by Lagrange interpolation. Given a draw of σ's and border, the polynomials of a trust's leaves are
 moved to the draw and added up: the trust's log likelihood becomes one polynomial in u, which is
 integrated against N(0, σ_u²) by adaptive quadrature, as is everything else that is one-dimensional.
+
+"Trust" in the names here is a unit of the outermost level.
 """
 
 from __future__ import annotations
@@ -37,7 +39,10 @@ _LEAST_SD = 1e-5
 
 @cache
 def hermite_basis(nodes: int) -> tuple[FloatArray, FloatArray]:
-    """Nodes on (−1, 1) and the matrix from (value, slope, curvature) at them to 3·nodes monomial coefficients."""
+    """Nodes on (−1, 1) and the matrix from (value, slope, curvature) at them to 3·nodes monomial coefficients.
+
+    For Hermite interpolation at Chebyshev nodes; `leaf.hermite` is Gauss–Hermite quadrature.
+    """
     points = np.cos(np.pi * (np.arange(nodes) + 0.5) / nodes)
     powers = np.arange(3 * nodes)
     rows = []
@@ -49,7 +54,10 @@ def hermite_basis(nodes: int) -> tuple[FloatArray, FloatArray]:
 
 
 def nodes_for(reach: float) -> int:
-    """Hermite nodes that make the error of exp on ±reach about 1e-4 or less."""
+    """Hermite nodes that make the error of exp on ±reach about 1e-4 or less, up to a reach of 7.2; 8 of them beyond.
+
+    Whether those are enough is judged by the certificate, which compares with quadrature.
+    """
     for count, furthest in enumerate((0.8, 1.8, 2.8, 4.4, 5.8, 7.2), start=2):
         if reach <= furthest:
             return count
@@ -67,6 +75,7 @@ class TrustGroup(NamedTuple):
 def trust_groups(cells: Cells, n_draws: int) -> list[TrustGroup]:
     """Runs of whole units of the outermost level, of bounded size; they depend on the data and S alone."""
     top = nested_levels(cells)[0]
+    levels = {level.name: level for level in nested_levels(cells)}
     bounds = top.leaves
     at_once = max(NUMBERS_AT_ONCE // n_draws, 1)
     start, groups = 0, []
@@ -74,14 +83,9 @@ def trust_groups(cells: Cells, n_draws: int) -> list[TrustGroup]:
         stop = int(np.searchsorted(bounds, bounds[start] + at_once, side="right")) - 1
         stop = min(max(stop, start + 1), top.n_units)
         leaves = slice(int(bounds[start]), int(bounds[stop]))
-        groups.append(TrustGroup(_run_of(cells.leaf_trust, leaves), _run_of(cells.leaf_cell, leaves), leaves))
+        groups.append(TrustGroup(levels["trust"].units(leaves), levels["department"].units(leaves), leaves))
         start = stop
     return groups
-
-
-def _run_of(unit_of_leaf: IntArray, leaves: slice) -> slice:
-    """The units that own a run of leaves."""
-    return slice(int(unit_of_leaf[leaves.start]), int(unit_of_leaf[leaves.stop - 1]) + 1)
 
 
 def leaf_tables(expansion: Expansion, leaves: slice, reach: FloatArray, shift: FloatArray) -> FloatArray:
@@ -203,8 +207,8 @@ class TrustPolynomials:
         Log likelihood of each unit of each node, the effects below it integrated out, in powers of
         (sum of effects down to the node − centre)/reach.
     cell : (order + 1, C', S) or None
-        Log likelihood of each cell, its own effect and those below integrated out, in the powers of the node above it;
-        where asked for, or known in any case.
+        Log likelihood of each cell, its own effect and those below integrated out, in the powers of the node above it.
+        None unless departments are a node or it was asked for.
     """
 
     group: TrustGroup
@@ -233,7 +237,8 @@ def trust_polynomials(expansion: Expansion, group: TrustGroup, *, by_cell: bool 
     centre = expansion.centre[top.name][units][:, np.newaxis] - mean_shift
     moved = (*border_rows(expansion, leaves), mean_shift, top.of_leaf[leaves] - units.start)
     reach = expansion.reach[innermost.name][innermost.of_leaf[leaves]]
-    cells_apart = by_cell and all(node.name != "department" for node in tree.nodes)
+    coarser = innermost.n_units <= tree.cells.n_cells
+    cells_apart = by_cell and coarser and all(node.name != "department" for node in tree.nodes)
     bounds = (
         tree.cells.cell_leaves[group.cells.start : group.cells.stop + 1]
         if cells_apart

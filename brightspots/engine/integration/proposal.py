@@ -1,9 +1,9 @@
 """Where joint draws of σ's and border are proposed.
 
 log σ comes from a heavy-tailed t around the mode first (the pilot) and then from a kernel mixture through
-the weighted pilot (West 1993, JRSS B 55:409), which takes on any skewness. Both live on a warped scale: where σ → 0
-is not excluded its density is flat there, so that log σ has a tail falling as e^x, longer than a t of the same spread
-covers well; bent by a square root below the mode, that tail is a normal's. The border given the σ's is normal:
+the weighted pilot (West 1993, JRSS B 55:409), which takes on any skewness. Both live on a warped scale: where the data
+allow σ = 0, log σ has a long left tail that falls as e^x, which a t of the same spread covers badly; bent by a square
+root below the mode, that tail is a normal's. The border given the σ's is normal:
 the curvature of the data in the border is a smooth function of the σ's, kept on a small grid, while the prior, which
 moves fast when σ_a is small, is added exactly.
 """
@@ -55,6 +55,7 @@ class StudentMixture:
     Parameters
     ----------
     knots : (k,)
+        log σ below which the scale is bent: of each level, the highest among the modes.
     centres : (n, k)
         On the warped scale, as is the shape.
     weights : (n,)
@@ -102,7 +103,7 @@ def pilot(log_sd: FloatArray, curvature: FloatArray) -> StudentMixture:
 
 
 def kernels(log_sd: FloatArray, weights: FloatArray, knots: FloatArray) -> StudentMixture:
-    """Kernel mixture through weighted draws of log σ, shrunk so that their covariance is kept."""
+    """Kernel mixture through weighted draws of log σ, shrunk so that their covariance is kept, then a tenth wider."""
     k = log_sd.shape[1]
     points = warp(log_sd, knots)
     mean = weights @ points
@@ -143,10 +144,12 @@ class BorderProposal:
     fixed : (points, 1 + K, 1 + K)
         Precision of intercept and coefficients given the types, their prior included.
     cross : (points, 1 + K, A)
+        Precision between intercept and coefficients on one side and types on the other.
     vectors : (A, A)
     values : (points, A)
         Curvature in the types, intercept and coefficients eliminated, along `vectors`.
     fixed_gradient, type_gradient : (points, 1 + K), (points, A)
+        Slopes at the centre; of the types along `vectors`, intercept and coefficients eliminated.
     """
 
     tree: Tree

@@ -148,7 +148,7 @@ class Tree:
         return linear + border[n_fixed:][self.cells.leaf_type] if self.n_types else linear
 
     def path(self, effects: Mapping[Level, FloatArray]) -> FloatArray:
-        """Sum of the nodes' effects, (units,) each, over the levels that a leaf lies in, (N,)."""
+        """Sum over the nodes of the effect, (units,) each, of the unit that each leaf lies in, (N,)."""
         return sum((effects[node.name][node.of_leaf] for node in self.nodes), np.zeros(self.cells.n_leaves))
 
 
@@ -167,7 +167,7 @@ class Step:
     ----------
     weight, linear : (N,)
         What the leaves say once the effects below are integrated out: −½·weight·x² + linear·x, summed over a unit's
-        leaves. Unlike the leaves' own, a weight holds for the sum over a unit only.
+        leaves, for an x that is the same for all of them (leaves that share an effect below are not independent).
     kept : (units,)
         Share of the information of a unit's leaves that is left for the levels above, 1/(1 + σ²·Σ weight).
     gain : (units,)
