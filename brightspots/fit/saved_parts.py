@@ -107,8 +107,13 @@ _SHARED: Final = tuple(item for item in fields(SharedDraws) if item.name != "sd"
 
 def shared_dataset(shared: SharedDraws) -> xr.Dataset:
     """Draws of the shared parameters; a level's standard deviation is `sd_` and the name of the level."""
-    sd = {sd_name(level): values for level, values in shared.sd.items()}
-    return arrays_dataset(sd | {item.name: getattr(shared, item.name) for item in _SHARED})
+    arrays: dict[str, Any] = {}
+    for item in fields(SharedDraws):
+        value = getattr(shared, item.name)
+        arrays |= (
+            {sd_name(level): sd for level, sd in value.items()} if item.name == "sd" else {item.name: value}
+        )
+    return arrays_dataset(arrays)
 
 
 def shared_from(dataset: xr.Dataset) -> SharedDraws:
