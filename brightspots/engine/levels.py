@@ -27,7 +27,7 @@ Level = Literal["trust", "department", "period", "department_type"]
 NESTED: Final[tuple[Level, ...]] = ("trust", "department", "period")
 LEVELS: Final[tuple[Level, ...]] = (*NESTED, "department_type")
 
-# The Greek of each level's effect, as in the documentation.
+# The letter of each level's effects, as in the documentation.
 _SYMBOLS: Final[Mapping[Level, str]] = {
     "trust": "u",
     "department": "v",
@@ -83,9 +83,8 @@ def nested_levels(cells: Cells) -> tuple[NestedLevel, ...]:
     return trust, department, NestedLevel("period", np.arange(cells.n_leaves), cells.n_leaves)
 
 
-def down_to_departments(cells: Cells) -> tuple[NestedLevel, ...]:
+def down_to_departments(levels: tuple[NestedLevel, ...]) -> tuple[NestedLevel, ...]:
     """The nested levels whose effects are handed over: departments and all above; those below are integrated out."""
-    levels = nested_levels(cells)
     return levels[: 1 + [level.name for level in levels].index("department")]
 
 

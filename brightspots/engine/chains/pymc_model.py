@@ -156,14 +156,14 @@ def _scale_by_type(cells: Cells, prior: ScalePrior, spread: HalfNormal | float) 
     """
     import pymc as pm
 
-    typical = _scale(f"{names.SD_DEPARTMENT}_typical", prior)
+    typical = _scale(f"{sd_name('department')}_typical", prior)
     between = pm.HalfNormal(f"{names.SD_DEPARTMENT_BY_TYPE}_spread", _half_normal_scale(spread))
     z = pm.ZeroSumNormal(f"{names.SD_DEPARTMENT_BY_TYPE}_z", 1.0, dims=names.DEPARTMENT)
     by_type = pm.Deterministic(
         names.SD_DEPARTMENT_BY_TYPE, typical * pm.math.exp(between * z), dims=names.DEPARTMENT
     )
     share = np.bincount(cells.cell_department, minlength=cells.n_departments) / cells.n_cells
-    pm.Deterministic(names.SD_DEPARTMENT, pm.math.sqrt(pm.math.sum(share * by_type**2)))
+    pm.Deterministic(sd_name("department"), pm.math.sqrt(pm.math.sum(share * by_type**2)))
     return by_type[cells.cell_department]
 
 

@@ -109,7 +109,7 @@ def effect_block(expansions: Sequence[Expansion], group: TrustGroup, seed: int) 
     """Draw the effects of one group of trusts."""
     tree = expansions[0].tree
     size = sum(band.draws.size for band in expansions)
-    scores = _shuffled_scores(tree.cells, group, size, seed)
+    scores = _shuffled_scores(tree, group, size, seed)
     drawn = {level: np.zeros((5, *of_level.shape)) for level, of_level in scores.items()}
     for band in expansions:
         of_band = {level: score[:, band.members] for level, score in scores.items()}
@@ -179,13 +179,13 @@ def _leaf_effects(
     return effects
 
 
-def _shuffled_scores(cells: Cells, group: TrustGroup, size: int, seed: int) -> dict[Level, FloatArray]:
+def _shuffled_scores(tree: Tree, group: TrustGroup, size: int, seed: int) -> dict[Level, FloatArray]:
     """Normal scores in an order of their own for each unit of the levels down to the departments, (units, S) each.
 
     A unit of the outermost level shuffles once, and the rows of what lies in it are rotations of that order by
     different amounts: any two rows are then paired as by an independent shuffle, at the price of a copy.
     """
-    levels = down_to_departments(cells)
+    levels = down_to_departments(tree.of_data)
     top, scores = levels[0], normal_scores(size)
     found = {level.name: _empty(level.units(group.leaves), size) for level in levels}
     rows = dict.fromkeys(found, 0)

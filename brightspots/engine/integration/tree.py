@@ -72,9 +72,14 @@ class Tree:
     levels: tuple[Level, ...]
 
     @cached_property
+    def of_data(self) -> tuple[NestedLevel, ...]:
+        """All nested levels that the data have, whether in the model or not."""
+        return nested_levels(self.cells)
+
+    @cached_property
     def nodes(self) -> tuple[NestedLevel, ...]:
         """Nested levels in the model whose units several leaves may share, outermost first."""
-        return tuple(level for level in nested_levels(self.cells)[:-1] if level.name in self.levels)
+        return tuple(level for level in self.of_data[:-1] if level.name in self.levels)
 
     @cached_property
     def links(self) -> tuple[Link, ...]:
@@ -87,7 +92,7 @@ class Tree:
     @cached_property
     def leaf_level(self) -> Level | None:
         """Level whose effects the leaves carry one by one, None where it is not in the model."""
-        innermost = nested_levels(self.cells)[-1].name
+        innermost = self.of_data[-1].name
         return innermost if innermost in self.levels else None
 
     @property
@@ -239,9 +244,9 @@ def eliminate(tree: Tree, information: FloatArray, linear: FloatArray, scales: S
     constant = 0.5 * np.sum(np.log(shrink) + variance * linear * slope)
     n_fixed, n_types = tree.fixed.shape[1], tree.n_types
     precision = np.zeros((n_fixed + n_types,) * 2)
-    _add_products(tree, precision, information * shrink)
     steps: list[Step] = []
     by_node = weights_by_node(tree, information, scales)
+    _add_products(tree, precision, by_node[-1][0])
     for node, pairs, (weight, kept) in reversed(list(zip(tree.nodes, tree.pairs, by_node, strict=True))):
         gain = scales[node.name] ** 2 * kept
         pull = node.sum(slope)
