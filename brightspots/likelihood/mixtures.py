@@ -1,4 +1,4 @@
-"""Quantiles of overdispersed counts, whose linear predictor θ itself varies normally between units.
+"""Overdispersed counts, whose linear predictor θ itself varies normally: tail probabilities and quantiles.
 
     Poisson   y ~ Poisson(exp(θ)),            θ ~ N(location, sd²)
     binomial  y ~ Binomial(n, logit⁻¹(θ)),    θ ~ N(location, sd²)
@@ -7,17 +7,22 @@ with sd = 0 for plain Poisson and binomial counts. Quantiles are interpolated be
 appendix of Spiegelhalter (2005, Statistics in Medicine 24:1185): with r the smallest count for which F(r) ≥ p,
 the quantile is r − (F(r) − p)/(F(r) − F(r − 1)).
 
-F(r) is one integral, taken over whichever of its two factors is the narrower, so that the same few dozen
-nodes are enough for an expected count of 0.01 and of 10⁶:
+F(r) is one integral, taken over whichever of its two factors is the narrower, so that the integrand is smooth
+and the same few nodes are enough for an expected count of 0.01 and of 10⁶:
 
 - sd narrow: E over θ of the count's distribution function, by Gauss–Hermite quadrature;
-- sd wide: a Poisson count is at most r exactly when a Gamma(r + 1) variate exceeds the mean (for a binomial
-  count: a Beta(r + 1, n − r) variate exceeds the proportion), so F(r) = E over that variate of
-  Φ((t − location)/sd) with t its logarithm (its logit), by the trapezoidal rule, which converges geometrically
-  for a smooth peak.
+- sd wide: a count is at most r exactly when its threshold of r + 1 exceeds θ (see `CountFamily`: for a Poisson
+  count the logarithm of a Gamma(r + 1) variate, for a binomial one the logit of a Beta(r + 1, n − r) variate), so
+  F(r) = E over the threshold t of Φ((t − location)/sd).
+
+`at_least` wants 1 − F for many draws of (location, sd) of a unit, to 5e-6: 11 nodes, of the threshold at its own
+quantiles. `count_quantile` wants F and P(y = r) far into the tails, to divide one by the other: 40 nodes, and for
+the threshold the trapezoidal rule, which converges geometrically for a smooth peak.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -28,14 +33,41 @@ from brightspots.likelihood.family import CountFamily
 # Where sd exceeds this many widths of the count's own uncertainty about θ, the second integral is used.
 _WIDE = 1.0
 _NODES = 40
-_HERMITE_X, _HERMITE_W = np.polynomial.hermite_e.hermegauss(_NODES)
-_HERMITE_W = _HERMITE_W / _HERMITE_W.sum()
+_NODES_OF_DRAWS = 11
 _TRAPEZOID = np.linspace(0.0, 1.0, 96)
 # Units × nodes held at once.
 _CHUNK = 20_000
 # Above this many units with one common level, the search starts from a curve through a few hundred of them.
 _GUIDED = 2_000
 _GUIDES = 300
+
+
+def at_least(
+    family: CountFamily, count: FloatArray, size: FloatArray, location: FloatArray, sd: FloatArray
+) -> FloatArray:
+    """P(y ≥ count) of each unit at each draw of θ's mean and standard deviation, (n, S).
+
+    Parameters
+    ----------
+    family : CountFamily
+    count, size : (n,)
+        Whole counts, and denominators (binomial).
+    location, sd : (n, S)
+        Mean and standard deviation of θ at each draw; sd above 0.
+    """
+    result = np.ones_like(location)
+    limit = family.limit(size)
+    result[count > limit] = 0.0
+    possible = (count >= 1) & (count <= limit)
+    information = family.threshold_information(np.where(possible, count, 1.0), size)
+    narrow = information * np.median(sd, axis=1) ** 2 < 1.0
+    for rows, integral in (
+        (np.flatnonzero(possible & narrow), _tail_over_level),
+        (np.flatnonzero(possible & ~narrow), _tail_over_threshold),
+    ):
+        if len(rows):
+            result[rows] = integral(family, count[rows], size[rows], location[rows], sd[rows])
+    return result
 
 
 def count_quantile(
@@ -163,11 +195,8 @@ def _over_level(
     family: CountFamily, r: FloatArray, size: FloatArray, location: FloatArray, sd: float
 ) -> tuple[FloatArray, FloatArray]:
     """F(r) and P(y = r) by Gauss–Hermite quadrature over θ."""
-    if sd == 0.0:
-        nodes, weights = np.zeros(1), np.ones(1)
-    else:
-        nodes, weights = _HERMITE_X, _HERMITE_W
-    theta = location[:, np.newaxis] + sd * nodes
+    points, weights = _hermite(_NODES if sd > 0.0 else 1)
+    theta = location[:, np.newaxis] + sd * points
     r, size = r[:, np.newaxis], size[:, np.newaxis]
     return family.at_most(r, size, theta) @ weights, family.mass(r, size, theta) @ weights
 
@@ -180,3 +209,29 @@ def _over_variate(
     standard = (t - location[:, np.newaxis]) / sd
     normal = np.exp(-0.5 * standard**2) / (sd * np.sqrt(2.0 * np.pi))
     return (density * special.ndtr(standard)).sum(axis=1), (density * inverse * normal).sum(axis=1)
+
+
+def _tail_over_level(
+    family: CountFamily, count: FloatArray, size: FloatArray, location: FloatArray, sd: FloatArray
+) -> FloatArray:
+    """P(y ≥ count) by Gauss–Hermite quadrature over θ, (n, S)."""
+    points, weights = _hermite(_NODES_OF_DRAWS)
+    theta = location[..., np.newaxis] + sd[..., np.newaxis] * points
+    return family.at_least(count[:, np.newaxis, np.newaxis], size[:, np.newaxis, np.newaxis], theta) @ weights
+
+
+def _tail_over_threshold(
+    family: CountFamily, count: FloatArray, size: FloatArray, location: FloatArray, sd: FloatArray
+) -> FloatArray:
+    """P(y ≥ count) by quadrature over the threshold of the count, at its quantiles of normal scores, (n, S)."""
+    points, weights = _hermite(_NODES_OF_DRAWS)
+    threshold = family.threshold_quantile(count[:, np.newaxis], size[:, np.newaxis], special.ndtr(points))
+    away = (location[..., np.newaxis] - threshold[:, np.newaxis]) / sd[..., np.newaxis]
+    return np.asarray(special.ndtr(away) @ weights)
+
+
+@lru_cache
+def _hermite(nodes: int) -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights of the expectation over a standard normal, (nodes,) each."""
+    points, weights = np.polynomial.hermite_e.hermegauss(nodes)
+    return points, weights / weights.sum()

@@ -19,7 +19,6 @@ from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import map_in_order
 from brightspots.data.cells import Cells
 from brightspots.engine.integration.expansion import Expansion, draws_of, expand
-from brightspots.engine.integration.leaf import hermite
 from brightspots.engine.integration.polynomials import (
     TRUST_NODES,
     TrustGroup,
@@ -31,12 +30,12 @@ from brightspots.engine.integration.polynomials import (
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.posterior import Posterior, SharedDraws
 from brightspots.likelihood.family import CountFamily
+from brightspots.likelihood.mixtures import at_least
 
 # Shared parameters move a prediction the less the larger the table, so that evenly spaced draws of them suffice: at
 # least this many, and more while cells × draws stays below the second number.
 LEAST_DRAWS = 128
 CELLS_TIMES_DRAWS = 500_000
-_NODES = 11
 _FEW = 20.0
 # Normals that stand for the mixture over draws.
 _COMPONENTS = 24
@@ -223,11 +222,13 @@ def tail_probability(cells: Cells, own: slice, prediction: Prediction) -> FloatA
     bounded = np.flatnonzero(np.isfinite(upper))
     if len(bounded):
         some = Prediction(*(values[bounded] for values in vars(prediction).values()))
-        beyond[bounded] = at_least(family, upper[bounded] + 1.0, size[bounded], some)
-    middle = 0.5 * (at_least(family, lower, size, prediction) + beyond)
+        beyond[bounded] = at_least(family, upper[bounded] + 1.0, size[bounded], some.location, some.sd)
+    middle = 0.5 * (at_least(family, lower, size, prediction.location, prediction.sd) + beyond)
     if cells.counted_from is None:
         return middle
-    return middle / at_least(family, cells.cell_sum(cells.counted_from)[own], size, prediction)
+    return middle / at_least(
+        family, cells.cell_sum(cells.counted_from)[own], size, prediction.location, prediction.sd
+    )
 
 
 def _bounds(
@@ -246,67 +247,14 @@ def _bounds(
     few = np.flatnonzero(mean < 2.0 * shown + _FEW)
     if len(few):
         some, of = Prediction(*(values[few] for values in vars(prediction).values())), weights[few]
-        all_shown = at_least(family, shown[few], size[few], some)
-        beyond = at_least(family, shown[few] + 1.0, size[few], some)
+        all_shown = at_least(family, shown[few], size[few], some.location, some.sd)
+        beyond = at_least(family, shown[few] + 1.0, size[few], some.location, some.sd)
         most[few] = np.sum(of * 0.5 * (1.0 + beyond / all_shown), axis=1)
     rest = np.flatnonzero(family.limit(size) - mean < _FEW)
     if len(rest):
         some, of = Prediction(*(values[rest] for values in vars(prediction).values())), weights[rest]
-        everybody = at_least(family, size[rest], size[rest], some)
-        least[rest] = 0.5 * np.sum(of * everybody / at_least(family, shown[rest], size[rest], some), axis=1)
+        everybody = at_least(family, size[rest], size[rest], some.location, some.sd)
+        least[rest] = 0.5 * np.sum(
+            of * everybody / at_least(family, shown[rest], size[rest], some.location, some.sd), axis=1
+        )
     return least, most
-
-
-def at_least(family: CountFamily, count: FloatArray, size: FloatArray, prediction: Prediction) -> FloatArray:
-    """P(y_rep ≥ count) of each cell at each draw, (C', S), the predictor being normal.
-
-    A count of at least k means that its threshold (see `CountFamily`) lies below the predictor. The double integral,
-    over that variable and over the predictor, is done by quadrature over whichever of the two is the narrower, so that
-    the integrand is always smooth.
-
-    Parameters
-    ----------
-    family : CountFamily
-    count, size : (C',)
-    prediction : Prediction
-    """
-    result = np.ones_like(prediction.location)
-    limit = family.limit(size)
-    result[count > limit] = 0.0
-    possible = (count >= 1) & (count <= limit)
-    information = family.threshold_information(np.where(possible, count, 1.0), size)
-    narrow = information * np.median(prediction.sd, axis=1) ** 2 < 1.0
-    for rows, function in (
-        (np.flatnonzero(possible & narrow), _over_predictor),
-        (np.flatnonzero(possible & ~narrow), _over_count),
-    ):
-        if len(rows):
-            location, sd = prediction.location[rows], prediction.sd[rows]
-            result[rows] = function(family, count[rows], size[rows], location, sd)
-    return result
-
-
-def _over_predictor(
-    family: CountFamily, count: FloatArray, size: FloatArray, location: FloatArray, sd: FloatArray
-) -> FloatArray:
-    """Average P(y ≥ count | predictor) over the predictor."""
-    points, log_weights = hermite(_NODES)
-    weights = np.exp(log_weights - 0.5 * points**2)
-    average = np.zeros_like(location)
-    for point, weight in zip(points, weights, strict=True):
-        of_predictor = family.at_least(count[:, np.newaxis], size[:, np.newaxis], location + sd * point)
-        average += weight * of_predictor
-    return average
-
-
-def _over_count(
-    family: CountFamily, count: FloatArray, size: FloatArray, location: FloatArray, sd: FloatArray
-) -> FloatArray:
-    """Average P(predictor > threshold) over the threshold that the count sets."""
-    points, log_weights = hermite(_NODES)
-    weights = np.exp(log_weights - 0.5 * points**2)
-    average = np.zeros_like(location)
-    for point, weight in zip(points, weights, strict=True):
-        threshold = family.threshold_quantile(count, size, special.ndtr(point))
-        average += weight * special.ndtr((location - threshold[:, np.newaxis]) / sd)
-    return average
