@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.engine.integration.expansion import Expansion
 from brightspots.engine.integration.leaf import hermite, integrate_normal, leaf_marginals
+from brightspots.engine.levels import Level
 from brightspots.likelihood.family import Derivatives
 from brightspots.likelihood.outcomes import Outcomes
 
@@ -29,69 +33,123 @@ def trust_log_likelihood(expansion: Expansion, trust: int, draws: IntArray, *, n
     nodes : int, default 11
         Of the quadrature of every level.
     """
-    tree = expansion.tree
-    top, innermost = tree.nodes[0], tree.nodes[-1]
-    leaves = slice(int(top.leaves[trust]), int(top.leaves[trust + 1]))
-    outcomes = Outcomes.of(tree.cells, leaves)
-    base = np.stack([tree.predictor(border)[leaves] for border in expansion.draws.border[draws]], axis=1)
-    scales = {level: sd[draws] for level, sd in expansion.draws.scales.items()}
-    leaf_sd = tree.leaf_sd(scales)
-    information = expansion.information[leaves] / (
-        1.0 + expansion.information[leaves] * np.median(leaf_sd) ** 2
+    nested = _Nested.of_trust(expansion, trust, draws, nodes)
+    top = expansion.tree.nodes[0].name
+    sd = nested.scales[top]
+    result = integrate_normal(
+        lambda argument: nested.of_units(0, argument),
+        np.zeros((1, len(sd))),
+        sd[np.newaxis],
+        (expansion.centre[top][trust] / sd)[np.newaxis],
+        quadrature=hermite(nodes),
     )
+    return result.value[0]
 
-    def across(values: FloatArray, like: FloatArray) -> FloatArray:
-        """Values of rows (n,), as a column that broadcasts to (n, draws, …)."""
-        return values.reshape(-1, *(1,) * (like.ndim - 1))
 
-    def of_units(depth: int, path: FloatArray) -> Derivatives:
+@dataclass(frozen=True)
+class _Nested:
+    """One trust's nested integrals at some draws, S of them.
+
+    Parameters
+    ----------
+    expansion : Expansion
+        Whose centres say where to look for modes; nothing else is taken from it but the draws.
+    leaves : slice
+        Of the trust; L of them.
+    outcomes : Outcomes
+        Of the L leaves.
+    base : (L, S)
+        Linear predictor without any nested effect.
+    scales : mapping of level to (S,)
+        Standard deviations of the effects.
+    leaf_sd : (S,)
+        Of the leaves' own effects.
+    information : (L,)
+        Of the leaves on their predictor, their own effects integrated out, roughly.
+    quadrature : (nodes,), (nodes,)
+        Points and log weights.
+    """
+
+    expansion: Expansion
+    leaves: slice
+    outcomes: Outcomes
+    base: FloatArray
+    scales: Mapping[Level, FloatArray]
+    leaf_sd: FloatArray
+    information: FloatArray
+    quadrature: tuple[FloatArray, FloatArray]
+
+    @staticmethod
+    def of_trust(expansion: Expansion, trust: int, draws: IntArray, nodes: int) -> _Nested:
+        """The integrals of one trust."""
+        tree = expansion.tree
+        bounds = tree.nodes[0].leaves
+        leaves = slice(int(bounds[trust]), int(bounds[trust + 1]))
+        scales = {level: sd[draws] for level, sd in expansion.draws.scales.items()}
+        leaf_sd = tree.leaf_sd(scales)
+        known = expansion.information[leaves]
+        return _Nested(
+            expansion=expansion,
+            leaves=leaves,
+            outcomes=Outcomes.of(tree.cells, leaves),
+            base=np.stack(
+                [tree.predictor(border)[leaves] for border in expansion.draws.border[draws]], axis=1
+            ),
+            scales=scales,
+            leaf_sd=leaf_sd,
+            information=known / (1.0 + known * np.median(leaf_sd) ** 2),
+            quadrature=hermite(nodes),
+        )
+
+    def of_units(self, depth: int, path: FloatArray) -> Derivatives:
         """Log likelihood of the units of a node of this trust, given the sum of effects down to each, (units, …)."""
+        tree = self.expansion.tree
         node = tree.nodes[depth]
-        if node is innermost:
-            bounds = node.leaves[node.units(leaves).start : node.units(leaves).stop + 1]
-            predictor = base.reshape(*base.shape, *(1,) * (path.ndim - 2)) + np.repeat(
-                path, np.diff(bounds), axis=0
-            )
-            sd = leaf_sd.reshape(-1, *(1,) * (path.ndim - 2))
-            inside = Derivatives(*leaf_marginals(outcomes, predictor, sd, tree.loops, nodes=nodes)[:3])
-            starts = bounds[:-1] - leaves.start
+        units = node.units(self.leaves)
+        if node is tree.nodes[-1]:
+            bounds = node.leaves[units.start : units.stop + 1]
+            inside = self.of_leaves(np.repeat(path, np.diff(bounds), axis=0))
+            starts = bounds[:-1] - self.leaves.start
         else:
             link = tree.links[depth]
-            starts = link.starts(node.units(leaves))
-            count = len(link.parent[link.node.units(leaves)])
-            inside = of_node(depth + 1, np.repeat(path, np.diff(np.append(starts, count)), axis=0))
+            starts = link.starts(units)
+            count = len(link.parent[link.node.units(self.leaves)])
+            inside = self.of_node(depth + 1, np.repeat(path, np.diff(np.append(starts, count)), axis=0))
         return Derivatives(*(np.add.reduceat(part, starts, axis=0) for part in inside))
 
-    def of_node(depth: int, above: FloatArray) -> Derivatives:
-        """The same with the node's own effects integrated out, given the sum of effects above it, (units, …)."""
-        node, link = tree.nodes[depth], tree.links[depth - 1]
-        units = node.units(leaves)
-        sd = np.broadcast_to(scales[node.name].reshape(1, -1, *(1,) * (above.ndim - 2)), above.shape)
-        known = np.add.reduceat(information, node.leaves[units] - leaves.start)
+    def of_leaves(self, path: FloatArray) -> Derivatives:
+        """Log likelihood of the leaves, their own effects integrated out, given the sum of all others, (L, S, …)."""
+        more = (1,) * (path.ndim - 2)
+        predictor = self.base.reshape(*self.base.shape, *more) + path
+        sd = self.leaf_sd.reshape(-1, *more)
+        loops, nodes = self.expansion.tree.loops, len(self.quadrature[0])
+        return Derivatives(*leaf_marginals(self.outcomes, predictor, sd, loops, nodes=nodes)[:3])
+
+    def of_node(self, depth: int, above: FloatArray) -> Derivatives:
+        """The same as `of_units` with the node's own effects integrated out, given the sum of effects above it."""
+        node, link = self.expansion.tree.nodes[depth], self.expansion.tree.links[depth - 1]
+        units = node.units(self.leaves)
+        sd = np.broadcast_to(self.scales[node.name].reshape(1, -1, *(1,) * (above.ndim - 2)), above.shape)
+        known = np.add.reduceat(self.information, node.leaves[units] - self.leaves.start)
         # Where the data outweigh the prior, the effect makes up for what those above are off their centres.
-        share = sd**2 * across(known, above) / (1.0 + sd**2 * across(known, above))
-        off = above - across(_path_centre(expansion, depth - 1)[link.parent[units]], above)
-        mode = across(expansion.centre[node.name][units], above) - share * off
+        share = sd**2 * _across(known, above) / (1.0 + sd**2 * _across(known, above))
+        off = above - _across(_path_centre(self.expansion, depth - 1)[link.parent[units]], above)
+        mode = _across(self.expansion.centre[node.name][units], above) - share * off
         start = np.clip(mode / np.maximum(sd, 1e-12), -_FURTHEST_START, _FURTHEST_START)
         inside = integrate_normal(
-            lambda argument: of_units(depth, argument),
+            lambda argument: self.of_units(depth, argument),
             above,
             sd,
             start,
-            quadrature=hermite(nodes),
+            quadrature=self.quadrature,
             newton_steps=_NEWTON_STEPS,
         )
         return Derivatives(*inside[:3])
 
-    sd = scales[top.name]
-    result = integrate_normal(
-        lambda argument: of_units(0, argument),
-        np.zeros((1, len(sd))),
-        sd[np.newaxis],
-        (expansion.centre[top.name][trust] / sd)[np.newaxis],
-        quadrature=hermite(nodes),
-    )
-    return result.value[0]
+
+def _across(values: FloatArray, like: FloatArray) -> FloatArray:
+    """Values of rows (n,), as a column that broadcasts to (n, draws, …)."""
+    return values.reshape(-1, *(1,) * (like.ndim - 1))
 
 
 def _path_centre(expansion: Expansion, depth: int) -> FloatArray:

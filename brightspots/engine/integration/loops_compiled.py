@@ -5,6 +5,9 @@ compiler; tests hold the two to the same numbers. Compiled code is kept on disk,
 The loops release the interpreter's lock: callers spread groups of trusts over threads.
 """
 
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# (signatures are given to the compiler)
+
 from __future__ import annotations
 
 import math
@@ -33,8 +36,54 @@ def _compiled(signature: str) -> Callable[[Function], Function]:
     return decorate
 
 
+# Parts of the loops below, put into them before these are compiled: calls would cost a tenth.
+_inlined = numba.njit(inline="always")
+
+
+@_inlined
+def _moments(family, size, predictor):
+    """Mean and variance of a count."""
+    if family == 0:
+        mean = math.exp(min(predictor, 300.0))
+        return mean, mean
+    small = math.exp(-abs(predictor))
+    share = (1.0 if predictor > 0.0 else small) / (1.0 + small)
+    mean = size * share
+    return mean, mean * (1.0 - share)
+
+
+@_inlined
+def _log_density(family, count, size, predictor):
+    """Log likelihood of a count without its constant, and mean and variance of counts."""
+    mean, variance = _moments(family, size, predictor)
+    if family == 0:
+        return count * predictor - mean, mean, variance
+    log_total = max(predictor, 0.0) + math.log1p(math.exp(-abs(predictor)))
+    return count * predictor - size * log_total, mean, variance
+
+
+@_inlined
+def _leaf_mode(family, count, size, centre, spread):
+    """Mode of a leaf's standardised effect, and the width of a normal that fits there."""
+    if family == 0:
+        guess, information = math.log(count + 0.5), count + 0.5
+    else:
+        share = (count + 0.5) / (size + 1.0)
+        guess, information = math.log(share) - math.log1p(-share), size * share * (1.0 - share)
+    mode = spread * information * (guess - centre) / (1.0 + spread * spread * information)
+    bend = 1.0
+    for step in range(5):
+        mean, variance = _moments(family, size, centre + spread * mode)
+        bend = 1.0 + spread * spread * variance
+        move = (spread * (count - mean) - mode) / bend
+        if step == 4 or abs(move) * math.sqrt(bend) < 1e-3:
+            break
+        mode += min(max(move, -8.0), 8.0)
+    return mode, 1.0 / math.sqrt(bend)
+
+
 @_compiled("f8[:,:,::1](i8, f8[::1], f8[::1], f8[:,::1], f8[::1], f8[::1], f8[::1])")
-def leaf_marginals(family, count, size, predictor, sd, points, log_weights):  # type: ignore[no-untyped-def]
+def leaf_marginals(family, count, size, predictor, sd, points, log_weights):
     """Log marginal likelihood of exact counts, and its derivatives, as `leaf.integrate_leaf` defines them.
 
     Parameters
@@ -60,45 +109,14 @@ def leaf_marginals(family, count, size, predictor, sd, points, log_weights):  # 
     means, variances = np.empty(n_nodes), np.empty(n_nodes)
     for leaf in range(leaves):
         y, n = count[leaf], size[leaf]
-        if family == 0:
-            guess, information = math.log(y + 0.5), y + 0.5
-        else:
-            share = (y + 0.5) / (n + 1.0)
-            guess, information = math.log(share) - math.log1p(-share), n * share * (1.0 - share)
         for column in range(width_of):
             centre, spread = predictor[leaf, column], sd[column]
-            mode = spread * information * (guess - centre) / (1.0 + spread * spread * information)
-            bend = 1.0
-            for step in range(5):
-                at = centre + spread * mode
-                if family == 0:
-                    mean = math.exp(min(at, 300.0))
-                    variance = mean
-                else:
-                    share = 1.0 / (1.0 + math.exp(-at)) if at > -700.0 else 0.0
-                    mean = n * share
-                    variance = mean * (1.0 - share)
-                bend = 1.0 + spread * spread * variance
-                move = (spread * (y - mean) - mode) / bend
-                if step == 4 or abs(move) * math.sqrt(bend) < 1e-3:
-                    break
-                mode += min(max(move, -8.0), 8.0)
-            width = 1.0 / math.sqrt(bend)
+            mode, width = _leaf_mode(family, y, n, centre, spread)
             peak = -1e300
             for node in range(n_nodes):
                 z = mode + width * points[node]
-                at = centre + spread * z
-                if family == 0:
-                    mean = math.exp(min(at, 300.0))
-                    value = y * at - mean
-                    variance = mean
-                else:
-                    small = math.exp(-abs(at))
-                    share = (1.0 if at > 0.0 else small) / (1.0 + small)
-                    mean = n * share
-                    value = y * at - n * (max(at, 0.0) + math.log1p(small))
-                    variance = mean * (1.0 - share)
-                effect[node], means[node], variances[node] = z, mean, variance
+                value, means[node], variances[node] = _log_density(family, y, n, centre + spread * z)
+                effect[node] = z
                 log[node] = value - 0.5 * z * z + log_weights[node]
                 peak = max(peak, log[node])
             total, mean, mean_effect, mean_variance = 0.0, 0.0, 0.0, 0.0
@@ -127,7 +145,7 @@ def leaf_marginals(family, count, size, predictor, sd, points, log_weights):  # 
 
 
 @_compiled("f8[::1](f8[:,::1], i8[::1], f8[:,::1], i8[::1])")
-def largest_shifts(rows, row_of, common, common_of):  # type: ignore[no-untyped-def]
+def largest_shifts(rows, row_of, common, common_of):
     """Largest absolute shift of each leaf over the draws, (L,); arguments as in `sum_polynomials`."""
     size = rows.shape[1]
     out = np.zeros(len(row_of))
@@ -144,7 +162,7 @@ def largest_shifts(rows, row_of, common, common_of):  # type: ignore[no-untyped-
     "f8[:,:,::1](f8[:,:,::1], f8[:,::1], f8[::1], f8[::1], f8[::1], f8[::1], "
     "f8[:,::1], i8[::1], f8[:,::1], i8[::1], i8[::1])"
 )
-def sum_polynomials(  # type: ignore[no-untyped-def]
+def sum_polynomials(
     table, basis, information, slope, variance, reach, rows, row_of, common, common_of, bounds
 ):
     """Polynomials of leaves at every draw, moved by the draw's shift and added over runs of leaves.
@@ -222,8 +240,50 @@ def sum_polynomials(  # type: ignore[no-untyped-def]
     return out
 
 
+@_inlined
+def _polynomial(coefficient, x):
+    """Value, slope and half the second derivative at x, by Horner's scheme."""
+    value, slope, half = 0.0, 0.0, 0.0
+    for power in range(len(coefficient) - 1, -1, -1):
+        half = half * x + slope
+        slope = slope * x + value
+        value = value * x + coefficient[power]
+    return value, slope, half
+
+
+@_inlined
+def _polynomial_within(coefficient, x, furthest):
+    """Value at x, by the tangent beyond ±furthest."""
+    if abs(x) > furthest:
+        edge = math.copysign(furthest, x)
+        value, slope, _ = _polynomial(coefficient, edge)
+        return value + slope * (x - edge)
+    value = 0.0
+    for power in range(len(coefficient) - 1, -1, -1):
+        value = value * x + coefficient[power]
+    return value
+
+
+@_inlined
+def _polynomial_mode(coefficient, unit, middle, spread, furthest, newton_steps):
+    """Mode of the integrand of `integrate_polynomials`, and the width of a normal that fits there."""
+    mode = min(max(middle / max(spread, 1e-300), -3.0), 3.0)
+    bend = 1.0
+    for step in range(newton_steps + 1):
+        x = min(max((spread * mode - middle) * unit, -furthest), furthest)
+        _, slope, half = _polynomial(coefficient, x)
+        bend = 1.0 - spread * spread * min(2.0 * half, 0.0) * unit * unit
+        if step == newton_steps:
+            break
+        move = (spread * slope * unit - mode) / bend
+        mode += min(max(move, -8.0), 8.0)
+        if abs(move) < 1e-3 * (1.0 + abs(mode)) and abs(move) * math.sqrt(bend) < 1e-2:
+            break
+    return mode, 1.0 / math.sqrt(bend)
+
+
 @_compiled("f8[:,:,::1](f8[:,:,::1], f8[::1], f8[:,::1], f8[::1], f8[::1], f8[::1], f8, i8)")
-def integrate_polynomials(polynomial, reach, centre, sd, points, log_weights, furthest, newton_steps):  # type: ignore[no-untyped-def]
+def integrate_polynomials(polynomial, reach, centre, sd, points, log_weights, furthest, newton_steps):
     """Integrate exp p((σz − centre)/reach) over a standard normal z.
 
     Returns
@@ -243,41 +303,11 @@ def integrate_polynomials(polynomial, reach, centre, sd, points, log_weights, fu
             spread, middle = sd[s], centre[row, s]
             for power in range(n_powers):
                 coefficient[power] = polynomial[power, row, s]
-            mode = middle / max(spread, 1e-300)
-            mode = min(max(mode, -3.0), 3.0)
-            width = 1.0
-            for step in range(newton_steps + 1):
-                wanted = (spread * mode - middle) * unit
-                x = min(max(wanted, -furthest), furthest)
-                value, slope, half = 0.0, 0.0, 0.0
-                for power in range(n_powers - 1, -1, -1):
-                    half = half * x + slope
-                    slope = slope * x + value
-                    value = value * x + coefficient[power]
-                bend = 1.0 - spread * spread * min(2.0 * half, 0.0) * unit * unit
-                if step == newton_steps:
-                    width = 1.0 / math.sqrt(bend)
-                    break
-                move = (spread * slope * unit - mode) / bend
-                mode += min(max(move, -8.0), 8.0)
-                if abs(move) < 1e-3 * (1.0 + abs(mode)) and abs(move) * math.sqrt(bend) < 1e-2:
-                    width = 1.0 / math.sqrt(bend)
-                    break
+            mode, width = _polynomial_mode(coefficient, unit, middle, spread, furthest, newton_steps)
             peak = -1e300
             for node in range(n_nodes):
                 z = mode + width * points[node]
-                wanted = (spread * z - middle) * unit
-                x = min(max(wanted, -furthest), furthest)
-                if x == wanted:
-                    value = coefficient[n_powers - 1]
-                    for power in range(n_powers - 2, -1, -1):
-                        value = value * x + coefficient[power]
-                else:
-                    value, slope = 0.0, 0.0
-                    for power in range(n_powers - 1, -1, -1):
-                        slope = slope * x + value
-                        value = value * x + coefficient[power]
-                    value += slope * (wanted - x)
+                value = _polynomial_within(coefficient, (spread * z - middle) * unit, furthest)
                 effect[node] = z
                 log[node] = value - 0.5 * z * z + log_weights[node]
                 peak = max(peak, log[node])
@@ -304,7 +334,7 @@ def integrate_polynomials(polynomial, reach, centre, sd, points, log_weights, fu
 
 
 @_compiled("f8[:,:,::1](f8[:,:,::1], f8[::1], f8[:,::1], f8[::1], f8[:,::1])")
-def leaf_effects(polynomial, reach, away, sd, scores):  # type: ignore[no-untyped-def]
+def leaf_effects(polynomial, reach, away, sd, scores):
     """Draw leaf effects given those above: cumulants from the polynomial's derivatives, then quantiles.
 
     Parameters
