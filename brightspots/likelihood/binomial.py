@@ -110,9 +110,7 @@ class Binomial(CountFamily):
         log_ways = -special.betaln(count + 1.0, size - count) - np.log(size - count)
         return np.asarray(np.exp(log_ways + count * predictor - size * np.logaddexp(0.0, predictor)))
 
-    def threshold_quantile(
-        self, count: FloatArray, size: FloatArray, probability: FloatArray | float
-    ) -> FloatArray:
+    def threshold_quantile(self, count: FloatArray, size: FloatArray, probability: float) -> FloatArray:
         return np.asarray(special.logit(special.betaincinv(count, size - count + 1.0, probability)))
 
     def threshold_information(self, count: FloatArray, size: FloatArray) -> FloatArray:

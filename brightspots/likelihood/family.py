@@ -293,10 +293,8 @@ class CountFamily(Family):
         """P(y = count), for counts below their limit; sizes need not be whole numbers."""
 
     @abstractmethod
-    def threshold_quantile(
-        self, count: FloatArray, size: FloatArray, probability: FloatArray | float
-    ) -> FloatArray:
-        """Predictor at which P(y ≥ count) is `probability`, count ≥ 1; the three broadcast."""
+    def threshold_quantile(self, count: FloatArray, size: FloatArray, probability: float) -> FloatArray:
+        """Predictor at which P(y ≥ count) is `probability`, count ≥ 1."""
 
     @abstractmethod
     def threshold_information(self, count: FloatArray, size: FloatArray) -> FloatArray:

@@ -198,7 +198,7 @@ def _over_level(
     points, weights = _hermite(_NODES if sd > 0.0 else 1)
     theta = location[:, np.newaxis] + sd * points
     r, size = r[:, np.newaxis], size[:, np.newaxis]
-    return family.at_most(r, size, theta) @ weights, family.mass(r, size, theta) @ weights
+    return _mean(family.at_most(r, size, theta), weights), _mean(family.mass(r, size, theta), weights)
 
 
 def _over_variate(
@@ -214,20 +214,27 @@ def _over_variate(
 def _tail_over_level(
     family: CountFamily, count: FloatArray, size: FloatArray, location: FloatArray, sd: FloatArray
 ) -> FloatArray:
-    """P(y ≥ count) by Gauss–Hermite quadrature over θ, (n, S)."""
-    points, weights = _hermite(_NODES_OF_DRAWS)
-    theta = location[..., np.newaxis] + sd[..., np.newaxis] * points
-    return family.at_least(count[:, np.newaxis, np.newaxis], size[:, np.newaxis, np.newaxis], theta) @ weights
+    """P(y ≥ count) by Gauss–Hermite quadrature over θ, (n, S); node by node, for S may be large."""
+    total = np.zeros_like(location)
+    for point, weight in zip(*_hermite(_NODES_OF_DRAWS), strict=True):
+        total += weight * family.at_least(count[:, np.newaxis], size[:, np.newaxis], location + sd * point)
+    return total
 
 
 def _tail_over_threshold(
     family: CountFamily, count: FloatArray, size: FloatArray, location: FloatArray, sd: FloatArray
 ) -> FloatArray:
     """P(y ≥ count) by quadrature over the threshold of the count, at its quantiles of normal scores, (n, S)."""
-    points, weights = _hermite(_NODES_OF_DRAWS)
-    threshold = family.threshold_quantile(count[:, np.newaxis], size[:, np.newaxis], special.ndtr(points))
-    away = (location[..., np.newaxis] - threshold[:, np.newaxis]) / sd[..., np.newaxis]
-    return np.asarray(special.ndtr(away) @ weights)
+    total = np.zeros_like(location)
+    for point, weight in zip(*_hermite(_NODES_OF_DRAWS), strict=True):
+        threshold = family.threshold_quantile(count, size, special.ndtr(point))
+        total += weight * special.ndtr((location - threshold[:, np.newaxis]) / sd)
+    return total
+
+
+def _mean(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Weighted mean over the last axis; not by BLAS, whose last digit depends on where arrays lie in memory."""
+    return np.asarray((values * weights).sum(axis=-1))
 
 
 @lru_cache

@@ -90,9 +90,7 @@ class Poisson(CountFamily):
     def mass(self, count: FloatArray, size: FloatArray, predictor: FloatArray) -> FloatArray:
         return np.asarray(np.exp(count * predictor - np.exp(predictor) - special.gammaln(count + 1.0)))
 
-    def threshold_quantile(
-        self, count: FloatArray, size: FloatArray, probability: FloatArray | float
-    ) -> FloatArray:
+    def threshold_quantile(self, count: FloatArray, size: FloatArray, probability: float) -> FloatArray:
         return np.asarray(np.log(special.gammaincinv(count, probability)))
 
     def threshold_information(self, count: FloatArray, size: FloatArray) -> FloatArray:

@@ -80,7 +80,7 @@ def within_by_own_data(cells: Cells, shared: SharedDraws, level: Level, reach: f
     rest = np.flatnonzero(~simple)
     if len(rest):
         below[:, rest] = _on_grid(cells, shared, predictor, rest, edges[:, rest])
-    within = (below[1] - below[0]) @ (weights / weights.sum())
+    within = np.sum((below[1] - below[0]) * (weights / weights.sum()), axis=-1)
     return np.where(np.isnan(level.mean), np.nan, np.clip(within, 0.0, 1.0))
 
 
