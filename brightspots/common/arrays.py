@@ -11,3 +11,9 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 LabelArray = npt.NDArray[Any]
+
+
+def half_log_determinant(factor: npt.NDArray[np.floating]) -> FloatArray:
+    """Half the logarithm of the determinant of L·Lᵀ, (...), from its Cholesky factor L, (..., n, n)."""
+    # A copy, for the last digit of a logarithm of a strided array may depend on where it lies in memory.
+    return np.asarray(np.log(np.diagonal(factor, axis1=-2, axis2=-1).copy()).sum(axis=-1))

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import brightspots as bs
+from brightspots.common.arrays import half_log_determinant
 from brightspots.engine.integration.conditional import _effects
 from brightspots.engine.integration.exact import trust_log_likelihood
 from brightspots.engine.integration.expansion import expand, make_draws
@@ -212,6 +213,24 @@ def test_units_of_nested_levels_are_runs_of_leaves():
     np.testing.assert_array_equal(department.sum(cells.lower), cells.cell_sum(cells.lower))
     some = slice(int(department.leaves[2]), int(department.leaves[5]))
     assert department.units(some) == slice(2, 5)
+
+
+def test_what_is_taken_out_of_draws_is_contiguous():
+    """The last digit of a logarithm of a strided array may depend on where it lies in memory; a seed's numbers not."""
+    tree = Tree(cells_of("poisson"), tuple(SDS)[1:])
+    log_sd = np.random.default_rng(1).normal(-2.0, 0.5, (300, 4))
+    scales = tree.scales(log_sd)
+    for place, level in enumerate(tree.levels):
+        assert scales[level].flags.c_contiguous
+        np.testing.assert_allclose(scales[level], np.exp(log_sd[:, place]), rtol=1e-15)
+
+
+def test_a_determinant_is_that_of_the_product():
+    factor = np.tril(np.random.default_rng(2).normal(0.0, 1.0, (3, 5, 5)))
+    factor[:, np.arange(5), np.arange(5)] = np.abs(factor[:, np.arange(5), np.arange(5)])
+    determinant = np.linalg.slogdet(factor @ np.swapaxes(factor, 1, 2))[1]
+    np.testing.assert_allclose(half_log_determinant(factor), 0.5 * determinant)
+    np.testing.assert_allclose(half_log_determinant(factor[0]), 0.5 * determinant[0])
 
 
 def test_a_model_prints_its_own_structure():

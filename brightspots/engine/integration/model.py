@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_solve
 
-from brightspots.common.arrays import FloatArray
+from brightspots.common.arrays import FloatArray, half_log_determinant
 from brightspots.engine.integration.tree import Elimination, Scales, Tree, solve_effects
 from brightspots.engine.levels import Level
 from brightspots.engine.terms import Terms, location_precision, log_density_of_log_sd
@@ -66,7 +66,7 @@ def solve_border(model: Model, eliminated: Elimination, scales: Scales) -> Borde
         eliminated.constant
         + 0.5 * float(right @ border)
         - 0.5 * float(precision @ mean**2)
-        - float(np.log(np.diag(factor)).sum())
+        - float(half_log_determinant(factor))
         + 0.5 * float(np.log(precision[proper]).sum())
     )
     return BorderSolution(log_marginal, border, solve_effects(model.tree, eliminated, border))

@@ -17,7 +17,7 @@ from itertools import product
 import numpy as np
 from scipy.special import ndtri
 
-from brightspots.common.arrays import FloatArray
+from brightspots.common.arrays import FloatArray, half_log_determinant
 from brightspots.engine.integration.mode import PseudoData
 from brightspots.engine.integration.model import Model
 from brightspots.engine.integration.tree import Scales, Tree, eliminate
@@ -93,7 +93,7 @@ class StudentMixture:
         mixed = peak + np.log(np.exp(logs - peak[:, np.newaxis]) @ self.weights)
         constant = math.lgamma(0.5 * (nu + k)) - math.lgamma(0.5 * nu) - 0.5 * k * math.log(nu * math.pi)
         slope = -0.5 * np.log1p(2.0 * np.maximum(self.knots - log_sd, 0.0)).sum(axis=1)
-        return np.asarray(mixed + constant - np.log(np.diag(self.factor)).sum() + slope)
+        return np.asarray(mixed + constant - half_log_determinant(self.factor) + slope)
 
 
 def pilot(log_sd: FloatArray, curvature: FloatArray) -> StudentMixture:
@@ -213,7 +213,7 @@ class BorderProposal:
         factor = np.linalg.cholesky(fixed)
         half = np.linalg.solve(factor, gradient[..., np.newaxis])[..., 0] + normal[:, :n_fixed]
         rest = np.linalg.solve(np.swapaxes(factor, 1, 2), half[..., np.newaxis])[..., 0]
-        log_density += np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+        log_density += half_log_determinant(factor)
         return self.centre + np.column_stack([rest, types]), log_density
 
     def _interpolate(self, log_sd: FloatArray) -> FloatArray:

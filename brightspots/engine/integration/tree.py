@@ -137,8 +137,12 @@ class Tree:
         )
 
     def scales(self, log_sd: FloatArray) -> Scales:
-        """Standard deviations by level from log σ, (..., k) in the order of `levels`."""
-        return dict(zip(self.levels, np.moveaxis(np.exp(log_sd), -1, 0), strict=True))
+        """Standard deviations by level from log σ, (..., k) in the order of `levels`; contiguous arrays.
+
+        Powers and logarithms of strided arrays may differ in their last digit by where the arrays lie in memory, for
+        NumPy computes them in another way where the input reaches up to the output.
+        """
+        return dict(zip(self.levels, np.exp(np.ascontiguousarray(np.moveaxis(log_sd, -1, 0))), strict=True))
 
     def leaf_sd(self, scales: Scales) -> FloatArray:
         """Standard deviation of the leaves' own effects; 0 where their level is not in the model."""
