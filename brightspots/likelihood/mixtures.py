@@ -233,7 +233,7 @@ def _tail_over_threshold(
 
 
 def _mean(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Weighted mean over the last axis; not by BLAS, whose last digit depends on where arrays lie in memory."""
+    """Weighted mean over the last axis, summed in the same way wherever BLAS would be another one."""
     return np.asarray((values * weights).sum(axis=-1))
 
 
