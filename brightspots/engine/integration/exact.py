@@ -41,7 +41,7 @@ def trust_log_likelihood(expansion: Expansion, trust: int, draws: IntArray, *, n
         np.zeros((1, len(sd))),
         sd[np.newaxis],
         (expansion.centre[top][trust] / sd)[np.newaxis],
-        quadrature=hermite(nodes),
+        quadrature=nested.quadrature,
     )
     return result.value[0]
 

@@ -6,7 +6,6 @@ The loops release the interpreter's lock: callers spread groups of trusts over t
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
-# (signatures are given to the compiler)
 
 from __future__ import annotations
 
@@ -63,13 +62,17 @@ def _log_density(family, count, size, predictor):
 
 
 @_inlined
-def _leaf_mode(family, count, size, centre, spread):
-    """Mode of a leaf's standardised effect, and the width of a normal that fits there."""
+def _guess(family, count, size):
+    """Predictor at which a count is about what is expected, and its information there."""
     if family == 0:
-        guess, information = math.log(count + 0.5), count + 0.5
-    else:
-        share = (count + 0.5) / (size + 1.0)
-        guess, information = math.log(share) - math.log1p(-share), size * share * (1.0 - share)
+        return math.log(count + 0.5), count + 0.5
+    share = (count + 0.5) / (size + 1.0)
+    return math.log(share) - math.log1p(-share), size * share * (1.0 - share)
+
+
+@_inlined
+def _leaf_mode(family, count, size, guess, information, centre, spread):
+    """Mode of a leaf's standardised effect, and the width of a normal that fits there."""
     mode = spread * information * (guess - centre) / (1.0 + spread * spread * information)
     bend = 1.0
     for step in range(5):
@@ -109,9 +112,10 @@ def leaf_marginals(family, count, size, predictor, sd, points, log_weights):
     means, variances = np.empty(n_nodes), np.empty(n_nodes)
     for leaf in range(leaves):
         y, n = count[leaf], size[leaf]
+        guess, information = _guess(family, y, n)
         for column in range(width_of):
             centre, spread = predictor[leaf, column], sd[column]
-            mode, width = _leaf_mode(family, y, n, centre, spread)
+            mode, width = _leaf_mode(family, y, n, guess, information, centre, spread)
             peak = -1e300
             for node in range(n_nodes):
                 z = mode + width * points[node]
