@@ -27,8 +27,8 @@ SIGNATURES = {
         "denominator='denominator', columns=None, tidy_labels=False"
     ),
     "SpotRule": (
-        "margin=1.1, fdr=0.05, reference='organisation', in_line=0.8, min_reliability=0.0, min_expected=0.0, "
-        "difference=None"
+        "margin=None, fdr=0.05, reference='organisation', in_line=0.8, min_reliability=0.0, min_expected=0.0, "
+        "difference=None, min_probability=0.8, share=None"
     ),
     "Priors": (
         "intercept=None, covariate=1.0, trust=0.5, department=0.5, department_type=0.5, period=0.5, effects='normal', "

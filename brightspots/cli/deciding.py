@@ -37,7 +37,8 @@ def decided_by(fitted: Fitted, spots: Spots, options: RuleOptions) -> dict[str, 
     otherwise = "default" if fitted.decision is None else _SAVED
     given = options.given()
     sources = {
-        item.name: f"--{item.name}" if item.name in given else otherwise for item in fields(spots.rule)
+        item.name: f"--{item.name.replace('_', '-')}" if item.name in given else otherwise
+        for item in fields(spots.rule)
     }
     return {
         "rule": asdict(spots.rule) | {"from": sources},
@@ -56,7 +57,7 @@ def said_of_saved(path: str, fitted: Fitted, options: RuleOptions) -> list[str]:
         ]
     saved = asdict(kept.rule)
     said = [
-        f"--{name} {value} is used, and {path} was saved with {saved[name]}"
+        f"--{name.replace('_', '-')} {value} is used, and {path} was saved with {saved[name]}"
         for name, value in options.given().items()
         if value != saved[name]
     ]

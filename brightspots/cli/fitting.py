@@ -24,6 +24,7 @@ from brightspots.cli.summary import finish, summarise
 from brightspots.common.errors import SettingsError
 
 if TYPE_CHECKING:
+    from brightspots.common.settings import SpotRule
     from brightspots.common.vocabulary import EstimateScale
     from brightspots.fit.hierarchy_fit import HierarchyFit
     from brightspots.fit.spots import Spots
@@ -71,7 +72,7 @@ def fit(
     summary = summarise(spots, manifest, paths, decided_by(fitted, spots, rule))
     summary |= {"disclosure": list(notes)} if notes else {}
 
-    reach: dict[str, Any] = {"margin": spots.rule.margin, "difference": spots.rule.difference}
+    reach: dict[str, Any] = {"margin": spots.rule.ordinary_margin, "difference": spots.rule.difference}
     with exports.together(out):
         exports.write_table(fitted.departments(**reach), paths["departments"])
         exports.write_table(fitted.variance_partition(), paths["partition"], index=True)
@@ -103,12 +104,21 @@ def find_spots(fitted: HierarchyFit, rule: RuleOptions) -> Spots:
             raise SettingsError("give --rating (a column) or --ratings-file (a table), not both")
         rating = _ratings(rule.ratings_file)
     return fitted.find_spots(
-        replace(base, **rule.given()),
+        _changed(base, rule.given()),
         rating,
         rating_order=order,
         strong_from=rule.strong_from,
         rating_uses_outcome=rule.rating_uses_outcome,
     )
+
+
+def _changed(rule: SpotRule, given: dict[str, Any]) -> SpotRule:
+    """The rule with the fields that were given; a margin takes the place of a share, and a share that of a margin."""
+    if "share" in given and "margin" not in given:
+        given = given | {"margin": None}
+    elif "margin" in given and "share" not in given:
+        given = given | {"share": None}
+    return replace(rule, **given)
 
 
 def fit_table(

@@ -241,6 +241,20 @@ class RuleOptions:
             rich_help_panel=_RULE,
         ),
     ] = None
+    min_probability: Annotated[
+        float | None,
+        typer.Option(
+            help="No flag below this probability [dim](default 0.8)[/].",
+            rich_help_panel=_RULE,
+        ),
+    ] = None
+    share: Annotated[
+        float | None,
+        typer.Option(
+            help="In place of --margin: flag those that belong to this share of the most extreme effects.",
+            rich_help_panel=_RULE,
+        ),
+    ] = None
     reference: Annotated[
         Literal["organisation", "peers", "both"] | None,
         typer.Option(
@@ -289,6 +303,8 @@ class RuleOptions:
             "margin": self.margin,
             "difference": self.difference,
             "fdr": self.fdr,
+            "min_probability": self.min_probability,
+            "share": self.share,
             "reference": self.reference,
         }
         return {name: value for name, value in said.items() if value is not None}

@@ -37,6 +37,10 @@ def summarise(
         },
         "p_department_exceeds_trust": partition.attrs["p_department_exceeds_trust"],
         "spots": {str(status): int(n) for status, n in spots.summary()["departments"].items()},
+        "readings": {
+            str(own): {str(peer): int(n) for peer, n in row.items()}
+            for own, row in spots.readings().to_dict(orient="index").items()
+        },
         "expected_false_flags": spots.expected_false_flags,
         **decided,
         **({"rating_note": spots.rating_note} if spots.rating_note else {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from brightspots.common.errors import SettingsError
 
 Reference = Literal["organisation", "peers", "both"]
 EffectDistribution = Literal["normal", "student_t"]
+
+# From which ratio on a difference matters, where nobody says otherwise.
+DEFAULT_MARGIN: Final = 1.1
 
 
 def _check_number(name: str, value: object, low: float, high: float, *, open_low: bool = True) -> float:
@@ -195,8 +198,8 @@ class SpotRule:
 
     Parameters
     ----------
-    margin : float, default 1.1
-        A ratio matters when it exceeds `margin` or is below 1/`margin`. At least 1.
+    margin : float, optional
+        A ratio matters when it exceeds `margin` or is below 1/`margin`. At least 1; 1.1 by default.
     fdr : float, default 0.05
         Bayesian false discovery rate of the list: the longest list, sorted by exceedance probability,
         whose mean probability of not exceeding the margin is at most `fdr` is flagged
@@ -204,6 +207,15 @@ class SpotRule:
         flag. A larger `margin` never lengthens the list (unless departments tie exactly at its end), but it may
         bring in a department that was not on it: the list is cut by its mean, so where the margin changes
         which departments are the likeliest, one takes the place of another.
+    min_probability : float, default 0.8
+        No department is flagged below this probability. The list is cut by its mean, so sure flags would else make
+        room for unsure ones. From 0 (no floor) to below 1.
+    share : float, optional
+        In place of `margin`: flag the departments that belong to this share of the most extreme true effects. A flag
+        then needs the probability that the effect lies beyond the share/2 or 1 − share/2 quantile of the effects of
+        all departments, draw by draw (Lin, Louis, Paddock & Ridgeway 2006, Bayesian Analysis 1:915; Henderson & Newton
+        2016, J R Stat Soc B 78:781). For where every department differs by more than a fixed margin. What is in line,
+        learning pairs and detectable effects go on with a margin, of 1.1.
     reference : {"organisation", "peers", "both"}, default "organisation"
         Compare with the other departments of the own trust (`own_ratio`), with the same department
         nationally (`peer_ratio`), or require both at once.
@@ -222,21 +234,38 @@ class SpotRule:
     Raises
     ------
     SettingsError
-        Where a value lies outside its range.
+        Where a value lies outside its range, or both `margin` and `share` are given.
     """
 
-    margin: float = 1.1
+    margin: float | None = None  # None only beside a share
     fdr: float = 0.05
     reference: Reference = "organisation"
     in_line: float = 0.8
     min_reliability: float = 0.0
     min_expected: float = 0.0
     difference: float | None = None
+    min_probability: float = 0.8
+    share: float | None = None
 
     def __post_init__(self) -> None:
+        if self.share is not None:
+            if self.margin is not None:
+                raise SettingsError(
+                    "SpotRule takes a margin or a share, not both: a share flags the most extreme departments, however "
+                    f"large their effects are; received margin={shown(self.margin)}, share={shown(self.share)}"
+                )
+            _keep(self, share=check_probability("SpotRule(share)", self.share))
+        else:
+            margin = DEFAULT_MARGIN if self.margin is None else self.margin
+            _keep(self, margin=_check_number("SpotRule(margin)", margin, 1.0, math.inf, open_low=False))
+        floor = _check_number("SpotRule(min_probability)", self.min_probability, 0.0, 1.0, open_low=False)
+        if floor == 1.0:
+            raise SettingsError(
+                "SpotRule(min_probability) must be below 1: no probability reaches it; received 1"
+            )
         _keep(
             self,
-            margin=_check_number("SpotRule(margin)", self.margin, 1.0, math.inf, open_low=False),
+            min_probability=floor,
             fdr=check_probability("SpotRule(fdr)", self.fdr),
             in_line=check_probability("SpotRule(in_line)", self.in_line),
             min_reliability=_check_number(
@@ -249,6 +278,11 @@ class SpotRule:
         check_choice("SpotRule(reference)", self.reference, get_args(Reference))
         if self.difference is not None:
             _keep(self, difference=check_difference(self.difference, "SpotRule(difference)"))
+
+    @property
+    def ordinary_margin(self) -> float:
+        """The margin of what is in line: `margin`, or 1.1 beside a `share`."""
+        return DEFAULT_MARGIN if self.margin is None else self.margin
 
 
 def check_probability(name: str, value: object) -> float:

@@ -66,6 +66,27 @@ ALONE: Final = "alone"
 NOT_ELIGIBLE: Final = "not eligible"
 REASONS: Final = (THIN, NEAR_THE_MARGIN, BY_ASSUMPTION, UNLIKE_PEERS, ALONE, NOT_ELIGIBLE)
 
+# What a department is against its own trust and against its peers, at once: (own status, peer status) → reading.
+# Worse and better are those of the outcome, whichever way it counts.
+READINGS: Final = {
+    (DARK, DARK): "worse than own trust and peers",
+    (DARK, BRIGHT): "worse than own trust, better than peers",
+    (DARK, IN_LINE): "worse than own trust, as peers",
+    (DARK, CANNOT_TELL): "worse than own trust; peers: cannot tell",
+    (BRIGHT, DARK): "better than own trust, worse than peers",
+    (BRIGHT, BRIGHT): "better than own trust and peers",
+    (BRIGHT, IN_LINE): "better than own trust, as peers",
+    (BRIGHT, CANNOT_TELL): "better than own trust; peers: cannot tell",
+    (IN_LINE, DARK): "as own trust, worse than peers",
+    (IN_LINE, BRIGHT): "as own trust, better than peers",
+    (IN_LINE, IN_LINE): "as own trust and peers",
+    (IN_LINE, CANNOT_TELL): "as own trust; peers: cannot tell",
+    (CANNOT_TELL, DARK): "worse than peers; own trust: cannot tell",
+    (CANNOT_TELL, BRIGHT): "better than peers; own trust: cannot tell",
+    (CANNOT_TELL, IN_LINE): "as peers; own trust: cannot tell",
+    (CANNOT_TELL, CANNOT_TELL): "cannot tell",
+}
+
 DARK_IN_STRONG: Final = "dark in strong"
 BRIGHT_IN_WEAK: Final = "bright in weak"
 CONCORDANT: Final = "concordant"

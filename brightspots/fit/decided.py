@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,13 +20,14 @@ from brightspots.disclosure.intake import vouch_for
 from brightspots.engine.posterior import Posterior
 from brightspots.fit import frames
 from brightspots.fit.fitted import Fitted
-from brightspots.statistics import learning_pairs, summaries
+from brightspots.statistics import summaries
 from brightspots.statistics.decisions import Decisions
 from brightspots.statistics.kept_decision import Decision
 from brightspots.statistics.persistence import count_same_side, period_sides
 from brightspots.statistics.rating_model import fit_with_ratings
 from brightspots.statistics.rating_statistics import RatingStatistics, rating_statistics
 from brightspots.statistics.ratings import Ratings, rating_status
+from brightspots.statistics.scale import effect_values
 
 OTHER_FIT: Final = "the spots come from another fit: pass fit.find_spots() of the same fit"
 RATED_NOBODY: Final = (
@@ -35,6 +36,19 @@ RATED_NOBODY: Final = (
 STRENGTH_UNKNOWN: Final = (
     "Which bands of this rating count as strong is not known ({}): no flag is set against it."
 )
+# Above this share of flagged departments the margin is called small; it is then compared with this most extreme share.
+MANY_FLAGGED, MOST_EXTREME = 0.3, 0.1
+
+
+class WideSpread(NamedTuple):
+    """The margin of a rule is small beside the ordinary spread between departments.
+
+    `flagged` is the share of departments that it flags, `extreme` the margin (or difference) that the most extreme
+    tenth of all true effects exceed.
+    """
+
+    flagged: float
+    extreme: float
 
 
 @checked
@@ -86,13 +100,17 @@ class Decided(PickledByFields):
     def table(self) -> pd.DataFrame:
         """`HierarchyFit.departments` with statuses and ratings, unrounded, in the order of the data.
 
-        Adds `status, why, probability, rating, rating_status, p_other_band, p_two_bands`. `why` is the reason for the
-        status "cannot tell": `thin` (its 95% interval holds both a bright and a dark value), `near the
+        Adds `status, own_status, peer_status, reading, why, probability, rating, rating_status, p_other_band,
+        p_two_bands`. `own_status` and `peer_status` are the four statuses against the own trust alone and against the
+        same department elsewhere alone, each with a list of flags of its own under the rule, and `reading` says both in
+        one phrase (`brightspots.common.vocabulary.READINGS`); `status` takes its flags from the rule's `reference`, and
+        is "in line" for a department within the margin of both at once. `why` is the reason for the status "cannot
+        tell": `thin` (its 95% interval holds both a bright and a dark value), `near the
         margin` (it does not), `by assumption` (in line under the model, because departments differ little here, but
         not by its own data), `unlike peers` (in line with its own trust and not with its peers), `alone` (its trust's
         only department), `not eligible` (below `min_reliability` or `min_expected`). `detectable_ratio`
         (`_high`, `_low`) is computed for the smallest exceedance probability on this list instead of 0.95, where
-        anything was flagged.
+        anything was flagged by a margin.
         `p_other_band` and `p_two_bands` are the probabilities, given the outcomes and the rating itself, that
         the band of the department's own level lies at least one or two bands from its rating.
         ``.attrs["rating_status"]`` says why flags are not compared with a rating that was given, where they are not: it
@@ -100,20 +118,23 @@ class Decided(PickledByFields):
 
         With periods it also adds
 
-        - `persistent`, the probability that the department's average over the periods shown exceeds the margin on the
-          side of the flag (without a flag: on the likelier side). Ratios of a fit with periods describe v, the part
-          that all periods share, without the effects w of single periods; so this is the probability by which it is
-          flagged, and for a flagged department the same as `probability`. With few periods v and w are hard to tell
-          apart, and it stays low. It says nothing of other periods: where a department drifts, the average is neither
-          its present level nor a forecast;
+        - `persistent`, the probability that the department's average over the periods shown exceeds the margin (under
+          `SpotRule.share`: is among the most extreme) on the side of the flag (without a flag: on the likelier side).
+          Ratios of a fit with periods describe v, the part that all periods share, without the effects w of single
+          periods; so this is the probability by which it is flagged, and for a flagged department the same as
+          `probability`. With few periods v and w are hard to tell apart, and it stays low. It says nothing of other
+          periods: where a department drifts, the average is neither its present level nor a forecast;
         - `periods_same_side` and `periods`: in how many periods the department lay on that side by its counts alone,
           and in how many that can be known, see `brightspots.statistics.persistence.period_sides`.
         """
         cells, decisions, rated = self.effects.cells, self.decisions, self.ratings
-        table = self.fit.departments(margin=self.rule.margin, difference=self.rule.difference)
+        table = self.fit.departments(margin=self.rule.ordinary_margin, difference=self.rule.difference)
         order = frames.cell_order(cells)
         columns: dict[str, Any] = {
             "status": decisions.status,
+            "own_status": decisions.own_status,
+            "peer_status": decisions.peer_status,
+            "reading": decisions.reading,
             "why": [reason or None for reason in decisions.why.tolist()],
             "probability": decisions.probability,
         }
@@ -126,7 +147,7 @@ class Decided(PickledByFields):
             columns |= {"persistent": decisions.beyond, "periods_same_side": same, "periods": compared}
         for name, values in columns.items():
             table[name] = np.asarray(values)[order]
-        if np.isfinite(decisions.needed):
+        if self.rule.share is None and np.isfinite(decisions.needed):
             summary = self.fit.cell_summary(self.margin, 0.95)
             needed = float(np.clip(decisions.needed, 0.5, 1.0 - 1e-6))
             detectable = frames.detectable_columns(
@@ -176,6 +197,29 @@ class Decided(PickledByFields):
         )
         frame.attrs["expected_false_flags"] = self.expected_false_flags
         return frame
+
+    def readings(self) -> pd.DataFrame:
+        """Count departments by what they are against their own trust and against their peers.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by `own_status`, columns `peer_status`: the four statuses each.
+        """
+        own, peer = (
+            pd.Categorical(status, categories=names.STATUSES)
+            for status in (self.decisions.own_status, self.decisions.peer_status)
+        )
+        return pd.crosstab(own, peer, rownames=["own_status"], colnames=["peer_status"], dropna=False)
+
+    @cached_property
+    def wide_spread(self) -> WideSpread | None:
+        """How many departments are flagged, where it is over 30% by a margin, and which margin would be a large one."""
+        flagged = float(np.mean(np.isin(self.decisions.status, [names.BRIGHT, names.DARK])))
+        if self.rule.share is not None or not flagged > MANY_FLAGGED:
+            return None
+        size = np.array(self.fit.extreme_size(self.rule.reference, MOST_EXTREME))
+        return WideSpread(flagged, float(effect_values(self.effects.cells, size)))
 
     def rating_explains(self, probability: float = 0.95) -> pd.DataFrame:
         """Share of the variance between trusts, and between departments, that the overall rating explains.
@@ -247,48 +291,6 @@ class Decided(PickledByFields):
             other[rated] = self._rating_statistics.p_other_band if several else 0.0
             two[rated] = self._rating_statistics.p_two_bands if several else 0.0
         return other, two
-
-    def learning_pairs(self, k: int = 3) -> pd.DataFrame:
-        """For each dark spot, bright spots to learn from: same department type, another trust, nearest in size.
-
-        The distance is Euclidean, in log size (expected events, denominator or precision) and, where the fit has
-        covariates, in these, each divided by its standard deviation over departments; see
-        `brightspots.statistics.learning_pairs`.
-
-        Parameters
-        ----------
-        k : int, default 3
-            Partners per dark spot at most.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row a pair: `trust, department` of the dark spot, `partner_trust`, the `size` of both, and
-            `p_truly_better`, the probability that the partner's level is better by more than the rule's margin
-            (partners with a probability of 0.5 or less are not shown); `own_ratio` and `peer_ratio` of both; and
-            `distance`, 0 for two departments alike in size and covariates. `.attrs["without_partner"]` lists the dark
-            spots for which no bright spot of their type elsewhere is probably better.
-
-        Examples
-        --------
-        >>> import brightspots as bs
-        >>> fit = bs.fit_hierarchy(bs.load_sample("nation"), period=False, seed=1)
-        >>> pairs = fit.find_spots().learning_pairs(k=1)
-        >>> pairs[["trust", "department", "partner_trust"]].head(2)
-          trust        department partner_trust
-        0  T001       Haematology          T...
-        1  T001  Medical oncology          T...
-        """
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise SettingsError(f"k must be a positive whole number; received {k!r}")
-        return learning_pairs.learning_pairs(
-            self.effects,
-            self.fit.cell_summary(self.margin, 0.95),
-            self.decisions.status,
-            margin=self.margin,
-            higher_is=self.higher_is,
-            k=k,
-        )
 
 
 def _rating_column(cells: Cells, rated: Ratings | None) -> Any:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from brightspots.common import vocabulary as names
-from brightspots.common.arguments import checked
+from brightspots.common.arguments import check_choice, checked
 from brightspots.common.arrays import FloatArray
 from brightspots.common.cautions import Caution
 from brightspots.common.errors import SettingsError
 from brightspots.common.pickling import PickledByFields
-from brightspots.common.settings import Priors, SpotRule, check_probability, margin_in_use
+from brightspots.common.settings import Priors, Reference, SpotRule, check_probability, margin_in_use
 from brightspots.data.checks import data_cautions
 from brightspots.data.columns import Columns
 from brightspots.data.tables import Table
@@ -30,7 +30,9 @@ from brightspots.engine.terms import resolve_priors
 from brightspots.fit import draw_tree, frames
 from brightspots.statistics import summaries
 from brightspots.statistics.effect_shape import EffectShape, effect_shapes
+from brightspots.statistics.ensemble import Extremes, extreme_size, extremes
 from brightspots.statistics.kept_decision import Decision
+from brightspots.statistics.ranks import department_ranks, trust_ranks
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -166,6 +168,41 @@ class Fitted(PickledByFields):
         frame = frames.trusts_frame(self.table, summary)
         return frame if self.rules is None else vouch_for(frame, self.rules)
 
+    def ranks(
+        self, level: Literal["trust", "department"] = "trust", probability: float = 0.95
+    ) -> pd.DataFrame:
+        """Ranks with the set of ranks that each unit may have, all sets holding at once; 1 is the lowest effect.
+
+        Parameters
+        ----------
+        level : {"trust", "department"}, default "trust"
+            Trusts by their effect, or departments by their level against their peers, ranked within their kind.
+        probability : float, default 0.95
+            Of each interval by itself, and of all sets together.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a unit, trusts by label and departments in the order of the data: `trust` (`department`), `units`,
+            how many are ranked together; `rank`, the expected rank, with `rank_lower` and `rank_upper` of the unit by
+            itself; `set_lower` and `set_upper`, the smallest and largest rank of its set. With the probability given,
+            the true ranks of *all* units lie in their sets, as they must to compare several (Mogstad, Romano, Shaikh &
+            Wilhelm 2024; see `brightspots.statistics.ranks`). Sorted by label, for these are no league table.
+
+        Examples
+        --------
+        >>> import brightspots as bs
+        >>> fit = bs.fit_hierarchy(bs.simulate_nation(30, 8, seed=1).cells, seed=1)
+        >>> ranks = fit.ranks()
+        >>> bool((ranks["set_lower"] <= ranks["rank_lower"]).all())
+        True
+        """
+        check_choice("level", level, ("trust", "department"))
+        check_probability("probability", probability)
+        of_level = trust_ranks if level == "trust" else department_ranks
+        ranks = self._once(("ranks", level, probability), lambda: of_level(self.effects, probability))
+        return frames.ranks_frame(self.table.cells, ranks, of_departments=level == "department")
+
     def department_types(self, probability: float = 0.95) -> pd.DataFrame:
         """National level of each department type against its expected events, `type_ratio`, with interval.
 
@@ -248,12 +285,22 @@ class Fitted(PickledByFields):
 
     def margin(self, rule: SpotRule) -> float:
         """The margin of a rule: a ratio, or its difference where effects are not ratios."""
-        return margin_in_use(rule.margin, rule.difference, ratios=self.table.cells.is_ratio)
+        return margin_in_use(rule.ordinary_margin, rule.difference, ratios=self.table.cells.is_ratio)
 
     def cell_summary(self, margin: float, probability: float) -> summaries.CellSummary:
         """Estimands of every cell, computed once for a margin and a probability; see `summaries.cell_summary`."""
         return self._once(
             ("cells", margin, probability), lambda: summaries.cell_summary(self.effects, margin, probability)
+        )
+
+    def extremes(self, share: float) -> Extremes:
+        """Who belongs to the most extreme share of all effects, computed once for a share; see `ensemble.extremes`."""
+        return self._once(("extremes", share), lambda: extremes(self.effects, share))
+
+    def extreme_size(self, reference: Reference, share: float) -> float:
+        """The size that the most extreme share of all effects exceed; see `ensemble.extreme_size`."""
+        return self._once(
+            ("extreme size", reference, share), lambda: extreme_size(self.effects, reference, share)
         )
 
     def trust_level(self) -> FloatArray:

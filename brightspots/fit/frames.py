@@ -13,6 +13,7 @@ from brightspots.engine.integration.leave_one_out import Surprise
 from brightspots.engine.posterior import SharedDraws
 from brightspots.statistics import detectable, summaries
 from brightspots.statistics.effect_shape import EffectShape
+from brightspots.statistics.ranks import Ranks
 from brightspots.statistics.scale import effect_name, effect_values, margin_of_effects
 from brightspots.statistics.summaries import CellSummary, Interval, Partition, TrustSummary
 
@@ -171,6 +172,22 @@ def trusts_frame(table: Table, summary: TrustSummary) -> pd.DataFrame:
     frame.attrs["rankability"] = float(rankability.point)
     frame.attrs["rankability_interval"] = (float(rankability.lower), float(rankability.upper))
     return frame
+
+
+def ranks_frame(cells: Cells, ranks: Ranks, *, of_departments: bool) -> pd.DataFrame:
+    """One row a unit: its rank, and the set of ranks that it may have."""
+    columns: dict[str, object] = {names.TRUST: cells.trusts, "units": np.full(cells.n_trusts, cells.n_trusts)}
+    if of_departments:
+        of_type = np.bincount(cells.cell_department, minlength=cells.n_departments)
+        columns = {
+            names.TRUST: cells.trusts[cells.cell_trust],
+            names.DEPARTMENT: cells.departments[cells.cell_department],
+            "units": of_type[cells.cell_department],
+        }
+    columns |= _interval_columns("rank", ranks.rank)
+    columns |= {"set_lower": ranks.set_lower, "set_upper": ranks.set_upper}
+    frame = pd.DataFrame(columns)
+    return frame.iloc[cell_order(cells)].reset_index(drop=True) if of_departments else frame
 
 
 def types_frame(cells: Cells, effects: Interval, spread: Interval | None = None) -> pd.DataFrame:

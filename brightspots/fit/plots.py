@@ -247,7 +247,7 @@ class Drawable(Fitted):
         spots, cells = spots or find_spots(self, rating={}), self.table.cells
         peers = spots.rule.reference == "peers"
         if trust is None:
-            table = self.trusts(margin=spots.rule.margin, difference=spots.rule.difference)
+            table = self.trusts(margin=spots.rule.ordinary_margin, difference=spots.rule.difference)
             effect, title = "trust", "Trusts against the national level"
         else:
             trust_position(cells, trust)

@@ -25,6 +25,9 @@ from brightspots.likelihood.families import family_of
 from brightspots.statistics.kept_decision import Decision
 from brightspots.statistics.ratings import Ratings
 
+# What a rule was before it had a floor for each flag: fits saved then remember it without one.
+_BEFORE_FLOOR: Final = {"min_probability": 0.0}
+
 
 def decision_to_json(decision: Decision) -> dict[str, Any]:
     """A decision as JSON values, without the bands of trusts and cells, which are stored as arrays."""
@@ -56,7 +59,10 @@ def decision_from(tree: xr.DataTree, data: Mapping[str, Any], cells: Cells) -> D
         )
         check_ratings(cells, ratings)
     return Decision(
-        settings.SpotRule(**data["rule"]), ratings, data["rating_uses_outcome"], data["rating_asked"]
+        settings.SpotRule(**(_BEFORE_FLOOR | data["rule"])),
+        ratings,
+        data["rating_uses_outcome"],
+        data["rating_asked"],
     )
 
 

@@ -22,6 +22,7 @@ from brightspots.engine.terms import resolve_priors
 from brightspots.fit import frames
 from brightspots.fit.fitted import Fitted
 from brightspots.statistics.decisions import decide
+from brightspots.statistics.ensemble import extremes
 from brightspots.statistics.summaries import cell_summary, partition
 
 Width = Literal["halved", "as fitted", "doubled"]
@@ -100,7 +101,8 @@ def sensitivity(fit: Fitted, rule: SpotRule) -> Sensitivity:
             effects, certificate = _refit(fit, priors.scaled(factor))
         partitions[width] = frames.partition_frame(partition(effects.shared, 0.95), ratios=cells.is_ratio)
         summary = fit.cell_summary(margin, 0.95) if factor == 1.0 else cell_summary(effects, margin, 0.95)
-        statuses[width] = decide(summary, cells.weight, rule, fit.higher_is).status
+        tails = None if rule.share is None else extremes(effects, rule.share)
+        statuses[width] = decide(summary, cells.weight, rule, fit.higher_is, tails).status
         certificates[width] = certificate
 
     table = pd.DataFrame(

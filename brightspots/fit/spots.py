@@ -15,15 +15,15 @@ from brightspots.common.settings import SpotRule
 from brightspots.data.tables import Table
 from brightspots.fit import spots_text
 from brightspots.fit.decided import OTHER_FIT as OTHER_FIT
-from brightspots.fit.decided import Decided
 from brightspots.fit.fitted import Fitted
+from brightspots.fit.learning import Learning
 from brightspots.statistics.decisions import decide
 from brightspots.statistics.ratings import Ratings, column_ratings, read_ratings, stated
 
 
 @checked
 @dataclass(frozen=True, eq=False, repr=False)
-class Spots(Decided):
+class Spots(Learning):
     """Bright and dark spots of a fit under a rule.
 
     Attributes
@@ -42,7 +42,7 @@ class Spots(Decided):
     """
 
     def to_html(self) -> str:
-        """The list as an HTML fragment, all text from data escaped."""
+        """The list as an HTML fragment of at most 100 departments, all text from data escaped; `table` has all."""
         return spots_text.spots_html(self)
 
     def __repr__(self) -> str:
@@ -80,7 +80,8 @@ def rated_spots(
 ) -> Spots:
     """Apply a rule to a fit, with ratings that were matched to it already; arguments as the fields of `Spots`."""
     summary = fit.cell_summary(fit.margin(rule), 0.95)
-    decisions = decide(summary, fit.table.cells.weight, rule, fit.higher_is)
+    extremes = None if rule.share is None else fit.extremes(rule.share)
+    decisions = decide(summary, fit.table.cells.weight, rule, fit.higher_is, extremes)
     return Spots(fit, rule, decisions, rated, rating_uses_outcome, rating_asked)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from brightspots.common import vocabulary as names
-from brightspots.common.wording import interval_text, probability_text
+from brightspots.common.wording import interval_text, percent, probability_text
 from brightspots.fit.decided import Decided
 from brightspots.fit.frames import with_interval
 
-SHOWN_SPOTS = 10
+# Departments that the text, and a notebook, show.
+SHOWN_SPOTS, SHOWN_ON_A_PAGE = 10, 100
 
 
 def spots_line(spots: Decided) -> str:
@@ -28,8 +29,9 @@ def spots_line(spots: Decided) -> str:
         "peers": "the same department elsewhere",
         "both": "their own trust and the same department elsewhere",
     }
+    asked = "" if spots.rule.share is None else f" the most extreme {percent(spots.rule.share)} of effects,"
     return (
-        f"Departments against {reference[spots.rule.reference]}, {_margin_words(spots)}: {', '.join(said)}; "
+        f"Departments against {reference[spots.rule.reference]},{asked} {_margin_words(spots)}: {', '.join(said)}; "
         f"{spots.expected_false_flags:.1f} of the flags are expected to be false"
     )
 
@@ -45,7 +47,7 @@ def spots_table(spots: Decided) -> pd.DataFrame:
     flagged = flagged.sort_values(["status", "probability"], ascending=[False, False], kind="stable")
     shown_for = {"organisation": ["own"], "peers": ["peer"], "both": ["own", "peer"]}
     kind, form = ("ratio", ".2f") if spots.effects.cells.is_ratio else ("difference", ".3g")
-    columns: dict[str, Any] = {name: flagged[name] for name in ("trust", "department", "status")}
+    columns: dict[str, Any] = {name: flagged[name] for name in ("trust", "department", "status", "reading")}
     for of in shown_for[spots.rule.reference]:
         told = with_interval(flagged, f"{of}_{kind}")
         columns[f"{of} {kind}"] = [interval_text(*row, form=form) for row in told]
@@ -78,9 +80,10 @@ def spots_text(spots: Decided) -> str:
 
 
 def spots_html(spots: Decided) -> str:
-    """The whole list as an HTML fragment."""
-    notes = "".join(f"<p>{html.escape(note)}</p>" for note in _footnotes(spots, 0))
-    table: Any = spots_table(spots).to_html(index=False, escape=True, border=0)
+    """The list as an HTML fragment: at most `SHOWN_ON_A_PAGE` departments, and how many more there are."""
+    rows = spots_table(spots)
+    notes = "".join(f"<p>{html.escape(note)}</p>" for note in _footnotes(spots, len(rows) - SHOWN_ON_A_PAGE))
+    table: Any = rows.head(SHOWN_ON_A_PAGE).to_html(index=False, escape=True, border=0)
     return f"<div class='brightspots'><p><b>{html.escape(spots_line(spots))}</b></p>{table}{notes}</div>"
 
 
@@ -101,6 +104,12 @@ def _footnotes(spots: Decided, hidden: int) -> list[str]:
     if hidden > 0:
         notes.append(f"… and {hidden:,} more: see .table")
     notes.append(f"'cannot tell' means that the data do not say; it is not reassurance{_reasons(spots)}.")
+    if spots.wide_spread is not None:
+        flagged, extreme = spots.wide_spread
+        notes.append(
+            f"{percent(flagged)} of the departments are flagged: a {_margin_words(spots)} is small beside the ordinary "
+            f"spread between departments; {extreme:.3g} would single out the most extreme tenth (SpotRule(share=0.1))."
+        )
     if spots.rating_note:
         how = " Say it with strong_from=…" if spots.ratings is not None else ""
         notes.append(f"{spots.rating_note}{how}")

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from brightspots.common.settings import Reference
+from brightspots.common.settings import SpotRule
 from brightspots.common.vocabulary import NATIONAL_RATIO, SHRUNKEN, TOO_ALIKE, HigherIs
+from brightspots.common.wording import percent
 from brightspots.report.measure import RATIOS, Measure
 from brightspots.report.sentences import compared_with
 from brightspots.report.words import counted, listed
@@ -29,12 +30,29 @@ def what_a_flag_is() -> str:
 # ---- how far to trust it ---------------------------------------------------------------------------------------
 
 
-def rule(margin: float, fdr: float, reference: Reference, measure: Measure = RATIOS) -> str:
+def rule(margin: float, of: SpotRule, measure: Measure = RATIOS) -> str:
     """What makes a department a bright or dark spot."""
+    what = f"differ from {compared_with(of.reference)} by more than {measure.margin(margin)}"
+    if of.share is not None:
+        whom = compared_with(of.reference)
+        what = f"belong to the {100 * of.share:g}% of departments that differ most from {whom}"
+    floor = (
+        ""
+        if of.min_probability == 0.0
+        else f", and never where that probability is below {of.min_probability:g}"
+    )
     return (
-        f"Departments are flagged by the probability that they differ from {compared_with(reference)} by more than "
-        f"{measure.margin(margin)}, the most probable first, for as long as the expected share of false flags "
-        f"stays at or below {100 * fdr:g}%."
+        f"Departments are flagged by the probability that they {what}, the most probable first, for as long as the "
+        f"expected share of false flags stays at or below {100 * of.fdr:g}%{floor}."
+    )
+
+
+def wide_spread(flagged: float, extreme: float, margin: float, measure: Measure = RATIOS) -> str:
+    """That a margin which flags so many departments is small beside the ordinary spread between them."""
+    return (
+        f"{percent(flagged)} of all departments are flagged: {measure.margin(margin)} is small beside the ordinary "
+        f"spread between departments, and a flag alone says little here. The most extreme tenth differ by more than "
+        f"{measure.margin(float(f'{extreme:.3g}'))}."
     )
 
 

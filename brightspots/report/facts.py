@@ -13,6 +13,7 @@ from brightspots.common.cautions import Caution
 from brightspots.common.settings import SpotRule
 from brightspots.common.vocabulary import HigherIs
 from brightspots.engine.posterior import Certificate
+from brightspots.fit.decided import WideSpread
 from brightspots.likelihood.family import Family
 from brightspots.report.department_facts import Comparison, Department, Listed
 from brightspots.report.document import Funnel, Kind
@@ -231,7 +232,7 @@ class TypeTally:
 
 @dataclass(frozen=True)
 class Pair:
-    """A dark spot with a bright spot to learn from, and the probability that this is better."""
+    """A dark spot with a better department to learn from, and the probability that this is better."""
 
     trust: str
     department: str
@@ -243,10 +244,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Learning:
-    """Dark spots with and without a partner; the first pairs of `total`, of the nation or of one trust."""
+    """Dark spots with a partner, and without one by reason; the first pairs of `total`, of the nation or a trust."""
 
     with_partner: int
-    without: int
+    without: Mapping[str, int]
     pairs: tuple[Pair, ...]
     total: int
     of_one_trust: bool
@@ -282,6 +283,8 @@ class Shared:
         Why flags are not compared with a rating that was given; else empty.
     shortened : int
         Number of names that are shortened.
+    spread : WideSpread or None
+        Where so many departments are flagged that the margin is a small one.
     """
 
     setting: Setting
@@ -292,6 +295,7 @@ class Shared:
     notes: tuple[str, ...]
     rating_note: str
     shortened: int
+    spread: WideSpread | None
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from brightspots.report.gather_rating import against_rating, nation_rating, trus
 from brightspots.report.measure import RATIOS, Measure
 from brightspots.report.subject import Subject, estimates
 from brightspots.report.words import Estimate
+from brightspots.statistics.learning_pairs import WHY_WITHOUT
 
 # Most departments in a list; the exported tables have all, and the page says how many there are.
 MOST_ROWS: Final = 2_000
@@ -121,6 +122,7 @@ def shared_facts(subject: Subject) -> Shared:
         notes=tuple(fit.table.notes),
         rating_note=spots.rating_note if spots.ratings is None else "",
         shortened=subject.shortened,
+        spread=spots.wide_spread,
     )
 
 
@@ -305,16 +307,19 @@ def _grid(subject: Subject) -> Grid:
 
 def _learning(subject: Subject, trust: int | None = None) -> Learning:
     """Learning pairs: of the nation the nearest one of each dark spot, or all those of one trust."""
-    frame, alone = subject.pairs, subject.pairs.attrs["without_partner"]
+    frame = subject.pairs
+    alone = list(zip(frame.attrs["without_partner"], frame.attrs["why_without"], strict=True))
     if trust is None:
         frame = frame.groupby([names.TRUST, names.DEPARTMENT], sort=False).head(1)
     else:
         code = subject.cells.trusts[trust]
         frame = frame[frame[names.TRUST] == code]
-        alone = [pair for pair in alone if pair[0] == code]
+        alone = [(spot, reason) for spot, reason in alone if spot[0] == code]
     with_partner = len(frame[[names.TRUST, names.DEPARTMENT]].drop_duplicates())
     pairs = _pairs(subject, frame.head(MOST_ROWS))
-    return Learning(with_partner, len(alone), pairs, len(frame), trust is not None)
+    reasons = [reason for _, reason in alone]
+    without = {reason: reasons.count(reason) for reason in WHY_WITHOUT if reason in reasons}
+    return Learning(with_partner, without, pairs, len(frame), trust is not None)
 
 
 def _pairs(subject: Subject, frame: pd.DataFrame) -> tuple[Pair, ...]:

@@ -113,7 +113,7 @@ def method(setting: Setting) -> tuple[str, ...]:
     made = "counted" if setting.counts_events else "measured"
     said = [
         f"{counted} {_MODEL}",
-        f"{cautions.rule(setting.margin, rule.fdr, rule.reference, measure)} "
+        f"{cautions.rule(setting.margin, rule, measure)} "
         f"{cautions.direction(setting.higher_is, events, measure)}",
         f"{cautions.what_a_flag_is()} Case mix, coding and what was {made} can all produce one. "
         "The absence of a flag is not a clean bill of health.",

@@ -90,7 +90,7 @@ def cannot_tell(tally: Tally, setting: Setting, table: Table) -> Section:
 
 
 def learning(of: Learning, setting: Setting) -> Section:
-    """Dark spots with bright spots to learn from."""
+    """Dark spots with better departments to learn from."""
     message, *others = paragraphs.learning(of)
     blocks: list[Block] = [Paragraph(message, role="message"), *map(Paragraph, others)]
     if of.with_partner:
@@ -139,7 +139,7 @@ def spots(facts: NationFacts) -> Section:
     said = paragraphs.flags(facts.tally)
     rating = None if facts.rating is None else facts.rating.rating
     table = tables.spots_table(facts.spots, facts.shared.setting, rating)
-    blocks: list[Block] = [Paragraph(said, role="message")]
+    blocks: list[Block] = [Paragraph(said, role="message"), *_spread(facts.shared)]
     if table.rows:
         blocks.append(table)
     return Section("spots", "Bright and dark spots", tuple(blocks), said)
@@ -159,6 +159,14 @@ def rating(of: NationRating, setting: Setting) -> Section:
     return Section("rating", _rating_heading(of.rating), tuple(blocks), said[0])
 
 
+def _spread(shared: Shared) -> list[Block]:
+    """That the margin is small beside the spread, where it is."""
+    if shared.spread is None:
+        return []
+    setting = shared.setting
+    return [Paragraph(cautions.wide_spread(*shared.spread, setting.margin, setting.measure), role="opening")]
+
+
 # ---- of one trust ----------------------------------------------------------------------------------------------
 
 
@@ -174,6 +182,7 @@ def own_spots(facts: TrustFacts) -> Section:
     message = paragraphs.flags(facts.tally)
     if facts.flags.dark or facts.flags.bright:
         blocks.append(Paragraph(message, role="message"))
+        blocks += _spread(facts.shared)
     return Section("spots", "Dark spots and bright spots", tuple(blocks), message)
 
 

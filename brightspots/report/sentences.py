@@ -250,20 +250,31 @@ def detectable(effect: float, higher_is: HigherIs, measure: Measure = RATIOS) ->
 # ---- whom to learn from ----------------------------------------------------------------------------------------
 
 
-def learning(with_partner: int, without: int) -> str:
-    """How many dark spots have a bright spot of their department type to learn from."""
-    total = with_partner + without
+def learning(with_partner: int, without: Mapping[str, int]) -> str:
+    """How many dark spots have a better department of their type to learn from, and why others have none.
+
+    Parameters
+    ----------
+    with_partner : int
+    without : mapping of str to int
+        Dark spots without a partner, by reason.
+    """
+    alone = sum(without.values())
+    total = with_partner + alone
     if total == 0:
         return "There is no dark spot, and so no pair to suggest."
-    if without == 0:
+    if not alone:
         whose = "The dark spot has" if total == 1 else f"Each of the {total:,} dark spots has"
-        return f"{whose} at least one bright spot of the same kind in another trust to talk to."
+        return f"{whose} at least one better department of the same kind in another trust to talk to."
+    because = (
+        next(iter(without))
+        if len(without) == 1
+        else listed([f"{reason} ({n:,})" for reason, n in without.items()])
+    )
     if with_partner == 0:
-        whose = "The dark spot has" if total == 1 else f"None of the {total:,} dark spots has"
-        return (
-            f"{whose} {'no' if total == 1 else 'a'} bright spot of the same kind in another trust to talk to."
-        )
+        whose = "The dark spot has no" if total == 1 else f"None of the {total:,} dark spots has a"
+        return f"{whose} better department of the same kind in another trust to talk to: {because}."
     return (
-        f"{with_partner:,} of the {total:,} dark spots {'has' if with_partner == 1 else 'have'} at least one "
-        f"bright spot of the same kind in another trust to talk to; for the other {without:,} there is none."
+        f"{with_partner:,} of the {total:,} dark spots {'has' if with_partner == 1 else 'have'} at least one better "
+        f"department of the same kind in another trust to talk to; for the other {alone:,} there is none: {because}."
     )

@@ -26,7 +26,7 @@ from brightspots.report.words import Estimate
 
 # Longer names of trusts and departments are cut in the middle.
 LONGEST_NAME = 200
-# Bright spots offered to each dark spot in a trust's own pack.
+# Better departments offered to each dark spot in a trust's own pack.
 PARTNERS = 3
 
 
@@ -164,7 +164,7 @@ class Subject:
     @cached_property
     def trusts(self) -> pd.DataFrame:
         """`Fitted.trusts` at the margin of the rule, (T rows)."""
-        return self.fit.trusts(margin=self.spots.rule.margin, difference=self.spots.rule.difference)
+        return self.fit.trusts(margin=self.spots.rule.ordinary_margin, difference=self.spots.rule.difference)
 
     @cached_property
     def partition(self) -> pd.DataFrame:
@@ -178,7 +178,7 @@ class Subject:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """`Decided.learning_pairs`: dark spots with up to `PARTNERS` bright spots each, the nearest in size first."""
+        """`Learning.learning_pairs`: dark spots with up to `PARTNERS` departments each, the nearest in size first."""
         return self.spots.learning_pairs(PARTNERS)
 
     @property

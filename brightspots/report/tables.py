@@ -211,7 +211,7 @@ def trust_rating_table(departments: Sequence[Department], of: TrustRating) -> Ta
 
 
 def pairs_table(of: Learning, setting: Setting) -> Table:
-    """Dark spots with bright spots to learn from."""
+    """Dark spots with better departments to learn from."""
     rows = tuple(
         (
             *([] if of.of_one_trust else [Cell(pair.trust)]),
@@ -227,15 +227,15 @@ def pairs_table(of: Learning, setting: Setting) -> Table:
     columns = (
         *([] if of.of_one_trust else [Column("Trust with the dark spot")]),
         Column("Department"),
-        Column("Bright spot to talk to"),
+        Column("Better department in"),
         Column(f"Size here ({size})", numeric=True),
         Column("Size there", numeric=True),
         Column(f"Probability that it is truly better by {_needed(setting)}", numeric=True),
     )
     nearest = "nearest in size and covariates" if setting.has_covariates else "nearest in size"
-    caption = f"Whom to talk to: for each dark spot the bright spot of the same type {nearest}"
+    caption = f"Whom to talk to: for each dark spot the better department of the same type {nearest}"
     if of.of_one_trust:
-        caption = f"Whom to talk to: bright spots of the same type in other trusts, {nearest}"
+        caption = f"Whom to talk to: better departments of the same type in other trusts, {nearest}"
     if len(rows) < of.total:
         caption += f" (the first {len(rows):,} of {of.total:,})"
     return Table("pairs", caption, columns, rows)

@@ -9,6 +9,7 @@ their posterior.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,21 +38,24 @@ _NUMBERS_AT_ONCE = 400_000
 class Level(NamedTuple):
     """The level that each cell is compared with, as a shift of the linear predictor.
 
-    Posterior mean and standard deviation, (C,) each, of: u, plus the weighted mean v of the trust's other departments,
-    plus offset + x'β + a less its posterior mean. Added to the posterior mean of offset + x'β + a it gives the
-    predictor that the cell would have with D = 0. NaN for a trust's only department.
+    Posterior mean and standard deviation, (C,) each. Against the peers, of offset + x'β + a less its posterior mean.
+    Against the own trust, of the same plus u plus the weighted mean v of the trust's other departments; NaN for a
+    trust's only department. Added to the posterior mean of offset + x'β + a it gives the predictor that the cell would
+    have with a ratio of 1.
     """
 
     mean: FloatArray
     sd: FloatArray
 
 
-def within_by_own_data(cells: Cells, shared: SharedDraws, level: Level, reach: float) -> FloatArray:
-    """P(−reach ≤ D ≤ reach | flat prior on the department's own effect v), (C,).
+def within_by_own_data(
+    cells: Cells, shared: SharedDraws, levels: Sequence[Level], reach: float
+) -> FloatArray:
+    """P(−reach ≤ δ ≤ reach | flat prior on the department's own effect v), (levels, C), δ the distance to a level.
 
     With a flat prior the posterior of v is its likelihood, normalised. For a Poisson count y with mean λ at the
-    comparison level, exp(D)·λ ~ Gamma(y, 1). For a binomial count the probability of the event, logit⁻¹(t) with t the
-    predictor, is Beta(y, n − y). For an estimate D is normal. With a count of 0 (or of everybody) the likelihood does
+    comparison level, exp(δ)·λ ~ Gamma(y, 1). For a binomial count the probability of the event, logit⁻¹(t) with t the
+    predictor, is Beta(y, n − y). For an estimate δ is normal. With a count of 0 (or of everybody) the likelihood does
     not fall on one side and cannot be normalised: the data exclude no v on that side, and the result is 0. The result
     is averaged over the comparison level, taken as normal. Intervals, truncated counts, and cells with several periods
     (with σ_period at its posterior mean) are integrated on a grid.
@@ -60,18 +64,19 @@ def within_by_own_data(cells: Cells, shared: SharedDraws, level: Level, reach: f
     ----------
     cells : Cells
     shared : SharedDraws
-    level : Level
+    levels : sequence of Level
     reach : float
         Logarithm of the margin, or the difference that matters.
 
     Returns
     -------
-    (C,)
+    (levels, C)
         NaN where the level is NaN.
     """
     points, weights = np.polynomial.hermite_e.hermegauss(_NODES)
-    centres = level.mean[:, np.newaxis] + level.sd[:, np.newaxis] * points
-    edges = np.stack([centres - reach, centres + reach])
+    mean, sd = (np.stack(values)[..., np.newaxis] for values in zip(*levels, strict=True))
+    centres = mean + sd * points
+    edges = np.concatenate([centres - reach, centres + reach])
     predictor = shared.mean_leaf_predictor(cells)
     below = np.empty_like(edges)
     simple = _is_simple(cells, shared)
@@ -80,8 +85,9 @@ def within_by_own_data(cells: Cells, shared: SharedDraws, level: Level, reach: f
     rest = np.flatnonzero(~simple)
     if len(rest):
         below[:, rest] = _on_grid(cells, shared, predictor, rest, edges[:, rest])
-    within = np.sum((below[1] - below[0]) * (weights / weights.sum()), axis=-1)
-    return np.where(np.isnan(level.mean), np.nan, np.clip(within, 0.0, 1.0))
+    lower, upper = below[: len(levels)], below[len(levels) :]
+    within = np.sum((upper - lower) * (weights / weights.sum()), axis=-1)
+    return np.where(np.isnan(mean[..., 0]), np.nan, np.clip(within, 0.0, 1.0))
 
 
 def _is_simple(cells: Cells, shared: SharedDraws) -> npt.NDArray[np.bool_]:
@@ -104,11 +110,11 @@ def _closed_form(
         Linear predictor of the leaves without the shift.
     which : bool array (C,)
         The cells to compute, n of them.
-    shift : (2, n, nodes)
+    shift : (edges, n, nodes)
 
     Returns
     -------
-    (2, n, nodes)
+    (edges, n, nodes)
     """
     family = cells.family
     if not isinstance(family, CountFamily):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,20 @@ from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.cells import Cells
 from brightspots.engine.posterior import Posterior
 from brightspots.statistics.scale import effect_values, margin_of_effects
-from brightspots.statistics.summaries import CellSummary
+from brightspots.statistics.summaries import CellSummary, Interval, peer_effect
 
-# A bright spot becomes a partner only where the probability that its level is better is above this.
+# A department becomes a partner only where the probabilities that it is better are above this.
 LEAST_PROBABLY_BETTER = 0.5
+
+# Why a dark spot has no partner.
+NO_OTHER = "no other trust has this department"
+NONE_ABOVE_AVERAGE = "none elsewhere is probably better than average"
+NONE_BETTER = "none elsewhere is probably better by the margin"
+WHY_WITHOUT = (NO_OTHER, NONE_ABOVE_AVERAGE, NONE_BETTER)
+
+# Candidates looked at first, for each partner wanted; and the share of an interval's width by which a mean may lie on
+# the wrong side of what a median must exceed.
+_FIRST_ASKED, _SLACK = 2, 0.1
 
 COLUMNS = (
     names.TRUST,
@@ -32,6 +42,28 @@ COLUMNS = (
     "partner_peer_ratio",
     "distance",
 )
+
+
+class _Pair(NamedTuple):
+    """A dark spot, its partner, P(the partner is better by the margin), and how far apart the two are."""
+
+    cell: int
+    partner: int
+    p_better: float
+    distance: float
+
+
+class _Search(NamedTuple):
+    """Candidates that are still to be looked at, nearest first, and their distances."""
+
+    partners: IntArray
+    distance: FloatArray
+
+    def first(self, n: int) -> _Search:
+        return _Search(self.partners[:n], self.distance[:n])
+
+    def after(self, n: int) -> _Search:
+        return _Search(self.partners[n:], self.distance[n:])
 
 
 def features(cells: Cells) -> FloatArray:
@@ -60,16 +92,18 @@ def learning_pairs(
     higher_is: names.HigherIs,
     k: int,
 ) -> pd.DataFrame:
-    """Give each dark spot the nearest bright spots of its department type in other trusts that are probably better.
+    """Give each dark spot the nearest departments of its type in other trusts that are probably better.
 
-    Nearness is the standardised Euclidean distance of `features`: differences in log size and in each covariate's
-    design column, each divided by its standard deviation over cells, count alike (a covariate in words has one
-    column for each level but the first). Without covariates this orders partners by their ratio in size.
+    A partner is better than average of its kind, and better than the dark spot by the margin, each with a probability
+    above ½. Nearness is the standardised Euclidean distance of `features`: differences in log size and in each
+    covariate's design column, each divided by its standard deviation over cells, count alike (a covariate in words has
+    one column for each level but the first). Without covariates this orders partners by their ratio in size.
 
     Parameters
     ----------
     posterior : Posterior
     summary : CellSummary
+        With this margin.
     status : array of str (C,)
         As decided, see `vocabulary.STATUSES`.
     margin : float
@@ -83,59 +117,80 @@ def learning_pairs(
     -------
     pandas.DataFrame
         One row a pair, the nearest first within a dark spot; the columns are `COLUMNS` (where effects are not
-        ratios, those of ratios are named `…_difference`). `p_truly_better` is the
-        probability that the partner's level u + v is better by more than the margin, given the data. Pairs with
-        at most an even chance are left out: a partner may be bright in its own trust only because the rest of it is
-        worse. `.attrs["without_partner"]` lists the dark spots that are left without any, as (trust, department).
+        ratios, those of ratios are named `…_difference`). `p_truly_better` is the probability that the partner's level
+        u + v is better by more than the margin, given the data. `.attrs["without_partner"]` lists the dark spots that
+        are left without any, as (trust, department), and `.attrs["why_without"]` for each the reason, one of
+        `WHY_WITHOUT`.
     """
     cells = posterior.cells
-    dark, bright = (np.flatnonzero(status == each) for each in (names.DARK, names.BRIGHT))
-    place = features(cells)
-    flagged = np.union1d(dark, bright)
-    levels = levels_of(posterior, flagged)
-    better = 1.0 if higher_is == "worse" else -1.0
+    sign = -1.0 if higher_is == "worse" else 1.0
     reach = margin_of_effects(cells, margin)
+    found: dict[int, list[_Pair]] = {int(cell): [] for cell in np.flatnonzero(status == names.DARK)}
+    place, why, waiting = features(cells), {}, {}
+    for cell in found:
+        partners, why[cell] = _promising(cells, summary.peer, cell, sign, reach)
+        distance = np.linalg.norm(place[partners] - place[cell], axis=1)
+        nearest = np.argsort(distance, kind="stable")
+        waiting[cell] = _Search(partners[nearest], distance[nearest])
+    asked = _FIRST_ASKED * k
+    while waiting:
+        # Draws of the nearest only: hardly any dark spot needs more, and all cells × draws may not fit into memory.
+        some = {cell: search.first(asked) for cell, search in waiting.items()}
+        wanted = np.unique(
+            np.concatenate([list(some), *(search.partners for search in some.values())]).astype(int)
+        )
+        levels = sign * levels_of(posterior, wanted)
+        for cell, search in some.items():
+            theirs = levels[np.searchsorted(wanted, search.partners)]
+            gap = theirs - levels[np.searchsorted(wanted, cell)]
+            p_good, p_better = np.mean(theirs > 0.0, axis=1), np.mean(gap > reach, axis=1)
+            for at in np.flatnonzero(np.minimum(p_good, p_better) > LEAST_PROBABLY_BETTER)[
+                : k - len(found[cell])
+            ]:
+                partner = int(search.partners[at])
+                found[cell].append(_Pair(cell, partner, float(p_better[at]), float(search.distance[at])))
+        waiting = {
+            cell: search.after(asked)
+            for cell, search in waiting.items()
+            if len(found[cell]) < k and len(search.partners) > asked
+        }
+        asked *= 2
+    pairs = [pair for chosen in found.values() for pair in chosen]
+    return _pairs_frame(cells, summary, pairs, {cell: why[cell] for cell in found if not found[cell]})
 
-    def probably_better(cell: int, candidates: IntArray) -> Iterator[tuple[int, float]]:
-        own = levels[np.searchsorted(flagged, cell)]
-        for partner in candidates:
-            gap = better * (own - levels[np.searchsorted(flagged, partner)])
-            probability = float(np.mean(gap > reach))
-            if probability > LEAST_PROBABLY_BETTER:
-                yield int(partner), probability
 
-    pairs: list[tuple[int, int, float, float]] = []
-    alone: list[int] = []
-    for cell in map(int, dark):
-        candidates = bright[
-            (cells.cell_department[bright] == cells.cell_department[cell])
-            & (cells.cell_trust[bright] != cells.cell_trust[cell])
-        ]
-        distance = np.linalg.norm(place[candidates] - place[cell], axis=1)
-        nearest_first = candidates[np.argsort(distance, kind="stable")]
-        chosen = list(islice(probably_better(cell, nearest_first), k))
-        for partner, probability in chosen:
-            pairs.append((cell, partner, probability, float(np.linalg.norm(place[partner] - place[cell]))))
-        if not chosen:
-            alone.append(cell)
-    return _pairs_frame(cells, summary, pairs, alone)
+def _promising(cells: Cells, peer: Interval, cell: int, sign: float, reach: float) -> tuple[IntArray, str]:
+    """Departments of the same type elsewhere that may be better, by their summaries, and why if none of them is.
+
+    Nearly normal effects whose mean lies this far on the wrong side cannot be better with a probability above ½.
+    """
+    alike = np.flatnonzero(
+        (cells.cell_department == cells.cell_department[cell]) & (cells.cell_trust != cells.cell_trust[cell])
+    )
+    slack = _SLACK * (peer.upper - peer.lower)
+    good = alike[sign * peer.point[alike] + slack[alike] > 0.0]
+    gap = sign * (peer.point[good] - peer.point[cell]) + slack[good] + slack[cell]
+    for some, reason in ((alike, NO_OTHER), (good, NONE_ABOVE_AVERAGE)):
+        if not len(some):
+            return some, reason
+    return good[gap > reach], NONE_BETTER
 
 
 def levels_of(posterior: Posterior, wanted: IntArray) -> FloatArray:
     """Draws of u + v for some cells (ascending), (wanted, S)."""
-    cells = posterior.cells
     parts = []
     for block in posterior.blocks():
         inside = wanted[(wanted >= block.cells.start) & (wanted < block.cells.stop)]
-        trust = cells.cell_trust[inside] - block.trusts.start
-        parts.append(block.trust_effect[trust] + block.department_effect[inside - block.cells.start])
+        if len(inside):
+            parts.append(peer_effect(posterior.cells, block)[inside - block.cells.start])
     return np.concatenate(parts)
 
 
 def _pairs_frame(
-    cells: Cells, summary: CellSummary, pairs: list[tuple[int, int, float, float]], alone: list[int]
+    cells: Cells, summary: CellSummary, pairs: list[_Pair], alone: Mapping[int, str]
 ) -> pd.DataFrame:
     cell, partner = (np.array([pair[side] for pair in pairs], dtype=np.int64) for side in (0, 1))
+    p_better, distance = (np.array([pair[side] for pair in pairs], dtype=np.float64) for side in (2, 3))
     own, peer = (effect_values(cells, each.point) for each in (summary.own, summary.peer))
     trust, department = cells.trusts[cells.cell_trust], cells.departments[cells.cell_department]
     values = (
@@ -144,14 +199,15 @@ def _pairs_frame(
         trust[partner],
         cells.weight[cell],
         cells.weight[partner],
-        np.array([pair[2] for pair in pairs], dtype=np.float64),
+        p_better,
         own[cell],
         own[partner],
         peer[cell],
         peer[partner],
-        np.array([pair[3] for pair in pairs], dtype=np.float64),
+        distance,
     )
     columns = COLUMNS if cells.is_ratio else [name.replace("_ratio", "_difference") for name in COLUMNS]
     frame = pd.DataFrame(dict(zip(columns, values, strict=True)))
     frame.attrs["without_partner"] = [(trust[each], department[each]) for each in alone]
+    frame.attrs["why_without"] = list(alone.values())
     return frame

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from brightspots.common.arrays import FloatArray
+from brightspots.common.settings import Reference
 from brightspots.data.cells import Cells
 from brightspots.engine.levels import NESTED
 from brightspots.engine.posterior import EffectBlock, Posterior, SharedDraws
@@ -81,6 +82,8 @@ class CellSummary:
     own_evidence : (C,)
         P(`own_ratio` within the margin) with a flat prior on the department's own effect v, so that its own data alone
         speak of it (`evidence.within_by_own_data`); NaN for a trust's only department.
+    peer_evidence : (C,)
+        P(`peer_ratio` within the margin) in the same way.
     """
 
     reach: float
@@ -97,6 +100,15 @@ class CellSummary:
     reliability: FloatArray
     p_within_both: FloatArray
     own_evidence: FloatArray
+    peer_evidence: FloatArray
+
+    def beyond(self, reference: Reference) -> tuple[FloatArray, FloatArray]:
+        """P(above the margin) and P(below it) against one reference, or against both at once."""
+        if reference == "organisation":
+            return self.p_own_high, self.p_own_low
+        if reference == "peers":
+            return self.p_peer_high, self.p_peer_low
+        return self.p_both_high, self.p_both_low
 
 
 @dataclass(frozen=True)
@@ -179,6 +191,11 @@ def others_mean(cells: Cells, block: EffectBlock) -> FloatArray:
     return others / others_weight[:, np.newaxis]
 
 
+def peer_effect(cells: Cells, block: EffectBlock) -> FloatArray:
+    """The department against the same one nationally: u + v of each cell of a block, (cells, S)."""
+    return block.trust_effect[cells.cell_trust[block.cells] - block.trusts.start] + block.department_effect
+
+
 def own_contrast(cells: Cells, block: EffectBlock) -> FloatArray:
     """D = v_d − Σ_{e≠d} ω_e·v_e of each cell of a block, (cells, S): the department less the others of its trust.
 
@@ -207,6 +224,8 @@ def cell_summary(posterior: Posterior, margin: float, probability: float) -> Cel
     unexplained = np.ones(cells.n_cells)
     np.divide(variance, prior_variance, out=unexplained, where=prior_variance > 0)
     reliability = np.clip(1.0 - unexplained, 0.0, 1.0)
+    own_level, peer_level = Level(*joined[18:20]), Level(np.zeros(cells.n_cells), joined[20])
+    own_evidence, peer_evidence = within_by_own_data(cells, shared, (own_level, peer_level), reach)
     return CellSummary(
         reach=reach,
         peer=Interval(*joined[0:3]),
@@ -221,7 +240,8 @@ def cell_summary(posterior: Posterior, margin: float, probability: float) -> Cel
         own_sd=own_sd,
         reliability=reliability,
         p_within_both=within_both,
-        own_evidence=within_by_own_data(cells, shared, Level(*joined[18:]), reach),
+        own_evidence=own_evidence,
+        peer_evidence=peer_evidence,
     )
 
 
@@ -251,8 +271,9 @@ def _block_columns(
         columns += [each.mean(axis=1) for each in (of_peer, of_own, np.minimum(of_peer, of_own))]
     columns.append(np.maximum(np.minimum(*low) - np.maximum(*high), 0.0).mean(axis=1))
     columns += [np.sqrt(np.var(mean - others, axis=1) + rest), mean.var(axis=1) + rest]
-    level = trust + others + _mean_over_leaves(cells, block, fixed)
-    return [*columns, level.mean(axis=1), level.std(axis=1)]
+    away = _mean_over_leaves(cells, block, fixed)
+    level = trust + others + away
+    return [*columns, level.mean(axis=1), level.std(axis=1), away.std(axis=1)]
 
 
 def _leaves_of(cells: Cells, block: EffectBlock) -> slice:

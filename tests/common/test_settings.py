@@ -1,6 +1,7 @@
 """Options check themselves and quote what they received."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -50,6 +51,11 @@ def test_priors_refuse_scales_that_are_not_positive(make):
         {"min_reliability": -0.1},
         {"min_expected": -1},
         {"margin": "1.1"},
+        {"min_probability": 1.0},
+        {"min_probability": -0.1},
+        {"share": 0.0},
+        {"share": 1.0},
+        {"share": 0.1, "margin": 1.1},
     ],
     ids=str,
 )
@@ -60,3 +66,12 @@ def test_a_rule_outside_its_range_is_refused(options):
 
 def test_a_margin_of_one_is_allowed():
     assert SpotRule(margin=1).margin == 1
+
+
+def test_a_rule_has_a_margin_or_a_share():
+    assert SpotRule() == SpotRule(margin=1.1)
+    by_share = SpotRule(share=0.2)
+    assert (by_share.margin, by_share.ordinary_margin) == (None, 1.1)
+    assert replace(by_share, fdr=0.1) == SpotRule(share=0.2, fdr=0.1)
+    assert replace(by_share, share=None, margin=1.3).ordinary_margin == 1.3
+    assert SpotRule(min_probability=0).min_probability == 0.0

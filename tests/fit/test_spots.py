@@ -8,7 +8,9 @@ import pytest
 
 import brightspots as bs
 from brightspots import DataError, SettingsError, SpotRule
-from brightspots.common.vocabulary import RATING_STATUSES, STATUSES
+from brightspots.common.vocabulary import RATING_STATUSES, READINGS, STATUSES
+from brightspots.fit import spots_text
+from brightspots.statistics.summaries import own_contrast
 from tests.conftest import simulate_frame
 
 
@@ -115,11 +117,11 @@ def test_a_rating_built_from_the_outcome_is_said(fit):
     assert "not independent" not in repr(fit.find_spots())
 
 
-def test_learning_pairs_join_dark_with_bright_of_the_same_type_elsewhere(spots):
+def test_learning_pairs_join_dark_with_better_ones_of_the_same_type_elsewhere(spots):
     pairs = spots.learning_pairs(k=2)
-    bright = set(zip(spots.bright["trust"], spots.bright["department"], strict=True))
     dark = set(zip(spots.dark["trust"], spots.dark["department"], strict=True))
-    assert set(zip(pairs["partner_trust"], pairs["department"], strict=True)) <= bright
+    assert (pairs["partner_peer_ratio"] < 1).all()
+    assert (pairs["partner_peer_ratio"] < pairs["peer_ratio"] / 1.1).all()
     assert set(zip(pairs["trust"], pairs["department"], strict=True)) <= dark
     assert (pairs["trust"] != pairs["partner_trust"]).all()
     assert pairs.groupby(["trust", "department"]).size().max() == 2
@@ -129,10 +131,12 @@ def test_learning_pairs_join_dark_with_bright_of_the_same_type_elsewhere(spots):
 
 
 def test_partners_are_the_nearest_in_size(spots):
-    pairs = spots.learning_pairs(k=1)
-    row = pairs.iloc[0]
-    same = spots.bright[
-        (spots.bright["department"] == row["department"]) & (spots.bright["trust"] != row["trust"])
+    row = spots.learning_pairs(k=1).iloc[0]
+    table = spots.table
+    same = table[
+        (table["department"] == row["department"])
+        & (table["trust"] != row["trust"])
+        & (table["peer_ratio"] < min(1.0, row["peer_ratio"] / 1.1))
     ]
     nearest = (np.log(same["expected"]) - np.log(row["size"])).abs().idxmin()
     assert same.loc[nearest, "trust"] == row["partner_trust"]
@@ -142,6 +146,78 @@ def test_partners_are_the_nearest_in_size(spots):
 def test_k_must_be_a_positive_whole_number(spots, k):
     with pytest.raises(SettingsError, match="k must"):
         spots.learning_pairs(k=k)
+
+
+def test_both_positions_of_a_department_and_what_they_mean(spots):
+    table, counts = spots.table, spots.readings()
+    assert list(counts.index) == list(counts.columns) == list(STATUSES)
+    assert (counts.index.name, counts.columns.name) == ("own_status", "peer_status")
+    for own in STATUSES:
+        for peer in STATUSES:
+            both = (table["own_status"] == own) & (table["peer_status"] == peer)
+            assert counts.loc[own, peer] == both.sum()
+            assert set(table.loc[both, "reading"]) <= {READINGS[own, peer]}
+    flagged = ["bright spot", "dark spot"]
+    of_status = table["status"].isin(flagged)
+    assert (table.loc[of_status, "status"] == table.loc[of_status, "own_status"]).all()
+    dark, bright = (table["peer_status"] == each for each in ("dark spot", "bright spot"))
+    assert min(dark.sum(), bright.sum()) > 3
+    probability = pd.concat([table.loc[dark, "p_peer_high"], table.loc[bright, "p_peer_low"]])
+    assert (probability >= 0.8).all()
+    assert (1 - probability).mean() <= 0.05
+    assert table.loc[of_status, "reading"].iloc[0] in repr(spots)
+
+
+def test_no_row_is_thin_whose_interval_does_not_hold_both_margins(fit):
+    for reference in ("organisation", "peers", "both"):
+        table = fit.find_spots(SpotRule(reference=reference)).table
+        thin = table[table["why"] == "thin"]
+        assert len(thin) > 3
+        of = [
+            (thin[f"{of}_ratio_lower"] <= 1 / 1.1) & (thin[f"{of}_ratio_upper"] >= 1.1)
+            for of in ("own", "peer")
+        ]
+        assert (of[0] if reference != "peers" else of[0] | of[1]).all()
+
+
+def test_a_share_flags_the_most_extreme(fit):
+    spots = fit.find_spots(SpotRule(share=0.1))
+    flagged = len(spots.bright) + len(spots.dark)
+    assert 0 < flagged <= 0.1 * len(spots.table) * 1.5
+    assert "the most extreme 10% of effects" in repr(spots)
+    assert spots.margin == 1.1
+    widest = spots.table["own_ratio"].map(lambda ratio: abs(np.log(ratio)))
+    assert widest[spots.table["status"] == "dark spot"].min() > widest.median()
+
+
+def test_a_margin_that_flags_a_third_is_called_small(fit, spots):
+    few = fit.find_spots(SpotRule(margin=1.5))
+    assert few.wide_spread is None
+    assert "ordinary spread" not in repr(few)
+    many = spots
+    shared = (len(many.bright) + len(many.dark)) / len(many.table)
+    assert shared > 0.3
+    assert many.wide_spread.flagged == pytest.approx(shared)
+    effects = np.abs(own_effects(many))
+    expected = np.exp(np.quantile(effects, 0.9, axis=0).mean())
+    assert many.wide_spread.extreme == pytest.approx(expected)
+    assert f"{expected:.3g} would single out the most extreme tenth" in repr(many)
+    assert fit.find_spots(SpotRule(share=0.5, min_probability=0.0, fdr=0.5)).wide_spread is None
+
+
+def own_effects(spots: bs.Spots) -> np.ndarray:
+    """Draws of log own ratio, (C, S)."""
+    blocks = spots.effects.blocks()
+    return np.concatenate([own_contrast(spots.effects.cells, block) for block in blocks])
+
+
+def test_a_notebook_shows_a_bounded_slice(fit, monkeypatch):
+    monkeypatch.setattr(spots_text, "SHOWN_ON_A_PAGE", 5)
+    spots = fit.find_spots(SpotRule(margin=1.0))
+    html = spots.to_html()
+    hidden = len(spots.bright) + len(spots.dark) - 5
+    assert html.count("<tr") == 6
+    assert f"and {hidden:,} more" in html
 
 
 def test_a_rule_must_be_a_rule(fit):

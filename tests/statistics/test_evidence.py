@@ -31,6 +31,11 @@ def no_effects(cells, *, sd_period: float | None = None) -> SharedDraws:
     )
 
 
+def evidence_of(cells, shared: SharedDraws, level: Level, reach: float) -> np.ndarray:
+    """`within_by_own_data` of one level."""
+    return within_by_own_data(cells, shared, [level], reach)[0]
+
+
 def at(cells, mean: float = 0.0, sd: float = 0.0) -> Level:
     return Level(np.full(cells.n_cells, mean), np.full(cells.n_cells, sd))
 
@@ -50,14 +55,14 @@ def brute_force(likelihood, *, reach: float = REACH, widest: float = 12.0) -> fl
 
 def test_a_count_is_a_gamma():
     cells = cells_of(four(observed=[1, 40, 400, 2_000], expected=[1.0, 40.0, 380.0, 2_100.0]))
-    found = within_by_own_data(cells, no_effects(cells), at(cells), REACH)
+    found = evidence_of(cells, no_effects(cells), at(cells), REACH)
     for y, e, p in zip((1, 40, 400, 2_000), (1.0, 40.0, 380.0, 2_100.0), found, strict=True):
         assert p == pytest.approx(brute_force(lambda t: stats.poisson.pmf(y, e * np.exp(t))), abs=1e-4)  # noqa: B023
 
 
 def test_a_proportion_is_a_beta():
     cells = cells_of(four(observed=[5, 250, 30, 900], denominator=[10, 1_000, 40, 2_000]).assign())
-    found = within_by_own_data(cells, no_effects(cells), at(cells), REACH)
+    found = evidence_of(cells, no_effects(cells), at(cells), REACH)
     for y, n, p in zip((5, 250, 30, 900), (10, 1_000, 40, 2_000), found, strict=True):
         share = brute_force(lambda t: stats.binom.pmf(y, n, 1.0 / (1.0 + np.exp(-t))))  # noqa: B023
         assert p == pytest.approx(share, abs=1e-4)
@@ -65,7 +70,7 @@ def test_a_proportion_is_a_beta():
 
 def test_an_estimate_is_normal():
     cells = cells_of(four(estimate=[0.0, 0.05, -0.2, 0.01], standard_error=[0.01, 0.05, 0.1, 1.0]))
-    found = within_by_own_data(cells, no_effects(cells), at(cells), REACH)
+    found = evidence_of(cells, no_effects(cells), at(cells), REACH)
     z, s = np.array([0.0, 0.05, -0.2, 0.01]), np.array([0.01, 0.05, 0.1, 1.0])
     np.testing.assert_allclose(found, stats.norm.cdf((REACH - z) / s) - stats.norm.cdf((-REACH - z) / s))
 
@@ -80,7 +85,7 @@ def test_an_estimate_is_normal():
 def test_nothing_or_everybody_is_no_evidence(columns):
     """The likelihood of no events has no end: as far below as you like is as likely."""
     cells = cells_of(four(**columns))
-    found = within_by_own_data(cells, no_effects(cells), at(cells), REACH)
+    found = evidence_of(cells, no_effects(cells), at(cells), REACH)
     assert list(found[:2]) == [0.0, 0.0]
     assert found[2] == 0.0
     assert found[3] > 0.0
@@ -90,7 +95,7 @@ def test_an_interval_that_reaches_down_to_nothing_is_no_evidence_and_one_that_do
     frame = four(observed=[np.nan, np.nan, 300, 310], expected=[300.0, 300.0, 300.0, 300.0])
     frame = frame.assign(observed_lower=[0, 290, np.nan, np.nan], observed_upper=[7, 310, np.nan, np.nan])
     cells = cells_of(frame, observed_lower="observed_lower", observed_upper="observed_upper")
-    found = within_by_own_data(cells, no_effects(cells), at(cells), REACH)
+    found = evidence_of(cells, no_effects(cells), at(cells), REACH)
     assert found[0] == 0.0
     inside = lambda t: sum(stats.poisson.pmf(y, 300.0 * np.exp(t)) for y in range(290, 311))  # noqa: E731
     assert found[1] == pytest.approx(brute_force(inside, widest=2.0), abs=2e-3)
@@ -100,7 +105,7 @@ def test_an_interval_that_reaches_down_to_nothing_is_no_evidence_and_one_that_do
 def test_a_count_shown_only_because_it_is_not_small_says_less_than_one_that_would_be_shown_anyway():
     plain = four(observed=[12, 30, 300, 310], expected=[12.0, 30.0, 300.0, 300.0])
     cells = cells_of(plain.assign(counted_from=11), counted_from="counted_from")
-    found = within_by_own_data(cells, no_effects(cells), at(cells), REACH)
+    found = evidence_of(cells, no_effects(cells), at(cells), REACH)
 
     def given(t):
         mean = 30.0 * np.exp(t)
@@ -110,15 +115,15 @@ def test_a_count_shown_only_because_it_is_not_small_says_less_than_one_that_woul
     density = given(grid)
     share = integrate.trapezoid(density * (np.abs(grid) <= REACH), grid) / integrate.trapezoid(density, grid)
     assert found[1] == pytest.approx(share, abs=0.01)
-    unconditional = within_by_own_data(cells_of(plain), no_effects(cells_of(plain)), at(cells), REACH)
+    unconditional = evidence_of(cells_of(plain), no_effects(cells_of(plain)), at(cells), REACH)
     assert found[0] < unconditional[0]
     assert found[3] == pytest.approx(unconditional[3], abs=2e-3)
 
 
 def test_the_uncertainty_of_the_level_is_averaged_over():
     cells = cells_of(four(observed=[400, 400, 400, 400], expected=[400.0] * 4))
-    sharp = within_by_own_data(cells, no_effects(cells), at(cells), REACH)
-    vague = within_by_own_data(cells, no_effects(cells), at(cells, sd=0.1), REACH)
+    sharp = evidence_of(cells, no_effects(cells), at(cells), REACH)
+    vague = evidence_of(cells, no_effects(cells), at(cells, sd=0.1), REACH)
     assert vague[0] < sharp[0]
     both = np.sqrt(1.0 / 400.0 + 0.1**2)
     assert vague[0] == pytest.approx(2 * stats.norm.cdf(REACH / both) - 1, abs=0.005)
@@ -130,7 +135,7 @@ def test_what_passes_blurs_what_a_department_says_of_itself():
     frame = pd.DataFrame(rows, columns=["trust", "department", "period", "observed", "expected"])
     cells = cells_of(frame, period="period")
     steady, passing = (
-        within_by_own_data(cells, no_effects(cells, sd_period=sd), at(cells), REACH)[0] for sd in (1e-6, 0.2)
+        evidence_of(cells, no_effects(cells, sd_period=sd), at(cells), REACH)[0] for sd in (1e-6, 0.2)
     )
     assert steady == pytest.approx(2 * stats.norm.cdf(REACH / 0.05) - 1, abs=0.01)
     assert passing == pytest.approx(2 * stats.norm.cdf(REACH / np.sqrt((0.04 + 0.01) / 4)) - 1, abs=0.02)
@@ -139,9 +144,17 @@ def test_what_passes_blurs_what_a_department_says_of_itself():
 def test_the_grid_agrees_with_the_closed_form(monkeypatch):
     cells = cells_of(four(observed=[1, 7, 90, 2_000], expected=[2.0, 6.0, 95.0, 2_010.0]))
     level = Level(np.array([0.1, -0.2, 0.0, 0.01]), np.array([0.05, 0.1, 0.02, 0.0]))
-    closed = within_by_own_data(cells, no_effects(cells), level, REACH)
+    closed = evidence_of(cells, no_effects(cells), level, REACH)
     monkeypatch.setattr(evidence, "_is_simple", lambda cells, shared: np.zeros(cells.n_cells, dtype=bool))
-    np.testing.assert_allclose(within_by_own_data(cells, no_effects(cells), level, REACH), closed, atol=2e-3)
+    np.testing.assert_allclose(evidence_of(cells, no_effects(cells), level, REACH), closed, atol=2e-3)
+
+
+def test_several_levels_are_answered_at_once():
+    cells = cells_of(four(observed=[1, 7, 90, 2_000], expected=[2.0, 6.0, 95.0, 2_010.0]))
+    levels = [at(cells), at(cells, mean=0.1, sd=0.05)]
+    together = within_by_own_data(cells, no_effects(cells), levels, REACH)
+    for level, found in zip(levels, together, strict=True):
+        np.testing.assert_array_equal(found, evidence_of(cells, no_effects(cells), level, REACH))
 
 
 def crossed(observed: np.ndarray, expected: np.ndarray) -> pd.DataFrame:

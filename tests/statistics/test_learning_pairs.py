@@ -1,4 +1,4 @@
-"""Whom to talk to: the nearest bright spots of the same kind elsewhere, never oneself."""
+"""Whom to talk to: the nearest better departments of the same kind elsewhere, never oneself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from brightspots.engine.posterior import StoredPosterior
-from brightspots.statistics.learning_pairs import COLUMNS, features, learning_pairs
+from brightspots.statistics.learning_pairs import (
+    COLUMNS,
+    NO_OTHER,
+    NONE_ABOVE_AVERAGE,
+    NONE_BETTER,
+    WHY_WITHOUT,
+    features,
+    learning_pairs,
+)
 from brightspots.statistics.summaries import cell_summary
 from tests.conftest import made_up_posterior, simulate_frame, table_of
 
@@ -54,9 +62,10 @@ def by_brute_force(posterior, status, *, margin, higher_is, k) -> list[tuple]:
         for other in range(cells.n_cells):
             better = level[dark] - level[other] if higher_is == "worse" else level[other] - level[dark]
             p = np.mean(np.exp(better) > margin)
+            good = np.mean(level[other] < 0 if higher_is == "worse" else level[other] > 0)
             alike = cells.cell_department[dark] == cells.cell_department[other]
             elsewhere = cells.cell_trust[dark] != cells.cell_trust[other]
-            if status[other] == "bright spot" and alike and elsewhere and p > 0.5:
+            if alike and elsewhere and good > 0.5 and p > 0.5:
                 found.append((distance[dark, other], other, p))
         rows += [(dark, other, p, far) for far, other, p in sorted(found)[:k]]
     return rows
@@ -96,6 +105,8 @@ def test_nobody_is_paired_with_themselves_or_their_own_trust_and_no_dark_spot_is
     )
     paired = set(zip(pairs["trust"], pairs["department"], strict=True))
     alone = set(pairs.attrs["without_partner"])
+    assert len(pairs.attrs["why_without"]) == len(alone)
+    assert set(pairs.attrs["why_without"]) <= set(WHY_WITHOUT)
     assert paired | alone == everyone
     assert not paired & alone
 
@@ -103,26 +114,54 @@ def test_nobody_is_paired_with_themselves_or_their_own_trust_and_no_dark_spot_is
 def test_without_covariates_nearest_means_nearest_in_size():
     cells = table_of(simulate_frame(10, 2)).cells
     dark = np.arange(20) == 8
-    status = np.where(dark, "dark spot", np.where(cells.cell_department == 0, "bright spot", "in line"))
-    level = np.repeat(np.where(dark, 1.0, 0.0)[:, np.newaxis], 400, axis=1)
+    level = np.repeat(np.where(dark, 1.0, -0.1)[:, np.newaxis], 400, axis=1)
     posterior = StoredPosterior(cells, made_up_posterior(cells).shared, np.zeros((10, 400)), level)
     sizes = cells.weight[cells.cell_department == 0]
     nearest = np.argsort(np.abs(np.log(sizes / sizes[4])))[1:4]
-    assert list(pairs_of(posterior, status)["partner_trust"]) == list(cells.trusts[nearest])
+    partners = pairs_of(posterior, np.where(dark, "dark spot", "in line"))["partner_trust"]
+    assert list(partners) == list(cells.trusts[nearest])
+
+
+def fixed(trust: list[float], department: list[float]) -> StoredPosterior:
+    """Effects without uncertainty, of trusts with two departments each."""
+    cells = table_of(simulate_frame(len(trust), 2)).cells
+    draws = made_up_posterior(cells).shared
+    return StoredPosterior(cells, draws, np.tile(np.c_[trust], 400), np.tile(np.c_[department], 400))
 
 
 def test_a_bright_spot_that_is_no_better_is_not_a_partner():
     """Bright in its own, dismal trust, and yet worse than the dark spot of an excellent one."""
-    cells = table_of(simulate_frame(2, 2)).cells
-    draws = made_up_posterior(cells).shared
-    trust = np.array([[-0.6], [0.6]])
-    department = np.array([[0.3], [-0.3], [-0.3], [0.3]])
-    posterior = StoredPosterior(cells, draws, np.tile(trust, 400), np.tile(department, 400))
-    status = np.array(["dark spot", "in line", "bright spot", "in line"])
-    pairs = pairs_of(posterior, status)
+    posterior = fixed([-0.6, 0.6], [0.3, -0.3, -0.3, 0.3])
+    pairs = pairs_of(posterior, np.array(["dark spot", "in line", "bright spot", "in line"]))
     assert len(pairs) == 0
     assert tuple(pairs.columns) == COLUMNS
     assert pairs.attrs["without_partner"] == [("T000", "D00")]
+    assert pairs.attrs["why_without"] == [NONE_ABOVE_AVERAGE]
+
+
+def test_a_department_of_a_uniformly_good_trust_is_a_partner():
+    """Nobody shines there, for all are good."""
+    posterior = fixed([0.2, -0.4], [0.3, -0.3, 0.0, 0.0])
+    pairs = pairs_of(posterior, np.array(["dark spot", "in line", "in line", "in line"]))
+    assert list(pairs["partner_trust"]) == ["T001"]
+    assert list(pairs["p_truly_better"]) == [1.0]
+
+
+def test_better_than_the_dark_spot_is_not_enough():
+    """A level of 1.2 is better than 1.6, and worse than average of its kind; 0.98 is better than 1.05, by less."""
+    worse_than_average = fixed([0.2, 0.2], [0.27, -0.3, 0.0, 0.0])
+    status = np.array(["dark spot", "in line", "in line", "in line"])
+    assert pairs_of(worse_than_average, status).attrs["why_without"] == [NONE_ABOVE_AVERAGE]
+    by_too_little = fixed([0.0, 0.0], [0.05, 0.0, -0.02, 0.0])
+    assert pairs_of(by_too_little, status).attrs["why_without"] == [NONE_BETTER]
+
+
+def test_the_only_department_of_its_kind_has_nobody_to_talk_to():
+    frame = simulate_frame(3, 2)
+    cells = table_of(frame[(frame["department"] != "D01") | (frame["trust"] == "T000")]).cells
+    posterior = made_up_posterior(cells)
+    status = np.where(cells.cell_department == 1, "dark spot", "in line")
+    assert pairs_of(posterior, status).attrs["why_without"] == [NO_OTHER]
 
 
 def test_the_ratios_of_both_sides_are_those_of_the_summary():
