@@ -138,6 +138,7 @@ def fit_table(
         estimate_scale=_SCALES[model.estimate_scale],
         tidy_labels=table.tidy_labels,
         covariates=model.covariates,
+        expected_sd=_number_or_column(model.expected_sd),
         family=model.family,
         higher_is=model.higher_is or "worse",
         method=model.method,
@@ -146,6 +147,14 @@ def fit_table(
         progress=terminal.in_terminal(json),
     )
     return single_fit(fitted), read
+
+
+def _number_or_column(given: str | None) -> float | str | None:
+    """A number where the text of an option is one, else the name of a column."""
+    try:
+        return None if given is None else float(given)
+    except ValueError:
+        return given
 
 
 def _ratings(path: str) -> Any:

@@ -208,6 +208,13 @@ class ModelOptions:
     covariates: Annotated[
         str | None, typer.Option(help="Formula such as 'beds + teaching'.", rich_help_panel=_MODEL)
     ] = None
+    expected_sd: Annotated[
+        str | None,
+        typer.Option(
+            help="How far expected events may be off, 0.1 for about 10%, or the column that has it for each department.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
     method: Annotated[
         Literal["auto", "integrate", "nuts"], typer.Option(help="Engine.", rich_help_panel=_MODEL)
     ] = "auto"

@@ -46,6 +46,7 @@ COEFFICIENT: Final = "coefficient"
 COVARIATE: Final = "covariate"
 SD_DEPARTMENT_BY_TYPE: Final = "sd_department_by_type"
 DEGREES_OF_FREEDOM: Final = "degrees_of_freedom"
+EXPECTED_ERROR: Final = "expected_error"
 TRUST_EFFECT: Final = "trust_effect"
 DEPARTMENT_EFFECT: Final = "department_effect"
 DEPARTMENT_TYPE_EFFECT: Final = "department_type_effect"
@@ -97,6 +98,7 @@ RATING_STATUSES: Final = (DARK_IN_STRONG, BRIGHT_IN_WEAK, CONCORDANT, NOT_RATED)
 NATIONAL_RATIO: Final = "national ratio"
 SHRUNKEN: Final = "shrunken estimates"
 TOO_ALIKE: Final = "too alike"
+EXPECTED_OFF: Final = "expected events off"
 OUTSIDE_PLAIN: Final = "outside plain limits"
 FEW_UNITS: Final = "few units"
 NARROW_LIMITS: Final = "narrow limits"
@@ -105,7 +107,7 @@ ORDER_UNKNOWN: Final = "period order"
 # What was done, or noticed, on the way from a file to checked data: the notes of readers, of tidying, of the checks.
 WAY_IN: Final = "way in"
 # Cautions that only state something about the data; all others say that something is probably wrong.
-STATEMENTS: Final = (OUTSIDE_PLAIN, WIDE_LIMITS, ORDER_UNKNOWN, WAY_IN)
+STATEMENTS: Final = (OUTSIDE_PLAIN, WIDE_LIMITS, ORDER_UNKNOWN, EXPECTED_OFF, WAY_IN)
 
 # Rating scales that are public knowledge, worst first, and the lowest band of each that counts as strong.
 CQC_RATINGS: Final = ("Inadequate", "Requires improvement", "Good", "Outstanding")

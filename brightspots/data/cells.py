@@ -63,6 +63,9 @@ class Cells(PickledByFields):
         Smallest count of each leaf that would be in the data: rows with a smaller count are left out of the table, so
         that the leaf is there only because its count is not small. 0 for leaves that are there whatever their count;
         None where all are.
+    expected_sd : float array (N,) or None
+        Standard deviation of the error in the logarithm of the expected events of the leaf's department, the same for
+        all leaves of a cell, which share the error; None where what was expected is taken as it is.
     period_order : PeriodOrder
         How the order of `periods` in time is known; "unknown" where they are sorted alphabetically.
     """
@@ -88,6 +91,7 @@ class Cells(PickledByFields):
     estimate_scale: EstimateScale = "log ratio"
     counted_from: FloatArray | None = field(default=None, metadata=PER_LEAF)
     period_order: PeriodOrder = "unknown"
+    expected_sd: FloatArray | None = field(default=None, metadata=PER_LEAF)
 
     @property
     def is_ratio(self) -> bool:
@@ -152,6 +156,19 @@ class Cells(PickledByFields):
     def cell_sum(self, leaf_values: FloatArray) -> FloatArray:
         """Sum a leaf array (N,) over the leaves of each cell, (C,)."""
         return np.bincount(self.leaf_cell, leaf_values, self.n_cells).astype(np.float64, copy=False)
+
+    @cached_property
+    def error_variance(self) -> FloatArray:
+        """Variance of the error of what was expected, on the linear predictor of each cell, (C,); 0 where none is said.
+
+        An error in log E moves logit(E/n) by 1/(1 − E/n) times as much.
+        """
+        if self.expected_sd is None:
+            return np.zeros(self.n_cells)
+        sd = self.expected_sd[self.cell_leaves[:-1]]
+        if self.family.is_bounded and self.expected is not None:
+            sd = sd / (1.0 - self.cell_sum(self.expected) / self.cell_sum(self.size))
+        return np.asarray(sd**2)
 
     def at_leaves(self, leaves: Index) -> Cells:
         """`Cells` of some of the leaves, with the cells and trusts that still have any.

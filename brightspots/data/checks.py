@@ -17,7 +17,14 @@ from scipy import optimize, special, stats
 
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.cautions import Caution
-from brightspots.common.vocabulary import NATIONAL_RATIO, ORDER_UNKNOWN, OUTSIDE_PLAIN, SHRUNKEN, TOO_ALIKE
+from brightspots.common.vocabulary import (
+    EXPECTED_OFF,
+    NATIONAL_RATIO,
+    ORDER_UNKNOWN,
+    OUTSIDE_PLAIN,
+    SHRUNKEN,
+    TOO_ALIKE,
+)
 from brightspots.data.cells import Cells
 from brightspots.data.period_order import period_order_caution
 
@@ -55,7 +62,22 @@ def data_cautions(cells: Cells) -> tuple[Caution, ...]:
     found = (_shrunken(cells), _too_alike(cells)) if not cells.family.is_count else (_national_ratio(cells),)
     order = period_order_caution(cells)
     order_unknown = None if order is None else Caution(ORDER_UNKNOWN, f"{order}.")
-    return tuple(caution for caution in (*found, _outside_plain(cells), order_unknown) if caution is not None)
+    every = (*found, _outside_plain(cells), order_unknown, _expected_error(cells))
+    return tuple(caution for caution in every if caution is not None)
+
+
+def _expected_error(cells: Cells) -> Caution | None:
+    """How far expected events were said to be off, which no flag is set for."""
+    if cells.expected_sd is None:
+        return None
+    least, most = float(cells.expected_sd.min()), float(cells.expected_sd.max())
+    size = f"{100 * least:.3g}%" if least == most else f"{100 * least:.3g}% to {100 * most:.3g}%"
+    what = "expected events are" if cells.expected is not None else "the level expected of a department is"
+    return Caution(
+        EXPECTED_OFF,
+        f"By assumption {what} off by about {size} in each department. A difference of that size is not taken for the "
+        "department's own, so fewer are flagged.",
+    )
 
 
 # ---- observed and expected -------------------------------------------------------------------------------------

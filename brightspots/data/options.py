@@ -8,6 +8,7 @@ from typing import get_args
 from brightspots.common import vocabulary as names
 from brightspots.common.arguments import as_annotated, check_choice
 from brightspots.data.columns import Columns
+from brightspots.data.expected_errors import check_expected_sd
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class ReadOptions:
     tidy_labels : bool, default False
         Whether to join labels that differ only in how they are written.
     higher_is : {"worse", "better"}, default "worse"
+    expected_sd : float or str, optional
+        Standard deviation of log(expected) of a department: a number for all, or the column that has it.
 
     Raises
     ------
@@ -40,6 +43,7 @@ class ReadOptions:
     covariates: str | None = None
     tidy_labels: bool = False
     higher_is: names.HigherIs = "worse"
+    expected_sd: float | str | None = None
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -51,3 +55,4 @@ class ReadOptions:
         as_annotated("covariates", self.covariates, str | None)
         as_annotated("tidy_labels", self.tidy_labels, bool)
         check_choice("higher_is", self.higher_is, get_args(names.HigherIs))
+        object.__setattr__(self, "expected_sd", check_expected_sd(self.expected_sd))

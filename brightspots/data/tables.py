@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots.common import vocabulary as names
-from brightspots.common.arrays import IntArray
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.errors import DataError, DataWarning
 from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells
@@ -18,6 +19,7 @@ from brightspots.data.columns import Columns
 from brightspots.data.counts import Counts, pool, read_counts
 from brightspots.data.covariates import Design, covariate_design
 from brightspots.data.empty_rows import empty_rows, without_empty
+from brightspots.data.expected_errors import read_expected_sd
 from brightspots.data.keys import KeyColumn, key_column
 from brightspots.data.numbers import Source, check_rows
 from brightspots.data.opening import open_source
@@ -90,16 +92,15 @@ def read_table(data: object, options: ReadOptions, priors: Priors) -> Table:
     source, doubts = _point_out_totals(source, columns, keys, counts, kind)
     for text in (*said, *doubts):
         warnings.warn(text, DataWarning, stacklevel=5)
-    cells, row_cell = _cells_of(
-        source, columns, keys, counts, kind, covariate_design(source, options.covariates)
-    )
+    errors = read_expected_sd(source, options.expected_sd, kind, priors, keys.cell)
+    design = covariate_design(source, options.covariates)
+    cells, row_cell = _cells_of(source, columns, keys, counts, kind, design, errors)
     _check_identifiable(cells, columns, priors)
     caution = period_order_caution(cells)
     if caution is not None:
         warnings.warn(f"column {columns.period!r}: {caution}", DataWarning, stacklevel=5)
-    return Table(
-        cells, _extras(source, set(columns.named.values())), row_cell, source.notes, options.tidy_labels
-    )
+    used = {*columns.named.values(), options.expected_sd}
+    return Table(cells, _extras(source, used), row_cell, source.notes, options.tidy_labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,9 +145,21 @@ def _read_keys(
 
 
 def _cells_of(
-    source: Source, columns: Columns, keys: _Keys, counts: Counts, family: Family, design: Design
+    source: Source,
+    columns: Columns,
+    keys: _Keys,
+    counts: Counts,
+    family: Family,
+    design: Design,
+    errors: FloatArray | None,
 ) -> tuple[Cells, IntArray]:
-    """`Cells` of the rows, pooled over periods where ``period=False``, and the cell of each row, (R,)."""
+    """`Cells` of the rows, pooled over periods where ``period=False``, and the cell of each row, (R,).
+
+    Parameters
+    ----------
+    errors : float array (R,) or None
+        Standard deviation of the error in log(expected) of each row's department.
+    """
     order, leaf_of_row = _canonical_leaves(source, keys, counts, columns)
     leaf_rows = order[np.unique(leaf_of_row[order], return_index=True)[1]]
     if columns.period is False and len(leaf_rows) < len(source):
@@ -179,6 +192,7 @@ def _cells_of(
         row=leaf_rows.astype(np.int64),
         counted_from=counts.counted_from,
         period_order="unknown" if period is None else period.period_order,
+        expected_sd=None if errors is None else errors[leaf_rows],
     )
     return cells, leaf_cell[leaf_of_row].astype(np.int64)
 
@@ -288,7 +302,7 @@ def _check_identifiable(cells: Cells, columns: Columns, priors: Priors) -> None:
             )
 
 
-def _extras(source: Source, used: set[str]) -> pd.DataFrame:
+def _extras(source: Source, used: Collection[object]) -> pd.DataFrame:
     """Copy the columns that the model did not use, as pandas, in the order of the data."""
     columns = {name: source.values(name) for name in source.columns if name not in used}
     try:

@@ -53,6 +53,7 @@ def fit_hierarchy(
     columns: Columns | None = None,
     tidy_labels: bool = False,
     covariates: str | None = None,
+    expected_sd: float | str | None = None,
     family: names.FamilyName | None = None,
     higher_is: names.HigherIs = "worse",
     priors: Priors | None = None,
@@ -64,7 +65,7 @@ def fit_hierarchy(
 ) -> HierarchyFit | OutcomeFits:
     """Fit the hierarchy of trusts and departments to a table of outcomes.
 
-    η = offset + x'β + a_department type + u_trust + v_trust,department [+ w_trust,department,period], with
+    η = offset + x'β + a_department type + u_trust + v_trust,department [+ w_trust,department,period] [+ ε], with
     y ~ Poisson(E·exp(η)), y ~ Binomial(n, logit⁻¹(logit(E/n) + η)), or estimate ~ N(η, s²). With periods, w is what is
     particular to one of them, independently of the others; v stands for the department's average over the periods
     shown, and ratios, excess and flags are about that.
@@ -109,6 +110,12 @@ def fit_hierarchy(
         Not given, such labels are an error that lists them. Ratings are then matched in the same way.
     covariates : str, optional
         Formula such as ``"beds + teaching"``, at any level.
+    expected_sd : float or str, optional
+        How far expected events may be off: the standard deviation of the error in log(expected) of a department, 0.1
+        for about 10%; a number for all departments, or the column that has each one's. No case mix is adjusted for
+        perfectly, and without this the model takes the error for an effect of the department. Its periods share it. Of
+        counts and proportions; of proportions without expected events it is an error of the log odds. Of estimates it
+        belongs into `standard_error`. `HierarchyFit.sensitivity` says which flags survive 0.05 and 0.10.
     family : {"poisson", "binomial", "normal"}, optional
         Inferred from the columns where not given.
     higher_is : {"worse", "better"}, default "worse"
@@ -175,7 +182,7 @@ def fit_hierarchy(
         denominator=denominator, observed_lower=observed_lower, observed_upper=observed_upper,
         counted_from=counted_from, estimate=estimate, standard_error=standard_error, period=period, outcome=outcome,
     )  # fmt: skip
-    reading = ReadOptions(named, family, estimate_scale, covariates, tidy_labels, higher_is)
+    reading = ReadOptions(named, family, estimate_scale, covariates, tidy_labels, higher_is, expected_sd)
     source = open_source(data)
     if named.outcome is None:
         return _fit_part(source, data, reading, fitting)

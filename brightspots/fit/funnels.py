@@ -129,15 +129,15 @@ def trust_limits(fit: Fitted, kind: FunnelKind, levels: Sequence[float]) -> Funn
     """Limits of all trusts about the national level.
 
     The log ratio of a trust is about u + Σ ω_d·v_d, with ω its departments' weights, which sum to 1. Its variance is
-    σ_u² + σ_v²·Σ ω²; the median of Σ ω² over trusts is used for all.
+    σ_u² + Σ ω²·(σ_v² + e²), with e² that of errors of expected events; the median of the sum over trusts is used for all.
     """
     cells, shared = fit.table.cells, fit.effects.shared
     units = gather_units(cells, shared, cells.leaf_trust, cells.trusts)
     variance = shared.mean_variance("trust")
     if "department" in shared.sd:
         weight = cells.weight / np.bincount(cells.cell_trust, cells.weight)[cells.cell_trust]
-        left_over = float(np.median(np.bincount(cells.cell_trust, weight**2)))
-        variance += shared.mean_variance("department") * left_over
+        of_departments = weight**2 * (shared.mean_variance("department") + cells.error_variance)
+        variance += float(np.median(np.bincount(cells.cell_trust, of_departments)))
     sd = float(np.sqrt(variance))
     return _with_doubts(fit, unit_limits(units, cells.family, sd=sd, centre=0.0, kind=kind, levels=levels))
 
@@ -145,8 +145,8 @@ def trust_limits(fit: Fitted, kind: FunnelKind, levels: Sequence[float]) -> Funn
 def department_limits(fit: Fitted, trust: object, kind: FunnelKind, levels: Sequence[float]) -> FunnelLimits:
     """Limits of one trust's departments about the trust's own level.
 
-    The variance about that level is σ_v², with periods plus σ_w² divided by their number (the median of the trust's
-    departments).
+    The variance about that level is σ_v², with periods plus σ_w² divided by their number, and plus that of errors of
+    expected events (of both the median of the trust's departments).
     """
     cells, shared = fit.table.cells, fit.effects.shared
     if "department" not in shared.sd:
@@ -156,7 +156,7 @@ def department_limits(fit: Fitted, trust: object, kind: FunnelKind, levels: Sequ
     group = np.where(cells.leaf_trust == position, cells.leaf_cell - own.start, -1)
     units = gather_units(cells, shared, group, cells.departments[cells.cell_department[own]])
     centre = float(fit.trust_level()[position])
-    variance = shared.mean_variance("department")
+    variance = shared.mean_variance("department") + float(np.median(cells.error_variance[own]))
     if "period" in shared.sd:
         periods = float(np.median(np.diff(cells.cell_leaves)[own]))
         variance += shared.mean_variance("period") / periods

@@ -32,13 +32,15 @@ def check_cells(cells: Cells) -> None:
     if cells.leaf_period is not None:
         _codes("leaf_period", cells.leaf_period, leaves, n_periods)
     _codes("row", cells.row, leaves, np.iinfo(np.int64).max)
-    for name in ("lower", "size", "offset", "expected", "counted_from"):
+    for name in ("lower", "size", "offset", "expected", "counted_from", "expected_sd"):
         _numbers(name, getattr(cells, name), leaves)
     _numbers("upper", cells.upper, leaves, finite=False)
     _numbers("design", cells.design, (*leaves, len(cells.covariates)))
     _numbers("covariate_scale", cells.covariate_scale, (len(cells.covariates),))
     if np.any(cells.size < 0) or not np.all(cells.lower <= cells.upper):
         raise DataError("counts and sizes cannot be those of a table")
+    if cells.expected_sd is not None and np.any(cells.expected_sd < 0):
+        raise DataError("expected_sd is negative")
 
 
 def check_shared(cells: Cells, shared: SharedDraws) -> None:

@@ -57,7 +57,7 @@ def within_by_own_data(
     comparison level, exp(δ)·λ ~ Gamma(y, 1). For a binomial count the probability of the event, logit⁻¹(t) with t the
     predictor, is Beta(y, n − y). For an estimate δ is normal. With a count of 0 (or of everybody) the likelihood does
     not fall on one side and cannot be normalised: the data exclude no v on that side, and the result is 0. The result
-    is averaged over the comparison level, taken as normal. Intervals, truncated counts, and cells with several periods
+    is averaged over the comparison level, taken as normal, and over the error of what was expected. Intervals, truncated counts, and cells with several periods
     (with σ_period at its posterior mean) are integrated on a grid.
 
     Parameters
@@ -75,6 +75,8 @@ def within_by_own_data(
     """
     points, weights = np.polynomial.hermite_e.hermegauss(_NODES)
     mean, sd = (np.stack(values)[..., np.newaxis] for values in zip(*levels, strict=True))
+    if cells.expected_sd is not None:
+        sd = np.sqrt(sd**2 + cells.error_variance[:, np.newaxis])
     centres = mean + sd * points
     edges = np.concatenate([centres - reach, centres + reach])
     predictor = shared.mean_leaf_predictor(cells)

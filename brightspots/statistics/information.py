@@ -1,8 +1,9 @@
 """Fisher information of leaves and cells on their predictor, and the rankability of trusts, by normal approximation.
 
 The information I of a leaf is minus the second derivative of its log likelihood at the fitted level. The periods of a
-department together have the information i = Σ 1/(σ_w² + 1/I) on its lasting level u + v, and the department has the
-information 1/(σ_v² + 1/i) on the effect u of its trust.
+department together have the information i = Σ 1/(σ_w² + 1/I) on its lasting level u + v, where its expected events have an error
+with the known variance e² 1/(e² + 1/i), and the department has the information 1/(σ_v² + 1/i) on the effect u of its
+trust.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def leaf_information(cells: Cells, shared: SharedDraws, peer: FloatArray) -> Flo
 
 
 def cell_information(cells: Cells, leaf: FloatArray, period_variance: float) -> FloatArray:
-    """Information of each cell on its lasting level u + v, (C,): Σ 1/(σ_w² + 1/I) over its leaves.
+    """Information of each cell on its lasting level u + v, (C,): Σ 1/(σ_w² + 1/I) over its leaves, less by its error.
 
     Parameters
     ----------
@@ -38,7 +39,8 @@ def cell_information(cells: Cells, leaf: FloatArray, period_variance: float) -> 
     period_variance : float
         σ_w²; 0 without periods.
     """
-    return cells.cell_sum(leaf / (1.0 + period_variance * leaf))
+    known = cells.cell_sum(leaf / (1.0 + period_variance * leaf))
+    return known / (1.0 + cells.error_variance * known)
 
 
 def rankability_draws(cells: Cells, shared: SharedDraws, peer: FloatArray) -> FloatArray:

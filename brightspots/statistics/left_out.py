@@ -134,7 +134,8 @@ def _cavity(
     slope = covariance / np.where(variance > 0.0, variance, 1.0)
     rest = department + of_others + follow**2 * of_rest - slope * covariance
     # A sum of log-normal rates is approximated by a log-normal with the same mean (Fenton 1960).
-    fixed = predictor + (0.5 * (passing - of_periods) if cells.family.link == "log" else 0.0)
+    averaged = passing - (of_periods - cells.error_variance)
+    fixed = predictor + (0.5 * averaged if cells.family.link == "log" else 0.0)
     return (
         fixed + level,
         variance,

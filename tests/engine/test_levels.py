@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -48,14 +49,16 @@ def cells_of(family: str, *, periods: int | list[str] | None = 3):
     return table_of(nation, **columns).cells
 
 
-def covariance(tree: Tree, *, skip: tuple[str, ...] = ()) -> np.ndarray:
-    """Of the leaves' linear predictors given the border: σ² for every level whose unit two leaves share."""
-    n = tree.cells.n_leaves
-    total = np.zeros((n, n))
+def covariance(tree: Tree, sds=SDS) -> np.ndarray:
+    """Of the leaves' linear predictors given the border: σ² for every level whose unit two leaves share.
+
+    Leaves of a department share the error of what was expected of it too.
+    """
+    cells = tree.cells
+    total = cells.error_variance[cells.leaf_cell] * np.equal.outer(cells.leaf_cell, cells.leaf_cell)
     for node in tree.nodes:
-        if node.name not in skip:
-            total += SDS[node.name] ** 2 * np.equal.outer(node.of_leaf, node.of_leaf)
-    return total + (0.0 if tree.leaf_level is None else SDS[tree.leaf_level] ** 2) * np.eye(n)
+        total += sds[node.name] ** 2 * np.equal.outer(node.of_leaf, node.of_leaf)
+    return total + (0.0 if tree.leaf_level is None else sds[tree.leaf_level] ** 2) * np.eye(cells.n_leaves)
 
 
 def border_columns(tree: Tree) -> np.ndarray:
@@ -64,34 +67,43 @@ def border_columns(tree: Tree) -> np.ndarray:
     return np.column_stack([tree.fixed, types])
 
 
-# Levels in the model, with periods and without, with department types and without, and with a level left out.
+# Levels in the model, with periods and without, with department types and without, with a level left out, and with
+# errors of what was expected, which differ between departments.
 NESTINGS = [
-    (Tree, ("trust", "department"), None),
-    (Tree, ("trust",), None),
-    (Tree, ("trust", "department", "period", "department_type"), 3),
-    (Tree, ("trust", "period"), 3),
-    (Tree, ("trust", "department", "department_type"), 3),
-    (Regions, ("region", "trust", "department", "department_type"), None),
-    (Regions, ("region", "trust", "department", "period", "department_type"), 3),
-    (Regions, ("region", "trust", "department"), 3),
+    (Tree, ("trust", "department"), None, False),
+    (Tree, ("trust",), None, False),
+    (Tree, ("trust", "department", "period", "department_type"), 3, False),
+    (Tree, ("trust", "period"), 3, False),
+    (Tree, ("trust", "department", "department_type"), 3, False),
+    (Regions, ("region", "trust", "department", "department_type"), None, False),
+    (Regions, ("region", "trust", "department", "period", "department_type"), 3, False),
+    (Regions, ("region", "trust", "department"), 3, False),
+    (Tree, ("trust", "department"), None, True),
+    (Tree, ("trust", "department", "period", "department_type"), 3, True),
+    (Regions, ("region", "trust", "department"), 3, True),
 ]
 
 
-def tree_of(made: type[Tree], levels: tuple[str, ...], periods: int | None, family: str = "normal") -> Tree:
-    return made(cells_of(family, periods=periods), levels)  # type: ignore[arg-type]
+def tree_of(
+    made: type[Tree], levels: tuple[str, ...], periods: int | None, errors: bool, family: str = "normal"
+) -> Tree:
+    cells = cells_of(family, periods=periods)
+    if errors:
+        cells = replace(cells, expected_sd=0.1 * (cells.leaf_cell % 4))
+    return made(cells, levels)  # type: ignore[arg-type]
 
 
 nestings = pytest.mark.parametrize(
-    ("made", "levels", "periods"),
+    ("made", "levels", "periods", "errors"),
     NESTINGS,
-    ids=[" > ".join(levels) + f" {p or ''}" for _, levels, p in NESTINGS],
+    ids=[" > ".join(levels) + f" {p or ''}{' errors' * e}" for _, levels, p, e in NESTINGS],
 )
 
 
 @nestings
-def test_elimination_is_that_of_the_dense_normal(made, levels, periods):
+def test_elimination_is_that_of_the_dense_normal(made, levels, periods, errors):
     """Marginal density and means of border and effects, against matrices with every leaf in them."""
-    tree = tree_of(made, levels, periods)
+    tree = tree_of(made, levels, periods, errors)
     cells = tree.cells
     scales = {level: np.array(SDS[level]) for level in levels}
     information = cells.size**-2.0
@@ -112,7 +124,9 @@ def test_elimination_is_that_of_the_dense_normal(made, levels, periods):
     weights = np.linalg.solve(whole, y - x @ prior_mean)
     np.testing.assert_allclose(found.border, prior_mean + prior_variance * (x.T @ weights), atol=1e-10)
     for node in tree.nodes:
-        by_hand = SDS[node.name] ** 2 * np.bincount(node.of_leaf, weights)
+        # An error of what was expected is found together with the effect of the department.
+        error = cells.error_variance if node.name == "department" else 0.0
+        by_hand = (SDS[node.name] ** 2 + error) * np.bincount(node.of_leaf, weights)
         np.testing.assert_allclose(found.effects[node.name], by_hand, atol=1e-10)
 
 
@@ -133,10 +147,10 @@ def whole(tree: Tree) -> TrustGroup:
 
 
 @nestings
-def test_polynomials_have_the_likelihood_of_nested_quadrature(made, levels, periods):
+def test_polynomials_have_the_likelihood_of_nested_quadrature(made, levels, periods, errors):
     """Of counts, where nothing is closed-form; both against the dense normal where the data are estimates."""
     for family in ("poisson", "normal"):
-        tree = tree_of(made, levels, periods, family)
+        tree = tree_of(made, levels, periods, errors, family)
         draws = draws_for(tree)
         top = tree.nodes[0]
         for band in expand(tree, draws):
@@ -149,14 +163,10 @@ def test_polynomials_have_the_likelihood_of_nested_quadrature(made, levels, peri
                     mine = slice(int(top.leaves[unit]), int(top.leaves[unit + 1]))
                     for draw in at:
                         sd = {level: float(values[draw]) for level, values in band.draws.scales.items()}
-                        among = sum(
-                            sd[node.name] ** 2 * np.equal.outer(node.of_leaf[mine], node.of_leaf[mine])
-                            for node in tree.nodes
-                        )
-                        own = 0.0 if tree.leaf_level is None else sd[tree.leaf_level] ** 2
+                        among = covariance(tree, sd)[mine, mine]
                         size = tree.cells.size[mine]
                         mean = tree.predictor(band.draws.border[draw])[mine]
-                        dense = stats.multivariate_normal(mean, among + np.diag(own + size**2))
+                        dense = stats.multivariate_normal(mean, among + np.diag(size**2))
                         unit_constant = stats.norm(0.0, size).logpdf(0.0).sum()
                         assert exact[draw] == pytest.approx(
                             dense.logpdf(tree.cells.lower[mine]) - unit_constant, abs=1e-6
@@ -164,9 +174,9 @@ def test_polynomials_have_the_likelihood_of_nested_quadrature(made, levels, peri
 
 
 @nestings
-def test_effects_are_drawn_about_their_means_given_border_and_sigmas(made, levels, periods):
+def test_effects_are_drawn_about_their_means_given_border_and_sigmas(made, levels, periods, errors):
     """Mean and standard deviation of every level's effects over many scores, against the dense normal."""
-    tree = tree_of(made, levels, periods)
+    tree = tree_of(made, levels, periods, errors)
     size, rng = 2_000, np.random.default_rng(1)
     log_sd = np.tile(np.log([SDS[level] for level in levels]), (size, 1))
     border = np.tile(rng.normal(0.0, 0.1, tree.n_border), (size, 1))
@@ -191,7 +201,7 @@ def test_effects_are_drawn_about_their_means_given_border_and_sigmas(made, level
 
 def test_effects_that_are_solved_for_follow_the_border():
     """Moving the border moves what is left for the effects, from the top down."""
-    tree = tree_of(Regions, ("region", "trust", "department", "period", "department_type"), 3)
+    tree = tree_of(Regions, ("region", "trust", "department", "period", "department_type"), 3, False)
     scales = {level: np.array(SDS[level]) for level in tree.levels}
     information = tree.cells.size**-2.0
     eliminated = eliminate(tree, information, 0.0 * information, scales)

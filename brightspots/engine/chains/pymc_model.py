@@ -37,6 +37,8 @@ TYPICAL_TYPE_SD = 0.1
 # Dimension of the effects of each nested level below the outermost one.
 _UNITS: dict[Level, str] = {"department": names.CELL, "period": "leaf"}
 
+_DEPARTMENT: Level = "department"
+
 # Shape and rate of the gamma prior of degrees of freedom beyond 2 (Juárez & Steel 2010, J Bus Econ Stat 28:52).
 FREEDOM_PRIOR = (2.0, 0.1)
 
@@ -46,8 +48,8 @@ def build_model(cells: Cells, priors: Priors) -> pm.Model:
 
     Variables are named as in the posterior that brightspots returns: `intercept, coefficient, sd_trust,
     sd_department, sd_period, sd_department_type, trust_effect (trust), department_effect (cell),
-    period_effect (leaf), department_type_effect (department[, period])`, and `degrees_of_freedom` where department
-    effects are Student's t, `sd_department_by_type (department)` where each type has its own. The level of the whole is
+    period_effect (leaf), department_type_effect (department[, period])`, with `expected_sd` also `expected_error
+    (cell)`, the error of what was expected, and `degrees_of_freedom` where department effects are Student's t, `sd_department_by_type (department)` where each type has its own. The level of the whole is
     sampled flat, with the intercept's prior as a potential, so that posterior but not prior predictive draws can be
     made from it.
 
@@ -96,7 +98,10 @@ def build_model(cells: Cells, priors: Priors) -> pm.Model:
                 heavy = level.name == "department" and priors.effects != "normal"
                 make = _student_effect if heavy else _effect
                 dims = (_UNITS[level.name],)
-                effect = make(f"{level.name}_effect", sd[level.name], dims, centred[level.name])
+                if level.name == "department" and cells.expected_sd is not None:
+                    effect = _effect_with_error(cells, sd[level.name], centred[level.name], heavy=heavy)
+                else:
+                    effect = make(f"{level.name}_effect", sd[level.name], dims, centred[level.name])
                 eta = eta + effect[level.of_leaf]
         _likelihood(cells, eta)
     return model
@@ -222,6 +227,27 @@ def _student_effect(name: str, sd: Any, dims: tuple[str, ...], centred: bool) ->
         return pm.StudentT(name, nu=freedom, mu=0.0, sigma=sd * shrink, dims=dims)
     z = pm.StudentT(f"{name}_z", nu=freedom, mu=0.0, sigma=1.0, dims=dims)
     return pm.Deterministic(name, sd * shrink * z, dims=dims)
+
+
+def _effect_with_error(cells: Cells, sd: Any, centred: bool, *, heavy: bool) -> Any:
+    """Department effects v plus errors ε ~ N(0, e²) of expected events, both registered; (C,).
+
+    The data know the sum s alone. Where v is normal it is sampled as s and, for the split, v = κs + √κ·e·z with
+    κ = sd²/(sd² + e²) and z standard normal, of which the data say nothing: no ridge is left along which v and ε trade.
+    """
+    import pymc as pm
+
+    name, of_error, error = f"{_DEPARTMENT}_effect", names.EXPECTED_ERROR, np.sqrt(cells.error_variance)
+    dims = (_UNITS[_DEPARTMENT],)
+    if heavy:
+        effect = _student_effect(name, sd, dims, centred)
+        return effect + _effect(of_error, error, dims, centred=False)
+    total = _effect(f"{name}_and_error", pm.math.sqrt(sd**2 + error**2), dims, centred)
+    kept = sd**2 / (sd**2 + error**2)
+    z = pm.Normal(f"{of_error}_z", 0.0, 1.0, dims=dims)
+    effect = pm.Deterministic(name, kept * total + pm.math.sqrt(kept) * error * z, dims=dims)
+    pm.Deterministic(of_error, total - effect, dims=dims)
+    return total
 
 
 def _centred_levels(cells: Cells) -> dict[Level, bool]:

@@ -133,7 +133,8 @@ def _effects(
     tree = band.tree
     polynomials = trust_polynomials(band, group, by_cell=True)
     top = tree.nodes[0]
-    dealt = _deal(integrate_trusts(band, polynomials)[1:], band.draws.scales[top.name], scores[top.name])
+    sd = tree.sd(top.name, band.draws.scales)
+    dealt = _deal(integrate_trusts(band, polynomials)[1:], sd, scores[top.name])
     yield top.name, dealt
     # How far the sum of effects down to the level above lies from where that level's polynomials are centred.
     away = dealt[0] - polynomials.centre
@@ -144,15 +145,17 @@ def _effects(
         units = link.node.units(group.leaves)
         away = away[link.parent[units] - link.outer.units(group.leaves).start]
         centre = band.centre[level][units][:, np.newaxis]
-        sd = band.draws.scales[level]
+        sd = tree.sd(level, band.draws.scales, units)
         cumulants = integrate_polynomials(
             band, polynomials.by_node[level], band.reach[level][units], centre - away, sd, INNER_NODES
         )[1:]
         dealt = _deal(cumulants, sd, scores[level])
-        yield level, dealt
+        yield level, _without_error(band, level, units, dealt, scores[level])
         away = away + dealt[0] - centre
-    if tree.leaf_level is not None and tree.leaf_level in scores:
-        yield tree.leaf_level, _leaf_effects(band, polynomials, away, scores[tree.leaf_level])
+    level = tree.leaf_level
+    if level is not None and level in scores:
+        dealt = _leaf_effects(band, polynomials, away, scores[level])
+        yield level, _without_error(band, level, group.leaves, dealt, scores[level])
 
 
 def _deal(cumulants: FloatArray, sd: FloatArray, scores: FloatArray) -> FloatArray:
@@ -160,6 +163,25 @@ def _deal(cumulants: FloatArray, sd: FloatArray, scores: FloatArray) -> FloatArr
     mean, width, skewness, kurtosis = shape_of(*cumulants)
     drawn = cornish_fisher(mean, width, skewness, kurtosis, scores)
     return np.stack([sd * drawn, sd * mean, sd * width, skewness, kurtosis])
+
+
+def _without_error(
+    band: Expansion, level: Level, units: slice, dealt: FloatArray, scores: FloatArray
+) -> FloatArray:
+    """Effects v of some units where those dealt are v + ε, ε ~ N(0, e²) the error of what was expected, (5, n, S).
+
+    Given the sum s, v ~ N(κs, κe²) with κ = σ²/(σ² + e²). So the cumulants of v are those of s times κⁿ, and κe² more
+    for the variance.
+    """
+    error = band.tree.error_variance(level, units)
+    if error is None:
+        return dealt
+    kept = band.draws.scales[level] ** 2 / band.tree.variance(level, band.draws.scales, units)
+    _, mean, width, skewness, kurtosis = dealt
+    sd = np.sqrt((kept * width) ** 2 + kept * error[:, np.newaxis])
+    share = kept * width / sd
+    shape = kept * mean, sd, share**3 * skewness, share**4 * kurtosis
+    return np.stack([cornish_fisher(*shape, scores), *shape])
 
 
 def _leaf_effects(
@@ -173,7 +195,7 @@ def _leaf_effects(
         polynomials.cell,
         band.reach[innermost.name][parent],
         np.ascontiguousarray(away[parent - parent[0]]),
-        band.leaf_sd,
+        np.ascontiguousarray(tree.leaf_sd(band.draws.scales, leaves)),
         np.ascontiguousarray(scores),
     )
     return effects

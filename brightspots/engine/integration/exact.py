@@ -35,7 +35,7 @@ def trust_log_likelihood(expansion: Expansion, trust: int, draws: IntArray, *, n
     """
     nested = _Nested.of_trust(expansion, trust, draws, nodes)
     top = expansion.tree.nodes[0].name
-    sd = nested.scales[top]
+    sd = expansion.tree.sd(top, nested.scales)[0]
     result = integrate_normal(
         lambda argument: nested.of_units(0, argument),
         np.zeros((1, len(sd))),
@@ -62,7 +62,7 @@ class _Nested:
         Linear predictor without any nested effect.
     scales : mapping of level to (S,)
         Standard deviations of the effects.
-    leaf_sd : (S,)
+    leaf_sd : (L, S) or (1, S)
         Of the leaves' own effects.
     information : (L,)
         Of the leaves on their predictor, their own effects integrated out, roughly.
@@ -86,7 +86,7 @@ class _Nested:
         bounds = tree.nodes[0].leaves
         leaves = slice(int(bounds[trust]), int(bounds[trust + 1]))
         scales = {level: sd[draws] for level, sd in expansion.draws.scales.items()}
-        leaf_sd = tree.leaf_sd(scales)
+        leaf_sd = tree.leaf_sd(scales, leaves)
         known = expansion.information[leaves]
         return _Nested(
             expansion=expansion,
@@ -97,7 +97,7 @@ class _Nested:
             ),
             scales=scales,
             leaf_sd=leaf_sd,
-            information=known / (1.0 + known * np.median(leaf_sd) ** 2),
+            information=known / (1.0 + known * np.median(leaf_sd, axis=1) ** 2),
             quadrature=hermite(nodes),
         )
 
@@ -121,7 +121,7 @@ class _Nested:
         """Log likelihood of the leaves, their own effects integrated out, given the sum of all others, (L, S, …)."""
         more = (1,) * (path.ndim - 2)
         predictor = self.base.reshape(*self.base.shape, *more) + path
-        sd = self.leaf_sd.reshape(-1, *more)
+        sd = self.leaf_sd.reshape(*self.leaf_sd.shape, *more)
         loops, nodes = self.expansion.tree.loops, len(self.quadrature[0])
         return Derivatives(*leaf_marginals(self.outcomes, predictor, sd, loops, nodes=nodes)[:3])
 
@@ -129,7 +129,8 @@ class _Nested:
         """The same as `of_units` with the node's own effects integrated out, given the sum of effects above it."""
         node, link = self.expansion.tree.nodes[depth], self.expansion.tree.links[depth - 1]
         units = node.units(self.leaves)
-        sd = np.broadcast_to(self.scales[node.name].reshape(1, -1, *(1,) * (above.ndim - 2)), above.shape)
+        of_units = self.expansion.tree.sd(node.name, self.scales, units)
+        sd = np.broadcast_to(of_units.reshape(*of_units.shape, *(1,) * (above.ndim - 2)), above.shape)
         known = np.add.reduceat(self.information, node.leaves[units] - self.leaves.start)
         # Where the data outweigh the prior, the effect makes up for what those above are off their centres.
         share = sd**2 * _across(known, above) / (1.0 + sd**2 * _across(known, above))

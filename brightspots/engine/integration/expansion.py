@@ -82,7 +82,7 @@ class Expansion:
         Of each leaf's normal pseudo-observation.
     slope : (N,)
         Slope of the pseudo-observation (the leaf's effect not integrated out) at the centre.
-    leaf_sds : (J,)
+    leaf_scales : (J,)
         Values of the leaf's σ between which to interpolate.
     scale_basis : (J, S)
         Interpolation weights of the draws' σ.
@@ -98,7 +98,7 @@ class Expansion:
     reach: Mapping[Level, FloatArray]
     information: FloatArray
     slope: FloatArray
-    leaf_sds: FloatArray
+    leaf_scales: FloatArray
     scale_basis: FloatArray
     leaf_share: FloatArray
 
@@ -106,11 +106,6 @@ class Expansion:
     def leaf_centre(self) -> FloatArray:
         """Linear predictor of each leaf at the centre, its own effect left out, (N,)."""
         return self.tree.predictor(self.border) + self.tree.path(self.centre)
-
-    @cached_property
-    def leaf_sd(self) -> FloatArray:
-        """The leaf's σ of each draw, (S,)."""
-        return self.tree.leaf_sd(self.draws.scales)
 
     @cached_property
     def border_shift(self) -> FloatArray:
@@ -142,6 +137,8 @@ def bands(tree: Tree, draws: Draws) -> list[IntArray]:
     _, information = Outcomes.of(cells).guess()
     typical = float(np.quantile(information, 0.9))
     below = sum((scales[level] ** 2 for level in reversed(tree.nested[1:])), np.zeros(draws.size))
+    if cells.expected_sd is not None:
+        below = below + float(np.median(cells.error_variance))
     leaf_spread = 0.5 * np.log(below + 1.0 / typical)
     known = cells.n_leaves / top.n_units * np.exp(-2.0 * leaf_spread)
     top_spread = -0.5 * np.log(scales[top.name] ** -2.0 + known)
@@ -171,7 +168,7 @@ def _expand_band(tree: Tree, draws: Draws, members: IntArray) -> Expansion:
     top_reach = _top_reach(
         tree, data.information, draws.scales, widest, narrowest, centre[tree.nodes[0].name], border_move
     )
-    sds, basis = _scale_nodes(tree.leaf_sd(draws.scales), tree.cells.n_leaves)
+    leaf_scales, basis = _scale_nodes(tree.leaf_scale(draws.scales), tree.cells.n_leaves)
     return Expansion(
         tree,
         draws,
@@ -181,7 +178,7 @@ def _expand_band(tree: Tree, draws: Draws, members: IntArray) -> Expansion:
         _reaches(tree, data.information, widest, top_reach),
         data.information,
         data.linear - data.information * at,
-        sds,
+        leaf_scales,
         basis,
         leaf_share,
     )
@@ -247,7 +244,7 @@ def _reaches(
     variance = widest[top.name] ** 2 * by_node[0][1]
     for link, (_, kept) in zip(tree.links, by_node[1:], strict=True):
         name, above = link.node.name, variance[link.parent]
-        variance = above + widest[name] ** 2 * kept
+        variance = above + tree.variance(name, widest) * kept
         reach[name] = reach[link.outer.name][link.parent] + REACH * (np.sqrt(variance) - np.sqrt(above))
     return reach
 

@@ -155,14 +155,14 @@ def leaf_marginals(
         Of L leaves.
     predictor : (L, ...)
         Linear predictor without the leaf's own effect.
-    sd : broadcasts to (...)
-        Standard deviation of the leaf's effect.
+    sd : broadcasts to `predictor`
+        Standard deviation of the leaf's effect; one row of it, or a row a leaf.
     loops : module
         `loops_compiled` or `loops_plain`.
     nodes : int, default 11
         Of the quadrature.
     """
-    sd = np.broadcast_to(sd, predictor.shape[1:])
+    of_each = np.broadcast_to(sd, predictor.shape)
     if outcomes.family.is_conjugate:
         known = (outcomes.size**2).reshape(-1, *(1,) * (predictor.ndim - 1))
         miss = outcomes.lower.reshape(known.shape) - predictor
@@ -176,16 +176,18 @@ def leaf_marginals(
         )
     flat = np.ascontiguousarray(predictor.reshape(len(predictor), -1))
     # Copies, for compiled loops take no arrays that are read-only.
-    count, size, sds = (np.array(values).reshape(-1) for values in (outcomes.lower, outcomes.size, sd))
+    count, size = (np.array(values).reshape(-1) for values in (outcomes.lower, outcomes.size))
+    rows = sd.shape[0] if sd.ndim == predictor.ndim else 1
+    sds = np.array(of_each[:rows]).reshape(rows, -1)
     loop = outcomes.family.loop
     if loop is None:
-        inside = integrate_leaf(outcomes, predictor, sd, quadrature=hermite(nodes))
+        inside = integrate_leaf(outcomes, predictor, of_each, quadrature=hermite(nodes))
         return Marginal(inside.value, inside.slope, inside.curvature, inside.variance)
     parts = loops.leaf_marginals(loop, count, size, flat, sds, *hermite(nodes))
     special = outcomes.conditioned
     if len(special):
         some = Outcomes.of(outcomes, special)
-        inside = integrate_leaf(some, predictor[special], sd, quadrature=hermite(nodes))
+        inside = integrate_leaf(some, predictor[special], of_each[special], quadrature=hermite(nodes))
         for part, values in zip(
             parts, (inside.value, inside.slope, inside.curvature, inside.variance), strict=True
         ):

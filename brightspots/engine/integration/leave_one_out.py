@@ -129,7 +129,8 @@ def _predict(expansions: tuple[Expansion, ...], shared: SharedDraws, group: Trus
         trust_mean[:, at], trust_variance[:, at] = sd * rest[1], sd**2 * rest[2]
         log_weight[:, at] = rest[0] - full
     fixed, passing = total_predictor(cells, own, shared, shared.sd_of("period"))
-    sd = np.sqrt(trust_variance + shared.sd_of("department") ** 2 + passing)
+    department = shared.sd_of("department") ** 2 + cells.error_variance[own, np.newaxis]
+    sd = np.sqrt(trust_variance + department + passing)
     return Prediction(fixed + trust_mean, sd, log_weight)
 
 
@@ -183,7 +184,7 @@ def _cavities(
             without,
             band.reach["trust"][trust],
             polynomials.centre[of_trust],
-            band.draws.scales["trust"],
+            band.tree.sd("trust", band.draws.scales),
             TRUST_NODES,
         )
         yield band, band.members, integrate_trusts(band, polynomials)[0][of_trust], rest

@@ -85,7 +85,7 @@ def _leaf_mode(family, count, size, guess, information, centre, spread):
     return mode, 1.0 / math.sqrt(bend)
 
 
-@_compiled("f8[:,:,::1](i8, f8[::1], f8[::1], f8[:,::1], f8[::1], f8[::1], f8[::1])")
+@_compiled("f8[:,:,::1](i8, f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1])")
 def leaf_marginals(family, count, size, predictor, sd, points, log_weights):
     """Log marginal likelihood of exact counts, and its derivatives, as `leaf.integrate_leaf` defines them.
 
@@ -95,7 +95,7 @@ def leaf_marginals(family, count, size, predictor, sd, points, log_weights):
         Number of the family: its attribute `loop`.
     count, size : (L,)
     predictor : (L, M)
-    sd : (M,)
+    sd : (L, M) or (1, M)
         Of the leaf effect; may be 0.
     points, log_weights : (nodes,)
         Symmetric about 0, as from `leaf.hermite`.
@@ -113,8 +113,9 @@ def leaf_marginals(family, count, size, predictor, sd, points, log_weights):
     for leaf in range(leaves):
         y, n = count[leaf], size[leaf]
         guess, information = _guess(family, y, n)
+        own_sd = sd[leaf if len(sd) > 1 else 0]
         for column in range(width_of):
-            centre, spread = predictor[leaf, column], sd[column]
+            centre, spread = predictor[leaf, column], own_sd[column]
             mode, width = _leaf_mode(family, y, n, guess, information, centre, spread)
             peak = -1e300
             for node in range(n_nodes):
@@ -163,7 +164,7 @@ def largest_shifts(rows, row_of, common, common_of):
 
 
 @_compiled(
-    "f8[:,:,::1](f8[:,:,::1], f8[:,::1], f8[::1], f8[::1], f8[::1], f8[::1], "
+    "f8[:,:,::1](f8[:,:,::1], f8[:,::1], f8[::1], f8[::1], f8[:,::1], f8[::1], "
     "f8[:,::1], i8[::1], f8[:,::1], i8[::1], i8[::1])"
 )
 def sum_polynomials(
@@ -177,7 +178,7 @@ def sum_polynomials(
         Remainder's coefficients at the nodes of the leaf's σ.
     basis : (J, S)
     information, slope, reach : (L,)
-    variance : (S,)
+    variance : (L, S) or (1, S)
         Of the leaf effect.
     rows, common : (., S)
         A leaf's shift is a row of the one less a row of the other.
@@ -192,13 +193,11 @@ def sum_polynomials(
     n_powers, n_nodes, size = table.shape[1], table.shape[2], basis.shape[1]
     out = np.zeros((n_powers, len(bounds) - 1, size))
     work = np.empty((n_powers, _BLOCK))
-    product = np.empty(_BLOCK)
-    distance = np.empty(_BLOCK)
+    product, distance = np.empty(_BLOCK), np.empty(_BLOCK)
     # Each row gets a name of its own outside the inner loop: only then does the compiler see that the arrays read and
     # written do not overlap, and vectorise it.
     for first in range(0, size, _BLOCK):
         width = min(_BLOCK, size - first)
-        spread = variance[first : first + width]
         for run in range(len(bounds) - 1):
             product[:] = 1.0
             for leaf in range(bounds[run], bounds[run + 1]):
@@ -219,6 +218,7 @@ def sum_polynomials(
                         for s in range(width):
                             row[s] += factor * column[s]
                 raw, tilt, unit = information[leaf], slope[leaf], reach[leaf]
+                spread = variance[leaf if len(variance) > 1 else 0, first : first + width]
                 constant, linear, square = work[0], work[1], work[2]
                 for s in range(width):
                     inflated = 1.0 + raw * spread[s]
@@ -286,7 +286,7 @@ def _polynomial_mode(coefficient, unit, middle, spread, furthest, newton_steps):
     return mode, 1.0 / math.sqrt(bend)
 
 
-@_compiled("f8[:,:,::1](f8[:,:,::1], f8[::1], f8[:,::1], f8[::1], f8[::1], f8[::1], f8, i8)")
+@_compiled("f8[:,:,::1](f8[:,:,::1], f8[::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], f8, i8)")
 def integrate_polynomials(polynomial, reach, centre, sd, points, log_weights, furthest, newton_steps):
     """Integrate exp p((σz − centre)/reach) over a standard normal z.
 
@@ -302,9 +302,9 @@ def integrate_polynomials(polynomial, reach, centre, sd, points, log_weights, fu
     effect = np.empty(n_nodes)
     log = np.empty(n_nodes)
     for row in range(rows):
-        unit = 1.0 / reach[row]
+        unit, own_sd = 1.0 / reach[row], sd[row if len(sd) > 1 else 0]
         for s in range(size):
-            spread, middle = sd[s], centre[row, s]
+            spread, middle = own_sd[s], centre[row, s]
             for power in range(n_powers):
                 coefficient[power] = polynomial[power, row, s]
             mode, width = _polynomial_mode(coefficient, unit, middle, spread, furthest, newton_steps)
@@ -337,7 +337,7 @@ def integrate_polynomials(polynomial, reach, centre, sd, points, log_weights, fu
     return out
 
 
-@_compiled("f8[:,:,::1](f8[:,:,::1], f8[::1], f8[:,::1], f8[::1], f8[:,::1])")
+@_compiled("f8[:,:,::1](f8[:,:,::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1])")
 def leaf_effects(polynomial, reach, away, sd, scores):
     """Draw leaf effects given those above: cumulants from the polynomial's derivatives, then quantiles.
 
@@ -347,7 +347,7 @@ def leaf_effects(polynomial, reach, away, sd, scores):
     reach : (n,)
     away : (n, S)
         Sum of the effects above less its centre.
-    sd : (S,)
+    sd : (n, S) or (1, S)
     scores : (n, S)
 
     Returns
@@ -360,7 +360,7 @@ def leaf_effects(polynomial, reach, away, sd, scores):
     work = np.empty((n_powers, _BLOCK))
     distance = np.empty(_BLOCK)
     for row in range(rows):
-        unit = 1.0 / reach[row]
+        unit, own_sd = 1.0 / reach[row], sd[row if len(sd) > 1 else 0]
         for first in range(0, size, _BLOCK):
             width = min(_BLOCK, size - first)
             for s in range(width):
@@ -375,7 +375,7 @@ def leaf_effects(polynomial, reach, away, sd, scores):
                     for s in range(width):
                         target[s] += distance[s] * above[s]
             for s in range(width):
-                spread = sd[first + s]
+                spread = own_sd[first + s]
                 scale = spread * unit
                 variance = max(1.0 + 2.0 * work[2, s] * scale**2, 1e-12)
                 root = math.sqrt(variance)

@@ -67,7 +67,7 @@ class Mode:
 
 
 def pseudo_data(
-    tree: Tree, predictor: FloatArray, leaf_sd: float, spread: FloatArray | None = None
+    tree: Tree, predictor: FloatArray, scales: Scales, spread: FloatArray | None = None
 ) -> PseudoData:
     """Replace every leaf by a normal observation that matches its marginal slope and curvature.
 
@@ -75,17 +75,19 @@ def pseudo_data(
     ----------
     tree : Tree
     predictor : (N,)
-    leaf_sd : float
+    scales : Scales
+        Numbers.
     spread : (N,), optional
         Match the slope and curvature averaged over N(predictor, spread²) instead of those at `predictor`. The average
         slope is what the border feels of a leaf whose trust is uncertain, so it gives the border's mean, not its mode.
     """
     points = np.zeros(1) if spread is None else np.array([-1.0, 1.0])  # two points: exact for cubics
     width = np.zeros(len(predictor)) if spread is None else spread
+    sd = np.broadcast_to(tree.leaf_sd(scales), predictor.shape)
 
     def one(span: slice) -> tuple[FloatArray, FloatArray]:
         at = predictor[span, np.newaxis] + width[span, np.newaxis] * points
-        marginal = leaf_marginals(Outcomes.of(tree.cells, span), at, np.array(leaf_sd), tree.loops)
+        marginal = leaf_marginals(Outcomes.of(tree.cells, span), at, sd[span, np.newaxis], tree.loops)
         slope, curvature, variance = (
             part.mean(axis=1) for part in (marginal.slope, marginal.curvature, marginal.variance)
         )
@@ -191,7 +193,7 @@ def find_mode(model: Model, start: FloatArray | None = None) -> Mode:
     predictor = cells.offset + centre
     for _ in range(_ROUNDS):
         scales = tree.scales(log_sd)
-        data = pseudo_data(tree, predictor, float(tree.leaf_sd(scales)))
+        data = pseudo_data(tree, predictor, scales)
         step, curvature = _newton_step(model, data, log_sd)
         log_sd = log_sd + step
         scales = tree.scales(log_sd)
@@ -202,8 +204,7 @@ def find_mode(model: Model, start: FloatArray | None = None) -> Mode:
             break
     for _ in range(_AVERAGED_ROUNDS):
         eliminated = eliminate(tree, data.information, data.linear, scales)
-        leaf_sd = float(tree.leaf_sd(scales))
-        data = pseudo_data(tree, predictor, leaf_sd, path_sd(tree, eliminated))
+        data = pseudo_data(tree, predictor, scales, path_sd(tree, eliminated))
         step, curvature = _newton_step(model, data, log_sd)
         log_sd = log_sd + step
         scales = tree.scales(log_sd)
@@ -227,9 +228,9 @@ def centre_effects(
     guess, precision = Outcomes.of(tree.cells).guess()
     linear = precision * (guess - tree.cells.offset)
     effects = solve_effects(tree, eliminate(tree, precision, linear, scales), border)
-    base, leaf_sd = tree.predictor(border), float(tree.leaf_sd(scales))
+    base = tree.predictor(border)
     for _ in range(rounds):
-        data = pseudo_data(tree, base + tree.path(effects), leaf_sd)
+        data = pseudo_data(tree, base + tree.path(effects), scales)
         found = solve_effects(tree, eliminate(tree, data.information, data.linear, scales), border)
         moved = max(np.abs(found[level] - effects[level]).max() for level in effects)
         effects = {
@@ -238,7 +239,7 @@ def centre_effects(
         }
         if moved < _TOLERANCE * float(scales[tree.nodes[0].name]):
             break
-    return effects, pseudo_data(tree, base + tree.path(effects), leaf_sd)
+    return effects, pseudo_data(tree, base + tree.path(effects), scales)
 
 
 def log_marginal(model: Model, data: PseudoData, log_sd: FloatArray) -> float:

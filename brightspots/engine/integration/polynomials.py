@@ -104,20 +104,22 @@ def leaf_tables(expansion: Expansion, leaves: slice, reach: FloatArray, shift: F
     (L, order + 1, J)
         Coefficients of powers of (linear predictor without the leaf's effect − centre)/reach.
     """
-    tree, sds = expansion.tree, expansion.leaf_sds
+    tree, scales = expansion.tree, expansion.leaf_scales
     centre = expansion.leaf_centre[leaves]
     width = reach + shift
     points, basis = hermite_basis(nodes_for(float(width.max())))
     # Everything here is (L, nodes of s, nodes of σ).
     step = width[:, np.newaxis, np.newaxis] * points[:, np.newaxis]
-    predictor = np.repeat(centre[:, np.newaxis, np.newaxis] + step, len(sds), axis=2)
+    predictor = np.repeat(centre[:, np.newaxis, np.newaxis] + step, len(scales), axis=2)
+    at_nodes = dict.fromkeys(tree.levels, scales)
+    sds, variance = (of(at_nodes, leaves)[:, np.newaxis] for of in (tree.leaf_sd, tree.leaf_variance))
     exact = leaf_marginals(Outcomes.of(tree.cells, leaves), predictor, sds, tree.loops)
     raw, tilt = (
         values[leaves, np.newaxis, np.newaxis] for values in (expansion.information, expansion.slope)
     )
-    shrink = 1.0 / (1.0 + raw * sds**2)
+    shrink = 1.0 / (1.0 + raw * variance)
     here = tilt - raw * step
-    value = tilt * step - 0.5 * raw * step**2 + 0.5 * sds**2 * shrink * here**2 + 0.5 * np.log(shrink)
+    value = tilt * step - 0.5 * raw * step**2 + 0.5 * variance * shrink * here**2 + 0.5 * np.log(shrink)
     unit = width[:, np.newaxis, np.newaxis]
     remainder = np.stack(
         [
@@ -127,7 +129,7 @@ def leaf_tables(expansion: Expansion, leaves: slice, reach: FloatArray, shift: F
         ],
         axis=2,
     )
-    coefficients = basis @ remainder.reshape(len(width), -1, len(sds))
+    coefficients = basis @ remainder.reshape(len(width), -1, len(scales))
     ratio = (reach / width)[:, np.newaxis] ** np.arange(len(basis))
     return np.ascontiguousarray(coefficients * ratio[:, :, np.newaxis])
 
@@ -147,7 +149,7 @@ def integrate_polynomials(
     polynomial : (order + 1, n, S)
     reach : (n,)
     centre : (n, S)
-    sd : (S,)
+    sd : (n, S) or (1, S)
 
     Returns
     -------
@@ -156,7 +158,13 @@ def integrate_polynomials(
     """
     furthest = _FURTHEST if len(polynomial) <= _HIGH_ORDER else _FURTHEST_OF_HIGH_ORDER
     result: FloatArray = expansion.tree.loops.integrate_polynomials(
-        polynomial, reach, np.ascontiguousarray(centre), sd, *hermite(nodes), furthest, _NEWTON_STEPS
+        polynomial,
+        reach,
+        np.ascontiguousarray(centre),
+        np.ascontiguousarray(sd),
+        *hermite(nodes),
+        furthest,
+        _NEWTON_STEPS,
     )
     return result
 
@@ -180,11 +188,11 @@ def integrate_out(expansion: Expansion, link: Link, polynomial: FloatArray, unit
     level = link.node.name
     reach = expansion.reach[link.outer.name][link.parent[units]]
     own_centre, own_reach = expansion.centre[level][units], expansion.reach[level][units]
-    sd = np.maximum(expansion.draws.scales[level], _LEAST_SD)
+    sd = np.maximum(expansion.tree.sd(level, expansion.draws.scales, units), _LEAST_SD)
     points, basis = hermite_basis(max(nodes_for(float(reach.max())), 3))
     rows = []
     for point in points:
-        centre = np.repeat((own_centre - point * reach)[:, np.newaxis], len(sd), axis=1)
+        centre = np.repeat((own_centre - point * reach)[:, np.newaxis], sd.shape[1], axis=1)
         value, mean, variance, _, _ = integrate_polynomials(
             expansion, polynomial, own_reach, centre, sd, INNER_NODES
         )
@@ -246,7 +254,8 @@ def trust_polynomials(expansion: Expansion, group: TrustGroup, *, by_cell: bool 
     )
     polynomial: FloatArray = tree.loops.sum_polynomials(
         leaf_tables(expansion, leaves, reach, tree.loops.largest_shifts(*moved)), expansion.scale_basis,
-        expansion.information[leaves], expansion.slope[leaves], expansion.leaf_sd**2, reach,
+        expansion.information[leaves], expansion.slope[leaves],
+        np.ascontiguousarray(tree.leaf_variance(expansion.draws.scales, leaves)), reach,
         *moved, bounds - leaves.start,
     )  # fmt: skip
     of_cell = None
@@ -285,6 +294,6 @@ def integrate_trusts(expansion: Expansion, polynomials: TrustPolynomials) -> Flo
         polynomials.by_node[top.name],
         expansion.reach[top.name][top.units(polynomials.group.leaves)],
         polynomials.centre,
-        expansion.draws.scales[top.name],
+        expansion.tree.sd(top.name, expansion.draws.scales),
         TRUST_NODES,
     )

@@ -144,11 +144,49 @@ class Tree:
         """
         return dict(zip(self.levels, np.exp(np.ascontiguousarray(np.moveaxis(log_sd, -1, 0))), strict=True))
 
-    def leaf_sd(self, scales: Scales) -> FloatArray:
-        """Standard deviation of the leaves' own effects; 0 where their level is not in the model."""
-        return (
-            np.zeros(np.shape(scales[self.levels[0]])) if self.leaf_level is None else scales[self.leaf_level]
-        )
+    def leaf_scale(self, scales: Scales) -> FloatArray:
+        """σ of the leaves' own effects, without the errors of expected events; 0 where their level is not there."""
+        if self.leaf_level is None:
+            return np.zeros(np.shape(scales[self.levels[0]]))
+        return scales[self.leaf_level]
+
+    def error_variance(self, level: Level | None, units: slice = slice(None)) -> FloatArray | None:
+        """Known variance that comes to the effects of some units of a level, (units,); None where there is none."""
+        if level != "department" or self.cells.expected_sd is None:
+            return None
+        return self.cells.error_variance[units]
+
+    def sd(self, level: Level, scales: Scales, units: slice = slice(None)) -> FloatArray:
+        """Standard deviation of what some units of a level carry: their effect, and the error of what was expected.
+
+        The likelihood knows the two only by their sum, which is what is integrated out.
+
+        Returns
+        -------
+        (units, …)
+            … as in `scales`; (1, …) where all units have the same.
+        """
+        error = self.error_variance(level, units)
+        sd = np.asarray(scales[level])[np.newaxis]
+        return sd if error is None else np.sqrt(sd**2 + error.reshape(-1, *(1,) * (sd.ndim - 1)))
+
+    def variance(self, level: Level, scales: Scales, units: slice = slice(None)) -> FloatArray:
+        """Square of `sd`."""
+        error = self.error_variance(level, units)
+        variance = np.asarray(scales[level])[np.newaxis] ** 2
+        return variance if error is None else variance + error.reshape(-1, *(1,) * (variance.ndim - 1))
+
+    def leaf_sd(self, scales: Scales, leaves: slice = slice(None)) -> FloatArray:
+        """Standard deviation of what some leaves carry by themselves, (leaves, …) or (1, …): see `sd`."""
+        if self.leaf_level is None:
+            return self.leaf_scale(scales)[np.newaxis]
+        return self.sd(self.leaf_level, scales, leaves)
+
+    def leaf_variance(self, scales: Scales, leaves: slice = slice(None)) -> FloatArray:
+        """Square of `leaf_sd`."""
+        if self.leaf_level is None:
+            return self.leaf_scale(scales)[np.newaxis]
+        return self.variance(self.leaf_level, scales, leaves)
 
     def predictor(self, border: FloatArray) -> FloatArray:
         """Offset + border for every leaf, (N,)."""
@@ -227,10 +265,10 @@ def weights_by_node(
     list of ((N,), (units,))
         In the order of ``tree.nodes``: the weight of each leaf, and ``kept`` of each unit (see `Step`).
     """
-    weight = information / (1.0 + information * tree.leaf_sd(scales) ** 2)
+    weight = information / (1.0 + information * tree.leaf_variance(scales))
     found = []
     for node in reversed(tree.nodes):
-        kept = 1.0 / (1.0 + scales[node.name] ** 2 * node.sum(weight))
+        kept = 1.0 / (1.0 + tree.variance(node.name, scales) * node.sum(weight))
         found.append((weight, kept))
         weight = weight * kept[node.of_leaf]
     return found[::-1]
@@ -242,7 +280,7 @@ def eliminate(tree: Tree, information: FloatArray, linear: FloatArray, scales: S
     x is the linear predictor without the offset. Effects are eliminated in units of their standard
     deviations, so σ → 0 is a smooth limit.
     """
-    variance = tree.leaf_sd(scales) ** 2
+    variance = tree.leaf_variance(scales)
     shrink = 1.0 / (1.0 + information * variance)
     slope = linear * shrink
     constant = 0.5 * np.sum(np.log(shrink) + variance * linear * slope)
@@ -252,7 +290,7 @@ def eliminate(tree: Tree, information: FloatArray, linear: FloatArray, scales: S
     by_node = weights_by_node(tree, information, scales)
     _add_products(tree, precision, by_node[-1][0])
     for node, pairs, (weight, kept) in reversed(list(zip(tree.nodes, tree.pairs, by_node, strict=True))):
-        gain = scales[node.name] ** 2 * kept
+        gain = tree.variance(node.name, scales) * kept
         pull = node.sum(slope)
         constant += 0.5 * np.sum(gain * pull**2 + np.log(kept))
         _take_away_products(tree, precision, node, pairs, weight, gain)
@@ -323,7 +361,10 @@ def _group_sums(group: IntArray, rows: FloatArray, n_groups: int) -> FloatArray:
 
 
 def solve_effects(tree: Tree, eliminated: Elimination, border: FloatArray) -> dict[Level, FloatArray]:
-    """Conditional means of the effects of every node, (units,) each, given the border: from the top down."""
+    """Conditional means of the effects of every node, (units,) each, given the border: from the top down.
+
+    Those of departments together with the errors of what was expected of them.
+    """
     above = tree.predictor(border) - tree.cells.offset
     effects: dict[Level, FloatArray] = {}
     for node, step in zip(tree.nodes, eliminated.steps, strict=True):

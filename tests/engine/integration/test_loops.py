@@ -32,11 +32,16 @@ def concave_polynomials(order: int) -> np.ndarray:
     return polynomial
 
 
+# One standard deviation for all rows, or one a row.
+sds = pytest.mark.parametrize("rows_of_sd", [1, ROWS])
+
+
+@sds
 @pytest.mark.parametrize("order", [5, 14])
-def test_integrals_of_polynomials_are_the_same_compiled_or_not(order):
+def test_integrals_of_polynomials_are_the_same_compiled_or_not(order, rows_of_sd):
     generator = np.random.default_rng(1)
     reach, centre = generator.uniform(0.3, 1.0, ROWS), generator.normal(0.0, 0.2, (ROWS, SIZE))
-    arguments = (reach, centre, generator.uniform(0.0, 0.5, SIZE), *hermite(9), 1.2, 4)
+    arguments = (reach, centre, generator.uniform(0.0, 0.5, (rows_of_sd, SIZE)), *hermite(9), 1.2, 4)
     polynomial = concave_polynomials(order)
     compiled, plain = (
         twin.integrate_polynomials(polynomial, *arguments) for twin in (loops_compiled, loops_plain)
@@ -44,11 +49,12 @@ def test_integrals_of_polynomials_are_the_same_compiled_or_not(order):
     np.testing.assert_allclose(compiled, plain, atol=2e-6)
 
 
+@sds
 @pytest.mark.parametrize("order", [5, 14])
-def test_effects_of_leaves_are_the_same_compiled_or_not(order):
+def test_effects_of_leaves_are_the_same_compiled_or_not(order, rows_of_sd):
     generator = np.random.default_rng(2)
     reach, away = generator.uniform(0.5, 1.0, ROWS), generator.normal(0.0, 0.1, (ROWS, SIZE))
-    sd, scores = generator.uniform(0.0, 0.1, SIZE), generator.normal(size=(ROWS, SIZE))
+    sd, scores = generator.uniform(0.0, 0.1, (rows_of_sd, SIZE)), generator.normal(size=(ROWS, SIZE))
     polynomial = concave_polynomials(order)
     compiled, plain = (
         twin.leaf_effects(polynomial, reach, away, sd, scores) for twin in (loops_compiled, loops_plain)
@@ -56,18 +62,19 @@ def test_effects_of_leaves_are_the_same_compiled_or_not(order):
     np.testing.assert_allclose(compiled, plain, atol=1e-9)
 
 
-def test_sums_of_polynomials_are_the_same_compiled_or_not():
+@sds
+def test_sums_of_polynomials_are_the_same_compiled_or_not(rows_of_sd):
     generator = np.random.default_rng(3)
-    leaves, powers, nodes = 9, 8, 3
+    leaves, powers, nodes = ROWS, 8, 3
     arguments = (
         generator.normal(size=(leaves, powers, nodes)),
         generator.uniform(size=(nodes, SIZE)),
         generator.uniform(1.0, 50.0, leaves),
         generator.normal(size=leaves),
-        generator.uniform(0.0, 0.2, SIZE),
+        generator.uniform(0.0, 0.2, (rows_of_sd, SIZE)),
         generator.uniform(0.3, 1.0, leaves),
         *shifts_of_leaves(generator, leaves),
-        np.array([0, 4, 5, 9]),
+        np.array([0, 4, 5, 7]),
     )
     compiled, plain = (twin.sum_polynomials(*arguments) for twin in (loops_compiled, loops_plain))
     np.testing.assert_allclose(compiled, plain, rtol=1e-9, atol=1e-9)
@@ -94,12 +101,13 @@ PEOPLE = np.array([3.0, 9.0, 60.0, 300.0, 90_000.0])
 
 
 @pytest.mark.parametrize("family", ["poisson", "binomial"])
-@pytest.mark.parametrize("sd", [0.0, 0.01, 0.3, 2.0])
+@pytest.mark.parametrize("sd", [0.0, 0.01, 0.3, 2.0, [[0.0], [0.01], [0.1], [0.3], [2.0]]])
 def test_marginals_of_counts_are_the_same_compiled_or_not(family, sd):
     outcomes = Outcomes(family_of(family), COUNTS, COUNTS, PEOPLE)
     guess, information = outcomes.guess()
-    away = np.linspace(-3.0, 3.0, 9) * np.sqrt(sd**2 + 1.0 / information)[:, np.newaxis]
-    arguments = outcomes, guess[:, np.newaxis] + away, np.array(sd)
+    sd = np.array(sd)  # one for all leaves, or one a leaf
+    away = np.linspace(-3.0, 3.0, 9) * np.sqrt(sd**2 + 1.0 / information[:, np.newaxis])
+    arguments = outcomes, guess[:, np.newaxis] + away, sd
     # They stop looking for the mode at different places, which a wide effect shows in the fifth digit.
     compiled, plain = (leaf_marginals(*arguments, loops) for loops in (loops_compiled, loops_plain))
     for part, (one, other) in enumerate(zip(compiled, plain, strict=True)):
