@@ -211,7 +211,7 @@ class ModelOptions:
     expected_sd: Annotated[
         str | None,
         typer.Option(
-            help="How far expected events may be off, 0.1 for about 10%, or the column that has it for each department.",
+            help="How far expected events may be off: 0.1 for about 10%, or the column that says it.",
             rich_help_panel=_MODEL,
         ),
     ] = None
@@ -250,10 +250,7 @@ class RuleOptions:
     ] = None
     min_probability: Annotated[
         float | None,
-        typer.Option(
-            help="No flag below this probability [dim](default 0.8)[/].",
-            rich_help_panel=_RULE,
-        ),
+        typer.Option(help="No flag below this probability [dim](default 0.8)[/].", rich_help_panel=_RULE),
     ] = None
     share: Annotated[
         float | None,

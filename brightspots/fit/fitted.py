@@ -289,6 +289,7 @@ class Fitted(PickledByFields):
 
     def cell_summary(self, margin: float, probability: float) -> summaries.CellSummary:
         """Estimands of every cell, computed once for a margin and a probability; see `summaries.cell_summary`."""
+        check_probability("probability", probability)
         return self._once(
             ("cells", margin, probability), lambda: summaries.cell_summary(self.effects, margin, probability)
         )

@@ -129,7 +129,8 @@ def trust_limits(fit: Fitted, kind: FunnelKind, levels: Sequence[float]) -> Funn
     """Limits of all trusts about the national level.
 
     The log ratio of a trust is about u + Σ ω_d·v_d, with ω its departments' weights, which sum to 1. Its variance is
-    σ_u² + Σ ω²·(σ_v² + e²), with e² that of errors of expected events; the median of the sum over trusts is used for all.
+    σ_u² + Σ ω²·(σ_v² + e²), with e² that of errors of expected events; the median of the sum over trusts is used for
+    all.
     """
     cells, shared = fit.table.cells, fit.effects.shared
     units = gather_units(cells, shared, cells.leaf_trust, cells.trusts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeVar, cast
+from typing import Final, Literal, NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -175,6 +175,27 @@ def refit_with_errors(
             effects, certificate = _refit(fit, other, fit.priors, method)
             found[size] = _status(fit, effects, rule), certificate
     return found
+
+
+class Survivors(NamedTuple):
+    """How many of the flags of a rule are set too where expected events are off: by the size of the errors."""
+
+    flags: int
+    survive: tuple[tuple[float, int], ...]
+
+
+def surviving_flags(fit: Fitted, rule: SpotRule) -> Survivors | None:
+    """Count the flags that survive `EXPECTED_SDS`, by integration.
+
+    None where there is none, the errors are assumed already, or the model is one that is not integrated.
+    """
+    fitted = _status(fit, fit.effects, rule)
+    flagged = np.isin(fitted, [names.BRIGHT, names.DARK])
+    if not flagged.any() or not fit.priors.integrable:
+        return None
+    found = refit_with_errors(fit, rule, "integrate")
+    kept = tuple((size, int(np.sum(flagged & (status == fitted)))) for size, (status, _) in found.items())
+    return Survivors(int(flagged.sum()), kept) if kept else None
 
 
 def _survives(size: float) -> str:

@@ -56,6 +56,22 @@ def wide_spread(flagged: float, extreme: float, margin: float, measure: Measure 
     )
 
 
+def surviving(flags: int, survive: Sequence[tuple[float, int]]) -> str:
+    """How many flags would be set too if what was expected were off, by the size of the errors."""
+    (size, n), *more = survive
+    every = "the one flag" if flags == 1 else f"all {flags:,} flags"
+    kept = every if n == flags else f"{_or_none(n)} of {every}"
+    others = "".join(f", and {_or_none(n)} if by about {100 * size:g}%" for size, n in more)
+    return (
+        f"If what was expected of each department were off by about {100 * size:g}%, {kept} would still be set"
+        f"{others}. No adjustment for case mix is perfect; the others could come from that."
+    )
+
+
+def _or_none(n: int) -> str:
+    return f"{n:,}" if n else "none"
+
+
 def direction(higher_is: HigherIs, events: str, measure: Measure = RATIOS) -> str:
     """Which side is dark."""
     more, fewer = ("dark", "bright") if higher_is == "worse" else ("bright", "dark")

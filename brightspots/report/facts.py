@@ -14,6 +14,7 @@ from brightspots.common.settings import SpotRule
 from brightspots.common.vocabulary import HigherIs
 from brightspots.engine.posterior import Certificate
 from brightspots.fit.decided import WideSpread
+from brightspots.fit.sensitivity import Survivors
 from brightspots.likelihood.family import Family
 from brightspots.report.department_facts import Comparison, Department, Listed
 from brightspots.report.document import Funnel, Kind
@@ -285,6 +286,8 @@ class Shared:
         Number of names that are shortened.
     spread : WideSpread or None
         Where so many departments are flagged that the margin is a small one.
+    survivors : Survivors or None
+        How many of all flags are set too where expected events are off; None where that was not asked.
     """
 
     setting: Setting
@@ -296,6 +299,7 @@ class Shared:
     rating_note: str
     shortened: int
     spread: WideSpread | None
+    survivors: Survivors | None
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,7 @@ def shared_facts(subject: Subject) -> Shared:
         rating_note=spots.rating_note if spots.ratings is None else "",
         shortened=subject.shortened,
         spread=spots.wide_spread,
+        survivors=subject.survivors,
     )
 
 

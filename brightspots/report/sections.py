@@ -139,7 +139,7 @@ def spots(facts: NationFacts) -> Section:
     said = paragraphs.flags(facts.tally)
     rating = None if facts.rating is None else facts.rating.rating
     table = tables.spots_table(facts.spots, facts.shared.setting, rating)
-    blocks: list[Block] = [Paragraph(said, role="message"), *_spread(facts.shared)]
+    blocks: list[Block] = [Paragraph(said, role="message"), *_doubts_of_flags(facts.shared)]
     if table.rows:
         blocks.append(table)
     return Section("spots", "Bright and dark spots", tuple(blocks), said)
@@ -164,7 +164,14 @@ def _spread(shared: Shared) -> list[Block]:
     if shared.spread is None:
         return []
     setting = shared.setting
-    return [Paragraph(cautions.wide_spread(*shared.spread, setting.margin, setting.measure), role="opening")]
+    return [Paragraph(cautions.wide_spread(*shared.spread, setting.margin, setting.measure))]
+
+
+def _doubts_of_flags(shared: Shared) -> list[Block]:
+    """What else a reader should know of the flags: a small margin, and how many survive errors of what was expected."""
+    survivors = shared.survivors
+    said = [] if survivors is None else [Paragraph(cautions.surviving(*survivors))]
+    return [*_spread(shared), *said]
 
 
 # ---- of one trust ----------------------------------------------------------------------------------------------
@@ -182,7 +189,7 @@ def own_spots(facts: TrustFacts) -> Section:
     message = paragraphs.flags(facts.tally)
     if facts.flags.dark or facts.flags.bright:
         blocks.append(Paragraph(message, role="message"))
-        blocks += _spread(facts.shared)
+        blocks += _doubts_of_flags(facts.shared)
     return Section("spots", "Dark spots and bright spots", tuple(blocks), message)
 
 

@@ -19,6 +19,7 @@ from brightspots.common.shortening import shorten, shorten_apart
 from brightspots.data.cells import Cells
 from brightspots.fit import frames
 from brightspots.fit.fitted import Fitted
+from brightspots.fit.sensitivity import Survivors, surviving_flags
 from brightspots.fit.spots import OTHER_FIT, Spots
 from brightspots.report.department_facts import Comparison
 from brightspots.report.measure import RATIOS, Measure, difference_measure
@@ -93,6 +94,11 @@ class Subject:
     def status(self) -> npt.NDArray[np.str_]:
         """Status of every cell, (C,)."""
         return self.table["status"].to_numpy(dtype=str)
+
+    @cached_property
+    def survivors(self) -> Survivors | None:
+        """How many flags survive errors of expected events; None where that cannot be asked."""
+        return surviving_flags(self.fit, self.spots.rule)
 
     @cached_property
     def rating_status(self) -> npt.NDArray[np.str_]:

@@ -57,8 +57,8 @@ def within_by_own_data(
     comparison level, exp(δ)·λ ~ Gamma(y, 1). For a binomial count the probability of the event, logit⁻¹(t) with t the
     predictor, is Beta(y, n − y). For an estimate δ is normal. With a count of 0 (or of everybody) the likelihood does
     not fall on one side and cannot be normalised: the data exclude no v on that side, and the result is 0. The result
-    is averaged over the comparison level, taken as normal, and over the error of what was expected. Intervals, truncated counts, and cells with several periods
-    (with σ_period at its posterior mean) are integrated on a grid.
+    is averaged over the comparison level, taken as normal, and over the error of what was expected. Intervals,
+    truncated counts, and cells with several periods (with σ_period at its posterior mean) are integrated on a grid.
 
     Parameters
     ----------

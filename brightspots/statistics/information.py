@@ -1,9 +1,9 @@
 """Fisher information of leaves and cells on their predictor, and the rankability of trusts, by normal approximation.
 
 The information I of a leaf is minus the second derivative of its log likelihood at the fitted level. The periods of a
-department together have the information i = Σ 1/(σ_w² + 1/I) on its lasting level u + v, where its expected events have an error
-with the known variance e² 1/(e² + 1/i), and the department has the information 1/(σ_v² + 1/i) on the effect u of its
-trust.
+department together have the information i = Σ 1/(σ_w² + 1/I) on its lasting level u + v; where its expected events
+have an error with the known variance e², it is 1/(e² + 1/i). The department has the information 1/(σ_v² + 1/i) on the
+effect u of its trust.
 """
 
 from __future__ import annotations

@@ -113,6 +113,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "is_of": {},
     "curve": {"x": [10.0, 100.0]},
     "get": {"key": "deaths"},
+    "extremes": {"share": 0.1},
+    "extreme_size": {"reference": "peers", "share": 0.1},
     "cell_summary": {"margin": 1.1, "probability": 0.95},
     "scaled": {"factor": 2.0},
     "text": {"shell": True},

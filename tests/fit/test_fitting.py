@@ -209,7 +209,9 @@ def test_the_text_says_sizes_partition_certificate_and_flags(fit):
 
 def test_html_escapes_what_the_data_say():
     wicked = FRAME.replace({"trust": {"T000": "<script>alert(1)</script>"}}).assign(rating="<b>")
-    spots = bs.fit_hierarchy(wicked.drop(columns="rating"), **FEW).find_spots(bs.SpotRule(fdr=0.9))
+    spots = bs.fit_hierarchy(wicked.drop(columns="rating"), **FEW).find_spots(
+        bs.SpotRule(fdr=0.9, min_probability=0.0)
+    )
     html = spots.to_html()
     assert "<script>" not in html
     assert "&lt;script&gt;" in html

@@ -132,6 +132,8 @@ def _public(folder: Path) -> Iterator[Subject]:
 def _methods(folder: Path) -> Iterator[Subject]:
     works: dict[str, dict[str, Any]] = {
         "draws": {"n": 10},
+        "extremes": {"share": 0.1},
+        "extreme_size": {"reference": "peers", "share": 0.1},
         "cell_summary": {"margin": 1.1, "probability": 0.95},
         "margin": {"rule": bs.SpotRule()},
         "rule_in_use": {"rule": None},

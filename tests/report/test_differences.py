@@ -159,7 +159,9 @@ def test_the_level_of_a_trust():
 
 
 def test_rule_direction_and_in_line():
-    assert "by more than 0.5 days, the most probable first" in cautions.rule(0.5, 0.05, "peers", DAYS)
+    assert "by more than 0.5 days, the most probable first" in cautions.rule(
+        0.5, bs.SpotRule(reference="peers"), DAYS
+    )
     assert cautions.direction("worse", "deaths", DAYS) == (
         "Estimates above those elsewhere count as dark, estimates below as bright."
     )

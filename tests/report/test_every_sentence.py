@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import brightspots as bs
 from brightspots.likelihood.families import POISSON, family_of
 from brightspots.report import cautions, rating_sentences, sentences, trust_sentences
 from brightspots.report.words import Estimate
@@ -106,9 +107,44 @@ def test_what_is_far_out_of_reach_is_not_given_to_two_decimals(ratio, higher_is,
 )
 def test_a_rule_says_with_whom_it_compares(reference, whom):
     assert sentences.compared_with(reference) == whom
-    said = cautions.rule(1.25, 0.05, reference)
+    said = cautions.rule(1.25, bs.SpotRule(margin=1.25, reference=reference))
     assert f"differ from {whom} by more than a factor of 1.25" in said
-    assert "expected share of false flags stays at or below 5%" in said
+    assert (
+        "expected share of false flags stays at or below 5%, and never where that probability is below 0.8"
+        in said
+    )
+    assert "never" not in cautions.rule(1.1, bs.SpotRule(min_probability=0.0))
+    share = cautions.rule(1.1, bs.SpotRule(share=0.1, reference=reference))
+    assert f"belong to the 10% of departments that differ most from {whom}" in share
+    assert "1.1" not in share
+
+
+def test_a_small_margin_is_said_to_be_one():
+    said = cautions.wide_spread(0.79, 1.823, 1.1)
+    assert said.startswith("79% of all departments are flagged: a factor of 1.1 is small")
+    assert said.endswith("The most extreme tenth differ by more than a factor of 1.82.")
+
+
+@pytest.mark.parametrize(
+    ("flags", "survive", "said"),
+    [
+        (75, ((0.05, 58), (0.1, 19)), "58 of all 75 flags would still be set, and 19 if by about 10%."),
+        (
+            1200,
+            ((0.05, 1100), (0.1, 0)),
+            "1,100 of all 1,200 flags would still be set, and none if by about 10%.",
+        ),
+        (1, ((0.05, 1), (0.1, 0)), "the one flag would still be set, and none if by about 10%."),
+        (1, ((0.05, 0), (0.1, 0)), "none of the one flag would still be set"),
+        (4, ((0.1, 4),), "all 4 flags would still be set."),
+    ],
+)
+def test_flags_that_survive_errors(flags, survive, said):
+    text = cautions.surviving(flags, survive)
+    assert text.startswith(
+        f"If what was expected of each department were off by about {100 * survive[0][0]:g}%, "
+    )
+    assert said in text
 
 
 @pytest.mark.parametrize(

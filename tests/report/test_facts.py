@@ -99,7 +99,9 @@ def test_pairs_are_those_of_the_spots(subject, nation):
     assert [(each.trust, each.department, each.partner) for each in nation.learning.pairs] == list(
         first[["trust", "department", "partner_trust"]].itertuples(index=False, name=None)
     )
-    assert nation.learning.without == len(pairs.attrs["without_partner"])
+    without = pairs.attrs["without_partner"]
+    assert sum(nation.learning.without.values()) == len(without)
+    assert nation.learning.with_partner + len(without) == len(subject.spots.dark)
     own = trust_facts(subject, example_trust(subject)).learning
     assert own.of_one_trust
     assert own.total == int((pairs["trust"] == subject.cells.trusts[example_trust(subject)]).sum())

@@ -229,17 +229,26 @@ def test_a_proportion_is_compared_by_its_odds():
 @pytest.mark.parametrize(
     ("partnered", "alone", "said"),
     [
-        (0, 0, "There is no dark spot"),
-        (1, 0, "The dark spot has at least one"),
-        (0, 1, "The dark spot has no bright spot"),
-        (5, 0, "Each of the 5 dark spots has at least one"),
-        (0, 5, "None of the 5 dark spots has a bright spot"),
-        (1, 4, "1 of the 5 dark spots has at least one"),
-        (3, 2, "3 of the 5 dark spots have at least one"),
+        (0, {}, "There is no dark spot"),
+        (1, {}, "The dark spot has at least one better department of the same kind in another trust"),
+        (
+            0,
+            {"why": 1},
+            "The dark spot has no better department of the same kind in another trust to talk to: why.",
+        ),
+        (5, {}, "Each of the 5 dark spots has at least one"),
+        (0, {"why": 5}, "None of the 5 dark spots has a better department"),
+        (1, {"why": 4}, "1 of the 5 dark spots has at least one"),
+        (3, {"why": 2}, "3 of the 5 dark spots have at least one"),
     ],
 )
 def test_learning(partnered, alone, said):
     assert sentences.learning(partnered, alone).startswith(said)
+
+
+def test_learning_says_why_there_is_no_partner():
+    assert sentences.learning(3, {"why": 2}).endswith("for the other 2 there is none: why.")
+    assert sentences.learning(3, {"this": 2, "that": 1}).endswith("there is none: this (2) and that (1).")
 
 
 def test_which_side_is_dark():

@@ -48,10 +48,10 @@ def build_model(cells: Cells, priors: Priors) -> pm.Model:
 
     Variables are named as in the posterior that brightspots returns: `intercept, coefficient, sd_trust,
     sd_department, sd_period, sd_department_type, trust_effect (trust), department_effect (cell),
-    period_effect (leaf), department_type_effect (department[, period])`, with `expected_sd` also `expected_error
-    (cell)`, the error of what was expected, and `degrees_of_freedom` where department effects are Student's t, `sd_department_by_type (department)` where each type has its own. The level of the whole is
-    sampled flat, with the intercept's prior as a potential, so that posterior but not prior predictive draws can be
-    made from it.
+    period_effect (leaf), department_type_effect (department[, period])`, and `degrees_of_freedom` where department
+    effects are Student's t, `sd_department_by_type (department)` where each type has its own, `expected_error (cell)`
+    where the error of what was expected is known. The level of the whole is sampled flat, with the intercept's prior as
+    a potential, so that posterior but not prior predictive draws can be made from it.
 
     Parameters
     ----------

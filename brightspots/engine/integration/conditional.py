@@ -152,10 +152,10 @@ def _effects(
         dealt = _deal(cumulants, sd, scores[level])
         yield level, _without_error(band, level, units, dealt, scores[level])
         away = away + dealt[0] - centre
-    level = tree.leaf_level
-    if level is not None and level in scores:
-        dealt = _leaf_effects(band, polynomials, away, scores[level])
-        yield level, _without_error(band, level, group.leaves, dealt, scores[level])
+    innermost = tree.leaf_level
+    if innermost is not None and innermost in scores:
+        dealt = _leaf_effects(band, polynomials, away, scores[innermost])
+        yield innermost, _without_error(band, innermost, group.leaves, dealt, scores[innermost])
 
 
 def _deal(cumulants: FloatArray, sd: FloatArray, scores: FloatArray) -> FloatArray:
