@@ -74,6 +74,11 @@ def lengths_of_stay() -> pd.DataFrame:
     return frame.assign(estimate=6.0 + 2.0 * frame["estimate"], standard_error=2.0 * frame["standard_error"])
 
 
+def with_errors(frame: pd.DataFrame) -> pd.DataFrame:
+    """Expected events that are off by more in some departments than in others."""
+    return frame.assign(off=0.05 * (pd.factorize(frame["department"])[0] % 4))
+
+
 def two_outcomes() -> pd.DataFrame:
     """Deaths and readmissions of the same trusts."""
     parts = {"deaths": nation(7, 4), "readmissions": nation(7, 4, seed=6, mean_expected=25.0)}
@@ -113,6 +118,11 @@ SUBJECTS = {
     "trusts_alone": Subject(nation, {"priors": bs.Priors(department=None)}),
     "flat_priors": Subject(
         lambda: nation(14, 6), {"priors": bs.Priors(trust=bs.Flat(), department=bs.InverseGamma(2.0, 0.1))}
+    ),
+    "errors": Subject(nation, {"expected_sd": 0.1}),
+    "errors_periods": Subject(
+        lambda: with_errors(nation(7, 4, 2, family="binomial")),
+        {"denominator": "denominator", "expected_sd": "off"},
     ),
     # Enough departments for the compiled loops.
     "compiled": Subject(lambda: nation(45, 9, seed=8)),
