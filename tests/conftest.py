@@ -74,10 +74,19 @@ def frame() -> pd.DataFrame:
 
 
 def table_of(
-    data: object, *, family=None, covariates=None, priors: Priors | None = None, tidy_labels=False, **columns
+    data: object,
+    *,
+    family=None,
+    covariates=None,
+    priors: Priors | None = None,
+    tidy_labels=False,
+    expected_sd=None,
+    **columns,
 ) -> Table:
     """Read a table as `fit_hierarchy` would."""
-    options = ReadOptions(Columns(**columns), family, covariates=covariates, tidy_labels=tidy_labels)
+    options = ReadOptions(
+        Columns(**columns), family, covariates=covariates, tidy_labels=tidy_labels, expected_sd=expected_sd
+    )
     return read_table(data, options, priors or Priors())
 
 
