@@ -21,8 +21,9 @@ import pandas as pd
 from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.cells import Cells
-from brightspots.engine.integration.leaf import integrate_leaf, shape_of
+from brightspots.engine.integration.leaf import integrate_leaf, integrate_normal, shape_of
 from brightspots.engine.posterior import Conditional, Posterior, SharedDraws
+from brightspots.likelihood.family import Derivatives
 from brightspots.likelihood.outcomes import Outcomes
 from brightspots.statistics.learning_pairs import features
 from brightspots.statistics.scale import effect_name, effect_values
@@ -30,6 +31,8 @@ from brightspots.statistics.summaries import CellSummary, own_contrast, peer_eff
 
 # A comparator is more probably than not within the margin of its own trust and of its peers.
 LEAST_PROBABLY_ORDINARY = 0.5
+# Nodes over the error of what was expected, and Newton steps to where it lies.
+_ERROR_NODES, _NEWTON_STEPS = 7, 8
 
 
 class Lasting(NamedTuple):
@@ -112,20 +115,69 @@ def _of_cell(
     if not len(ahead):
         return 0.0
     leaves = np.arange(cells.cell_leaves[cell], cells.cell_leaves[cell + 1])
-    leaves = leaves[recent[leaves]]
     some = shared.take(ahead)
     predictor = some.leaf_predictor(cells, slice(leaves[0], leaves[-1] + 1)) + peer[ahead]
-    sd = some.sd["period"]
-    integral = integrate_leaf(Outcomes.of(cells, leaves), predictor, sd)
+    asked = recent[leaves]
+    outcomes, lasting = Outcomes.of(cells, leaves[asked]), 0.0
+    for weight, error in _errors(cells, some, leaves, predictor):
+        good = _good_periods(outcomes, predictor[asked] + error, some.sd["period"], -sign * lead[ahead], sign)
+        lasting = lasting + weight * np.prod(good, axis=0)
+    return float(np.sum(lasting) / shared.n_draws)
+
+
+def _good_periods(
+    outcomes: Outcomes, predictor: FloatArray, sd: FloatArray, threshold: FloatArray, sign: float
+) -> FloatArray:
+    """P(the effect w of each period lies on the good side of a threshold (S,) | the data), (leaves, S)."""
+    integral = integrate_leaf(outcomes, predictor, sd)
     mean, spread, skewness, kurtosis = shape_of(
         integral.mean, integral.variance, integral.third, integral.fourth
     )
     of_period = Conditional(
         *(part.astype(np.float32) for part in (sd * mean, sd * spread, skewness, kurtosis))
     )
-    above = of_period.above(np.broadcast_to(-sign * lead[ahead], predictor.shape)).astype(np.float64)
-    good = above if sign > 0 else 1.0 - above
-    return float(np.sum(np.prod(good, axis=0)) / shared.n_draws)
+    above = of_period.above(np.broadcast_to(threshold, predictor.shape)).astype(np.float64)
+    return above if sign > 0 else 1.0 - above
+
+
+def _errors(
+    cells: Cells, shared: SharedDraws, leaves: IntArray, predictor: FloatArray
+) -> list[tuple[float, FloatArray]]:
+    """Nodes and weights for the error of what was expected of one cell, given its data and u + v: nearly normal.
+
+    Parameters
+    ----------
+    leaves : int array (L,)
+        All of the cell.
+    predictor : (L, S)
+        With u + v, without the effects of periods.
+
+    Returns
+    -------
+    list of (weight, (S,))
+        One of no error where none is known of.
+    """
+    if cells.expected_sd is None:
+        return [(1.0, np.zeros(predictor.shape[1]))]
+    outcomes = Outcomes.of(cells, leaves)
+
+    def together(error: FloatArray) -> Derivatives:
+        more = (1,) * (error.ndim - 1)
+        of_leaf = integrate_leaf(
+            outcomes,
+            predictor.reshape(*predictor.shape, *more) + error,
+            shared.sd["period"].reshape(-1, *more),
+        )
+        return Derivatives(*(part.sum(axis=0) for part in of_leaf[:3]))
+
+    none = np.zeros(predictor.shape[1])
+    sd = np.full_like(none, np.sqrt(cells.error_variance[cells.leaf_cell[leaves[0]]]))
+    error = integrate_normal(together, none, sd, none, newton_steps=_NEWTON_STEPS)
+    points, weights = np.polynomial.hermite_e.hermegauss(_ERROR_NODES)
+    return [
+        (weight, sd * (error.mean + np.sqrt(error.variance) * point))
+        for weight, point in zip((weights / weights.sum()).tolist(), points, strict=True)
+    ]
 
 
 def deviants_frame(

@@ -69,6 +69,36 @@ def test_the_probability_is_that_of_all_conditions_at_once(periods):
     assert found.probability.max() > 0.2
 
 
+def test_an_error_of_what_was_expected_is_not_a_lasting_lead():
+    """The periods share it: every w is known given the error alone, over whose posterior is summed."""
+    posterior = with_periods(of_years())
+    off = 0.2
+    cells = replace(posterior.cells, expected_sd=np.full(posterior.cells.n_leaves, off))
+    posterior = replace(posterior, cells=cells)
+    found = lasting_probability(
+        posterior, cell_summary(posterior, MARGIN, 0.95), "worse", periods=2, least=0.0
+    ).probability
+    shared, fixed = posterior.shared, posterior.shared.leaf_predictor(cells)
+    errors = np.linspace(-4 * off, 4 * off, 61)[:, np.newaxis]
+    for cell in (0, 7):
+        own, peer = (effect[cell] for effect in effects_of(posterior))
+        total = 0.0
+        for draw in np.flatnonzero(np.maximum(own, peer) < -np.log(MARGIN)):
+            sd = shared.sd["period"][draw]
+            w = np.linspace(-6 * sd, 6 * sd, 401)
+            weight, good = stats.norm.pdf(errors[:, 0], 0, off), np.ones(len(errors))
+            for leaf in np.flatnonzero(cells.leaf_cell == cell):
+                mean = np.exp(fixed[leaf, draw] + peer[draw] + errors + w)
+                density = stats.poisson.pmf(cells.lower[leaf], mean) * stats.norm.pdf(w, 0, sd)
+                whole = integrate.trapezoid(density, w)
+                weight = weight * whole
+                if cells.leaf_period[leaf] >= 1:
+                    leads = w + max(own[draw], peer[draw]) < 0
+                    good = good * integrate.trapezoid(density * leads, w) / whole
+            total += np.sum(weight * good) / np.sum(weight)
+        assert found[cell] == pytest.approx(total / shared.n_draws, abs=3e-3)
+
+
 def test_a_department_is_asked_of_the_recent_periods_that_it_has():
     frame = of_years()
     gone = (frame["trust"] == "T001") & (frame["year"] > 2020)
