@@ -22,6 +22,7 @@ from brightspots.fit import frames
 from brightspots.fit.fitted import Fitted
 from brightspots.statistics import summaries
 from brightspots.statistics.decisions import Decisions
+from brightspots.statistics.detectable import NEEDED
 from brightspots.statistics.kept_decision import Decision
 from brightspots.statistics.persistence import count_same_side, period_sides
 from brightspots.statistics.rating_model import fit_with_ratings
@@ -128,7 +129,10 @@ class Decided(PickledByFields):
           and in how many that can be known, see `brightspots.statistics.persistence.period_sides`.
         """
         cells, decisions, rated = self.effects.cells, self.decisions, self.ratings
-        table = self.fit.departments(margin=self.rule.ordinary_margin, difference=self.rule.difference)
+        # What a flag needs is known where flags were set by a margin.
+        by_margin = self.rule.share is None and np.isfinite(decisions.needed)
+        needed = float(np.clip(decisions.needed, 0.5, 1.0 - 1e-6)) if by_margin else NEEDED
+        table = self.fit.described(self.margin, 0.95, needed)
         order = frames.cell_order(cells)
         columns: dict[str, Any] = {
             "status": decisions.status,
@@ -147,14 +151,6 @@ class Decided(PickledByFields):
             columns |= {"persistent": decisions.beyond, "periods_same_side": same, "periods": compared}
         for name, values in columns.items():
             table[name] = np.asarray(values)[order]
-        if self.rule.share is None and np.isfinite(decisions.needed):
-            summary = self.fit.cell_summary(self.margin, 0.95)
-            needed = float(np.clip(decisions.needed, 0.5, 1.0 - 1e-6))
-            detectable = frames.detectable_columns(
-                cells, self.effects.shared, summary, self.margin, self.higher_is, needed=needed
-            )
-            for name, values in detectable.items():
-                table[name] = values[order]
         if self.rating_note:
             table.attrs["rating_status"] = self.rating_note
         return table if self.fit.rules is None else vouch_for(table, self.fit.rules)

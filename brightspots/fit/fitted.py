@@ -29,6 +29,7 @@ from brightspots.engine.run import Request
 from brightspots.engine.terms import resolve_priors
 from brightspots.fit import draw_tree, frames
 from brightspots.statistics import summaries
+from brightspots.statistics.detectable import NEEDED, detectable_effects
 from brightspots.statistics.effect_shape import EffectShape, effect_shapes
 from brightspots.statistics.ensemble import Extremes, extreme_size, extremes
 from brightspots.statistics.kept_decision import Decision
@@ -142,9 +143,19 @@ class Fitted(PickledByFields):
         """
         margin = margin_in_use(margin, difference, ratios=self.table.cells.is_ratio)
         check_probability("probability", probability)
+        return self.described(margin, probability)
+
+    def described(self, margin: float, probability: float, needed: float = NEEDED) -> pd.DataFrame:
+        """What `departments` returns, with detectable effects for the exceedance probability that a flag needs."""
         summary = self.cell_summary(margin, probability)
+        detectable = self._once(
+            ("detectable", margin, needed),
+            lambda: detectable_effects(
+                self.table.cells, self.effects.shared, summary, summary.reach, needed=needed
+            ),
+        )
         frame = frames.departments_frame(
-            self.table, self.effects.shared, summary, self.surprise(), margin, self.higher_is
+            self.table, summary, self.surprise(), detectable, margin, self.higher_is
         )
         return frame if self.rules is None else vouch_for(frame, self.rules)
 
@@ -164,8 +175,7 @@ class Fitted(PickledByFields):
         """
         margin = margin_in_use(margin, difference, ratios=self.table.cells.is_ratio)
         check_probability("probability", probability)
-        summary = summaries.trust_summary(self.effects, margin, probability)
-        frame = frames.trusts_frame(self.table, summary)
+        frame = frames.trusts_frame(self.table, self.trust_summary(margin, probability))
         return frame if self.rules is None else vouch_for(frame, self.rules)
 
     def ranks(
@@ -292,6 +302,14 @@ class Fitted(PickledByFields):
         check_probability("probability", probability)
         return self._once(
             ("cells", margin, probability), lambda: summaries.cell_summary(self.effects, margin, probability)
+        )
+
+    def trust_summary(self, margin: float, probability: float) -> summaries.TrustSummary:
+        """Estimands of every trust, computed once for a margin and a probability; see `summaries.trust_summary`."""
+        check_probability("probability", probability)
+        return self._once(
+            ("trusts", margin, probability),
+            lambda: summaries.trust_summary(self.effects, margin, probability),
         )
 
     def extremes(self, share: float) -> Extremes:

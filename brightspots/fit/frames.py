@@ -10,11 +10,11 @@ from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.cells import Cells
 from brightspots.data.tables import Table
 from brightspots.engine.integration.leave_one_out import Surprise
-from brightspots.engine.posterior import SharedDraws
-from brightspots.statistics import detectable, summaries
+from brightspots.statistics import summaries
+from brightspots.statistics.detectable import Detectable
 from brightspots.statistics.effect_shape import EffectShape
 from brightspots.statistics.ranks import Ranks
-from brightspots.statistics.scale import effect_name, effect_values, margin_of_effects
+from brightspots.statistics.scale import effect_name, effect_values
 from brightspots.statistics.summaries import CellSummary, Interval, Partition, TrustSummary
 
 OWN_UNDEFINED = "{} is missing for a trust's only department: there is no other department to compare with"
@@ -66,9 +66,9 @@ def cell_order(cells: Cells) -> IntArray:
 
 def departments_frame(
     table: Table,
-    shared: SharedDraws,
     summary: CellSummary,
     surprise: Surprise,
+    detectable: Detectable,
     margin: float,
     higher_is: names.HigherIs,
 ) -> pd.DataFrame:
@@ -97,7 +97,7 @@ def departments_frame(
         "reliability": summary.reliability,
         "surprise": surprise.value,
     }
-    columns |= detectable_columns(cells, shared, summary, margin, higher_is)
+    columns |= _detectable_columns(cells, detectable, higher_is)
     frame = pd.DataFrame(columns).iloc[cell_order(cells)].reset_index(drop=True)
     frame.attrs["margin"] = margin
     said = surprise_bounds(surprise, higher_is)
@@ -210,21 +210,11 @@ def _interval_columns(name: str, interval: Interval) -> dict[str, FloatArray]:
     return {name: interval.point, f"{name}_lower": interval.lower, f"{name}_upper": interval.upper}
 
 
-def detectable_columns(
-    cells: Cells,
-    shared: SharedDraws,
-    summary: CellSummary,
-    margin: float,
-    higher_is: names.HigherIs,
-    *,
-    needed: float = 0.95,
-) -> dict[str, FloatArray]:
+def _detectable_columns(cells: Cells, found: Detectable, higher_is: names.HigherIs) -> dict[str, FloatArray]:
     """`detectable_ratio` (`detectable_difference` where effects are not ratios), (C,), with `_high` and `_low`.
 
-    The column without a suffix is the one of the dark side. Arguments as in `detectable.detectable_effects`.
+    The column without a suffix is the one of the dark side.
     """
-    reach = margin_of_effects(cells, margin)
-    found = detectable.detectable_effects(cells, shared, summary, reach, needed=needed)
     high, low = (effect_values(cells, effect) for effect in found)
     name = effect_name(cells, "detectable")
     return {name: high if higher_is == "worse" else low, f"{name}_high": high, f"{name}_low": low}

@@ -14,6 +14,9 @@ from brightspots.fit.frames import with_interval
 
 # Departments that the text, and a notebook, show.
 SHOWN_SPOTS, SHOWN_ON_A_PAGE = 10, 100
+# Trusts are counted as beyond the margin from this probability.
+SURELY = 0.95
+_SHORT = {names.BRIGHT: "bright", names.DARK: "dark", names.IN_LINE: "in line"}
 
 
 def spots_line(spots: Decided) -> str:
@@ -87,6 +90,28 @@ def spots_html(spots: Decided) -> str:
     return f"<div class='brightspots'><p><b>{html.escape(spots_line(spots))}</b></p>{table}{notes}</div>"
 
 
+def _other_comparison(spots: Decided) -> str:
+    """How many departments are flagged, and in line, against the reference that the statuses do not use."""
+    by_peers = spots.rule.reference == "organisation"
+    status = spots.decisions.peer_status if by_peers else spots.decisions.own_status
+    whom = "the same department elsewhere" if by_peers else "their own trust alone"
+    counts = [f"{int((status == each).sum()):,} {said}" for each, said in _SHORT.items()]
+    return f"Against {whom}: {', '.join(counts)}; both together: spots.readings()."
+
+
+def _trusts_that_differ(spots: Decided) -> list[str]:
+    """How many trusts as a whole surely lie beyond the margin."""
+    summary = spots.fit.trust_summary(spots.margin, 0.95)
+    above, below = (int((p >= SURELY).sum()) for p in (summary.p_high, summary.p_low))
+    if not above + below:
+        return []
+    word = "margin" if spots.effects.cells.is_ratio else "difference"
+    return [
+        f"Of {len(summary.p_high):,} trusts as a whole {above:,} lie above the national level and {below:,} below it "
+        f"by more than that {word} (P at least {SURELY:g}): fit.trusts()."
+    ]
+
+
 def _reasons(spots: Decided) -> str:
     """How many departments have the status "cannot tell" for each reason, in brackets; empty where none has."""
     why = spots.decisions.why.tolist()
@@ -104,6 +129,8 @@ def _footnotes(spots: Decided, hidden: int) -> list[str]:
     if hidden > 0:
         notes.append(f"… and {hidden:,} more: see .table")
     notes.append(f"'cannot tell' means that the data do not say; it is not reassurance{_reasons(spots)}.")
+    notes.append(_other_comparison(spots))
+    notes += _trusts_that_differ(spots)
     if spots.wide_spread is not None:
         flagged, extreme = spots.wide_spread
         notes.append(

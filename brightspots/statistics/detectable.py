@@ -26,6 +26,8 @@ from brightspots.likelihood.family import CountFamily, Derivatives, Family
 from brightspots.statistics.left_out import Cavity, cavities
 from brightspots.statistics.summaries import CellSummary
 
+# Exceedance probability that flags a department which is alone on its list at a false discovery rate of 0.05.
+NEEDED = 0.95
 _HERMITE_X, _HERMITE_W = np.polynomial.hermite_e.hermegauss(9)
 _HERMITE_W = _HERMITE_W / np.sqrt(2.0 * np.pi)
 _MOST_STEPS, _QUICK_STEPS, _MODE_STEPS = 50, 6, 5
@@ -53,7 +55,7 @@ def detectable_effects(
     summary: CellSummary,
     reach: float,
     *,
-    needed: float = 0.95,
+    needed: float = NEEDED,
     power: float = 0.8,
 ) -> Detectable:
     """Find the true D of each cell from which it would be flagged with probability `power`, above and below.
@@ -73,8 +75,7 @@ def detectable_effects(
     reach : float
         The size from which an effect matters: log of the margin, or the difference that matters.
     needed : float, default 0.95
-        Exceedance probability for a flag; 0.95 is that of a department alone on its list at a false discovery rate of
-        0.05.
+        Exceedance probability for a flag.
     power : float, default 0.8
         Probability of being flagged at the effect returned.
     """

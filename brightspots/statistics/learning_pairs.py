@@ -94,10 +94,11 @@ def learning_pairs(
 ) -> pd.DataFrame:
     """Give each dark spot the nearest departments of its type in other trusts that are probably better.
 
-    A partner is better than average of its kind, and better than the dark spot by the margin, each with a probability
-    above ½. Nearness is the standardised Euclidean distance of `features`: differences in log size and in each
-    covariate's design column, each divided by its standard deviation over cells, count alike (a covariate in words has
-    one column for each level but the first). Without covariates this orders partners by their ratio in size.
+    A partner is better than average of its kind (by its posterior mean as well), and better than the dark spot by the
+    margin, each with a probability above ½. Nearness is the standardised Euclidean distance of `features`: differences
+    in log size and in each covariate's design column, each divided by its standard deviation over cells, count alike (a
+    covariate in words has one column for each level but the first). Without covariates this orders partners by their
+    ratio in size.
 
     Parameters
     ----------
@@ -162,13 +163,14 @@ def learning_pairs(
 def _promising(cells: Cells, peer: Interval, cell: int, sign: float, reach: float) -> tuple[IntArray, str]:
     """Departments of the same type elsewhere that may be better, by their summaries, and why if none of them is.
 
-    Nearly normal effects whose mean lies this far on the wrong side cannot be better with a probability above ½.
+    Their mean lies on the good side, as that of a ratio shown beside them must. And nearly normal effects whose mean
+    lies this far on the wrong side of the dark spot's cannot be better by the margin with a probability above ½.
     """
     alike = np.flatnonzero(
         (cells.cell_department == cells.cell_department[cell]) & (cells.cell_trust != cells.cell_trust[cell])
     )
     slack = _SLACK * (peer.upper - peer.lower)
-    good = alike[sign * peer.point[alike] + slack[alike] > 0.0]
+    good = alike[sign * peer.point[alike] > 0.0]
     gap = sign * (peer.point[good] - peer.point[cell]) + slack[good] + slack[cell]
     for some, reason in ((alike, NO_OTHER), (good, NONE_ABOVE_AVERAGE)):
         if not len(some):

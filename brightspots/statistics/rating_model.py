@@ -13,7 +13,6 @@ band means would overstate the share of variance that the rating explains by abo
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +21,7 @@ from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import CertificateWarning
 from brightspots.common.settings import HalfNormal, Priors
 from brightspots.data.cells import Cells
-from brightspots.engine.posterior import Posterior, SharedDraws
+from brightspots.engine.posterior import EffectBlock, Posterior, SharedDraws
 from brightspots.engine.terms import location_precision, resolve_priors
 from brightspots.statistics.ratings import Ratings
 
@@ -30,6 +29,9 @@ from brightspots.statistics.ratings import Ratings
 # it hardly matters beside the prior that `as_level` then applies.
 _REACH = 10.0
 _GRID = 1_000
+# Draws of this second fit. What is said of single departments is averaged over conditional distributions, so that it
+# needs no more.
+_DRAWS = 500
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,10 @@ class RatedPosterior:
         """σ_v², (S,); zeros where departments are not in the model."""
         return self.posterior.shared.sd_of("department") ** 2
 
-    def levels(self) -> Iterator[tuple[slice, FloatArray]]:
-        """Levels μ + u + v of departments, block by block: the slice of cells, and draws (cells, S)."""
-        for block in self.posterior.blocks():
-            trust = self.posterior.cells.cell_trust[block.cells] - block.trusts.start
-            within = block.trust_effect[trust] + block.department_effect
-            yield block.cells, self.band_mean[self.ratings.cell_band[block.cells]] + within
+    def trust_levels(self, block: EffectBlock) -> FloatArray:
+        """μ + u at the departments of a block, (cells, S): their levels but for their own effects v."""
+        trust = self.posterior.cells.cell_trust[block.cells] - block.trusts.start
+        return np.asarray(self.band_mean[self.ratings.cell_band[block.cells]] + block.trust_effect[trust])
 
 
 def fit_with_ratings(cells: Cells, priors: Priors, ratings: Ratings, seed: int) -> RatedPosterior:
@@ -107,7 +107,9 @@ def fit_with_ratings(cells: Cells, priors: Priors, ratings: Ratings, seed: int) 
         covariates=(*cells.covariates, *(f"band {number}" for number in range(columns.shape[1]))),
         covariate_scale=np.concatenate([cells.covariate_scale, np.ones(columns.shape[1])]),
     )
-    fitted, certificate = integrate(with_bands, replace(priors, effects="normal"), seed=seed)
+    fitted, certificate = integrate(
+        with_bands, replace(priors, effects="normal"), draws=_DRAWS, seed=seed, effective=_DRAWS
+    )
     if not certificate.ok:
         warnings.warn(
             f"the fit that compares departments with the ratings did not earn its certificate: {certificate.message}",

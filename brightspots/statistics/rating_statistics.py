@@ -10,15 +10,13 @@ from scipy import stats
 
 from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray, IntArray
+from brightspots.engine.posterior import EffectBlock
 from brightspots.statistics.rating_model import RatedPosterior
 
 # To compare all pairs of departments without sorting, their levels are counted in this many classes between −6 and 6
 # standard deviations; two in one class are tied, and count half.
 _CLASSES = 4_096
 _FURTHEST = 6.0
-# About so many draws are used for `reversed`: enough to know the ends of a 95% interval to a tenth of its posterior
-# standard deviation.
-_COUNTED_DRAWS = 500
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,8 @@ class RatingStatistics:
         trusts are rated), and of `trust_and_department`, between departments of all trusts. The
         share is Var(μ)/(Var(μ) + σ²), the variance of the fixed part over that of fixed and random parts
         (marginal R² of Nakagawa & Schielzeth 2013).
-    reversed : (S',)
-        Some of the draws of the probability that, of two random departments with different ratings, the one with the
+    reversed : (S,)
+        Draws of the probability that, of two random departments with different ratings, the one with the
         higher rating is worse.
 
     References
@@ -67,27 +65,50 @@ def rating_statistics(rated: RatedPosterior, higher_is: names.HigherIs) -> Ratin
     spread = np.sqrt(rated.between + rated.trust_variance + rated.department_variance)
     of_rated = spread if ratings.by_department else np.sqrt(rated.between + rated.trust_variance)
     cuts = stats.norm.ppf(np.cumsum(ratings.frequencies)[:-1])[:, np.newaxis] * of_rated
-    n_cells, n_draws = len(ratings.cell_band), len(spread)
-    step = max(1, n_draws // _COUNTED_DRAWS)
-    counts = np.zeros((len(ratings.levels), len(spread[::step]), _CLASSES), dtype=np.int32)
-    p_other, p_two = np.empty(n_cells), np.empty(n_cells)
-    for cells, level in rated.levels():
-        band = ratings.cell_band[cells]
-        steps = np.abs(_bands_earned(good * level, cuts) - band[:, np.newaxis])
-        p_other[cells] = (steps >= 1).mean(axis=1)
-        p_two[cells] = (steps >= 2).mean(axis=1)
-        classes = _classes(good * level[:, ::step] / spread[::step])
-        for each in np.unique(band):
-            counts[each] += _count(classes[band == each])
-    return RatingStatistics(p_other, p_two, _explained(rated), _reversed(counts))
+
+    def of_block(block: EffectBlock) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int16]]:
+        trust, band = rated.trust_levels(block), ratings.cell_band[block.cells]
+        classes = _classes(good * (trust + block.department_effect) / spread)
+        other, two = (_p_away(block, trust, cuts, band, good, steps) for steps in (1, 2))
+        return other, two, classes
+
+    others: list[FloatArray] = []
+    twos: list[FloatArray] = []
+    counts, first = _Counts(len(ratings.levels), len(spread)), 0
+    for other, two, classes in rated.posterior.map_blocks(of_block):
+        others.append(other)
+        twos.append(two)
+        counts.add(classes, ratings.cell_band[first : first + len(classes)])
+        first += len(classes)
+    return RatingStatistics(
+        np.concatenate(others), np.concatenate(twos), _explained(rated), _reversed(counts.whole())
+    )
 
 
-def _bands_earned(level: FloatArray, cuts: FloatArray) -> IntArray:
-    """Band of each level, (cells, S), given the cuts (levels − 1, S)."""
-    earned = np.zeros(level.shape, dtype=np.int64)
-    for cut in cuts:
-        earned += level > cut
-    return earned
+def _p_away(
+    block: EffectBlock, trust: FloatArray, cuts: FloatArray, band: IntArray, good: float, steps: int
+) -> FloatArray:
+    """Probability that each level of a block lies in a band at least `steps` from its own, (cells,).
+
+    Averaged over the distribution of v given the rest, not over draws of it.
+
+    Parameters
+    ----------
+    trust : (cells, S)
+        Levels but for v.
+    cuts : (levels − 1, S)
+        Between the bands, on the scale on which more is better.
+    band : int array (cells,)
+    good : float
+        −1 where more of the outcome is worse.
+    """
+    endless = np.full((1, cuts.shape[1]), np.inf)
+    edges = np.concatenate([-endless, cuts, endless])
+    low, high = (edges[np.clip(at, 0, len(cuts) + 1)] for at in (band - steps + 1, band + steps))
+    if good < 0:
+        low, high = -high, -low
+    inside = block.above(low - trust) - block.above(high - trust)
+    return np.asarray(1.0 - np.mean(inside, axis=1))
 
 
 def _explained(rated: RatedPosterior) -> dict[str, FloatArray]:
@@ -98,23 +119,47 @@ def _explained(rated: RatedPosterior) -> dict[str, FloatArray]:
     return {"trust": between / (between + trust), "trust_and_department": everywhere}
 
 
-def _classes(standardised: FloatArray) -> IntArray:
+def _classes(standardised: FloatArray) -> npt.NDArray[np.int16]:
     """Class, 0 to `_CLASSES` − 1, of levels in standard deviations; those beyond ±6 are in the first and the last."""
     scaled = (standardised / _FURTHEST + 1.0) * (_CLASSES / 2.0)
-    return np.clip(scaled, 0, _CLASSES - 1).astype(np.int64)
+    return np.clip(scaled, 0, _CLASSES - 1).astype(np.int16)
 
 
-def _count(classes: IntArray) -> npt.NDArray[np.int32]:
-    """Number of cells in each class, draw by draw, (S', classes)."""
-    draws = classes.shape[1]
-    flat = classes + np.arange(draws) * _CLASSES
-    return np.bincount(flat.ravel(), minlength=draws * _CLASSES).reshape(draws, _CLASSES).astype(np.int32)
+class _Counts:
+    """Number of cells of each band in each class, draw by draw, from classes that come a few cells at a time."""
+
+    def __init__(self, levels: int, draws: int) -> None:
+        self._counts = np.zeros((levels, draws * _CLASSES), dtype=np.int32)
+        self._draws = draws
+        self._waiting: list[tuple[npt.NDArray[np.int16], IntArray]] = []
+
+    def add(self, classes: npt.NDArray[np.int16], band: IntArray) -> None:
+        """Count cells: their classes (cells, S) and bands (cells,)."""
+        self._waiting.append((classes, band))
+        # To count few cells costs as much as there are classes.
+        if sum(len(band) for _, band in self._waiting) >= _CLASSES:
+            self._count()
+
+    def _count(self) -> None:
+        if not self._waiting:
+            return
+        classes, band = (np.concatenate(part) for part in zip(*self._waiting, strict=True))
+        self._waiting = []
+        place = np.arange(self._draws) * _CLASSES
+        for each in np.unique(band):
+            flat = (classes[band == each] + place).ravel()
+            self._counts[each] += np.bincount(flat, minlength=self._counts.shape[1]).astype(np.int32)
+
+    def whole(self) -> npt.NDArray[np.int32]:
+        """All counts, (levels, S, classes)."""
+        self._count()
+        return self._counts.reshape(len(self._counts), self._draws, _CLASSES)
 
 
 def _reversed(counts: npt.NDArray[np.int32]) -> FloatArray:
-    """Share of pairs of cells with different ratings in which the higher-rated one is worse, (S',).
+    """Share of pairs of cells with different ratings in which the higher-rated one is worse, (S,).
 
-    A Mann–Whitney statistic pooled over all pairs of bands; `counts` is (levels, S', classes), best class last.
+    A Mann–Whitney statistic pooled over all pairs of bands; `counts` is (levels, S, classes), best class last.
     """
     wins, pairs = np.zeros(counts.shape[1]), 0.0
     for lower in range(len(counts) - 1):

@@ -115,6 +115,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "get": {"key": "deaths"},
     "extremes": {"share": 0.1},
     "extreme_size": {"reference": "peers", "share": 0.1},
+    "described": {"margin": 1.1, "probability": 0.95},
+    "trust_summary": {"margin": 1.1, "probability": 0.95},
     "cell_summary": {"margin": 1.1, "probability": 0.95},
     "scaled": {"factor": 2.0},
     "text": {"shell": True},

@@ -134,6 +134,8 @@ def _methods(folder: Path) -> Iterator[Subject]:
         "draws": {"n": 10},
         "extremes": {"share": 0.1},
         "extreme_size": {"reference": "peers", "share": 0.1},
+        "described": {"margin": 1.1, "probability": 0.95},
+        "trust_summary": {"margin": 1.1, "probability": 0.95},
         "cell_summary": {"margin": 1.1, "probability": 0.95},
         "margin": {"rule": bs.SpotRule()},
         "rule_in_use": {"rule": None},

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from brightspots.engine.posterior import StoredPosterior
 from brightspots.statistics.rating_model import RatedPosterior
@@ -85,12 +86,9 @@ def test_everything_by_brute_force(higher_is, by_department):
                 wins += good[j] < good[i]
                 pairs += 1
     np.testing.assert_allclose(found.reversed, wins / pairs, atol=0.006)
-    assert np.all(found.p_two_bands <= found.p_other_band)
-
-
-def test_of_many_draws_about_five_hundred_are_counted():
-    posterior = made_up_posterior(table_of(simulate_frame(8, 3)).cells, draws=1_000)
-    rated = read_ratings(posterior.cells, dict(zip(posterior.cells.trusts, [1, 2] * 4, strict=True)))
-    found = statistics_of(RatedPosterior(posterior, rated, np.zeros((2, 1_000))), "worse")
-    assert len(found.reversed) == 500
-    assert len(found.explained["trust"]) == 1_000
+    between = rated.frequencies @ mean**2 + posterior.shared.sd["trust"] ** 2
+    sd = np.sqrt(between + by_department * posterior.shared.sd["department"] ** 2)
+    cuts = stats.norm.ppf(np.cumsum(rated.frequencies)[:-1])[:, np.newaxis] * sd
+    away = np.abs(np.sum(good[np.newaxis] > cuts[:, np.newaxis], axis=0) - band[:, np.newaxis])
+    np.testing.assert_allclose(found.p_other_band, (away >= 1).mean(axis=1))
+    np.testing.assert_allclose(found.p_two_bands, (away >= 2).mean(axis=1))

@@ -60,6 +60,7 @@ def integrate(
     *,
     draws: int | None = None,
     seed: int | None = None,
+    effective: int = EFFECTIVE_DRAWS,
 ) -> tuple[ConditionalPosterior, Certificate]:
     """Compute the posterior without Markov chains.
 
@@ -70,6 +71,8 @@ def integrate(
     draws : int, optional
         Equally weighted draws of the shared parameters; default 1,000. At least as many effective
         ones are asked of the weights.
+    effective : int, default 1,000
+        Effective draws that are asked of the weights in any case.
     seed : int, optional
         The same seed gives the same numbers; without one, the seed that was used is on the result.
 
@@ -84,13 +87,13 @@ def integrate(
     generator = np.random.default_rng(seed)
     terms = resolve_priors(cells, priors)
     tree = Tree(cells, terms.levels)
-    sampled = _adapt(Model(tree, terms), max(wanted, EFFECTIVE_DRAWS), generator)
+    sampled = _adapt(Model(tree, terms), max(wanted, effective), generator)
     watched = _watched(sampled.draws)
     chosen = resample(sampled.weights.values, _first_axis(sampled), wanted, generator)
     shared = _shared(tree, sampled.draws, chosen)
-    effective = min(effective_size(sampled.weights.values, watched), float(wanted))
+    reached = min(effective_size(sampled.weights.values, watched), float(wanted))
     certificate = certify(
-        effective, sampled.weights.pareto_k, sampled.expansion_error, wanted, time.perf_counter() - started
+        reached, sampled.weights.pareto_k, sampled.expansion_error, wanted, time.perf_counter() - started
     )
     return ConditionalPosterior(cells, shared, seed), certificate
 
