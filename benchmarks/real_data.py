@@ -23,6 +23,9 @@ import brightspots as bs
 from brightspots.common.vocabulary import REASONS
 from brightspots.common.wording import interval_text, percent_interval, probability_text
 from brightspots.fit import fit_text, spots_text
+from brightspots.fit.funnels import trust_limits
+from brightspots.fit.sensitivity import surviving_flags
+from brightspots.report import cautions
 
 mpl.use("Agg")
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -121,10 +124,12 @@ def report(study: Study) -> str:
         f"Of the variation that is not chance, {percent_interval(trust.share, trust.share_lower, trust.share_upper)} lies "
         f"between hospitals and {percent_interval(department.share, department.share_lower, department.share_upper)} between "
         f"departments of the same hospital{_between_periods(partition)}.",
+        *_trust_lines(fit),
         *_rating_lines(spots),
         *_silence(spots),
-        "",
+        *_reading_lines(spots),
         *_flag_lines(spots),
+        *_learning_lines(spots),
         f"![Funnel of {study.key}](images/{study.key}_funnel.png)",
         "",
         f"*{bs.describe(_funnel(fit, study.key))}*",
@@ -232,6 +237,61 @@ def _silence(spots: bs.Spots) -> list[str]:
         f"would be called in line; {int(counts['in line']):,} are. {spots.expected_false_flags:.1f} of the {int(counts['bright spot'] + counts['dark spot']):,} flags are expected "
         "to be false.",
     ]
+
+
+def _trust_lines(fit: bs.HierarchyFit) -> list[str]:
+    """Hospitals as a whole: outside the 99.8% limits of the funnel, with what the model says of them."""
+    limits = trust_limits(fit, "hierarchical", (0.95, 0.998)).table
+    outside = limits.index[limits["zone"].isin(["above 99.8%", "below 99.8%"])]
+    trusts = fit.trusts().set_index("trust")
+    surely = trusts[["p_high", "p_low"]].max(axis=1)
+    least = surely.loc[outside].min()
+    said = (
+        f" The {len(outside):,} outside the 99.8% limits of the funnel have one of at least {probability_text(least)}."
+        if len(outside)
+        else ""
+    )
+    return [
+        "",
+        f"{int((trusts['p_high'] >= 0.95).sum()):,} hospitals as a whole lie above the national level by more than the margin with a "
+        f"probability of 0.95 or more, {int((trusts['p_low'] >= 0.95).sum()):,} below it.{said}",
+    ]
+
+
+def _reading_lines(spots: bs.Spots) -> list[str]:
+    """Own status by peer status, and how small the margin is where most are flagged."""
+    readings = spots.readings()
+    table = pd.DataFrame({"against the own hospital": list(readings.index)})
+    for peer in readings.columns:
+        table[f"elsewhere: {peer}"] = [f"{n:,}" for n in readings[peer]]
+    lines = ["", "Both comparisons at once:", "", *_markdown(table), ""]
+    if spots.wide_spread is not None:
+        share = spots.fit.find_spots(bs.SpotRule(share=0.1)).summary()["departments"]
+        lines += [
+            f"{spots.wide_spread.flagged:.0%} of the departments are flagged: a margin of {spots.margin:g} is small beside the "
+            f"ordinary spread between them; a factor of {spots.wide_spread.extreme:.3g} would single out the most extreme tenth. "
+            f"`SpotRule(share=0.1)` flags {int(share['bright spot']):,} bright and {int(share['dark spot']):,} dark spots.",
+            "",
+        ]
+    return lines
+
+
+def _learning_lines(spots: bs.Spots) -> list[str]:
+    """Partners of dark spots, positive deviants, and flags that survive errors of what was expected."""
+    pairs, ahead = spots.learning_pairs(), spots.positive_deviants()
+    alone = len(pairs.attrs["without_partner"])
+    said = (
+        f"{pairs[['trust', 'department']].drop_duplicates().shape[0]:,} dark spots have better departments of their kind to "
+        f"talk to ({len(pairs):,} pairs with at most three partners each; {alone:,} dark spots have none). "
+    )
+    counted = (
+        f"{len(ahead):,} departments are positive deviants, ahead of their own hospital and of their peers"
+    )
+    if spots.effects.cells.has_periods:
+        counted += " and on the good side of both in each of the last four periods"
+    survivors = surviving_flags(spots.fit, spots.rule)
+    kept = "" if survivors is None else f" {cautions.surviving(*survivors)}"
+    return [f"{said if len(spots.dark) else ''}{counted}.{kept}", ""]
 
 
 def _flag_lines(spots: bs.Spots) -> list[str]:

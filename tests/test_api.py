@@ -13,7 +13,7 @@ SIGNATURES = {
         "data, *, trust='trust', department='department', observed='observed', expected='expected', denominator=None, "
         "observed_lower=None, observed_upper=None, counted_from=None, estimate=None, standard_error=None, "
         "estimate_scale=None, period=None, outcome=None, columns=None, tidy_labels=False, covariates=None, "
-        "family=None, higher_is='worse', priors=None, "
+        "expected_sd=None, family=None, higher_is='worse', priors=None, "
         "method='auto', sampler='auto', draws=None, seed=None, progress=None"
     ),
     "Columns": (
@@ -40,8 +40,12 @@ SIGNATURES = {
     "HierarchyFit.find_spots": "self, rule=None, rating=None, *, rating_order=None, strong_from=None, "
     "rating_uses_outcome=False",
     "HierarchyFit.draws": "self, n",
+    "HierarchyFit.ranks": "self, level='trust', probability=0.95",
+    "HierarchyFit.sensitivity": "self, rule=None",
     "HierarchyFit.save": "self, path, spots=None",
     "Spots.learning_pairs": "self, k=3",
+    "Spots.positive_deviants": "self, fdr=0.05, periods=4",
+    "Spots.readings": "self",
     "load_fit": "path",
     "standardise": (
         "records, *, outcome=None, trust='trust', department='department', casemix=None, period=None, columns=None, "

@@ -211,11 +211,11 @@ class SpotRule:
         No department is flagged below this probability. The list is cut by its mean, so sure flags would else make
         room for unsure ones. From 0 (no floor) to below 1.
     share : float, optional
-        In place of `margin`: flag the departments that belong to this share of the most extreme true effects. A flag
-        then needs the probability that the effect lies beyond the share/2 or 1 − share/2 quantile of the effects of
-        all departments, draw by draw (Lin, Louis, Paddock & Ridgeway 2006, Bayesian Analysis 1:915; Henderson & Newton
-        2016, J R Stat Soc B 78:781). For where every department differs by more than a fixed margin. What is in line,
-        learning pairs and detectable effects go on with a margin, of 1.1.
+        In place of `margin`: flag the departments that belong to the most extreme `share` of all true effects, half of
+        it on each side. A flag then needs the probability that the effect lies beyond the share/2 or 1 − share/2
+        quantile of the effects of all departments, draw by draw (Lin, Louis, Paddock & Ridgeway 2006, Bayesian Analysis
+        1:915; Henderson & Newton 2016, J R Stat Soc B 78:781). For where every department differs by more than a fixed
+        margin. What is in line, learning pairs and detectable effects go on with a margin, of 1.1.
     reference : {"organisation", "peers", "both"}, default "organisation"
         Compare with the other departments of the own trust (`own_ratio`), with the same department
         nationally (`peer_ratio`), or require both at once.

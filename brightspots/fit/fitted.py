@@ -204,7 +204,7 @@ class Fitted(PickledByFields):
         >>> import brightspots as bs
         >>> fit = bs.fit_hierarchy(bs.simulate_nation(30, 8, seed=1).cells, seed=1)
         >>> ranks = fit.ranks()
-        >>> bool((ranks["set_lower"] <= ranks["rank_lower"]).all())
+        >>> bool(ranks["rank"].between(ranks["set_lower"], ranks["set_upper"]).all())
         True
         """
         check_choice("level", level, ("trust", "department"))

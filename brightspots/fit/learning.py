@@ -82,7 +82,7 @@ class Learning(Decided):
         fdr : float, default 0.05
             Expected share of the list that is false.
         periods : int, default 4
-            How many of the last periods are asked of; all where there are fewer.
+            How many of the last periods are asked of; all where there are fewer. Not used where the fit has none.
 
         Returns
         -------

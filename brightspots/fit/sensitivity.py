@@ -52,8 +52,9 @@ class Sensitivity:
         Indexed by `priors`: departments `flagged`; how many of these are not flagged as fitted (`gained`), and how
         many of those flagged as fitted are not flagged here (`lost`). A flag on the other side counts as both.
     expected : pandas.DataFrame
-        The same counts, indexed by `expected_sd`: were every department's expected events off by about 5% or 10% (0.05,
-        0.1; leaving out what the fit assumes already). Empty for estimates, and without departments.
+        The same counts, indexed by `expected_sd`: were every department's expected events off by about 5% or 10%
+        (0.05, 0.1), or by what the fit assumes of it already, where that is more. Empty for estimates, without
+        departments, and where the fit assumes as much of every department.
     surviving : pandas.DataFrame
         One row a department flagged as fitted: `trust, department, status`, and `survives_0.05` and `survives_0.1`,
         whether the same flag is set with these errors too.

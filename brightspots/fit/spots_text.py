@@ -32,16 +32,18 @@ def spots_line(spots: Decided) -> str:
         "peers": "the same department elsewhere",
         "both": "their own trust and the same department elsewhere",
     }
-    asked = "" if spots.rule.share is None else f" the most extreme {percent(spots.rule.share)} of effects,"
+    share, asked = spots.rule.share, _margin_words(spots)
+    if share is not None:
+        asked = f"the most extreme {percent(share)} of effects (in line: {asked})"
     return (
-        f"Departments against {reference[spots.rule.reference]},{asked} {_margin_words(spots)}: {', '.join(said)}; "
+        f"Departments against {reference[spots.rule.reference]}, {asked}: {', '.join(said)}; "
         f"{spots.expected_false_flags:.1f} of the flags are expected to be false"
     )
 
 
-def _margin_words(spots: Decided) -> str:
+def _margin_words(spots: Decided, of: str = "") -> str:
     word = "margin" if spots.effects.cells.is_ratio else "difference"
-    return f"{word} {spots.margin:g}"
+    return f"{word}{of} {spots.margin:g}"
 
 
 def spots_table(spots: Decided) -> pd.DataFrame:
@@ -134,8 +136,9 @@ def _footnotes(spots: Decided, hidden: int) -> list[str]:
     if spots.wide_spread is not None:
         flagged, extreme = spots.wide_spread
         notes.append(
-            f"{percent(flagged)} of the departments are flagged: a {_margin_words(spots)} is small beside the ordinary "
-            f"spread between departments; {extreme:.3g} would single out the most extreme tenth (SpotRule(share=0.1))."
+            f"{percent(flagged)} of the departments are flagged: a {_margin_words(spots, ' of')} is small beside the "
+            f"ordinary spread between departments. A tenth of them differ by more than {extreme:.3g}; "
+            "SpotRule(share=0.1) asks who belongs to the most extreme tenth."
         )
     if spots.rating_note:
         how = " Say it with strong_from=…" if spots.ratings is not None else ""

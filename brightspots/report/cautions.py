@@ -61,10 +61,15 @@ def surviving(flags: int, survive: Sequence[tuple[float, int]]) -> str:
     (size, n), *more = survive
     every = "the one flag" if flags == 1 else f"all {flags:,} flags"
     kept = every if n == flags else f"{_or_none(n)} of {every}"
-    others = "".join(f", and {_or_none(n)} if by about {100 * size:g}%" for size, n in more)
+    others = "".join(f", and {_or_none(n)} of them if by about {100 * size:g}%" for size, n in more)
+    doubt = (
+        ""
+        if all(n == flags for _, n in survive)
+        else " No adjustment for case mix is perfect; the others could come from that."
+    )
     return (
-        f"If what was expected of each department were off by about {100 * size:g}%, {kept} would still be set"
-        f"{others}. No adjustment for case mix is perfect; the others could come from that."
+        f"If what was expected of each department were off by about {100 * size:g}%, {kept} in these data would still "
+        f"be set{others}.{doubt}"
     )
 
 

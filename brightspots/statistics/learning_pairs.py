@@ -1,4 +1,4 @@
-"""`learning_pairs`: for each dark spot the most similar bright spots of the same department type in other trusts."""
+"""`learning_pairs`: for each dark spot the most similar better departments of the same type in other trusts."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def test_a_margin_that_flags_a_third_is_called_small(fit, spots):
     effects = np.abs(own_effects(many))
     expected = np.exp(np.quantile(effects, 0.9, axis=0).mean())
     assert many.wide_spread.extreme == pytest.approx(expected)
-    assert f"{expected:.3g} would single out the most extreme tenth" in repr(many)
+    assert f"A tenth of them differ by more than {expected:.3g}" in repr(many)
     assert fit.find_spots(SpotRule(share=0.5, min_probability=0.0, fdr=0.5)).wide_spread is None
 
 

@@ -128,15 +128,23 @@ def test_a_small_margin_is_said_to_be_one():
 @pytest.mark.parametrize(
     ("flags", "survive", "said"),
     [
-        (75, ((0.05, 58), (0.1, 19)), "58 of all 75 flags would still be set, and 19 if by about 10%."),
+        (
+            75,
+            ((0.05, 58), (0.1, 19)),
+            "58 of all 75 flags in these data would still be set, and 19 of them if by about 10%. No",
+        ),
         (
             1200,
             ((0.05, 1100), (0.1, 0)),
-            "1,100 of all 1,200 flags would still be set, and none if by about 10%.",
+            "1,100 of all 1,200 flags in these data would still be set, and none of them if by about 10%.",
         ),
-        (1, ((0.05, 1), (0.1, 0)), "the one flag would still be set, and none if by about 10%."),
-        (1, ((0.05, 0), (0.1, 0)), "none of the one flag would still be set"),
-        (4, ((0.1, 4),), "all 4 flags would still be set."),
+        (
+            1,
+            ((0.05, 1), (0.1, 0)),
+            "the one flag in these data would still be set, and none of them if by about 10%.",
+        ),
+        (1, ((0.05, 0), (0.1, 0)), "none of the one flag in these data would still be set"),
+        (4, ((0.1, 4),), "all 4 flags in these data would still be set."),
     ],
 )
 def test_flags_that_survive_errors(flags, survive, said):
@@ -145,6 +153,7 @@ def test_flags_that_survive_errors(flags, survive, said):
         f"If what was expected of each department were off by about {100 * survive[0][0]:g}%, "
     )
     assert said in text
+    assert text.endswith("from that.") == any(n < flags for _, n in survive)
 
 
 @pytest.mark.parametrize(
