@@ -22,6 +22,8 @@ class Department:
         Texts for the trust and the department.
     status, why : str
         Its status, and the reason where that is "cannot tell".
+    reading : str
+        What it is against its own trust and against the same department elsewhere, in one phrase.
     kind : Kind
         The mark of its status.
     probability : float
@@ -47,6 +49,7 @@ class Department:
     name: str
     status: str
     why: str
+    reading: str
     kind: Kind
     probability: float
     own: Estimate

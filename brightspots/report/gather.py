@@ -164,6 +164,7 @@ def _departments(subject: Subject, cells: IntArray) -> tuple[Department, ...]:
     ratings, against = subject.spots.ratings, against_rating(subject)
     probability, reliability = subject.numbers("probability"), subject.numbers("reliability")
     other, two = subject.numbers("p_other_band"), subject.numbers("p_two_bands")
+    readings = subject.spots.decisions.reading
     told = []
     for cell in cells.tolist():
         status = str(subject.status[cell])
@@ -174,6 +175,7 @@ def _departments(subject: Subject, cells: IntArray) -> tuple[Department, ...]:
                 name=subject.department_of(cell),
                 status=status,
                 why=str(subject.spots.decisions.why[cell]),
+                reading=str(readings[cell]),
                 kind=STATUS_KINDS[status],
                 probability=float(probability[cell]),
                 own=subject.effect(cell, "own"),

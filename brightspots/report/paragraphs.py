@@ -323,6 +323,7 @@ def spot(of: Department, setting: Setting) -> str:
         of.status,
         of.effect(setting.first),
         of.probability,
+        reading=of.reading,
         reference=setting.rule.reference,
         family=setting.family,
         margin=setting.margin,

@@ -56,6 +56,7 @@ def spot(
     effect: Estimate,
     probability: float,
     *,
+    reading: str = "",
     reference: Reference,
     family: Family,
     margin: float,
@@ -66,16 +67,18 @@ def spot(
 ) -> str:
     """One flagged department: its effect, what that means in events, and its probability.
 
-    `effect` and `other` are ratios or differences; `other` is the effect in the comparison that the rule does not use,
-    because a dark spot of a good trust may still be better than its peers. `excess` is None for estimates, which count
-    no events, and where the rule compares with peers.
+    `reading` says what it is in both comparisons (`vocabulary.READINGS`), because a dark spot of a good trust may still
+    be better than its peers. `effect` and `other` are ratios or differences; `other` is the effect in the comparison
+    that the rule does not use. `excess` is None for estimates, which count no events, and where the rule compares with
+    peers.
     """
+    called = f"{status} ({reading})" if reading else status
     subject, that = level_is(family)
     means = "" if excess is None else f", {more_or_fewer(excess, events)} than at its own trust's level"
     # Where the rule requires both comparisons, the one with the own trust is shown.
     with_whom = compared_with("organisation" if reference == "both" else reference)
     return (
-        f"{department} is a {status}: {subject} {measure.against(effect, f'{that} of {with_whom}')}{means}. "
+        f"{department} is a {called}: {subject} {measure.against(effect, f'{that} of {with_whom}')}{means}. "
         f"It is {likelihood(probability)} that the difference exceeds "
         f"{f'the margin of {margin:g}' if measure.is_ratio else measure.margin(margin)}."
         f"{_besides(other, reference, measure)}"

@@ -215,7 +215,7 @@ def test_one_trust_is_compared_in_days():
     level = Estimate(row["trust_difference"], row["trust_difference_lower"], row["trust_difference_upper"])
     assert mine.measure.against(level, "that of the average trust") in content.headlines[1]
     bullets = [item for block in in_document(content, Bullets) for item in block.items]
-    flagged = [item for item in bullets if " spot: " in item]
+    flagged = [item for item in bullets if " spot (" in item]
     assert len(flagged) == int(mine.spots.table.query("trust == 'T002'")["status"].str.contains("spot").sum())
 
 

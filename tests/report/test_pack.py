@@ -97,9 +97,9 @@ def test_a_trust_leads_with_its_own_spots(one_trust, fit):
     headings = [element.words for element in one_trust.all("h2")]
     assert headings[:3] == ["In brief", "Dark spots and bright spots", "Every department"]
     own = fit.find_spots().table.query("trust == 'T003'")
-    for department, status in zip(own["department"], own["status"], strict=True):
+    for department, status, reading in zip(own["department"], own["status"], own["reading"], strict=True):
         if status in ("bright spot", "dark spot"):
-            assert f"{department} is a {status}: its level is" in one_trust.one("spots").words
+            assert f"{department} is a {status} ({reading}): its level is" in one_trust.one("spots").words
 
 
 def test_the_table_holds_every_flag_with_its_numbers(nation, fit):

@@ -203,7 +203,10 @@ def test_a_dark_spot_where_more_is_better():
 
 def test_a_flag_is_set_beside_the_comparison_that_the_rule_does_not_make():
     how = {"family": POISSON, "margin": 1.1, "other": Estimate(0.64, 0.54, 0.77)}
-    said = trust_sentences.spot("X", "dark spot", RATIO, 0.9, reference="organisation", **how)
+    said = trust_sentences.spot(
+        "X", "dark spot", RATIO, 0.9, reference="organisation", reading="both said", **how
+    )
+    assert said.startswith("X is a dark spot (both said): its level is")
     assert said.endswith(
         "Compared with the same department in other trusts, it stands at 0.64 (95% interval 0.54 to 0.77)."
     )
