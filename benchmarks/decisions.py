@@ -64,7 +64,9 @@ def run_nation(seed: int, scenario: str, rivals_in_r: bool) -> dict[str, Trial]:
         high, low = (table[f"p_{name}_{side}"].to_numpy() for side in ("high", "low"))
         flags = {}
         for rate in RATES:
-            spots = fit.find_spots(bs.SpotRule(margin=MARGIN, fdr=rate, reference=reference))
+            spots = fit.find_spots(
+                bs.SpotRule(margin=MARGIN, fdr=rate, reference=reference, min_probability=0.0)
+            )
             status = spots.table["status"].to_numpy()
             flags[rate] = (status == "dark spot").astype(int) - (status == "bright spot").astype(int)
         methods = {
