@@ -290,7 +290,11 @@ def _learning_lines(spots: bs.Spots) -> list[str]:
     if spots.effects.cells.has_periods:
         counted += " and on the good side of both in each of the last four periods"
     survivors = surviving_flags(spots.fit, spots.rule)
-    kept = "" if survivors is None else f" {cautions.surviving(*survivors)}"
+    kept = (
+        ""
+        if survivors is None
+        else f" {cautions.surviving(*survivors, adjusted=spots.effects.cells.expected is not None)}"
+    )
     return [f"{said if len(spots.dark) else ''}{counted}.{kept}", ""]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,14 @@ def decided_by(fitted: Fitted, spots: Spots, options: RuleOptions) -> dict[str, 
     }
 
 
+def _saved_as(name: str, saved: Mapping[str, object]) -> str:
+    """What a saved rule has in place of an option: of a margin and a share there is one."""
+    other = {"share": "margin", "margin": "share"}.get(name)
+    if saved[name] is None and other is not None:
+        return f"--{other} {saved[other]} in its place"
+    return str(saved[name])
+
+
 def said_of_saved(path: str, fitted: Fitted, options: RuleOptions) -> list[str]:
     """Sentences that say whether the rule and ratings are those of a saved fit, or which options override them."""
     kept = fitted.decision
@@ -57,7 +66,7 @@ def said_of_saved(path: str, fitted: Fitted, options: RuleOptions) -> list[str]:
         ]
     saved = asdict(kept.rule)
     said = [
-        f"--{name.replace('_', '-')} {value} is used, and {path} was saved with {saved[name]}"
+        f"--{name.replace('_', '-')} {value} is used, and {path} was saved with {_saved_as(name, saved)}"
         for name, value in options.given().items()
         if value != saved[name]
     ]

@@ -8,9 +8,10 @@ import numpy as np
 
 from brightspots.common.arguments import shown
 from brightspots.common.arrays import FloatArray, IntArray
-from brightspots.common.errors import DataError, SettingsError
+from brightspots.common.errors import SettingsError
 from brightspots.common.settings import Priors
 from brightspots.data.numbers import Source, check_rows, number_column
+from brightspots.data.resolving import missing_columns
 from brightspots.likelihood.family import Family
 
 # A larger standard deviation of log(expected) is a percentage, or expected events that say nothing.
@@ -68,12 +69,7 @@ def read_expected_sd(
     if not isinstance(expected_sd, str):
         return np.full(len(source), expected_sd) if expected_sd else None
     if expected_sd not in source.columns:
-        raise DataError(
-            "is not in the data",
-            column=expected_sd,
-            expected="a column for expected_sd, or a number",
-            action=f"the data have: {', '.join(map(repr, source.columns))}",
-        )
+        raise missing_columns([("expected_sd", expected_sd)], source.columns)
     values = number_column(source, expected_sd, "standard deviations of log(expected)")
     check_rows(
         source, expected_sd, (values < 0.0) | (values > LARGEST),

@@ -105,17 +105,17 @@ class Decided(PickledByFields):
         p_two_bands`. `own_status` and `peer_status` are the four statuses against the own trust alone and against the
         same department elsewhere alone, each with a list of flags of its own under the rule, and `reading` says both in
         one phrase (`brightspots.common.vocabulary.READINGS`); `status` takes its flags from the rule's `reference`, and
-        is "in line" for a department within the margin of both at once, in the same draw, which is more than being in
-        line with each. `why` is the reason for the status "cannot tell": `thin` (the 95% interval of its `own_ratio`
-        holds both a bright and a dark value; under ``reference="peers"`` that of `peer_ratio`, unless it is in line
-        with its peers), `near the margin` (it does not), `by assumption` (in line under the model, because departments
-        differ little here, but not by its own data), `unlike peers` (in line with its own trust and not with its
-        peers), `alone` (its trust's only department), `not eligible` (below `min_reliability` or `min_expected`).
-        `detectable_ratio` (`_high`, `_low`) is computed for the smallest exceedance probability on this list instead of
-        0.95, where anything was flagged by a margin. `p_other_band` and `p_two_bands` are the probabilities, given the
-        outcomes and the rating itself, that the band of the department's own level lies at least one or two bands from
-        its rating. ``.attrs["rating_status"]`` says why flags are not compared with a rating that was given, where they
-        are not: it rates nobody, or it is not known which of its bands count as strong.
+        is "in line" for a department within the margin of both at once, in the same draw. `why` is the reason for the
+        status "cannot tell": `thin` (the 95% interval of its `own_ratio` holds both a bright and a dark value; under
+        ``reference="peers"`` that of `peer_ratio`, unless it is in line with its peers), `near the margin` (it does
+        not), `by assumption` (in line under the model, because departments differ little here, but not by its own
+        data), `unlike peers` (in line with its own trust and not with its peers), `alone` (its trust's only
+        department), `not eligible` (below `min_reliability` or `min_expected`). `detectable_ratio` (`_high`, `_low`) is
+        computed for the smallest exceedance probability on this list instead of 0.95, where anything was flagged by a
+        margin. `p_other_band` and `p_two_bands` are the probabilities, given the outcomes and the rating itself, that
+        the band of the department's own level lies at least one or two bands from its rating.
+        ``.attrs["rating_status"]`` says why flags are not compared with a rating that was given, where they are not: it
+        rates nobody, or it is not known which of its bands count as strong.
 
         With periods it also adds
 

@@ -157,7 +157,8 @@ class HierarchyFit(Drawable):
 
         Results computed from exact counts can reveal them: a posterior mean of a small cell, the position of a point, a
         saved fit. The fit returned is computed from the suppressed table alone: withheld counts enter as intervals, and
-        of the other columns of the data it keeps only the names of trusts and departments and the column `rating`.
+        of the other columns of the data it keeps only the names of trusts and departments, the column `rating`, and
+        what it is fitted with: covariates and `expected_sd`.
 
         Parameters
         ----------

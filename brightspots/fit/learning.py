@@ -82,7 +82,8 @@ class Learning(Decided):
         fdr : float, default 0.05
             Expected share of the list that is false.
         periods : int, default 4
-            How many of the last periods are asked of; all where there are fewer. Not used where the fit has none.
+            How many of the last periods are asked of; all where there are fewer. Not used where the model has no
+            effects of periods.
 
         Returns
         -------
@@ -110,10 +111,12 @@ class Learning(Decided):
         check_probability("fdr", fdr)
         check_whole("periods", periods, "a positive whole number", least=1)
         cells, rule = self.effects.cells, self.rule
-        if cells.periods is not None and periods < len(cells.periods) and cells.period_order == "unknown":
+        by_period = "period" in self.effects.shared.sd
+        shown = 0 if cells.periods is None else len(cells.periods)
+        if by_period and periods < shown and cells.period_order == "unknown":
             raise SettingsError(
                 "which periods are the last is not known, for their labels could only be sorted alphabetically: give "
-                f"them as dates, numbers or an ordered categorical, or ask of all with periods={len(cells.periods)}"
+                f"them as dates, numbers or an ordered categorical, or ask of all with periods={shown}"
             )
         summary = self.fit.cell_summary(self.margin, 0.95)
         lasting = lasting_probability(
@@ -127,4 +130,4 @@ class Learning(Decided):
         listed = bayesian_fdr(np.where(may, lasting.probability, np.nan), fdr)
         flags = (names.BRIGHT, names.DARK)
         ordinary = ~np.isin(self.decisions.own_status, flags) & ~np.isin(self.decisions.peer_status, flags)
-        return deviants_frame(cells, summary, lasting, listed, ordinary)
+        return deviants_frame(cells, summary, lasting, listed, ordinary, by_period=by_period)

@@ -142,6 +142,10 @@ def suppress_cells(
         notes.append(
             f"Covariates go along as they are ({', '.join(cells.covariates)}): see that none follows from a count."
         )
+    if cells.expected_sd is not None and np.ptp(cells.expected_sd) > 0.0:
+        notes.append(
+            "Errors of what was expected (expected_sd) go along as they are: see that none follows from a count."
+        )
     upper = np.minimum(shown.events.upper, size) if cells.family.is_bounded else shown.events.upper
     lower, least = np.minimum(shown.events.lower, upper), cells.counted_from
     if least is not None:

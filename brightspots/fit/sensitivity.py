@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple, TypeVar, cast
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightspots.common import vocabulary as names
-from brightspots.common.errors import SettingsError
+from brightspots.common.errors import CertificateWarning, SettingsError
 from brightspots.common.settings import Flat, Priors, SpotRule
 from brightspots.common.wording import percent
 from brightspots.data.cells import Cells
@@ -186,15 +187,21 @@ class Survivors(NamedTuple):
 
 
 def surviving_flags(fit: Fitted, rule: SpotRule) -> Survivors | None:
-    """Count the flags that survive `EXPECTED_SDS`, by integration.
+    """Count the flags that survive `EXPECTED_SDS`, for a fit that was integrated.
 
-    None where there is none, the errors are assumed already, or the model is one that is not integrated.
+    None where there is none, the errors are assumed already, the fit was sampled (chains would take minutes, and
+    another engine's flags differ by more than the errors), or one of the fits does not earn its certificate.
     """
     fitted = _status(fit, fit.effects, rule)
     flagged = np.isin(fitted, [names.BRIGHT, names.DARK])
-    if not flagged.any() or not fit.priors.integrable:
+    if not flagged.any() or fit.certificate.method != "integrate":
         return None
-    found = refit_with_errors(fit, rule, "integrate")
+    with warnings.catch_warnings():
+        # It would read as if it were about the user's own fit.
+        warnings.simplefilter("ignore", CertificateWarning)
+        found = refit_with_errors(fit, rule, "integrate")
+    if not all(certificate.ok for _, certificate in found.values()):
+        return None
     kept = tuple((size, int(np.sum(flagged & (status == fitted)))) for size, (status, _) in found.items())
     return Survivors(int(flagged.sum()), kept) if kept else None
 

@@ -130,7 +130,12 @@ def _footnotes(spots: Decided, hidden: int) -> list[str]:
     notes = []
     if hidden > 0:
         notes.append(f"… and {hidden:,} more: see .table")
-    notes.append(f"'cannot tell' means that the data do not say; it is not reassurance{_reasons(spots)}.")
+    if spots.rule.share is None:
+        notes.append(f"'cannot tell' means that the data do not say; it is not reassurance{_reasons(spots)}.")
+    else:
+        notes.append(
+            "'cannot tell' means neither shown to be among the most extreme nor in line; it is not reassurance."
+        )
     notes.append(_other_comparison(spots))
     notes += _trusts_that_differ(spots)
     if spots.wide_spread is not None:

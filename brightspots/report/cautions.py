@@ -56,21 +56,35 @@ def wide_spread(flagged: float, extreme: float, margin: float, measure: Measure 
     )
 
 
-def surviving(flags: int, survive: Sequence[tuple[float, int]]) -> str:
-    """How many flags would be set too if what was expected were off, by the size of the errors."""
+def surviving(flags: int, survive: Sequence[tuple[float, int]], *, adjusted: bool) -> str:
+    """How many flags would be set too if what was expected were off, by the size of the errors.
+
+    Parameters
+    ----------
+    flags : int
+    survive : sequence of (size, flags that survive)
+    adjusted : bool
+        Whether there are expected events; else every department is expected to have the national odds of its kind.
+    """
     (size, n), *more = survive
-    every = "the one flag" if flags == 1 else f"all {flags:,} flags"
-    kept = every if n == flags else f"{_or_none(n)} of {every}"
-    others = "".join(f", and {_or_none(n)} of them if by about {100 * size:g}%" for size, n in more)
-    doubt = (
-        ""
-        if all(n == flags for _, n in survive)
-        else " No adjustment for case mix is perfect; the others could come from that."
-    )
-    return (
-        f"If what was expected of each department were off by about {100 * size:g}%, {kept} in these data would still "
-        f"be set{others}.{doubt}"
-    )
+    what = "what was expected of each department" if adjusted else "the odds expected of each department"
+    if flags == 1:
+        said = (
+            "the one flag in these data would still be set"
+            if n
+            else "the one flag in these data would not be set"
+        )
+        said += "".join(
+            f", {'and' if kept else 'but not'} if by about {100 * of:g}%" for of, kept in more if n
+        )
+    else:
+        kept = f"all {flags:,} flags" if n == flags else f"{_or_none(n)} of all {flags:,} flags"
+        others = "".join(f", and {_or_none(left)} of them if by about {100 * of:g}%" for of, left in more)
+        said = f"{kept} in these data would still be set{others}"
+    doubt = "No adjustment for case mix is perfect" if adjusted else "Nothing here is adjusted for case mix"
+    lost = any(left < flags for _, left in survive)
+    rest = f" {doubt}; {'it' if flags == 1 else 'the others'} could come from that." if lost else ""
+    return f"If {what} were off by about {100 * size:g}%, {said}.{rest}"
 
 
 def _or_none(n: int) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from brightspots.common import vocabulary as names
-from brightspots.report import paragraphs, sections, sentences, tables, words
+from brightspots.report import paragraphs, sections, tables, words
 from brightspots.report.document import Document
-from brightspots.report.facts import NationFacts, Tally, TrustFacts
+from brightspots.report.facts import NationFacts, TrustFacts
 from brightspots.report.manifest import Manifest
 
 
@@ -20,7 +19,7 @@ def nation_document(
     others = [
         paragraphs.flags(facts.tally),
         paragraphs.coexistence(facts.coexistence),
-        _cannot_tell(facts.tally),
+        paragraphs.cannot_tell(facts.tally, setting)[0],
     ]
     parts = [
         sections.variation(shared.variation, setting),
@@ -56,7 +55,7 @@ def trust_document(
     """Write about one trust: its bright and its dark spots first, then its peers."""
     shared, setting = facts.shared, facts.shared.setting
     message = paragraphs.trust_flags(facts.flags)
-    others = [paragraphs.level(facts), _cannot_tell(facts.tally)]
+    others = [paragraphs.level(facts), paragraphs.cannot_tell(facts.tally, setting)[0]]
     parts = [
         sections.own_spots(facts),
         sections.departments(facts),
@@ -85,7 +84,3 @@ def trust_document(
         message=message,
         beside=tuple(others),
     )
-
-
-def _cannot_tell(tally: Tally) -> str:
-    return sentences.cannot_tell(tally.counts[names.CANNOT_TELL], tally.departments)

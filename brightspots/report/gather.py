@@ -48,6 +48,10 @@ MOST_MOSAIC: Final = 200
 _SIDES: Final[dict[Kind, Side]] = {**OUTSIDE, "cannot-tell": "unplaced"}
 
 
+# Why a department cannot be told under a rule with a share: what lies near a margin is flagged by none there.
+NOT_EXTREME = "not shown to be extreme"
+
+
 def nation_facts(subject: Subject) -> NationFacts:
     """Facts of a pack about all trusts."""
     rated = subject.spots.ratings is not None
@@ -164,7 +168,7 @@ def _departments(subject: Subject, cells: IntArray) -> tuple[Department, ...]:
     ratings, against = subject.spots.ratings, against_rating(subject)
     probability, reliability = subject.numbers("probability"), subject.numbers("reliability")
     other, two = subject.numbers("p_other_band"), subject.numbers("p_two_bands")
-    readings = subject.spots.decisions.reading
+    decisions = subject.spots.decisions
     told = []
     for cell in cells.tolist():
         status = str(subject.status[cell])
@@ -174,8 +178,11 @@ def _departments(subject: Subject, cells: IntArray) -> tuple[Department, ...]:
                 trust=subject.trust_of(cell),
                 name=subject.department_of(cell),
                 status=status,
-                why=str(subject.spots.decisions.why[cell]),
-                reading=str(readings[cell]),
+                why=_why(subject, cell),
+                # Under a rule of both comparisons a department may be on the list of both and on neither alone.
+                reading=str(decisions.reading[cell])
+                if status in (decisions.own_status[cell], decisions.peer_status[cell])
+                else "",
                 kind=STATUS_KINDS[status],
                 probability=float(probability[cell]),
                 own=subject.effect(cell, "own"),
@@ -193,6 +200,13 @@ def _departments(subject: Subject, cells: IntArray) -> tuple[Department, ...]:
     return tuple(told)
 
 
+def _why(subject: Subject, cell: int) -> str:
+    """Why the status of a cell is "cannot tell"; under a share not by the margin, which flags nobody there."""
+    why = str(subject.spots.decisions.why[cell])
+    by_margin = why in (names.THIN, names.NEAR_THE_MARGIN)
+    return NOT_EXTREME if by_margin and subject.spots.rule.share is not None else why
+
+
 def _listed(subject: Subject, chosen: np.ndarray) -> Listed:
     """The cells where `chosen` (bool, (C,)) is true, dark ones first; at most `MOST_ROWS`, the most probable ones."""
     cells = np.flatnonzero(chosen)
@@ -206,6 +220,8 @@ def _listed(subject: Subject, chosen: np.ndarray) -> Listed:
 
 def _reach(subject: Subject, cells: IntArray) -> float:
     """Median detectable effect of those of the given cells whose status is "cannot tell"."""
+    if subject.spots.rule.share is not None:  # what would be flagged is known of a margin alone
+        return float("nan")
     unknown = cells[subject.status[cells] == names.CANNOT_TELL]
     return middle_reach(subject.reach[unknown], subject.spots.higher_is, subject.measure)
 

@@ -127,10 +127,21 @@ def terms(setting: Setting) -> tuple[tuple[str, str], ...]:
     """The words of a pack, and what each means."""
     measure, limit = setting.measure, setting.measure.margin(setting.margin)
     sure = f"probability at least {stated_probability(setting.rule.in_line)}"
+    share = setting.rule.share
+    flagged = (
+        f"by more than {limit}"
+        if share is None
+        else f"among the {100 * share:g}% of departments that differ most"
+    )
+    unknown = (
+        "The data do not say any of these: most often they are too thin."
+        if share is None
+        else "The data show none of these; it may still differ."
+    )
     said = [
         (
             "Dark spot, bright spot",
-            f"A department flagged on the bad or on the good side, by more than {limit}.",
+            f"A department flagged on the bad or on the good side, {flagged}.",
         ),
         (
             "In line",
@@ -139,7 +150,7 @@ def terms(setting: Setting) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Cannot tell",
-            "The data do not say any of these: most often they are too thin. It is not good news, and not bad news.",
+            f"{unknown} It is not good news, and not bad news.",
         ),
         (
             sentences.level_noun(setting.family).capitalize(),
@@ -175,7 +186,11 @@ def coexistence(of: Coexistence) -> str:
 
 def cannot_tell(tally: Tally, setting: Setting) -> tuple[str, ...]:
     """How many departments have the status "cannot tell", why, and their median detectable effect."""
-    said = [sentences.cannot_tell(tally.counts[names.CANNOT_TELL], tally.departments)]
+    count = tally.counts[names.CANNOT_TELL]
+    if setting.rule.share is not None:
+        # Why, and what would have been flagged, are told of a margin.
+        return (sentences.not_extreme(count, tally.departments, setting.rule.share),)
+    said = [sentences.cannot_tell(count, tally.departments)]
     if tally.reasons:
         said.append(sentences.reasons(tally.reasons))
     if not np.isnan(tally.reach):
@@ -327,6 +342,7 @@ def spot(of: Department, setting: Setting) -> str:
         reference=setting.rule.reference,
         family=setting.family,
         margin=setting.margin,
+        share=setting.rule.share,
         other=of.effect(setting.second),
         excess=None if peers else of.excess,
         events=setting.events,

@@ -169,9 +169,11 @@ def _spread(shared: Shared) -> list[Block]:
 
 def _doubts_of_flags(shared: Shared) -> list[Block]:
     """What else a reader should know of the flags: a small margin, and how many survive errors of what was expected."""
-    survivors = shared.survivors
-    said = [] if survivors is None else [Paragraph(cautions.surviving(*survivors))]
-    return [*_spread(shared), *said]
+    said = _spread(shared)
+    if shared.survivors is not None:
+        adjusted = shared.setting.has_expected
+        said.append(Paragraph(cautions.surviving(*shared.survivors, adjusted=adjusted)))
+    return said
 
 
 # ---- of one trust ----------------------------------------------------------------------------------------------

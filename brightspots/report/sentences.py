@@ -197,6 +197,22 @@ def cannot_tell(n: int, cells: int) -> str:
     )
 
 
+def not_extreme(n: int, cells: int, share: float) -> str:
+    """How many departments are neither shown to be among the most extreme share nor in line."""
+    if n == 0:
+        return "Every department is shown to be among those that differ most, or to be in line."
+    if cells == 1:
+        which = "the only department"
+    elif n == cells:
+        which = f"all {n:,} departments"
+    else:
+        which = f"{n:,} of the {cells:,} departments ({percent(n / cells)})"
+    return (
+        f"Of {which} the data show neither that they belong to the {100 * share:g}% that differ most nor that they are "
+        "in line. That nothing is flagged there is no assurance."
+    )
+
+
 def reasons(counts: Mapping[str, int]) -> str:
     """Why the data cannot tell; `counts` of departments by reason, those that occur."""
     said = [

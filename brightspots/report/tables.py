@@ -90,12 +90,13 @@ def departments_table(facts: TrustFacts) -> Table:
 
 def types_table(types: Sequence[TypeTally], setting: Setting) -> Table:
     """How many departments of each type have each status."""
+    by_margin = setting.rule.share is None
     rows = tuple(
         (
             Cell(each.name),
             _count(sum(each.counts.values())),
             *(_count(each.counts[status]) for status in names.STATUSES),
-            _reach(each.reach, setting),
+            *([_reach(each.reach, setting)] if by_margin else []),
         )
         for each in types
     )
@@ -103,24 +104,27 @@ def types_table(types: Sequence[TypeTally], setting: Setting) -> Table:
         Column("Department type"),
         Column("Departments", numeric=True),
         *_status_columns(),
-        Column("Would be flagged at", numeric=True),
+        *([Column("Would be flagged at", numeric=True)] if by_margin else []),
     )
-    caption = (
-        f"What can be told of each type of department. The last column gives the true {_true(setting)} at which half "
-        "of those that cannot be told would have been flagged as dark, with a probability of 0.8"
-    )
+    caption = "What can be told of each type of department"
+    if by_margin:
+        caption += (
+            f". The last column gives the true {_true(setting)} at which half of those that cannot be told would have "
+            "been flagged as dark, with a probability of 0.8"
+        )
     return Table("types", caption, columns, rows)
 
 
 def unknown_table(facts: TrustFacts) -> Table:
     """The departments of one trust with the status "cannot tell", with their detectable effects."""
     setting = facts.shared.setting
+    by_margin = setting.rule.share is None
     rows = tuple(
         (
             Cell(each.name),
             Cell(each.why),
             Cell(words.percent(each.reliability), each.reliability),
-            _reach(each.reach, setting),
+            *([_reach(each.reach, setting)] if by_margin else []),
         )
         for each in facts.of_status(names.CANNOT_TELL)
     )
@@ -128,12 +132,14 @@ def unknown_table(facts: TrustFacts) -> Table:
         Column("Department"),
         Column("Why"),
         Column("How much the data say", numeric=True),
-        Column("Would be flagged at", numeric=True),
-    )  # fmt: skip
-    caption = (
-        f"Departments of which the data cannot tell. The last column gives the true {_true(setting)} at which each "
-        "would have been flagged as dark, with a probability of 0.8"
+        *([Column("Would be flagged at", numeric=True)] if by_margin else []),
     )
+    caption = "Departments of which the data cannot tell"
+    if by_margin:
+        caption += (
+            f". The last column gives the true {_true(setting)} at which each would have been flagged as dark, with a "
+            "probability of 0.8"
+        )
     return Table("unknown", caption, columns, rows)
 
 

@@ -60,6 +60,7 @@ def spot(
     reference: Reference,
     family: Family,
     margin: float,
+    share: float | None = None,
     other: Estimate | None = None,
     excess: Estimate | None = None,
     events: str = "events",
@@ -77,11 +78,14 @@ def spot(
     means = "" if excess is None else f", {more_or_fewer(excess, events)} than at its own trust's level"
     # Where the rule requires both comparisons, the one with the own trust is shown.
     with_whom = compared_with("organisation" if reference == "both" else reference)
+    if share is not None:
+        claim = f"it belongs to the {100 * share:g}% of departments that differ most"
+    else:
+        limit = f"the margin of {margin:g}" if measure.is_ratio else measure.margin(margin)
+        claim = f"the difference exceeds {limit}"
     return (
         f"{department} is a {called}: {subject} {measure.against(effect, f'{that} of {with_whom}')}{means}. "
-        f"It is {likelihood(probability)} that the difference exceeds "
-        f"{f'the margin of {margin:g}' if measure.is_ratio else measure.margin(margin)}."
-        f"{_besides(other, reference, measure)}"
+        f"It is {likelihood(probability)} that {claim}.{_besides(other, reference, measure)}"
     )
 
 

@@ -131,6 +131,8 @@ def decide(
     extremes : Extremes, optional
         For the share of the rule, where it has one.
     """
+    if (rule.share is None) != (extremes is None):
+        raise ValueError("extremes are for a rule with a share, and needed by it")
     may = eligible(summary, weight, rule)
     references: tuple[Reference, ...] = ("organisation", "peers", rule.reference)
     of = {reference: _listed(summary, rule, reference, may, extremes) for reference in references}

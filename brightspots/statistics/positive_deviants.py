@@ -186,6 +186,8 @@ def deviants_frame(
     lasting: Lasting,
     listed: npt.NDArray[np.bool_],
     ordinary: npt.NDArray[np.bool_],
+    *,
+    by_period: bool,
 ) -> pd.DataFrame:
     """One row a positive deviant, in the order of `Cells`, with the nearest ordinary department of its kind elsewhere.
 
@@ -198,6 +200,8 @@ def deviants_frame(
         The positive deviants.
     ordinary : bool array (C,)
         Departments that may serve as comparators, by their status.
+    by_period : bool
+        Whether periods were asked of.
     """
     chosen, place = np.flatnonzero(listed), features(cells)
     may = np.flatnonzero(ordinary & (summary.p_within_both > LEAST_PROBABLY_ORDINARY))
@@ -227,7 +231,7 @@ def deviants_frame(
         "size": cells.weight[chosen],
         **{name: values[chosen] for name, values in ratios.items()},
     }
-    if cells.periods is not None:
+    if by_period:
         columns["periods"] = lasting.periods[chosen]
     columns |= {
         "comparator_trust": np.where(found, trust.astype(object)[partner], None),

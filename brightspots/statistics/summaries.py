@@ -301,7 +301,7 @@ def _excess(
 ) -> FloatArray:
     """Events that a cell has above its own trust's level, (cells, S): mean count at η minus mean count at η − D.
 
-    The effects w of single periods are set to 0.
+    The effects w of single periods, and errors of what was expected, are set to 0.
     """
     if not cells.family.is_count:
         return own

@@ -190,6 +190,10 @@ def test_it_is_said_saved_and_kept_by_a_suppressed_fit(frame, tmp_path):
     np.testing.assert_array_equal(again.table.cells.expected_sd, fit.table.cells.expected_sd)
     hidden = fit.suppressed(below=7)
     np.testing.assert_array_equal(hidden.table.cells.expected_sd, 0.1)
+    assert not any("expected_sd" in note for note in hidden.disclosed)
+    varies = frame.assign(off=0.05 * (np.arange(len(frame)) % 3))
+    noted = bs.fit_hierarchy(varies, expected_sd="off", seed=1).suppressed(below=7).disclosed
+    assert sum("expected_sd" in note and "none follows from a count" in note for note in noted) == 1
 
 
 def test_sensitivity_says_which_flags_survive():

@@ -9,6 +9,7 @@ import pytest
 
 import brightspots as bs
 from brightspots.common.settings import Flat, HalfNormal, InverseGamma, Normal, Priors
+from brightspots.fit import sensitivity
 from brightspots.simulate.nation import simulate_nation
 
 
@@ -63,6 +64,23 @@ def test_each_refit_is_the_fit_under_the_scaled_priors(large):
         + found.flags.loc["halved", "gained"]
         - (found.flags.loc["halved", "lost"])
     )
+
+
+def test_flags_that_survive_are_counted_for_certified_integrals_alone(large, monkeypatch):
+    rule = bs.SpotRule()
+    counted = sensitivity.surviving_flags(large, rule)
+    assert counted.flags == large.sensitivity(rule).flags.loc["as fitted", "flagged"]
+    assert [size for size, _ in counted.survive] == [0.05, 0.1]
+    sampled = replace(large.certificate, method="nuts")
+    assert sensitivity.surviving_flags(replace(large, certificate=sampled), rule) is None
+    run = sensitivity.run
+
+    def without_certificate(*arguments, **options):
+        effects, certificate = run(*arguments, **options)
+        return effects, replace(certificate, ok=False)
+
+    monkeypatch.setattr(sensitivity, "run", without_certificate)
+    assert sensitivity.surviving_flags(large, rule) is None
 
 
 def test_few_data_leave_much_to_the_priors_and_the_text_says_what_moved():

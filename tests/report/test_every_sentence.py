@@ -131,29 +131,65 @@ def test_a_small_margin_is_said_to_be_one():
         (
             75,
             ((0.05, 58), (0.1, 19)),
-            "58 of all 75 flags in these data would still be set, and 19 of them if by about 10%. No",
+            "58 of all 75 flags in these data would still be set, and 19 of them if by",
         ),
         (
             1200,
             ((0.05, 1100), (0.1, 0)),
-            "1,100 of all 1,200 flags in these data would still be set, and none of them if by about 10%.",
+            "1,100 of all 1,200 flags in these data would still be set, and none of",
         ),
+        (1, ((0.05, 1), (0.1, 1)), "the one flag in these data would still be set, and if by about 10%."),
         (
             1,
             ((0.05, 1), (0.1, 0)),
-            "the one flag in these data would still be set, and none of them if by about 10%.",
+            "the one flag in these data would still be set, but not if by about 10%. No adj",
         ),
-        (1, ((0.05, 0), (0.1, 0)), "none of the one flag in these data would still be set"),
+        (
+            1,
+            ((0.05, 0), (0.1, 0)),
+            "the one flag in these data would not be set. No adjustment for case mix is",
+        ),
         (4, ((0.1, 4),), "all 4 flags in these data would still be set."),
     ],
 )
 def test_flags_that_survive_errors(flags, survive, said):
-    text = cautions.surviving(flags, survive)
-    assert text.startswith(
-        f"If what was expected of each department were off by about {100 * survive[0][0]:g}%, "
-    )
+    text = cautions.surviving(flags, survive, adjusted=True)
+    size = f"{100 * survive[0][0]:g}%"
+    assert text.startswith(f"If what was expected of each department were off by about {size}, ")
     assert said in text
     assert text.endswith("from that.") == any(n < flags for _, n in survive)
+    plain = cautions.surviving(flags, survive, adjusted=False)
+    assert plain.startswith("If the odds expected of each department were off by about")
+    assert "No adjustment" not in plain
+
+
+def test_a_share_is_not_told_as_a_margin():
+    said = trust_sentences.spot(
+        "X", "dark spot", RATIO, 0.97, reference="organisation", family=POISSON, margin=1.1, share=0.1
+    )
+    assert said.endswith(
+        "It is very likely (probability 0.97) that it belongs to the 10% of departments that differ most."
+    )
+    assert "margin" not in said
+
+
+@pytest.mark.parametrize(
+    ("n", "cells", "said"),
+    [
+        (0, 9, "Every department is shown"),
+        (
+            1,
+            1,
+            "Of the only department the data show neither that they belong to the 10% that differ most nor",
+        ),
+        (17, 17, "Of all 17 departments the data show neither"),
+        (2119, 2175, "Of 2,119 of the 2,175 departments (97%) the data show neither"),
+    ],
+)
+def test_departments_that_are_not_among_the_most_extreme(n, cells, said):
+    text = sentences.not_extreme(n, cells, 0.1)
+    assert text.startswith(said)
+    assert ("no assurance" in text) == (n > 0)
 
 
 @pytest.mark.parametrize(

@@ -557,3 +557,21 @@ def test_every_format_writes_whatever_there_is(build, suffix, trust, tmp_path):
     text = Page(path.read_text(encoding="utf-8")).text if suffix == ".html" else office.text_of(path)
     assert "Bright and dark spots" in text
     assert not re.search(r"\b(nan|None of the 1 |inf)\b", text)
+
+
+def test_a_share_is_not_told_as_a_margin(path):
+    """Nothing of a pack under a share says that a flag is about the margin, or what a margin would have flagged."""
+    fit, rule = make_fit(simulate_frame(12, 6)), SpotRule(share=0.2, fdr=0.3)
+    table = fit.find_spots(rule).table
+    flagged = table[table["status"].isin(["bright spot", "dark spot"])]
+    assert len(flagged)
+    for trust in (None, flagged["trust"].iloc[0]):
+        words = write(fit, path, rule=rule, trust=trust).one("main").words
+        for wrong in (
+            "exceeds the margin",
+            "Would be flagged at",
+            "near the margin",
+            "have been flagged as dark",
+        ):
+            assert wrong not in words, (trust, wrong)
+        assert "that differ most" in words

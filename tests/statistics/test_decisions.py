@@ -167,3 +167,9 @@ def test_a_share_flags_the_extreme_and_keeps_the_margin_for_what_is_in_line():
     decisions = decide(summary_of(high, low), np.ones(3), SpotRule(share=0.1), extremes=Extremes(*tails * 3))
     assert list(decisions.status) == [names.DARK, names.CANNOT_TELL, names.IN_LINE]
     np.testing.assert_allclose(decisions.probability, [0.97, 0.2, 0.9])
+
+
+def test_extremes_belong_to_a_share():
+    """Without them a share would be decided by the margin."""
+    with pytest.raises(ValueError, match="extremes are for a rule with a share"):
+        decide(summary_of(np.array([0.5]), np.array([0.1])), np.ones(1), SpotRule(share=0.1))
