@@ -245,6 +245,8 @@ def test_options_that_are_given_win_and_it_is_said(folder):
     said = run("report", folder / "out" / "fit.nc", "-o", folder / "b.html", "--force", "--margin", 1.5)
     assert "--margin 1.5 is used, and" in said.stdout
     assert "was saved with 1.25" in said.stdout
+    said = run("report", folder / "out" / "fit.nc", "-o", folder / "b.html", "--force", "--share", 0.1)
+    assert "was saved with --margin 1.25 in its place" in " ".join(said.stdout.split())
     said = run("report", folder / "out" / "fit.nc", "-o", folder / "b.html", "--force")
     assert "decided by the rule and ratings with which" in said.stdout
 
