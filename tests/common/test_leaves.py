@@ -22,7 +22,9 @@ def cells() -> Cells:
     """With everything that cells can hold, and no two sizes alike: the first axis tells what an array is of."""
     frame = simulate_frame(7, 4)
     frame = pd.concat([frame.assign(period=year) for year in (2021, 2022, 2023)], ignore_index=True)
-    made = table_of(frame.assign(counted_from=1, beds=np.arange(len(frame)) % 11), covariates="beds").cells
+    made = table_of(
+        frame.assign(counted_from=1, beds=np.arange(len(frame)) % 11), covariates="beds", expected_sd=0.1
+    ).cells
     assert made.periods is not None
     sizes = [made.n_leaves, made.n_cells, made.n_trusts, made.n_departments, len(made.periods)]
     assert len({*sizes, made.n_types, len(made.covariates)}) == 7
