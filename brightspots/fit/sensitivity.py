@@ -190,8 +190,13 @@ def surviving_flags(fit: Fitted, rule: SpotRule) -> Survivors | None:
     """Count the flags that survive `EXPECTED_SDS`, for a fit that was integrated.
 
     None where there is none, the errors are assumed already, the fit was sampled (chains would take minutes, and
-    another engine's flags differ by more than the errors), or one of the fits does not earn its certificate.
+    another engine's flags differ by more than the errors), or one of the fits does not earn its certificate. Computed
+    once for a fit and a rule: packs of all trusts ask for the same.
     """
+    return fit._once(("survivors", rule), lambda: _surviving_flags(fit, rule))
+
+
+def _surviving_flags(fit: Fitted, rule: SpotRule) -> Survivors | None:
     fitted = _status(fit, fit.effects, rule)
     flagged = np.isin(fitted, [names.BRIGHT, names.DARK])
     if not flagged.any() or fit.certificate.method != "integrate":

@@ -80,7 +80,8 @@ def test_flags_that_survive_are_counted_for_certified_integrals_alone(large, mon
         return effects, replace(certificate, ok=False)
 
     monkeypatch.setattr(sensitivity, "run", without_certificate)
-    assert sensitivity.surviving_flags(large, rule) is None
+    assert sensitivity.surviving_flags(large, rule) is counted  # kept by the fit
+    assert sensitivity.surviving_flags(replace(large), rule) is None
 
 
 def test_few_data_leave_much_to_the_priors_and_the_text_says_what_moved():
