@@ -269,7 +269,7 @@ def _reading_lines(spots: bs.Spots) -> list[str]:
         share = spots.fit.find_spots(bs.SpotRule(share=0.1)).summary()["departments"]
         lines += [
             f"{spots.wide_spread.flagged:.0%} of the departments are flagged: a margin of {spots.margin:g} is small beside the "
-            f"ordinary spread between them; a factor of {spots.wide_spread.extreme:.3g} would single out the most extreme tenth. "
+            f"ordinary spread between them; a tenth of them differ by more than a factor of {spots.wide_spread.extreme:.3g}. "
             f"`SpotRule(share=0.1)` flags {int(share['bright spot']):,} bright and {int(share['dark spot']):,} dark spots.",
             "",
         ]

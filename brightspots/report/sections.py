@@ -159,21 +159,14 @@ def rating(of: NationRating, setting: Setting) -> Section:
     return Section("rating", _rating_heading(of.rating), tuple(blocks), said[0])
 
 
-def _spread(shared: Shared) -> list[Block]:
-    """That the margin is small beside the spread, where it is."""
-    if shared.spread is None:
-        return []
-    setting = shared.setting
-    return [Paragraph(cautions.wide_spread(*shared.spread, setting.margin, setting.measure))]
-
-
 def _doubts_of_flags(shared: Shared) -> list[Block]:
     """What else a reader should know of the flags: a small margin, and how many survive errors of what was expected."""
-    said = _spread(shared)
+    setting, said = shared.setting, []
+    if shared.spread is not None:
+        said.append(cautions.wide_spread(*shared.spread, setting.margin, setting.measure))
     if shared.survivors is not None:
-        adjusted = shared.setting.has_expected
-        said.append(Paragraph(cautions.surviving(*shared.survivors, adjusted=adjusted)))
-    return said
+        said.append(cautions.surviving(*shared.survivors, adjusted=setting.has_expected))
+    return [Paragraph(text) for text in said]
 
 
 # ---- of one trust ----------------------------------------------------------------------------------------------

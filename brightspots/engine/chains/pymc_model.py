@@ -37,8 +37,6 @@ TYPICAL_TYPE_SD = 0.1
 # Dimension of the effects of each nested level below the outermost one.
 _UNITS: dict[Level, str] = {"department": names.CELL, "period": "leaf"}
 
-_DEPARTMENT: Level = "department"
-
 # Shape and rate of the gamma prior of degrees of freedom beyond 2 (Juárez & Steel 2010, J Bus Econ Stat 28:52).
 FREEDOM_PRIOR = (2.0, 0.1)
 
@@ -237,8 +235,8 @@ def _effect_with_error(cells: Cells, sd: Any, centred: bool, *, heavy: bool) -> 
     """
     import pymc as pm
 
-    name, of_error, error = f"{_DEPARTMENT}_effect", names.EXPECTED_ERROR, np.sqrt(cells.error_variance)
-    dims = (_UNITS[_DEPARTMENT],)
+    name, of_error, dims = names.DEPARTMENT_EFFECT, names.EXPECTED_ERROR, (names.CELL,)
+    error = np.sqrt(cells.error_variance)
     if heavy:
         effect = _student_effect(name, sd, dims, centred)
         return effect + _effect(of_error, error, dims, centred=False)
