@@ -90,7 +90,7 @@ class Family(ABC):
     value_column, size_column : str
         Usual names of the columns that y and m are read from.
     loop : int or None
-        Number of the family in the compiled loops over leaves (`engine.integration.loops_compiled.leaf_marginals`);
+        Number of the family in the compiled loops over leaves (`engine.integration.loops_leaves.leaf_marginals`);
         None where the general quadrature is used.
     plain : str
         Word for limits that allow for chance alone, such as "plain Poisson".

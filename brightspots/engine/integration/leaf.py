@@ -187,11 +187,11 @@ def leaf_marginals(
     special = outcomes.conditioned
     if len(special):
         some = Outcomes.of(outcomes, special)
-        inside = integrate_leaf(some, predictor[special], of_each[special], quadrature=hermite(nodes))
-        for part, values in zip(
-            parts, (inside.value, inside.slope, inside.curvature, inside.variance), strict=True
-        ):
-            part[special] = values.reshape(len(values), -1)
+        least = np.zeros(len(special)) if some.counted_from is None else some.counted_from
+        sds = sds if rows == 1 else sds[special]
+        parts[:, special] = loops.conditioned_marginals(
+            loop, some.lower, some.upper, some.size, least, flat[special], sds, *hermite(nodes)
+        )
     return Marginal(*(part.reshape(predictor.shape) for part in parts))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.engine.integration.leaf import (
@@ -25,10 +26,38 @@ def leaf_marginals(
     points: FloatArray,
     log_weights: FloatArray,
 ) -> FloatArray:
-    """Log marginal likelihood of exact counts, and its derivatives; see `loops_compiled.leaf_marginals`."""
+    """Log marginal likelihood of exact counts, and its derivatives; see `loops_leaves.leaf_marginals`."""
     outcomes = Outcomes(family_of_loop(family), count, count, size)
     inside = integrate_leaf(outcomes, predictor, sd, quadrature=(points, log_weights))
     return np.stack([inside.value, inside.slope, inside.curvature, inside.variance])
+
+
+def conditioned_marginals(
+    family: int,
+    lower: FloatArray,
+    upper: FloatArray,
+    size: FloatArray,
+    least: FloatArray,
+    predictor: FloatArray,
+    sd: FloatArray,
+    points: FloatArray,
+    log_weights: FloatArray,
+) -> FloatArray:
+    """The same of leaves that are intervals or shown only where not small; see `loops_conditioned`."""
+    outcomes = Outcomes(family_of_loop(family), lower, upper, size, least)
+    inside = integrate_leaf(outcomes, predictor, sd, quadrature=(points, log_weights))
+    return np.stack([inside.value, inside.slope, inside.curvature, inside.variance])
+
+
+def products_of_types(
+    bounds: IntArray, leaf_type: IntArray, weight: FloatArray, gain: FloatArray, n_types: int
+) -> FloatArray:
+    """Σ over runs of leaves of gain·load·load', (types, types); see `loops_leaves.products_of_types`."""
+    load = sparse.csr_array((weight, leaf_type, bounds), shape=(len(bounds) - 1, n_types))
+    scaled = sparse.csr_array(
+        (weight * np.repeat(gain, np.diff(bounds)), leaf_type, bounds), shape=load.shape
+    )
+    return np.asarray((scaled.T @ load).toarray())
 
 
 def largest_shifts(rows: FloatArray, row_of: IntArray, common: FloatArray, common_of: IntArray) -> FloatArray:
@@ -51,7 +80,7 @@ def sum_polynomials(
 ) -> FloatArray:
     """Polynomials of leaves at every draw, moved by the draw's shift and added over runs of leaves.
 
-    See `loops_compiled.sum_polynomials`.
+    See `loops_polynomials.sum_polynomials`.
     """
     polynomial = np.ascontiguousarray(np.moveaxis(table @ basis, 1, 0))
     shrink = 1.0 / (1.0 + information[:, np.newaxis] * variance)
@@ -88,7 +117,7 @@ def integrate_polynomials(
     furthest: float,
     newton_steps: int,
 ) -> FloatArray:
-    """Integrate exp p((σz − centre)/reach) over a standard normal z; see `loops_compiled.integrate_polynomials`."""
+    """Integrate exp p((σz − centre)/reach) over a standard normal z; see `loops_polynomials.integrate_polynomials`."""
     shape = polynomial.shape[1:]
     unit = np.broadcast_to((1.0 / reach)[:, np.newaxis], shape)
     spread = np.broadcast_to(sd, shape)
@@ -124,7 +153,7 @@ def leaf_effects(
     """Draw leaf effects given those above.
 
     Derivatives of m in s are cumulants of the effect z = v/σ: κₙ = σⁿ·m⁽ⁿ⁾, plus one for the variance
-    (Tweedie's formula; Efron 2011, JASA 106:1602). See `loops_compiled.leaf_effects`.
+    (Tweedie's formula; Efron 2011, JASA 106:1602). See `loops_polynomials.leaf_effects`.
     """
     moved = polynomial.copy()
     move(moved, away / reach[:, np.newaxis], keep=5)

@@ -8,6 +8,7 @@ marginal density of the replaced tree and replacing again converges to the mode 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -130,7 +131,7 @@ def find_modes(model: Model) -> tuple[Mode, ...]:
             held = np.ones(k, dtype=bool) if level is None else np.arange(k) == level
             start = np.where(held, np.log(sd), first.log_sd)
             ridge, curvature = _climb(model, first.data, start, ~held)
-            summit, _ = _climb(model, first.data, ridge)
+            summit, _ = _climb(model, first.data, ridge, known=places)
             if is_new(summit) and is_new((found := find_mode(model, summit)).log_sd):
                 places.append(found)
             if is_new(ridge):
@@ -163,13 +164,20 @@ def _same(log_sd: FloatArray, mode: Mode) -> bool:
 
 
 def _climb(
-    model: Model, data: PseudoData, log_sd: FloatArray, free: npt.NDArray[np.bool_] | None = None
+    model: Model,
+    data: PseudoData,
+    log_sd: FloatArray,
+    free: npt.NDArray[np.bool_] | None = None,
+    known: Sequence[Mode] = (),
 ) -> tuple[FloatArray, FloatArray]:
-    """Follow the density of log σ under given pseudo-data uphill, along those that are free; the curvature there."""
+    """Follow the density of log σ under given pseudo-data uphill, along those that are free; the curvature there.
+
+    A climb that comes to a mode that is known ends there.
+    """
     for _ in range(_ROUNDS):
         step, curvature = _newton_step(model, data, log_sd, free)
         log_sd = log_sd + step
-        if np.abs(step).max() < _TOLERANCE:
+        if np.abs(step).max() < _TOLERANCE or any(_same(log_sd, mode) for mode in known):
             break
     return log_sd, curvature
 
@@ -216,8 +224,8 @@ def _solve(model: Model, data: PseudoData, scales: Scales) -> tuple[FloatArray, 
     """Mode of the border, (B,), and the linear predictor of every leaf at the modes of border and nodes, (N,)."""
     tree = model.tree
     eliminated = eliminate(tree, data.information, data.linear, scales)
-    solution = solve_border(model, eliminated, scales)
-    return solution.border, tree.predictor(solution.border) + tree.path(solution.effects)
+    border = solve_border(model, eliminated, scales).border
+    return border, tree.predictor(border) + tree.path(solve_effects(tree, eliminated, border))
 
 
 def centre_effects(
@@ -270,7 +278,9 @@ def _newton_step(
             both = density(at + steps[i] + steps[j])
             curvature[i, j] = curvature[j, i] = -(both - up[i] - up[j] + here)
     values, vectors = np.linalg.eigh(curvature / _DIFFERENCE**2)
-    values = np.maximum(values, 0.5)  # flatter than this only on the way, or towards a boundary
+    # Below 0 only on the way: there too a step is as long as the bend allows (Dauphin et al. 2014, NeurIPS 27). Flat
+    # towards a boundary.
+    values = np.maximum(np.abs(values), 0.5)
     positive = (vectors * values) @ vectors.T
     step = np.zeros(k)
     step[free] = np.linalg.solve(positive[np.ix_(free, free)], gradient[free])

@@ -9,8 +9,7 @@ import numpy as np
 from scipy.linalg import cho_solve
 
 from brightspots.common.arrays import FloatArray, half_log_determinant
-from brightspots.engine.integration.tree import Elimination, Scales, Tree, solve_effects
-from brightspots.engine.levels import Level
+from brightspots.engine.integration.tree import Elimination, Scales, Tree
 from brightspots.engine.terms import Terms, location_precision, log_density_of_log_sd
 
 
@@ -48,11 +47,10 @@ class Model:
 
 
 class BorderSolution(NamedTuple):
-    """Mode of the border given the σ's, the log marginal density of the σ's, and the modes of all effects."""
+    """Mode of the border given the σ's, and the log marginal density of the σ's."""
 
     log_marginal: float
     border: FloatArray
-    effects: dict[Level, FloatArray]
 
 
 def solve_border(model: Model, eliminated: Elimination, scales: Scales) -> BorderSolution:
@@ -69,4 +67,4 @@ def solve_border(model: Model, eliminated: Elimination, scales: Scales) -> Borde
         - float(half_log_determinant(factor))
         + 0.5 * float(np.log(precision[proper]).sum())
     )
-    return BorderSolution(log_marginal, border, solve_effects(model.tree, eliminated, border))
+    return BorderSolution(log_marginal, border)

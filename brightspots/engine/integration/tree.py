@@ -123,17 +123,15 @@ class Tree:
         return self.fixed.shape[1] + self.n_types
 
     @cached_property
-    def pairs(self) -> tuple[tuple[IntArray, IntArray] | None, ...]:
-        """For each node: all ordered pairs of leaves that share a unit, or None where dense matrices are faster.
+    def is_sparse(self) -> tuple[bool, ...]:
+        """For each node, whether its units have so few of the department types that dense matrices are slower.
 
         Eliminating a unit adds a product for every pair of department types of its leaves to the border's precision.
         """
-        counted = ((node, np.diff(node.leaves)) for node in self.nodes)
+        pairs = (int(np.sum(np.diff(node.leaves) ** 2)) for node in self.nodes)
         return tuple(
-            _pairs(node, counts)
-            if np.sum(counts**2) * _DENSE_IS_FASTER_BY < node.n_units * self.n_types**2
-            else None
-            for node, counts in counted
+            count * _DENSE_IS_FASTER_BY < node.n_units * self.n_types**2
+            for count, node in zip(pairs, self.nodes, strict=True)
         )
 
     def scales(self, log_sd: FloatArray) -> Scales:
@@ -197,13 +195,6 @@ class Tree:
     def path(self, effects: Mapping[Level, FloatArray]) -> FloatArray:
         """Sum over the nodes of the effect, (units,) each, of the unit that each leaf lies in, (N,)."""
         return sum((effects[node.name][node.of_leaf] for node in self.nodes), np.zeros(self.cells.n_leaves))
-
-
-def _pairs(node: NestedLevel, counts: IntArray) -> tuple[IntArray, IntArray]:
-    first = np.repeat(np.arange(len(node.of_leaf)), counts[node.of_leaf])
-    starts = np.repeat(node.leaves[:-1], counts**2)
-    within = np.arange(len(first)) - np.repeat(np.cumsum(counts**2) - counts**2, counts**2)
-    return first, starts + within % np.repeat(counts, counts**2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,11 +280,11 @@ def eliminate(tree: Tree, information: FloatArray, linear: FloatArray, scales: S
     steps: list[Step] = []
     by_node = weights_by_node(tree, information, scales)
     _add_products(tree, precision, by_node[-1][0])
-    for node, pairs, (weight, kept) in reversed(list(zip(tree.nodes, tree.pairs, by_node, strict=True))):
+    for node, sparse, (weight, kept) in reversed(list(zip(tree.nodes, tree.is_sparse, by_node, strict=True))):
         gain = tree.variance(node.name, scales) * kept
         pull = node.sum(slope)
         constant += 0.5 * np.sum(gain * pull**2 + np.log(kept))
-        _take_away_products(tree, precision, node, pairs, weight, gain)
+        _take_away_products(tree, precision, node, weight, gain, sparse=sparse)
         steps.append(Step(weight, slope, kept, gain))
         slope = slope - weight * (gain * pull)[node.of_leaf]
     gradient = np.zeros(n_fixed + n_types)
@@ -322,9 +313,10 @@ def _take_away_products(
     tree: Tree,
     precision: FloatArray,
     node: NestedLevel,
-    pairs: tuple[IntArray, IntArray] | None,
     weight: FloatArray,
     gain: FloatArray,
+    *,
+    sparse: bool,
 ) -> None:
     """Take from the border's precision (B, B) what the units of a node explain: Σ gain·load·load'.
 
@@ -337,7 +329,7 @@ def _take_away_products(
     precision[:n_fixed, :n_fixed] -= load.T @ scaled
     if not n_types:
         return
-    if pairs is None:
+    if not sparse:
         of_types = np.bincount(
             node.of_leaf * n_types + leaf_type, weights=weight, minlength=node.n_units * n_types
         ).reshape(node.n_units, n_types)
@@ -345,11 +337,7 @@ def _take_away_products(
         block = (of_types * gain[:, np.newaxis]).T @ of_types
     else:
         cross = _group_sums(leaf_type, weight[:, np.newaxis] * scaled[node.of_leaf], n_types)
-        first, second = pairs
-        product = weight[first] * weight[second] * gain[node.of_leaf[first]]
-        at = leaf_type[first] * n_types + leaf_type[second]
-        summed = np.bincount(at, weights=product, minlength=n_types**2)
-        block = np.asarray(summed.reshape(n_types, n_types), dtype=np.float64)
+        block = tree.loops.products_of_types(node.leaves, leaf_type, weight, gain, n_types)
     precision[n_fixed:, :n_fixed] -= cross
     precision[:n_fixed, n_fixed:] -= cross.T
     precision[n_fixed:, n_fixed:] -= block
