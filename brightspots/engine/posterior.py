@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -24,8 +24,20 @@ from brightspots.engine.levels import Level, sd_name
 
 Result = TypeVar("Result")
 
+# Draws over which distributions of single departments are averaged: at least the first number, and more while
+# cells × draws stays below the second.
+_LEAST_DRAWS, _CELLS_TIMES_DRAWS = 128, 500_000
+
 _LEAST_SD = np.float32(1e-12)
 _INVERSE_ROOT = np.float32(1.0 / np.sqrt(2.0 * np.pi))
+
+
+def enough_draws(cells: Cells) -> int:
+    """How many shared draws to average the distributions of single departments over.
+
+    The shared parameters move a department the less the larger the table is, so that a large one needs fewer.
+    """
+    return max(_LEAST_DRAWS, _CELLS_TIMES_DRAWS // cells.n_cells)
 
 
 @dataclass(frozen=True)
@@ -91,6 +103,28 @@ class SharedDraws:
         sd = {level: values[draws] for level, values in self.sd.items()}
         return SharedDraws(**{**{name: of(v) for name, v in vars(self).items() if name != "sd"}, "sd": sd})
 
+    def thinned(self, most: int) -> SharedDraws:
+        """At most `most` of the draws, for what takes a share of the time for each.
+
+        They are spread evenly over the draws in the order of the standard deviation of departments, and what enters the
+        linear predictor is moved so that its means stay those of all draws: what is averaged over them then differs by
+        little more than the draws' interplay.
+        """
+        if self.n_draws <= most:
+            return self
+        order = np.argsort(self.sd_of("department"), kind="stable")
+        some = self.take(np.sort(order[((np.arange(most) + 0.5) * self.n_draws / most).astype(np.int64)]))
+
+        def moved(part: FloatArray, whole: FloatArray) -> FloatArray:
+            return np.asarray(part + (whole.mean(axis=0) - part.mean(axis=0)))
+
+        return replace(
+            some,
+            intercept=moved(some.intercept, self.intercept),
+            coefficients=moved(some.coefficients, self.coefficients),
+            type_effect=moved(some.type_effect, self.type_effect),
+        )
+
     @property
     def n_draws(self) -> int:
         """S."""
@@ -152,6 +186,9 @@ class EffectBlock:
     conditional : Conditional or None
         What v was drawn from, where the engine knows it: averages over it carry less noise than over the draws
         (Rao & Blackwell).
+    slice_variance : (trusts, S) or None
+        With `conditional`: each draw of u is from one of S slices of equal probability, and this is the variance of u
+        within its slice.
     """
 
     trusts: slice
@@ -159,6 +196,7 @@ class EffectBlock:
     trust_effect: FloatArray
     department_effect: FloatArray
     conditional: Conditional | None = None
+    slice_variance: npt.NDArray[np.float32] | None = None
 
     def above(self, threshold: FloatArray) -> npt.NDArray[np.floating]:
         """P(v > threshold) draw by draw, (cells, S), where `threshold` does not depend on the cell's own v."""
@@ -240,6 +278,10 @@ class Posterior(Protocol):
         """Apply `work` to every block, on all cores, in order: for work that is heavier than passing blocks on."""
         ...
 
+    def thinned(self, most: int) -> Posterior:
+        """As `SharedDraws.thinned`, where the distributions of effects are known; else this posterior itself."""
+        ...
+
     def held(self) -> Posterior:
         """Draw the effects once and keep them for all later calls of `blocks`, for many questions in a row.
 
@@ -273,6 +315,10 @@ class StoredPosterior:
     def map_blocks(self, work: Callable[[EffectBlock], Result]) -> Iterator[Result]:
         """Apply `work` to every block, on all cores, in order."""
         return map_in_order(work, self.blocks())
+
+    def thinned(self, most: int) -> StoredPosterior:  # noqa: ARG002
+        """Give this posterior itself: nothing but draws is known of its effects."""
+        return self
 
     def held(self) -> StoredPosterior:
         """Give this posterior itself: its effects are in memory already."""

@@ -17,7 +17,7 @@ from brightspots.common.arrays import FloatArray
 from brightspots.common.settings import Reference
 from brightspots.data.cells import Cells
 from brightspots.engine.posterior import EffectBlock, Posterior
-from brightspots.statistics.summaries import own_contrast, peer_effect
+from brightspots.statistics.contrasts import own_contrast, peer_effect
 
 # Values of a draw that are kept before the largest are picked out: this many times as many as are wanted.
 _SLACK = 3

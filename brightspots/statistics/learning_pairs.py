@@ -13,8 +13,9 @@ from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.cells import Cells
 from brightspots.engine.posterior import Posterior
+from brightspots.statistics.contrasts import peer_effect
 from brightspots.statistics.scale import effect_values, margin_of_effects
-from brightspots.statistics.summaries import CellSummary, Interval, peer_effect
+from brightspots.statistics.summaries import CellSummary, Interval
 
 # A department becomes a partner only where the probabilities that it is better are above this.
 LEAST_PROBABLY_BETTER = 0.5

@@ -25,9 +25,10 @@ from brightspots.engine.integration.leaf import integrate_leaf, integrate_normal
 from brightspots.engine.posterior import Conditional, Posterior, SharedDraws
 from brightspots.likelihood.family import Derivatives
 from brightspots.likelihood.outcomes import Outcomes
+from brightspots.statistics.contrasts import own_contrast, peer_effect
 from brightspots.statistics.learning_pairs import features
 from brightspots.statistics.scale import effect_name, effect_values
-from brightspots.statistics.summaries import CellSummary, own_contrast, peer_effect
+from brightspots.statistics.summaries import CellSummary
 
 # A comparator is more probably than not within the margin of its own trust and of its peers.
 LEAST_PROBABLY_ORDINARY = 0.5

@@ -24,7 +24,8 @@ from scipy import stats
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import spans
 from brightspots.engine.posterior import Posterior
-from brightspots.statistics.summaries import Interval, peer_effect, summarise, trust_effects
+from brightspots.statistics.contrasts import peer_effect
+from brightspots.statistics.summaries import Interval, summarise, trust_effects
 
 # Steps of the bisection for c, and the largest c: ten standard deviations of a difference.
 _STEPS, _LARGEST = 16, 10.0

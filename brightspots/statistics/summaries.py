@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from brightspots.common.arrays import FloatArray
 from brightspots.common.settings import Reference
 from brightspots.data.cells import Cells
 from brightspots.engine.levels import NESTED
-from brightspots.engine.posterior import EffectBlock, Posterior, SharedDraws
+from brightspots.engine.posterior import Posterior, SharedDraws, enough_draws
+from brightspots.statistics.cell_columns import columns_of_block, joined
 from brightspots.statistics.evidence import Level, within_by_own_data
 from brightspots.statistics.information import rankability_draws
 from brightspots.statistics.scale import margin_of_effects
@@ -176,34 +178,6 @@ def partition(shared: SharedDraws, probability: float) -> Partition:
     )
 
 
-def others_mean(cells: Cells, block: EffectBlock) -> FloatArray:
-    """Σ_{e≠d} ω_e·v_e of each cell of a block, (cells, S): the other departments of its trust, ω ∝ `Cells.weight`.
-
-    NaN for a trust's only department.
-    """
-    weight = cells.weight[block.cells]
-    starts = cells.trust_cells[block.trusts] - block.cells.start
-    trust = cells.cell_trust[block.cells] - block.trusts.start
-    weighted = weight[:, np.newaxis] * block.department_effect
-    others_weight = np.add.reduceat(weight, starts)[trust] - weight
-    others = np.add.reduceat(weighted, starts, axis=0)[trust] - weighted
-    others_weight[np.bincount(trust)[trust] == 1] = np.nan
-    return others / others_weight[:, np.newaxis]
-
-
-def peer_effect(cells: Cells, block: EffectBlock) -> FloatArray:
-    """The department against the same one nationally: u + v of each cell of a block, (cells, S)."""
-    return block.trust_effect[cells.cell_trust[block.cells] - block.trusts.start] + block.department_effect
-
-
-def own_contrast(cells: Cells, block: EffectBlock) -> FloatArray:
-    """D = v_d − Σ_{e≠d} ω_e·v_e of each cell of a block, (cells, S): the department less the others of its trust.
-
-    The department itself is left out of the mean it is compared with. NaN for a trust's only department.
-    """
-    return block.department_effect - others_mean(cells, block)
-
-
 def cell_summary(posterior: Posterior, margin: float, probability: float) -> CellSummary:
     """Summarise every cell, block by block, so that no array of all cells × draws is needed.
 
@@ -217,105 +191,33 @@ def cell_summary(posterior: Posterior, margin: float, probability: float) -> Cel
     """
     cells, shared = posterior.cells, posterior.shared
     reach = margin_of_effects(cells, margin)
-    rows = posterior.map_blocks(lambda block: _block_columns(cells, shared, block, reach, probability))
-    joined = [np.concatenate(column) for column in zip(*rows, strict=True)]
-    peer_high, own_high, both_high, peer_low, own_low, both_low, within_both, own_sd, variance = joined[9:18]
+    # Averages over distributions need fewer draws than there are.
+    averaged = posterior.thinned(enough_draws(cells))
+    of_block = partial(columns_of_block, cells, averaged.shared, reach=reach, probability=probability)
+    found = joined(averaged.map_blocks(of_block))
     prior_variance = shared.department_variance(cells)
     unexplained = np.ones(cells.n_cells)
-    np.divide(variance, prior_variance, out=unexplained, where=prior_variance > 0)
-    reliability = np.clip(1.0 - unexplained, 0.0, 1.0)
-    own_level, peer_level = Level(*joined[18:20]), Level(np.zeros(cells.n_cells), joined[20])
+    np.divide(found.variance, prior_variance, out=unexplained, where=prior_variance > 0)
+    own_level = Level(found.level, found.level_sd)
+    peer_level = Level(np.zeros(cells.n_cells), found.peer_level_sd)
     own_evidence, peer_evidence = within_by_own_data(cells, shared, (own_level, peer_level), reach)
     return CellSummary(
         reach=reach,
-        peer=Interval(*joined[0:3]),
-        own=Interval(*joined[3:6]),
-        excess=Interval(*joined[6:9]),
-        p_peer_high=peer_high,
-        p_peer_low=peer_low,
-        p_own_high=own_high,
-        p_own_low=own_low,
-        p_both_high=both_high,
-        p_both_low=both_low,
-        own_sd=own_sd,
-        reliability=reliability,
-        p_within_both=within_both,
+        peer=Interval(*found.peer[:3]),
+        own=Interval(*found.own[:3]),
+        excess=Interval(*found.excess),
+        p_peer_high=found.peer.above,
+        p_peer_low=found.peer.below,
+        p_own_high=found.own.above,
+        p_own_low=found.own.below,
+        p_both_high=found.both_high,
+        p_both_low=found.both_low,
+        own_sd=found.own.sd,
+        reliability=np.clip(1.0 - unexplained, 0.0, 1.0),
+        p_within_both=found.both_within,
         own_evidence=own_evidence,
         peer_evidence=peer_evidence,
     )
-
-
-def _block_columns(
-    cells: Cells, shared: SharedDraws, block: EffectBlock, reach: float, probability: float
-) -> list[FloatArray]:
-    """Columns of `CellSummary` for the cells of a block, in the order in which `cell_summary` takes them apart."""
-    trust = block.trust_effect[cells.cell_trust[block.cells] - block.trusts.start]
-    others = others_mean(cells, block)
-    fixed = shared.leaf_predictor(cells, _leaves_of(cells, block))
-    peer = trust + block.department_effect
-    own = block.department_effect - others
-    # Means, variances and tail probabilities of v given everything else are exact, and are averaged over the draws of
-    # the rest (Rao–Blackwell): this leaves far less simulation noise than the draws of v.
-    mean, rest = block.moments()
-    columns: list[FloatArray] = []
-    for draws, point in (
-        (peer, np.mean(trust + mean, axis=1)),
-        (own, np.mean(mean - others, axis=1)),
-        (excess := _excess(cells, fixed, block, peer, own), excess.mean(axis=1)),
-    ):
-        columns += [point, *_central(draws, probability)]
-    high = block.above(reach - trust), block.above(reach + others)
-    low = block.above(-reach - trust), block.above(-reach + others)
-    # Both thresholds are on the same v, so P(v beyond both) is the smaller of the two probabilities.
-    for of_peer, of_own in (high, (1.0 - low[0], 1.0 - low[1])):
-        columns += [each.mean(axis=1) for each in (of_peer, of_own, np.minimum(of_peer, of_own))]
-    columns.append(np.maximum(np.minimum(*low) - np.maximum(*high), 0.0).mean(axis=1))
-    columns += [np.sqrt(np.var(mean - others, axis=1) + rest), mean.var(axis=1) + rest]
-    away = _mean_over_leaves(cells, block, fixed)
-    level = trust + others + away
-    return [*columns, level.mean(axis=1), level.std(axis=1), away.std(axis=1)]
-
-
-def _leaves_of(cells: Cells, block: EffectBlock) -> slice:
-    """Leaves of the cells of a block."""
-    return slice(int(cells.cell_leaves[block.cells.start]), int(cells.cell_leaves[block.cells.stop]))
-
-
-def _mean_over_leaves(cells: Cells, block: EffectBlock, fixed: FloatArray) -> FloatArray:
-    """Offset + x'β + a less its posterior mean, averaged over the leaves of each cell, (cells, S).
-
-    Leaves are weighted by their expected events or people; estimates by their precision.
-    """
-    away = fixed - fixed.mean(axis=1, keepdims=True)
-    leaves = _leaves_of(cells, block)
-    if leaves.stop - leaves.start == len(range(block.cells.start, block.cells.stop)):
-        return away
-    size = cells.family.weight(cells.size[leaves])
-    starts = cells.cell_leaves[block.cells.start : block.cells.stop] - leaves.start
-    weighted = np.add.reduceat(size[:, np.newaxis] * away, starts, axis=0)
-    return np.asarray(weighted / np.add.reduceat(size, starts)[:, np.newaxis])
-
-
-def _excess(
-    cells: Cells, fixed: FloatArray, block: EffectBlock, peer: FloatArray, own: FloatArray
-) -> FloatArray:
-    """Events that a cell has above its own trust's level, (cells, S): mean count at η minus mean count at η − D.
-
-    The effects w of single periods, and errors of what was expected, are set to 0.
-    """
-    if not cells.family.is_count:
-        return own
-    bounds = cells.cell_leaves[block.cells.start : block.cells.stop + 1]
-    leaves = _leaves_of(cells, block)
-    cell = cells.leaf_cell[leaves] - block.cells.start
-    if cells.family.link == "log":
-        # One exponential a leaf: E·exp(fixed)·(exp(peer) − exp(peer − D)), the bracket shared by the cell's leaves.
-        base = np.add.reduceat(np.exp(fixed), bounds[:-1] - bounds[0], axis=0)
-        return base * (np.exp(peer) - np.exp(peer - own))
-    size = cells.size[leaves, np.newaxis]
-    eta = fixed + peer[cell]
-    events = cells.family.mean(size, eta) - cells.family.mean(size, eta - own[cell])
-    return np.add.reduceat(events, bounds[:-1] - bounds[0], axis=0)
 
 
 def trust_effects(posterior: Posterior) -> FloatArray:

@@ -10,7 +10,7 @@ import brightspots as bs
 from brightspots import DataError, SettingsError, SpotRule
 from brightspots.common.vocabulary import RATING_STATUSES, READINGS, STATUSES
 from brightspots.fit import spots_text
-from brightspots.statistics.summaries import own_contrast
+from brightspots.statistics.contrasts import own_contrast
 from tests.conftest import simulate_frame
 
 

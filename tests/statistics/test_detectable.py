@@ -14,7 +14,7 @@ from brightspots.engine.integration.conditional import ConditionalPosterior
 from brightspots.engine.integration.leave_one_out import _predict
 from brightspots.likelihood.families import BINOMIAL, POISSON, family_of
 from brightspots.simulate.nation import Nation, simulate_nation
-from brightspots.statistics import summaries
+from brightspots.statistics import contrasts, summaries
 from brightspots.statistics.detectable import _effect, _needed_outcome, detectable_effects
 from brightspots.statistics.left_out import Cavity, cavities
 from tests.conftest import simulate_frame, table_of
@@ -248,7 +248,7 @@ def flagged_with(before: ConditionalPosterior, after: ConditionalPosterior) -> n
     for group, block in zip(after._groups, after.blocks(), strict=True):
         old, new = (_predict(each.expansions, each.shared, group).log_weight for each in (before, after))
         weight = special.softmax(old - new, axis=1)
-        others = summaries.others_mean(cells, block)
+        others = contrasts.others_mean(cells, block)
         above, below = block.above(MARGIN + others), 1.0 - block.above(-MARGIN + others)
         result[block.cells] = np.column_stack([np.sum(weight * each, axis=1) for each in (above, below)])
     return result

@@ -8,7 +8,7 @@ import pytest
 from scipy import special
 
 from brightspots.engine.posterior import SharedDraws, StoredPosterior, trust_blocks
-from brightspots.statistics import summaries
+from brightspots.statistics import contrasts, summaries
 from tests.conftest import made_up_posterior, simulate_frame, table_of, withhold
 
 
@@ -55,7 +55,7 @@ def test_own_contrast_leaves_the_department_itself_out():
     cells = table_of(frame).cells
     v = np.array([[0.1], [0.2], [0.4], [0.7]])
     posterior = StoredPosterior(cells, shared_of(sd_trust=[1.0]), np.zeros((2, 1)), v)
-    contrast = summaries.own_contrast(cells, next(posterior.blocks()))[:, 0]
+    contrast = contrasts.own_contrast(cells, next(posterior.blocks()))[:, 0]
     by_hand = [0.1 - (2 * 0.2 + 5 * 0.4) / 7, 0.2 - (0.1 + 5 * 0.4) / 6, 0.4 - (0.1 + 2 * 0.2) / 3, np.nan]
     np.testing.assert_allclose(contrast, by_hand)
 
@@ -92,7 +92,7 @@ def test_excess_is_the_difference_in_expected_events(family):
     excess = summaries.cell_summary(posterior, 1.1, 0.95).excess.point
     block = next(posterior.blocks())
     peer = posterior.trust_effect[cells.cell_trust] + posterior.department_effect
-    own = summaries.own_contrast(cells, block)
+    own = contrasts.own_contrast(cells, block)
     eta = posterior.shared.leaf_predictor(cells) + peer
     if family == "poisson":
         events = np.exp(eta) - np.exp(eta - own)

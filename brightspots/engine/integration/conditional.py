@@ -67,6 +67,21 @@ class ConditionalPosterior(PickledByFields):
         tree = Tree(self.cells, tuple(self.shared.sd))
         return expand(tree, draws_of(tree, self.shared))
 
+    def thinned(self, most: int) -> ConditionalPosterior:
+        """The posterior with fewer draws (see `SharedDraws.thinned`), the same one each time.
+
+        Without effects of departments, whose distributions are what averages are taken over, it is this one itself.
+        """
+        if self.shared.n_draws <= most or "department" not in self.shared.sd:
+            return self
+        if most not in self._thinned:
+            self._thinned[most] = ConditionalPosterior(self.cells, self.shared.thinned(most), self.seed)
+        return self._thinned[most]
+
+    @cached_property
+    def _thinned(self) -> dict[int, ConditionalPosterior]:
+        return {}
+
     def held(self) -> ConditionalPosterior:
         """Deal the effects once and keep them with what they were drawn from, where there are at most `MOST_HELD`."""
         if self._numbers <= MOST_HELD:
@@ -115,9 +130,18 @@ def effect_block(expansions: Sequence[Expansion], group: TrustGroup, seed: int) 
         of_band = {level: score[:, band.members] for level, score in scores.items()}
         for level, values in _effects(band, group, of_band):
             drawn[level][:, :, band.members] = values
-    of_department = drawn["department"]
-    conditional = Conditional(*of_department[1:].astype(np.float32)) if "department" in tree.levels else None
-    return EffectBlock(group.trusts, group.cells, drawn["trust"][0], of_department[0], conditional)
+    of_trust, of_department = drawn["trust"], drawn["department"]
+    if "department" not in tree.levels:
+        return EffectBlock(group.trusts, group.cells, of_trust[0], of_department[0])
+    within = of_trust[2] ** 2 * slice_variances(scores["trust"])
+    return EffectBlock(
+        group.trusts,
+        group.cells,
+        of_trust[0],
+        of_department[0],
+        Conditional(*of_department[1:].astype(np.float32)),
+        within.astype(np.float32),
+    )
 
 
 def _effects(
@@ -235,3 +259,16 @@ def normal_scores(size: int) -> FloatArray:
     """Quantiles of the standard normal at the middle of `size` equal slices, scaled to unit variance."""
     scores: FloatArray = ndtri((np.arange(size) + 0.5) / size)
     return scores / np.sqrt(np.mean(scores**2))
+
+
+def slice_variances(scores: FloatArray) -> FloatArray:
+    """Variance of a standard normal within the slice that each score stands for, (units, S).
+
+    Rows are `normal_scores` in any order.
+    """
+    size = scores.shape[1]
+    edges = ndtri(np.arange(1, size) / size)
+    height = np.exp(-0.5 * edges**2) / np.sqrt(2.0 * np.pi)
+    density, moment = (np.diff(values, prepend=0.0, append=0.0) for values in (height, edges * height))
+    variance = 1.0 - size * moment - (size * density) ** 2
+    return np.asarray(variance[np.argsort(np.argsort(scores, axis=1), axis=1)])

@@ -28,14 +28,10 @@ from brightspots.engine.integration.polynomials import (
     trust_polynomials,
 )
 from brightspots.engine.integration.tree import Tree
-from brightspots.engine.posterior import Posterior, SharedDraws
+from brightspots.engine.posterior import Posterior, SharedDraws, enough_draws
 from brightspots.likelihood.family import CountFamily
 from brightspots.likelihood.mixtures import at_least
 
-# Shared parameters move a prediction the less the larger the table, so that evenly spaced draws of them suffice: at
-# least this many, and more while cells × draws stays below the second number.
-LEAST_DRAWS = 128
-CELLS_TIMES_DRAWS = 500_000
 _FEW = 20.0
 # Normals that stand for the mixture over draws.
 _COMPONENTS = 24
@@ -93,7 +89,7 @@ def leave_one_out(posterior: Posterior) -> Surprise:
     2:409–444. Ohlssen DI, Sharples LD, Spiegelhalter DJ (2007). J R Stat Soc A 170:865–890.
     """
     cells = posterior.cells
-    shared = thin(posterior.shared, max(LEAST_DRAWS, CELLS_TIMES_DRAWS // cells.n_cells))
+    shared = posterior.shared.thinned(enough_draws(cells))
     tree = Tree(cells, tuple(shared.sd))
     assert tree.nodes[0].name == "trust"  # the cell is taken out of the polynomial of its trust
     expansions = expand(tree, draws_of(tree, shared))
@@ -110,13 +106,6 @@ def leave_one_out(posterior: Posterior) -> Surprise:
     for group, values in zip(groups, map_in_order(one, groups), strict=True):
         result[:, group.cells] = values
     return Surprise(*result)
-
-
-def thin(shared: SharedDraws, most: int) -> SharedDraws:
-    """Keep at most `most` evenly spaced draws."""
-    if shared.n_draws <= most:
-        return shared
-    return shared.take(np.linspace(0, shared.n_draws - 1, most).astype(np.int64))
 
 
 def _predict(expansions: tuple[Expansion, ...], shared: SharedDraws, group: TrustGroup) -> Prediction:
