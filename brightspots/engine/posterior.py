@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 # Draws over which distributions of single departments are averaged: at least the first number, and more while
 # cells × draws stays below the second.
-_LEAST_DRAWS, _CELLS_TIMES_DRAWS = 128, 500_000
+_LEAST_DRAWS, _CELLS_TIMES_DRAWS = 96, 500_000
 
 _LEAST_SD = np.float32(1e-12)
 _INVERSE_ROOT = np.float32(1.0 / np.sqrt(2.0 * np.pi))
@@ -106,9 +106,9 @@ class SharedDraws:
     def thinned(self, most: int) -> SharedDraws:
         """At most `most` of the draws, for what takes a share of the time for each.
 
-        They are spread evenly over the draws in the order of the standard deviation of departments, and what enters the
-        linear predictor is moved so that its means stay those of all draws: what is averaged over them then differs by
-        little more than the draws' interplay.
+        They are spread evenly over the draws in the order of the standard deviation of departments; intercept,
+        coefficients and types are moved and stretched so that their means and standard deviations stay those of all
+        draws. What is averaged over them then differs by little more than the draws' interplay.
         """
         if self.n_draws <= most:
             return self
@@ -116,7 +116,9 @@ class SharedDraws:
         some = self.take(np.sort(order[((np.arange(most) + 0.5) * self.n_draws / most).astype(np.int64)]))
 
         def moved(part: FloatArray, whole: FloatArray) -> FloatArray:
-            return np.asarray(part + (whole.mean(axis=0) - part.mean(axis=0)))
+            spread = part.std(axis=0)
+            stretch = np.divide(whole.std(axis=0), spread, out=np.ones_like(spread), where=spread > 0.0)
+            return np.asarray(whole.mean(axis=0) + (part - part.mean(axis=0)) * stretch)
 
         return replace(
             some,
@@ -148,9 +150,9 @@ class SharedDraws:
 
 
 class Conditional(NamedTuple):
-    """The nearly normal distribution of v given u and the shared parameters, cell by cell and draw by draw.
+    """Nearly normal distributions of effects given a draw of all that they depend on, unit by unit and draw by draw.
 
-    Arrays (cells, S) of single precision: mean, standard deviation, skewness and excess kurtosis.
+    Arrays (units, S) of single precision: mean, standard deviation, skewness and excess kurtosis.
     """
 
     mean: npt.NDArray[np.float32]
@@ -186,9 +188,6 @@ class EffectBlock:
     conditional : Conditional or None
         What v was drawn from, where the engine knows it: averages over it carry less noise than over the draws
         (Rao & Blackwell).
-    slice_variance : (trusts, S) or None
-        With `conditional`: each draw of u is from one of S slices of equal probability, and this is the variance of u
-        within its slice.
     """
 
     trusts: slice
@@ -196,7 +195,6 @@ class EffectBlock:
     trust_effect: FloatArray
     department_effect: FloatArray
     conditional: Conditional | None = None
-    slice_variance: npt.NDArray[np.float32] | None = None
 
     def above(self, threshold: FloatArray) -> npt.NDArray[np.floating]:
         """P(v > threshold) draw by draw, (cells, S), where `threshold` does not depend on the cell's own v."""
@@ -210,6 +208,40 @@ class EffectBlock:
             return self.department_effect, np.zeros(len(self.department_effect))
         sd = self.conditional.sd.astype(np.float64)
         return self.conditional.mean.astype(np.float64), np.mean(sd**2, axis=1)
+
+
+@dataclass(frozen=True)
+class ShapeBlock:
+    """Distributions, not draws, of the effects of a few whole trusts, given each draw of `SharedDraws`.
+
+    Parameters
+    ----------
+    trusts, cells : slice
+        Which trusts and which cells, in the order of `Cells`.
+    trust : Conditional
+        Of u, (trusts, S).
+    department : Conditional
+        Of v where u is at its mean, (cells, S). Given u the effects of a trust's departments are independent, and their
+        cumulants move with it: dκₙ/du = κₙ₊₁/σ_v², for the mean less 1 (Tweedie's formula; Efron 2011, JASA 106:1602).
+    """
+
+    trusts: slice
+    cells: slice
+    trust: Conditional
+    department: Conditional
+
+
+class Shapes(Protocol):
+    """The distributions of all effects, given some draws of the shared parameters."""
+
+    @property
+    def shared(self) -> SharedDraws:
+        """The draws that are given."""
+        ...
+
+    def map_shapes(self, work: Callable[[ShapeBlock], Result]) -> Iterator[Result]:
+        """Apply `work` to every trust once, in order, on all cores."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -278,8 +310,8 @@ class Posterior(Protocol):
         """Apply `work` to every block, on all cores, in order: for work that is heavier than passing blocks on."""
         ...
 
-    def thinned(self, most: int) -> Posterior:
-        """As `SharedDraws.thinned`, where the distributions of effects are known; else this posterior itself."""
+    def shapes(self, most: int) -> Shapes | None:
+        """Distributions of effects given at most so many draws, thinned; None where nothing but draws is known."""
         ...
 
     def held(self) -> Posterior:
@@ -316,9 +348,9 @@ class StoredPosterior:
         """Apply `work` to every block, on all cores, in order."""
         return map_in_order(work, self.blocks())
 
-    def thinned(self, most: int) -> StoredPosterior:  # noqa: ARG002
-        """Give this posterior itself: nothing but draws is known of its effects."""
-        return self
+    def shapes(self, most: int) -> None:  # noqa: ARG002
+        """None: nothing but draws is known of its effects."""
+        return
 
     def held(self) -> StoredPosterior:
         """Give this posterior itself: its effects are in memory already."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from brightspots.common.arrays import BoolArray, FloatArray
 from brightspots.data.cells import Cells
-from brightspots.engine.posterior import EffectBlock, SharedDraws
+from brightspots.engine.posterior import EffectBlock, ShapeBlock, SharedDraws
 from brightspots.statistics import mixtures
 from brightspots.statistics.contrasts import others_mean
 from brightspots.statistics.mixtures import Described
@@ -55,42 +55,34 @@ def joined(blocks: Iterable[CellColumns]) -> CellColumns:
     )
 
 
-def columns_of_block(
-    cells: Cells, shared: SharedDraws, block: EffectBlock, *, reach: float, probability: float
+def from_shapes(
+    cells: Cells, shared: SharedDraws, block: ShapeBlock, *, reach: float, probability: float
 ) -> CellColumns:
-    """Columns of the cells of a block.
+    """Columns of the cells of a block, from the distributions of their effects: with far less noise than from draws.
 
-    Where it carries the distributions that effects were drawn from, they are averaged over (`mixtures`): that leaves
-    far less simulation noise than the draws themselves.
+    Parameters
+    ----------
+    shared : SharedDraws
+        Those that the distributions are given.
+    block : ShapeBlock
+    reach : float
+    probability : float
     """
-    of_block = _from_draws if block.conditional is None else _from_distributions
-    return of_block(cells, shared, block, reach, probability)
-
-
-def _from_distributions(
-    cells: Cells, shared: SharedDraws, block: EffectBlock, reach: float, probability: float
-) -> CellColumns:
-    assert block.slice_variance is not None  # as `conditional`
     loops = mixtures.loops_for(cells, shared.n_draws)
-    of_trust = cells.cell_trust[block.cells] - block.trusts.start
-    trust, others = block.trust_effect[of_trust], others_mean(cells, block)
-    fixed = shared.leaf_predictor(cells, leaves_of(cells, block))
-    department = mixtures.of_department(block)
-    peer = mixtures.describe(
-        mixtures.of_peer(department, trust, block.slice_variance[of_trust].astype(np.float64)),
-        reach,
-        probability,
-        loops,
-    )
-    own = mixtures.describe(mixtures.of_contrast(cells, block, department), reach, probability, loops)
-    high, low, within = mixtures.beyond_both(department, trust, others, reach, loops)
+    fixed = shared.leaf_predictor(cells, leaves_of(cells, block.cells))
+    found = mixtures.distributions(cells, shared, block)
+    peer, own = (mixtures.describe(each, reach, probability, loops) for each in (found.peer, found.own))
+    level = mixtures.level_draws(block, found.level)
+    follows = found.own.location + found.follows * (level - found.level.location)
+    given_level = found.own_given_level._replace(location=follows)
+    high, low, within = mixtures.beyond_both(given_level, level, reach, loops)
     excess = own.mean, own.lower, own.upper
     if cells.family.is_count:
-        total = mixtures.total_of(cells, block, fixed, department, trust, others)
-        change = total.at(block.department_effect - department.location) - total.level
-        ends = mixtures.change_in_count(total, department, own, probability, loops)
-        excess = change.mean(axis=1), *ends
-    variance = np.var(department.location, axis=1) + np.mean(department.sd**2, axis=1)
+        total = mixtures.total_of(cells, block, fixed, level, given_level)
+        ends = mixtures.change_in_count(total, given_level, own, probability, loops)
+        excess = total.mean_change(given_level), *ends
+    away = _mean_over_leaves(cells, block.cells, fixed)
+    at = found.level.location + away
     return CellColumns(
         peer,
         own,
@@ -99,19 +91,24 @@ def _from_distributions(
         np.minimum(high, np.minimum(own.above, peer.above)),
         np.minimum(low, np.minimum(own.below, peer.below)),
         within,
-        variance,
-        *_levels(cells, block, fixed, trust, others),
+        found.variance,
+        at.mean(axis=1),
+        np.sqrt(at.var(axis=1) + np.mean(found.level.sd**2, axis=1)),
+        away.std(axis=1),
     )
 
 
-def _from_draws(
-    cells: Cells, shared: SharedDraws, block: EffectBlock, reach: float, probability: float
+def from_draws(
+    cells: Cells, shared: SharedDraws, block: EffectBlock, *, reach: float, probability: float
 ) -> CellColumns:
+    """Columns of the cells of a block, from draws of their effects alone; arguments as for `from_shapes`."""
     trust = block.trust_effect[cells.cell_trust[block.cells] - block.trusts.start]
     others = others_mean(cells, block)
-    fixed = shared.leaf_predictor(cells, leaves_of(cells, block))
+    fixed = shared.leaf_predictor(cells, leaves_of(cells, block.cells))
     peer, own = trust + block.department_effect, block.department_effect - others
     alone = np.isnan(own[:, 0])
+    away = _mean_over_leaves(cells, block.cells, fixed)
+    level = trust + others + away
 
     def described(draws: FloatArray) -> Described:
         sides = [np.mean(draws > reach, axis=1), np.mean(draws < -reach, axis=1)]
@@ -130,7 +127,9 @@ def _from_draws(
         both(peer < -reach, own < -reach),
         both(np.abs(peer) <= reach, np.abs(own) <= reach),
         block.department_effect.var(axis=1),
-        *_levels(cells, block, fixed, trust, others),
+        level.mean(axis=1),
+        level.std(axis=1),
+        away.std(axis=1),
     )
 
 
@@ -140,31 +139,22 @@ def _central(draws: FloatArray, probability: float) -> tuple[FloatArray, FloatAr
     return draws.mean(axis=1), *np.quantile(draws, [tail, 1.0 - tail], axis=1)
 
 
-def leaves_of(cells: Cells, block: EffectBlock) -> slice:
-    """Leaves of the cells of a block."""
-    return slice(int(cells.cell_leaves[block.cells.start]), int(cells.cell_leaves[block.cells.stop]))
+def leaves_of(cells: Cells, run: slice) -> slice:
+    """Leaves of a run of cells."""
+    return slice(int(cells.cell_leaves[run.start]), int(cells.cell_leaves[run.stop]))
 
 
-def _levels(
-    cells: Cells, block: EffectBlock, fixed: FloatArray, trust: FloatArray, others: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The last three of `CellColumns`."""
-    away = _mean_over_leaves(cells, block, fixed)
-    level = trust + others + away
-    return level.mean(axis=1), level.std(axis=1), away.std(axis=1)
-
-
-def _mean_over_leaves(cells: Cells, block: EffectBlock, fixed: FloatArray) -> FloatArray:
+def _mean_over_leaves(cells: Cells, run: slice, fixed: FloatArray) -> FloatArray:
     """Offset + x'β + a less its posterior mean, averaged over the leaves of each cell, (cells, S).
 
     Leaves are weighted by their expected events or people; estimates by their precision.
     """
     away = fixed - fixed.mean(axis=1, keepdims=True)
-    leaves = leaves_of(cells, block)
-    if leaves.stop - leaves.start == len(range(block.cells.start, block.cells.stop)):
+    leaves = leaves_of(cells, run)
+    if leaves.stop - leaves.start == len(range(run.start, run.stop)):
         return away
     size = cells.family.weight(cells.size[leaves])
-    starts = cells.cell_leaves[block.cells.start : block.cells.stop] - leaves.start
+    starts = cells.cell_leaves[run.start : run.stop] - leaves.start
     weighted = np.add.reduceat(size[:, np.newaxis] * away, starts, axis=0)
     return np.asarray(weighted / np.add.reduceat(size, starts)[:, np.newaxis])
 
@@ -179,7 +169,7 @@ def _excess(
     if not cells.family.is_count:
         return own
     bounds = cells.cell_leaves[block.cells.start : block.cells.stop + 1]
-    leaves = leaves_of(cells, block)
+    leaves = leaves_of(cells, block.cells)
     cell = cells.leaf_cell[leaves] - block.cells.start
     if cells.family.link == "log":
         # One exponential a leaf: E·exp(fixed)·(exp(peer) − exp(peer − D)), the bracket shared by the cell's leaves.

@@ -14,7 +14,7 @@ from brightspots.common.settings import Reference
 from brightspots.data.cells import Cells
 from brightspots.engine.levels import NESTED
 from brightspots.engine.posterior import Posterior, SharedDraws, enough_draws
-from brightspots.statistics.cell_columns import columns_of_block, joined
+from brightspots.statistics.cell_columns import from_draws, from_shapes, joined
 from brightspots.statistics.evidence import Level, within_by_own_data
 from brightspots.statistics.information import rankability_draws
 from brightspots.statistics.scale import margin_of_effects
@@ -191,11 +191,14 @@ def cell_summary(posterior: Posterior, margin: float, probability: float) -> Cel
     """
     cells, shared = posterior.cells, posterior.shared
     reach = margin_of_effects(cells, margin)
-    # Averages over distributions need fewer draws than there are.
-    averaged = posterior.thinned(enough_draws(cells))
-    of_block = partial(columns_of_block, cells, averaged.shared, reach=reach, probability=probability)
-    found = joined(averaged.map_blocks(of_block))
-    prior_variance = shared.department_variance(cells)
+    shapes = posterior.shapes(enough_draws(cells))
+    if shapes is None:
+        of_draws = partial(from_draws, cells, shared, reach=reach, probability=probability)
+        found = joined(posterior.map_blocks(of_draws))
+    else:
+        of_shapes = partial(from_shapes, cells, shapes.shared, reach=reach, probability=probability)
+        found = joined(shapes.map_shapes(of_shapes))
+    prior_variance = (shared if shapes is None else shapes.shared).department_variance(cells)
     unexplained = np.ones(cells.n_cells)
     np.divide(found.variance, prior_variance, out=unexplained, where=prior_variance > 0)
     own_level = Level(found.level, found.level_sd)

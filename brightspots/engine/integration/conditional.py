@@ -26,7 +26,7 @@ from brightspots.engine.integration.polynomials import (
 )
 from brightspots.engine.integration.tree import INNER_NODES, Tree
 from brightspots.engine.levels import Level, down_to_departments
-from brightspots.engine.posterior import Conditional, EffectBlock, SharedDraws
+from brightspots.engine.posterior import Conditional, EffectBlock, ShapeBlock, SharedDraws
 
 Result = TypeVar("Result")
 
@@ -34,6 +34,8 @@ Result = TypeVar("Result")
 HELD_NUMBERS = 8_000_000
 # The same where many questions will be asked (`ConditionalPosterior.held`): 600 megabytes.
 MOST_HELD = 25_000_000
+# Distributions that are kept once computed (16 bytes each): 50 megabytes.
+HELD_SHAPES = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -67,19 +69,16 @@ class ConditionalPosterior(PickledByFields):
         tree = Tree(self.cells, tuple(self.shared.sd))
         return expand(tree, draws_of(tree, self.shared))
 
-    def thinned(self, most: int) -> ConditionalPosterior:
-        """The posterior with fewer draws (see `SharedDraws.thinned`), the same one each time.
-
-        Without effects of departments, whose distributions are what averages are taken over, it is this one itself.
-        """
-        if self.shared.n_draws <= most or "department" not in self.shared.sd:
-            return self
-        if most not in self._thinned:
-            self._thinned[most] = ConditionalPosterior(self.cells, self.shared.thinned(most), self.seed)
-        return self._thinned[most]
+    def shapes(self, most: int) -> ConditionalShapes | None:
+        """Distributions of effects given at most so many draws, the same object each time; None without departments."""
+        if "department" not in self.shared.sd:
+            return None
+        if most not in self._shapes:
+            self._shapes[most] = ConditionalShapes(self.cells, self.shared.thinned(most))
+        return self._shapes[most]
 
     @cached_property
-    def _thinned(self) -> dict[int, ConditionalPosterior]:
+    def _shapes(self) -> dict[int, ConditionalShapes]:
         return {}
 
     def held(self) -> ConditionalPosterior:
@@ -130,24 +129,63 @@ def effect_block(expansions: Sequence[Expansion], group: TrustGroup, seed: int) 
         of_band = {level: score[:, band.members] for level, score in scores.items()}
         for level, values in _effects(band, group, of_band):
             drawn[level][:, :, band.members] = values
-    of_trust, of_department = drawn["trust"], drawn["department"]
-    if "department" not in tree.levels:
-        return EffectBlock(group.trusts, group.cells, of_trust[0], of_department[0])
-    within = of_trust[2] ** 2 * slice_variances(scores["trust"])
-    return EffectBlock(
-        group.trusts,
-        group.cells,
-        of_trust[0],
-        of_department[0],
-        Conditional(*of_department[1:].astype(np.float32)),
-        within.astype(np.float32),
-    )
+    of_department = drawn["department"]
+    conditional = Conditional(*of_department[1:].astype(np.float32)) if "department" in tree.levels else None
+    return EffectBlock(group.trusts, group.cells, drawn["trust"][0], of_department[0], conditional)
+
+
+@dataclass(frozen=True)
+class ConditionalShapes(PickledByFields):
+    """Distributions of effects given draws of what all trusts share.
+
+    Parameters
+    ----------
+    cells : Cells
+    shared : SharedDraws
+    """
+
+    cells: Cells
+    shared: SharedDraws
+
+    @cached_property
+    def expansions(self) -> tuple[Expansion, ...]:
+        """Polynomials of the leaves around these draws."""
+        tree = Tree(self.cells, tuple(self.shared.sd))
+        return expand(tree, draws_of(tree, self.shared))
+
+    def map_shapes(self, work: Callable[[ShapeBlock], Result]) -> Iterator[Result]:
+        """Apply `work` to every trust once, in order, on all cores; small tables keep what they computed once."""
+        if self.cells.n_cells * self.shared.n_draws <= HELD_SHAPES:
+            return map_in_order(work, self._held)
+        expansions = self.expansions  # made once, before threads ask for it
+        groups = trust_groups(self.cells, self.shared.n_draws)
+        return map_in_order(lambda group: work(shape_block(expansions, group)), groups)
+
+    @cached_property
+    def _held(self) -> tuple[ShapeBlock, ...]:
+        expansions = self.expansions
+        groups = trust_groups(self.cells, self.shared.n_draws)
+        return tuple(map_in_order(lambda group: shape_block(expansions, group), groups))
+
+
+def shape_block(expansions: Sequence[Expansion], group: TrustGroup) -> ShapeBlock:
+    """Distributions of the effects of one group of trusts."""
+    size = sum(band.draws.size for band in expansions)
+    levels = down_to_departments(expansions[0].tree.of_data)
+    found = {level.name: np.empty((4, *_empty(level.units(group.leaves), size).shape)) for level in levels}
+    for band in expansions:
+        for level, values in _effects(band, group, dict.fromkeys(found)):
+            found[level][:, :, band.members] = values[1:]
+    trust, department = (Conditional(*found[level].astype(np.float32)) for level in ("trust", "department"))
+    return ShapeBlock(group.trusts, group.cells, trust, department)
 
 
 def _effects(
-    band: Expansion, group: TrustGroup, scores: Mapping[Level, FloatArray]
+    band: Expansion, group: TrustGroup, scores: Mapping[Level, FloatArray | None]
 ) -> Iterator[tuple[Level, FloatArray]]:
     """Draw the effects of the levels that scores are given for, each given those above it, from the top down.
+
+    Where scores are None effects are set to their mean.
 
     Yields
     ------
@@ -182,15 +220,15 @@ def _effects(
         yield innermost, _without_error(band, innermost, group.leaves, dealt, scores[innermost])
 
 
-def _deal(cumulants: FloatArray, sd: FloatArray, scores: FloatArray) -> FloatArray:
+def _deal(cumulants: FloatArray, sd: FloatArray, scores: FloatArray | None) -> FloatArray:
     """Effects (n, S) with given cumulants of effect/σ, (4, n, S), and their shape, (5, n, S): see `_effects`."""
     mean, width, skewness, kurtosis = shape_of(*cumulants)
-    drawn = cornish_fisher(mean, width, skewness, kurtosis, scores)
+    drawn = mean if scores is None else cornish_fisher(mean, width, skewness, kurtosis, scores)
     return np.stack([sd * drawn, sd * mean, sd * width, skewness, kurtosis])
 
 
 def _without_error(
-    band: Expansion, level: Level, units: slice, dealt: FloatArray, scores: FloatArray
+    band: Expansion, level: Level, units: slice, dealt: FloatArray, scores: FloatArray | None
 ) -> FloatArray:
     """Effects v of some units where those dealt are v + ε, ε ~ N(0, e²) the error of what was expected, (5, n, S).
 
@@ -205,23 +243,26 @@ def _without_error(
     sd = np.sqrt((kept * width) ** 2 + kept * error[:, np.newaxis])
     share = kept * width / sd
     shape = kept * mean, sd, share**3 * skewness, share**4 * kurtosis
-    return np.stack([cornish_fisher(*shape, scores), *shape])
+    return np.stack([shape[0] if scores is None else cornish_fisher(*shape, scores), *shape])
 
 
 def _leaf_effects(
-    band: Expansion, polynomials: TrustPolynomials, away: FloatArray, scores: FloatArray
+    band: Expansion, polynomials: TrustPolynomials, away: FloatArray, scores: FloatArray | None
 ) -> FloatArray:
     """Effects of leaves that are a cell each, given those above; see `_effects`."""
     tree, leaves = band.tree, polynomials.group.leaves
     innermost = tree.nodes[-1]
     parent = innermost.of_leaf[leaves]
+    away = np.ascontiguousarray(away[parent - parent[0]])
     effects: FloatArray = tree.loops.leaf_effects(
         polynomials.cell,
         band.reach[innermost.name][parent],
-        np.ascontiguousarray(away[parent - parent[0]]),
+        away,
         np.ascontiguousarray(tree.leaf_sd(band.draws.scales, leaves)),
-        np.ascontiguousarray(scores),
+        np.zeros_like(away) if scores is None else np.ascontiguousarray(scores),
     )
+    if scores is None:
+        effects[0] = effects[1]
     return effects
 
 
@@ -259,16 +300,3 @@ def normal_scores(size: int) -> FloatArray:
     """Quantiles of the standard normal at the middle of `size` equal slices, scaled to unit variance."""
     scores: FloatArray = ndtri((np.arange(size) + 0.5) / size)
     return scores / np.sqrt(np.mean(scores**2))
-
-
-def slice_variances(scores: FloatArray) -> FloatArray:
-    """Variance of a standard normal within the slice that each score stands for, (units, S).
-
-    Rows are `normal_scores` in any order.
-    """
-    size = scores.shape[1]
-    edges = ndtri(np.arange(1, size) / size)
-    height = np.exp(-0.5 * edges**2) / np.sqrt(2.0 * np.pi)
-    density, moment = (np.diff(values, prepend=0.0, append=0.0) for values in (height, edges * height))
-    variance = 1.0 - size * moment - (size * density) ** 2
-    return np.asarray(variance[np.argsort(np.argsort(scores, axis=1), axis=1)])

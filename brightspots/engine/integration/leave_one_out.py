@@ -33,8 +33,9 @@ from brightspots.likelihood.family import CountFamily
 from brightspots.likelihood.mixtures import at_least
 
 _FEW = 20.0
-# Normals that stand for the mixture over draws.
-_COMPONENTS = 24
+# Normals that stand for the mixture over draws: so many where its locations spread as widely as each of its normals,
+# and in proportion where they spread less.
+_COMPONENTS, _LEAST_COMPONENTS = 24, 4
 
 
 @dataclass(frozen=True)
@@ -123,36 +124,45 @@ def _predict(expansions: tuple[Expansion, ...], shared: SharedDraws, group: Trus
     return Prediction(fixed + trust_mean, sd, log_weight)
 
 
-def collapse(prediction: Prediction, components: int = _COMPONENTS) -> Prediction:
+def collapse(prediction: Prediction, components: int | None = None) -> Prediction:
     """Fewer normals in place of the draws' own, (C', components), with the mean and variance of the mixture kept.
 
     Draws of a cell are sorted by location and cut where their weights have added up to one share after another;
     those of a share are merged into the normal with their weight, mean and variance. What is merged differs by a
     fraction of its spread, and so the tails stay what they were.
+
+    Parameters
+    ----------
+    prediction : Prediction
+    components : int, optional
+        By default as many as make that fraction small for nine cells in ten.
     """
     rows, size = prediction.location.shape
+    weight = special.softmax(prediction.log_weight, axis=1)
+    if components is None:
+        away = prediction.location - np.sum(weight * prediction.location, axis=1, keepdims=True)
+        spread = np.sqrt(np.sum(weight * away**2, axis=1) / np.sum(weight * prediction.sd**2, axis=1))
+        wanted = np.ceil(_COMPONENTS * np.quantile(spread, 0.9))
+        components = int(np.clip(wanted, _LEAST_COMPONENTS, _COMPONENTS))
     if size <= components:
         return prediction
     order = np.argsort(prediction.location, axis=1)
-    location, sd, log_weight = (
-        np.take_along_axis(values, order, axis=1)
-        for values in (prediction.location, prediction.sd, prediction.log_weight)
+    location, sd, weight = (
+        np.take_along_axis(values, order, axis=1) for values in (prediction.location, prediction.sd, weight)
     )
-    weight = special.softmax(log_weight, axis=1)
     middle = np.cumsum(weight, axis=1) - 0.5 * weight
     share = np.minimum((components * middle).astype(np.int64), components - 1)
-    member = share + components * np.arange(rows)[:, np.newaxis]
+    member = (share + components * np.arange(rows)[:, np.newaxis]).ravel()
 
     def total(values: FloatArray) -> FloatArray:
-        return np.asarray(
-            np.bincount(member.ravel(), (weight * values).ravel(), rows * components), np.float64
-        )
+        return np.asarray(np.bincount(member, values.ravel(), rows * components), np.float64)
 
-    whole = total(np.ones_like(weight))
+    whole = total(weight)
     # A draw of more weight than a share leaves the next one empty: a component that counts for nothing.
     safe = np.where(whole > 0.0, whole, 1.0)
-    mean = total(location) / safe
-    variance = np.where(whole > 0.0, total(sd**2 + (location - mean[member]) ** 2) / safe, 1.0)
+    mean = total(weight * location) / safe
+    away = location.ravel() - mean[member]
+    variance = np.where(whole > 0.0, total(weight * (sd**2 + away.reshape(sd.shape) ** 2)) / safe, 1.0)
     with np.errstate(divide="ignore"):
         parts = mean, np.sqrt(variance), np.log(whole)
     return Prediction(*(part.reshape(rows, components) for part in parts))
