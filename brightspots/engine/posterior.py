@@ -202,13 +202,6 @@ class EffectBlock:
             return np.where(np.isnan(threshold), np.nan, self.department_effect > threshold)
         return self.conditional.above(threshold)
 
-    def moments(self) -> tuple[FloatArray, FloatArray]:
-        """Conditional mean of v, (cells, S), and the variance about it, (cells,); the draws and 0 where unknown."""
-        if self.conditional is None:
-            return self.department_effect, np.zeros(len(self.department_effect))
-        sd = self.conditional.sd.astype(np.float64)
-        return self.conditional.mean.astype(np.float64), np.mean(sd**2, axis=1)
-
 
 @dataclass(frozen=True)
 class ShapeBlock:

@@ -70,7 +70,7 @@ def from_shapes(
     """
     loops = mixtures.loops_for(cells, shared.n_draws)
     fixed = shared.leaf_predictor(cells, leaves_of(cells, block.cells))
-    found = mixtures.distributions(cells, shared, block)
+    found = mixtures.distributions(cells, shared, block, loops)
     peer, own = (mixtures.describe(each, reach, probability, loops) for each in (found.peer, found.own))
     level = mixtures.level_draws(block, found.level)
     follows = found.own.location + found.follows * (level - found.level.location)

@@ -20,6 +20,7 @@ import numpy as np
 from scipy import special
 
 from brightspots.common.arrays import FloatArray
+from brightspots.common.parallel import map_in_order
 from brightspots.data.cells import Cells
 from brightspots.engine.posterior import SharedDraws
 from brightspots.likelihood.family import CountFamily, Derivatives, Family
@@ -80,7 +81,7 @@ def detectable_effects(
         Probability of being flagged at the effect returned.
     """
     cavity = cavities(cells, shared, summary)
-    found = [_effect(cells, cavity, side, reach, needed, power) for side in (1.0, -1.0)]
+    found = map_in_order(lambda side: _effect(cells, cavity, side, reach, needed, power), (1.0, -1.0))
     alone = np.isnan(summary.own.point)
     return Detectable(*(np.where(alone, np.nan, effect) for effect in found))
 

@@ -19,7 +19,7 @@ from scipy import special
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import map_in_order, spans
 from brightspots.data.cells import Cells
-from brightspots.engine.integration.leaf import leaf_marginals
+from brightspots.engine.integration.leaf import NODES, leaf_marginals
 from brightspots.engine.integration.loops import choose_loops
 from brightspots.engine.posterior import SharedDraws
 from brightspots.likelihood.family import CountFamily
@@ -129,7 +129,10 @@ def _closed_form(
     else:
         at = predictor[cells.cell_leaves[:-1][which]]
     observed, size = (cells.cell_sum(each)[which, np.newaxis] for each in (cells.lower, cells.size))
-    return family.flat_posterior(observed, size, at[:, np.newaxis] + shift)
+    of_edges = map_in_order(
+        lambda edge: family.flat_posterior(observed, size, at[:, np.newaxis] + edge), list(shift)
+    )
+    return np.stack(list(of_edges))
 
 
 def _on_grid(
@@ -138,6 +141,9 @@ def _on_grid(
     """As `_closed_form`, by the trapezoidal rule about the peak of each cell's likelihood; `which` are cells."""
     loops = choose_loops(cells.n_leaves * len(_GRID))
     leaves = int(np.diff(cells.cell_leaves)[which].max())
+    # Without effects of periods there is nothing to integrate over: one node.
+    by_period = "period" in shared.sd
+    sd_period, nodes = np.array(shared.sd_of("period").mean()), NODES if by_period else 1
     result = np.empty_like(shift)
 
     def some(span: slice) -> None:
@@ -149,10 +155,7 @@ def _on_grid(
         def summed(at: FloatArray) -> tuple[FloatArray, ...]:
             """Log likelihood of each cell with slope and curvature, from shifts of each (cells, …)."""
             leaves = base[:, np.newaxis] + at[part.leaf_cell]
-            if "period" not in shared.sd:
-                of_leaf: tuple[FloatArray, ...] = outcomes.derivatives(leaves)
-            else:
-                of_leaf = leaf_marginals(outcomes, leaves, np.array(shared.sd["period"].mean()), loops)[:3]
+            of_leaf = leaf_marginals(outcomes, leaves, sd_period, loops, nodes=nodes)[:3]
             return tuple(np.add.reduceat(values, starts, axis=0) for values in of_leaf)
 
         guess, information = outcomes.guess()

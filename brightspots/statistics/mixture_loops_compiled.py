@@ -9,6 +9,9 @@ import math
 import numpy as np
 
 from brightspots.common.compiling import compiled, exp_negative, inlined
+from brightspots.statistics.distribution_loops_compiled import distributions
+
+__all__ = ["beyond_both", "change_in_count", "describe", "distributions"]
 
 # How near to its probability a quantile must come, and after how many steps the search ends.
 CLOSE, MOST_STEPS = 2e-5, 20
@@ -64,6 +67,17 @@ def _moments(location, sd, skewness, kurtosis):
 
 
 @inlined
+def _step(x, low, high, missed, density):
+    """One step of Newton's method for a distribution function, halving the bracket where it leads out of it."""
+    if missed > 0.0:
+        high = x
+    else:
+        low = x
+    following = x - missed / density if density > 0.0 else low
+    return (following if low < following < high else 0.5 * (low + high)), low, high
+
+
+@inlined
 def _quantile(location, inverse, skewness, kurtosis, probability, start, spread):
     """Where the mixture's distribution function takes a value, by Newton's method within a bracket."""
     size = len(location)
@@ -77,13 +91,7 @@ def _quantile(location, inverse, skewness, kurtosis, probability, start, spread)
         missed = whole / size - probability
         if not abs(missed) > CLOSE:
             break
-        if missed > 0.0:
-            high = x
-        else:
-            low = x
-        density /= size
-        following = x - missed / density if density > 0.0 else low
-        x = following if low < following < high else 0.5 * (low + high)
+        x, low, high = _step(x, low, high, missed, density / size)
     return x
 
 
@@ -286,13 +294,7 @@ def change_in_count(level, sd, skewness, kurtosis, people, centre, slope, bend, 
                 missed = whole / size - probability
                 if not abs(missed) > CLOSE:
                     break
-                if missed > 0.0:
-                    high = x
-                else:
-                    low = x
-                density /= size
-                following = x - missed / density if density > 0.0 else low
-                x = following if low < following < high else 0.5 * (low + high)
+                x, low, high = _step(x, low, high, missed, density / size)
             out[end, row] = x
         if bounded:
             for s in range(size):

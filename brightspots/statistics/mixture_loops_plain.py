@@ -9,6 +9,9 @@ from scipy import special
 
 from brightspots.common.arrays import FloatArray
 from brightspots.engine.integration.leaf import cornish_fisher, shape_of
+from brightspots.statistics.distribution_loops_plain import distributions
+
+__all__ = ["beyond_both", "change_in_count", "describe", "distributions"]
 
 # As in `mixture_loops_compiled`.
 CLOSE, MOST_STEPS = 2e-5, 20

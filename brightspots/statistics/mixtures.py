@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from brightspots.common.arrays import FloatArray, IntArray
+from brightspots.common.arrays import FloatArray
 from brightspots.data.cells import Cells
 from brightspots.engine.integration.conditional import normal_scores
-from brightspots.engine.integration.leaf import cornish_fisher, shape_of
-from brightspots.engine.posterior import Conditional, ShapeBlock, SharedDraws
+from brightspots.engine.integration.leaf import cornish_fisher
+from brightspots.engine.posterior import ShapeBlock, SharedDraws
 
 # Integrals (a cell at a draw) from which compiled loops win by more than a first compilation may cost.
 _COMPILE_FROM = 100_000
@@ -118,107 +118,22 @@ class Distributions(NamedTuple):
     variance: FloatArray
 
 
-class _Cumulants(NamedTuple):
-    """The first four, (n, S) each."""
-
-    mean: FloatArray
-    variance: FloatArray
-    third: FloatArray
-    fourth: FloatArray
-
-    @classmethod
-    def of(cls, shape: Conditional) -> _Cumulants:
-        mean, sd, skewness, kurtosis = (part.astype(np.float64) for part in shape)
-        variance = sd * sd
-        return cls(mean, variance, skewness * variance * sd, kurtosis * variance * variance)
-
-    def mixture(self) -> Mixture:
-        """Nearly normal distributions with these cumulants."""
-        mean, sd, skewness, kurtosis = shape_of(*self)
-        return Mixture(*(np.ascontiguousarray(part) for part in (mean, sd, skewness, kurtosis)))
-
-
-def distributions(cells: Cells, shared: SharedDraws, block: ShapeBlock) -> Distributions:
+def distributions(cells: Cells, shared: SharedDraws, block: ShapeBlock, loops: ModuleType) -> Distributions:
     """Put u and v of a block together, u integrated out by its cumulants.
 
     With κ the cumulants of v at the mean of u, E[v] moves with u by κ₂/σ² − 1, and by κ₃/σ⁴ to second order (see
     `ShapeBlock`). Sums of independent variables have the sums of their cumulants; what u adds to the third one through
     the mean and the variance of v is taken along to the order of its variance.
     """
-    of_trust = cells.cell_trust[block.cells] - block.trusts.start
-    trust = _Cumulants(*(part[of_trust] for part in _Cumulants.of(block.trust)))
-    v = _Cumulants.of(block.department)
-    prior = np.maximum(shared.sd["department"], _LEAST_SD) ** 2
-    left, bend = v.variance / prior, v.third / prior**2
-    others, others_left, others_bend, rest_variance, rest_third, rest_fourth = (
-        _others(cells, block, of_trust, values, power)
-        for values, power in (
-            (v.mean, 1), (left, 1), (bend, 1), (v.variance, 2), (v.third, 3), (v.fourth, 4),
-        )
-    )  # fmt: skip
-    half = 0.5 * trust.variance
-    square = trust.variance**2
-
-    def third(own: FloatArray, slope: FloatArray, of_bend: FloatArray, moves: FloatArray) -> FloatArray:
-        """Third cumulant of a sum that follows u by `slope` and `of_bend`, and whose variance does by `moves`."""
-        by_trust = slope**3 * trust.third + 3.0 * slope * (slope * of_bend * square + moves * trust.variance)
-        return own + by_trust
-
-    moves = v.third / prior
-    peer = _Cumulants(
-        trust.mean + v.mean + bend * half,
-        v.variance + left**2 * trust.variance + v.fourth / prior**2 * half,
-        third(v.third, left, bend, moves),
-        v.fourth + left**4 * trust.fourth,
-    )
-    slope = left - others_left
-    own = _Cumulants(
-        v.mean - others + (bend - others_bend) * half,
-        v.variance + rest_variance + slope**2 * trust.variance,
-        third(v.third - rest_third, slope, bend - others_bend, moves),
-        v.fourth + rest_fourth + slope**4 * trust.fourth,
-    )
-    level = _Cumulants(
-        trust.mean + others + others_bend * half,
-        others_left**2 * trust.variance + rest_variance,
-        third(rest_third, others_left, others_bend, np.zeros_like(moves)),
-        others_left**4 * trust.fourth + rest_fourth,
-    )
-    follows = (slope * others_left * trust.variance - rest_variance) / np.maximum(
-        level.variance, _LEAST_SD**2
-    )
-    of_rest, of_trust_left = 1.0 + follows, slope - follows * others_left
-    given_level = _Cumulants(
-        own.mean,
-        v.variance + of_rest**2 * rest_variance + of_trust_left**2 * trust.variance,
-        third(v.third - of_rest**3 * rest_third, of_trust_left, bend - of_rest * others_bend, moves),
-        v.fourth + of_rest**4 * rest_fourth + of_trust_left**4 * trust.fourth,
-    )
-    mean = v.mean + bend * half
-    within = v.variance + (left - 1.0) ** 2 * trust.variance
+    bounds = cells.trust_cells[block.trusts.start : block.trusts.stop + 1] - block.cells.start
+    # Copies, for compiled loops take no arrays that are read-only or have gaps.
+    sd, weight = np.array(shared.sd["department"]), np.array(cells.weight[block.cells])
+    found = loops.distributions(np.stack(block.trust), np.stack(block.department), sd, weight, bounds)
+    peer, own, level, given_level = (Mixture(*found[first : first + 4]) for first in (0, 4, 8, 12))
+    follows, mean, variance = found[16:]
     return Distributions(
-        peer.mixture(),
-        own.mixture(),
-        level.mixture(),
-        follows,
-        given_level.mixture(),
-        np.var(mean, axis=1) + np.mean(within, axis=1),
+        peer, own, level, follows, given_level, np.var(mean, axis=1) + np.mean(variance, axis=1)
     )
-
-
-def _others(
-    cells: Cells, block: ShapeBlock, of_trust: IntArray, values: FloatArray, power: int
-) -> FloatArray:
-    """Σ_{e≠d} ω_eᵏ·x_e over the other departments of each one's trust, ω ∝ `Cells.weight`, (cells, S); NaN if alone."""
-    starts = cells.trust_cells[block.trusts] - block.cells.start
-    weight = cells.weight[block.cells]
-    whole = np.add.reduceat(weight, starts)[of_trust] - weight
-    whole[np.bincount(of_trust)[of_trust] == 1] = np.nan
-    weighted = (weight**power)[:, np.newaxis] * values
-    rest = np.add.reduceat(weighted, starts, axis=0)[of_trust] - weighted
-    if power == 2:  # a variance, from which only rounding could take away
-        rest = np.maximum(rest, 0.0)
-    return np.asarray(rest / (whole**power)[:, np.newaxis])
 
 
 def level_draws(block: ShapeBlock, level: Mixture) -> FloatArray:

@@ -111,12 +111,29 @@ def test_averages_over_conditionals_are_those_over_draws(posterior):
         above = block.above(threshold).mean(axis=1)
         counted = (block.department_effect > 0.1).mean(axis=1)
         np.testing.assert_allclose(above, counted, atol=5.0 * 0.5 / size**0.5)
-        mean, variance = block.moments()
-        spread = block.department_effect.std(axis=1)
-        assert np.all(
-            np.abs(mean.mean(axis=1) - block.department_effect.mean(axis=1)) <= 5 * spread / size**0.5 + 1e-12
-        )
-        np.testing.assert_allclose(np.sqrt(mean.var(axis=1) + variance), spread, rtol=0.15, atol=1e-12)
+
+
+def test_distributions_of_effects_have_the_moments_of_their_draws(posterior):
+    """Within the Monte Carlo error of the draws; u is at its mean, and v moves with it as its variance says."""
+    shapes = posterior.shapes(posterior.shared.n_draws)
+    if shapes is None:  # sampled, or without effects of departments
+        return
+    size, prior = posterior.shared.n_draws, posterior.shared.sd_of("department") ** 2
+    for block, drawn in zip(shapes.map_shapes(lambda block: block), posterior.blocks(), strict=True):
+        assert (block.trusts, block.cells) == (drawn.trusts, drawn.cells)
+        of_trust = posterior.cells.cell_trust[block.cells] - block.trusts.start
+        u, v = (np.stack(shape).astype(np.float64) for shape in (block.trust, block.department))
+        follows = v[1] ** 2 / np.maximum(prior, 1e-24) - 1.0
+        whole = v[1] ** 2 + (follows * u[1][of_trust]) ** 2
+        for mean, variance, draws in (
+            (u[0], u[1] ** 2, drawn.trust_effect),
+            (v[0], whole, drawn.department_effect),
+        ):
+            spread = draws.std(axis=1)
+            away = np.abs(mean.mean(axis=1) - draws.mean(axis=1))
+            assert np.all(away <= 5 * spread / size**0.5 + 1e-12)
+            found = np.sqrt(mean.var(axis=1) + variance.mean(axis=1))
+            np.testing.assert_allclose(found, spread, rtol=0.15, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", [name for name in PRIORS if name.startswith("integrated")])

@@ -62,7 +62,8 @@ def by_brute_force(posterior, status, *, margin, higher_is, k) -> list[tuple]:
         for other in range(cells.n_cells):
             better = level[dark] - level[other] if higher_is == "worse" else level[other] - level[dark]
             p = np.mean(np.exp(better) > margin)
-            good = np.mean(level[other] < 0 if higher_is == "worse" else level[other] > 0)
+            side = -1.0 if higher_is == "worse" else 1.0
+            good = np.mean(side * level[other] > 0) if side * level[other].mean() > 0 else 0.0
             alike = cells.cell_department[dark] == cells.cell_department[other]
             elsewhere = cells.cell_trust[dark] != cells.cell_trust[other]
             if alike and elsewhere and good > 0.5 and p > 0.5:

@@ -34,6 +34,7 @@ from brightspots.engine.integration.proposal import BorderProposal, StudentMixtu
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.posterior import Certificate, SharedDraws, worst_of
 from brightspots.engine.terms import resolve_priors
+from brightspots.likelihood.outcomes import Outcomes
 
 __all__ = ["ConditionalPosterior", "integrate"]
 
@@ -50,6 +51,8 @@ _FAR = 16.0
 _NEGLIGIBLE = 18.0
 # So far below the mode of log σ its density, which falls at least as e^x, is nil whatever the data.
 _LOWEST = -60.0
+# By how much the information of two leaves may differ: more than that, and their sum has no digit of the one.
+_FURTHEST_APART = 1e23
 _CHECKED_DRAWS = 8
 _CHECKED_LEAVES = 80
 
@@ -80,8 +83,18 @@ def integrate(
     -------
     ConditionalPosterior, Certificate
         A certificate that does not hold has `ok` False and says why; nothing is raised.
+
+    Raises
+    ------
+    ArithmeticError, numpy.linalg.LinAlgError
+        Where numbers lie so far apart that they cannot be computed with.
     """
     started = time.perf_counter()
+    _, information = Outcomes.of(cells).guess()
+    if not information.max() <= _FURTHEST_APART * information.min():
+        raise ArithmeticError(
+            "what single rows say differs by more orders of magnitude than numbers have digits"
+        )
     wanted = EFFECTIVE_DRAWS if draws is None else draws
     seed = secrets.randbits(32) if seed is None else seed
     generator = np.random.default_rng(seed)

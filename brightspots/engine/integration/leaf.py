@@ -95,7 +95,7 @@ def integrate_normal(
     mean_curvature = np.sum(weights * curvature, axis=-1)
     # m'' = E[ℓ''] + Var[ℓ'] = (Var[z] − 1)/σ². The first loses digits where the data outweigh the normal,
     # the second where σ → 0.
-    informative = variance < 0.5
+    informative = (variance < 0.5) & (sd > 0.0)
     safe = np.where(informative, sd * sd, 1.0)
     second = np.where(informative, (variance - 1.0) / safe, np.minimum(mean_curvature + spread, 0.0))
     part = weights * deviation**3

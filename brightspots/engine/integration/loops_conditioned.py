@@ -160,12 +160,14 @@ def conditioned_marginals(family, lower, upper, size, least, predictor, sd, poin
         for column in range(width_of):
             centre, spread = predictor[leaf, column], sd[leaf if len(sd) > 1 else 0, column]
             mode = spread * known * (start - centre) / (1.0 + spread * spread * known)
-            for _ in range(_NEWTON_STEPS):
+            for _ in range(_NEWTON_STEPS if spread > 0.0 else 0):
                 _, slope, curvature = _derivatives(*of_leaf, centre + spread * mode)
                 move = (spread * slope - mode) / (1.0 - spread * spread * curvature)
                 mode += min(max(move, -8.0), 8.0)
-            _, _, curvature = _derivatives(*of_leaf, centre + spread * mode)
-            width = 1.0 / math.sqrt(1.0 - spread * spread * curvature)
+            width = 1.0
+            if spread > 0.0:
+                _, _, curvature = _derivatives(*of_leaf, centre + spread * mode)
+                width = 1.0 / math.sqrt(1.0 - spread * spread * curvature)
             peak = -1e300
             for node in range(n_nodes):
                 z = mode + width * points[node]
@@ -189,7 +191,7 @@ def conditioned_marginals(family, lower, upper, size, least, predictor, sd, poin
             variance /= total
             out[0, leaf, column] = peak + math.log(total * width)
             out[1, leaf, column] = mean_slope
-            if variance < 0.5:
+            if variance < 0.5 and spread > 0.0:
                 out[2, leaf, column] = (variance - 1.0) / (spread * spread)
             else:
                 out[2, leaf, column] = min((mean_curvature + scatter) / total, 0.0)

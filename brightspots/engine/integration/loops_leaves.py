@@ -113,7 +113,7 @@ def leaf_marginals(family, count, size, predictor, sd, points, log_weights):
             moment /= total
             out[0, leaf, column] = peak + math.log(total * width)
             out[1, leaf, column] = y - mean
-            if moment < 0.5:
+            if moment < 0.5 and spread > 0.0:
                 out[2, leaf, column] = (moment - 1.0) / (spread * spread)
             else:
                 out[2, leaf, column] = min((scatter - mean_variance) / total, 0.0)

@@ -206,3 +206,34 @@ def test_the_warp_of_log_sigma_makes_a_flat_boundary_normal():
     # x − log y' = −(away + away²/2) + log(1 + away), up to a constant.
     shape = -(away + 0.5 * away**2) + np.log1p(away)
     np.testing.assert_allclose(np.diff(log_density), np.diff(shape), atol=2e-3)
+
+
+def test_products_of_types_are_the_same_compiled_or_not_and_those_of_dense_matrices():
+    generator = np.random.default_rng(6)
+    bounds, n_types = np.array([0, 1, 4, 11, 12]), 5
+    leaf_type = generator.integers(0, n_types, bounds[-1])  # a type may come twice in a run
+    weight, gain = generator.uniform(0.5, 2.0, bounds[-1]), generator.uniform(0.1, 1.0, len(bounds) - 1)
+    load = np.zeros((len(gain), n_types))
+    np.add.at(load, (np.repeat(np.arange(len(gain)), np.diff(bounds)), leaf_type), weight)
+    for loops in (loops_compiled, loops_plain):
+        found = loops.products_of_types(bounds, leaf_type, weight, gain, n_types)
+        np.testing.assert_allclose(found, (load * gain[:, np.newaxis]).T @ load, atol=1e-12)
+
+
+@pytest.mark.parametrize("family", ["poisson", "binomial"])
+@pytest.mark.parametrize("sd", [0.0, 0.2, 1.0])
+def test_conditioned_counts_have_the_same_marginals_compiled_or_not(family, sd):
+    """Intervals with and without an end, and counts shown only from one on, of any size."""
+    lower = np.array([0.0, 1.0, 3.0, 40.0, 2_000.0, 12.0, 11.0, 700.0])
+    size = np.array([9.0, 9.0, 60.0, 300.0, 9_000.0, 40.0, 60.0, 20_000.0])
+    endless = np.inf if family == "poisson" else size[3]
+    upper = np.array([4.0, 7.0, 3.0, endless, 2_010.0, 12.0, 11.0, 700.0])
+    least = np.array([0.0, 0.0, 3.0, 0.0, 0.0, 11.0, 11.0, 500.0])
+    outcomes = Outcomes(family_of(family), lower, upper, size, least)
+    guess, information = outcomes.guess()
+    predictor = guess[:, np.newaxis] + np.linspace(-3.0, 3.0, 7) / np.sqrt(information + 1.0)[:, np.newaxis]
+    compiled, plain = (
+        leaf_marginals(outcomes, predictor, np.array(sd), loops) for loops in (loops_compiled, loops_plain)
+    )
+    for one, other in zip(compiled, plain, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
