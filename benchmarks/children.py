@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -89,6 +90,12 @@ def run(
         last = words.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
         return Child({}, peak, seconds, f"failed ({process.returncode}): {' '.join(last)}")
     return Child(read_values(out), peak, seconds)
+
+
+def processor_seconds() -> float:
+    """Processor time of this process and of those that it waited for, so far."""
+    used = (resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def end_with_children() -> None:

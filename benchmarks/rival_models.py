@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from children import cells_file, write_values
+from children import cells_file, processor_seconds, write_values
 
 SIGMAS = ("sd_trust", "sd_department", "sd_department_type")
 _MOST_REPEATS = 5
@@ -247,9 +247,10 @@ def sample(rival: str, job: Job, budget: float, out: Path, started: float) -> No
     """Sample once, and again in the same process where the first time leaves room in `budget`."""
     for package in PACKAGES[rival]:
         importlib.import_module(package)
-    began = time.perf_counter()
+    began, used = time.perf_counter(), processor_seconds()
     drawn = SAMPLERS[rival](job)
     first = time.perf_counter() - began
+    processor = processor_seconds() - used
     cold = time.time() - started
     warm = []
     if 2.0 * first < budget:
@@ -263,7 +264,8 @@ def sample(rival: str, job: Job, budget: float, out: Path, started: float) -> No
     named = dict(zip((*SIGMAS, "intercept"), means, strict=True))
     spread = {f"{name}_sd": sd for name, sd in zip((*SIGMAS, "intercept"), sds, strict=True)}
     effective = float(effective_draws(drawn.shared.astype(np.float64)).min())
-    write_values(out, {"first": first, "cold": cold, "warm": warm, "effective": effective, **named, **spread})
+    timed = {"first": first, "cold": cold, "warm": warm, "processor": processor}
+    write_values(out, {**timed, "effective": effective, **named, **spread})
     trust = indexed(job.table).trust
     mean, sd = np.empty(len(trust)), np.empty(len(trust))
     for cell, of in enumerate(trust):
@@ -272,26 +274,41 @@ def sample(rival: str, job: Job, budget: float, out: Path, started: float) -> No
     pd.DataFrame({"mean": mean, "sd": sd}).to_csv(cells_file(out), index=False)
 
 
+class Stage(NamedTuple):
+    """What the stages of the whole job took: wall and processor seconds of each."""
+
+    wall: dict[str, float]
+    processor: dict[str, float]
+
+
 def integrate(job: Job, budget: float, out: Path, started: float) -> None:
-    """Fit with brightspots: the fit, then what the summary of all cells costs on top, each timed apart."""
+    """The whole job with brightspots: fit, table of departments, table of spots with ratings where there are any."""
     import brightspots as bs
 
-    def once() -> tuple[bs.HierarchyFit, float, pd.DataFrame, float]:
-        began = time.perf_counter()
+    def once() -> tuple[bs.HierarchyFit, pd.DataFrame, Stage]:
+        stage, at = Stage({}, {}), (time.perf_counter(), processor_seconds())
+
+        def done(name: str) -> None:
+            nonlocal at
+            now = time.perf_counter(), processor_seconds()
+            stage.wall[name], stage.processor[name] = now[0] - at[0], now[1] - at[1]
+            at = now
+
         fit = bs.fit_hierarchy(job.table, method="integrate", seed=1)
-        fitted = time.perf_counter()
+        done("fit")
         departments = fit.departments()
-        return fit, fitted - began, departments, time.perf_counter() - fitted
+        done("departments")
+        spots = fit.find_spots(rating="rating") if "rating" in job.table else fit.find_spots()
+        _ = spots.table
+        done("spots")
+        return fit, departments, stage
 
     began = time.time()
-    fit, first, departments, first_summary = once()
-    cold = began - started + first
-    warm: list[float] = []
-    summary: list[float] = []
-    while len(warm) < _MOST_REPEATS and time.time() - began < budget:
-        _, seconds, _, more = once()
-        warm.append(seconds)
-        summary.append(more)
+    fit, departments, first = once()
+    cold = time.time() - started
+    repeats: list[Stage] = []
+    while len(repeats) < _MOST_REPEATS and time.time() - began < budget:
+        repeats.append(once()[2])
     shared = fit.effects.shared
     values = {
         "sd_trust": shared.sd["trust"], "sd_department": shared.sd["department"],
@@ -300,11 +317,11 @@ def integrate(job: Job, budget: float, out: Path, started: float) -> None:
     write_values(
         out,
         {
-            "first": first,
+            "first": sum(first.wall.values()),
             "cold": cold,
-            "warm": warm,
-            "first_summary": first_summary,
-            "summary": summary,
+            "warm": [sum(stage.wall.values()) for stage in repeats],
+            "processor": [sum(stage.processor.values()) for stage in repeats],
+            **{f"{name}_seconds": [stage.wall[name] for stage in repeats] for name in first.wall},
             "effective": fit.certificate.effective_draws,
             "pareto_k": fit.certificate.pareto_k,
             "ok": fit.certificate.ok,

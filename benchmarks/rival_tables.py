@@ -56,10 +56,20 @@ PROBLEMS = {
         "simulate_nation(120, 20, missing_departments=0, seed=1)",
         frozenset({"trust", "department"}),
     ),
+    "simulated_100": Problem(
+        "Simulated, 24 × 100",
+        "simulate_nation(24, 100, missing_departments=0, seed=1)",
+        frozenset({"trust"}),
+    ),
     "simulated_142": Problem(
         "Simulated, 120 × 142",
         "simulate_nation(120, 142, missing_departments=0, mean_expected=35, sd_department_size=1.6, seed=1)",
         frozenset({"trust"}),
+    ),
+    "simulated_10": Problem(
+        "Simulated, 1,704 × 10",
+        "simulate_nation(1_704, 10, missing_departments=0, mean_expected=35, sd_department_size=1.6, seed=1)",
+        frozenset({"department", "trust"}),
     ),
     "hrrp": Problem(
         "United States, readmissions (HRRP, fiscal year 2026)",
@@ -84,16 +94,20 @@ def main() -> None:
     parser.add_argument("started", type=float)
     given = parser.parse_args()
     warnings.simplefilter("ignore", bs.DataWarning)
-    simulated = {"missing_departments": 0.0, "rating_validity": None, "seed": 1}
+    simulated = {"missing_departments": 0.0, "seed": 1}
+    sizes = {"mean_expected": 35.0, "sd_department_size": 1.6}
     cells: pd.DataFrame
     match given.problem:
         case "quick":
             cells = bs.simulate_nation(30, 8, **simulated).cells
         case "simulated_20":
             cells = bs.simulate_nation(120, 20, **simulated).cells
+        case "simulated_100":
+            cells = bs.simulate_nation(24, 100, **simulated).cells
         case "simulated_142":
-            sizes = {"mean_expected": 35.0, "sd_department_size": 1.6}
             cells = bs.simulate_nation(120, 142, **sizes, **simulated).cells
+        case "simulated_10":
+            cells = bs.simulate_nation(1_704, 10, **sizes, **simulated).cells
         case "ny_iqi":
             cells = bs.read_ny_iqi(given.folder / "ny_iqi_2009_2014.csv")
         case _:
@@ -102,6 +116,8 @@ def main() -> None:
     pooled = (
         cells.groupby(keys, observed=True)[["observed", "expected"]].sum().reset_index().sort_values(keys)
     )
+    if "rating" in cells:  # of the trust
+        pooled["rating"] = pooled["trust"].map(cells.drop_duplicates("trust").set_index("trust")["rating"])
     pooled.to_csv(given.table, index=False)
     write_values(
         given.out,

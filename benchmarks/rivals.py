@@ -1,5 +1,8 @@
 """Brightspots beside PyMC, nutpie, NumPyro, Bambi, lme4 and glmmTMB on the same tables, in one run.
 
+What is timed of brightspots is the whole job: the fit, the table of departments, and the table of spots, compared with
+ratings where there are any; of the others the fit alone.
+
     python benchmarks/rivals.py [--data FOLDER] [--quick] [--write] [--tables …] [--rivals …]
 
 Each rival runs in a process of its own with the same data, model and priors. NUTS runs two chains of 1,000 + 1,000 on two
@@ -124,6 +127,11 @@ def warm_seconds(child: Child) -> float | None:
     return statistics.median(child.values["warm"]) if child.values.get("warm") else None
 
 
+def middle(child: Child, name: str) -> float | None:
+    """Median of what a child measured under a name."""
+    return statistics.median(child.values[name]) if child.values.get(name) else None
+
+
 def per_thousand(seconds: float | None, child: Child) -> float | None:
     """Seconds per 1,000 effective draws."""
     effective = child.one("effective")
@@ -148,16 +156,14 @@ def rows(meeting: Meeting) -> list[list[str]]:
     written = []
     for rival, child in meeting.rivals.items():
         if child.problem:
-            written.append([NAMES[rival], child.problem, *["–"] * 9])
+            written.append([NAMES[rival], child.problem, *["–"] * 10])
             continue
         whole = warm_seconds(child) if rival == "brightspots" else child.one("first")
+        seconds = child.one("cold"), child.one("first"), warm_seconds(child), middle(child, "processor")
         written.append(
             [
                 NAMES[rival],
-                *map(
-                    number,
-                    (child.one("cold"), child.one("first"), warm_seconds(child), child.one("effective")),
-                ),
+                *map(number, (*seconds, child.one("effective"))),
                 number(per_thousand(whole, child)),
                 number(child.peak),
                 *(number(value, 2) for value in differences(meeting, rival)),
@@ -190,8 +196,8 @@ def ratios(meeting: Meeting) -> list[str]:
         each_ours = per_thousand(warm, ours)
         assert each_ours is not None
         lines.append(
-            f"- The fastest NUTS run ({NAMES[whole[0]]}, compilation included) takes **{number(whole[1] / warm, 2)} times** as long as a "
-            f"warm `fit_hierarchy`; per effective draw the best ({NAMES[each[0]]}) takes **{number(each[1] / each_ours, 2)} times** as long."
+            f"- The fastest NUTS run ({NAMES[whole[0]]}, compilation included) takes **{number(whole[1] / warm, 2)} times** as long as the "
+            f"whole job warm; per effective draw the best ({NAMES[each[0]]}) takes **{number(each[1] / each_ours, 2)} times** as long."
         )
         cold_ours = ours.one("cold")
         colds = [meeting.rivals[rival].one("cold") for rival in NUTS if rival in meeting.rivals]
@@ -205,16 +211,14 @@ def ratios(meeting: Meeting) -> list[str]:
         lines.append(
             f"- Warm, `glmmTMB` takes **{number(theirs / warm, 2)} times** as long for a point estimate."
         )
-    summary = ours.values.get("summary")
-    if summary:
-        lines.append(
-            f"- The summary of all cells, `fit.departments()`, takes another {number(statistics.median(summary))} s warm "
-            f"({number(ours.one('first_summary'))} s the first time)."
-        )
+    parts = [number(middle(ours, f"{stage}_seconds")) for stage in ("fit", "departments", "spots")]
+    lines.append(
+        f"- Of the whole job `fit_hierarchy` takes {parts[0]} s, `fit.departments()` {parts[1]} s, `find_spots().table` {parts[2]} s."
+    )
     if meeting.first_ever is not None and meeting.first_ever.problem is None:
         lines.append(
-            f"- With an empty cache of compiled code, as once after installation, the first fit takes "
-            f"{number(meeting.first_ever.one('first'))} s and the first summary {number(meeting.first_ever.one('first_summary'))} s."
+            f"- With an empty cache of compiled code, as once after installation, the first job takes "
+            f"{number(meeting.first_ever.one('first'))} s."
         )
     k_hat, ok = ours.one("pareto_k"), ours.one("ok")
     lines.append(f"- The certificate {'holds' if ok else 'does not hold'}: Pareto k̂ {number(k_hat, 2)}.")
@@ -222,7 +226,7 @@ def ratios(meeting: Meeting) -> list[str]:
 
 
 HEAD = (
-    "", "cold", "first fit", "warm fit", "effective draws", "s per 1,000", "peak MiB", "σ", "cells, largest", "cells, RMS",
+    "", "cold", "first", "warm", "processor", "effective draws", "s per 1,000", "peak MiB", "σ", "cells, largest", "cells, RMS",
 )  # fmt: skip
 
 
@@ -260,16 +264,18 @@ Written by `benchmarks/rivals.py` on {describe(PACKAGES)}; {in_r}.
 
 One model and the same priors for all: y ~ Poisson(E·exp(intercept + a + u + v)), intercept ~ N(0, 0.5²), every σ
 HalfNormal(0.5), with effects of department types (a), trusts (u) and departments in trusts (v). Each rival runs in a
-process of its own, one after the other. NUTS runs {CHAINS} chains of {lengths.warmup:,} + {lengths.draws:,}, side by side. `glmmTMB` and `glmer` maximise a
+process of its own, one after the other. Timed is, of brightspots, the whole job: fit, `departments()` and `find_spots().table`,
+compared with ratings where the table has them (the simulated ones); of all others the fit alone. NUTS runs {CHAINS} chains of {lengths.warmup:,} + {lengths.draws:,}, side by side. `glmmTMB` and `glmer` maximise a
 Laplace approximation without priors: they give no draws, and their σ's are modes, which differ from posterior means.
 
 | column | is |
 |---|---|
-| cold | seconds from the start of the process, with imports, compilation and reading the table, to the end of the first fit |
-| first fit | seconds of the first fit in a process, compilation included, imports of the rival's own package not |
-| warm fit | seconds of a later fit in the same process, median of several where they are short (of glmmTMB with one or with all cores, whichever is faster); – where the first took too long to repeat |
+| cold | seconds from the start of the process, with imports, compilation and reading the table, to the end of the first job |
+| first | seconds of the first job in a process, compilation included, imports of the rival's own package not |
+| warm | seconds of a later one in the same process, median of several where they are short (of glmmTMB with one or with all cores, whichever is faster); – where the first took too long to repeat |
+| processor | processor seconds, of all cores: of the first job for NUTS, of a warm one for brightspots |
 | effective draws | bulk effective draws (Vehtari et al. 2021) of the worst of the three σ's and the intercept; for brightspots what its certificate claims, the worst of these and all department types |
-| s per 1,000 | seconds per 1,000 effective draws: of the first fit for NUTS, of the warm fit for brightspots |
+| s per 1,000 | seconds per 1,000 effective draws: of the first job for NUTS, of the warm one for brightspots |
 | peak MiB | largest resident memory of the process; PyMC and Bambi sample in two more, of which only the larger could count |
 | σ; cells | difference from the reference in posterior SDs: the largest of the three means of σ; the largest, and the root mean square, over cells of the means of u + v |
 

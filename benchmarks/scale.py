@@ -22,9 +22,15 @@ from machines import describe
 
 HERE = Path(__file__).resolve().parent
 FIGURE = DOCS / "figures" / "scale.png"
-SHAPES = ((25, 40), (75, 40), (250, 40), (500, 60), (500, 200), (1_500, 200), (5_000, 200))
+# Of each size, few trusts with many departments and many with few.
+SHAPES = (
+    (25, 40), (100, 10), (75, 40), (300, 10), (250, 40), (1_000, 10), (500, 60), (3_000, 10), (500, 200), (10_000, 10),
+    (1_500, 200), (30_000, 10), (5_000, 200), (100_000, 10),
+)  # fmt: skip
 PACKAGES = ("brightspots", "numpy", "scipy", "numba", "pandas")
 _QUICK = 3_000
+# Departments of a trust up to which a table counts as one of many trusts with few.
+_FEW = 10
 # From here on the fixed cost of a fit no longer hides how it grows.
 _SLOPE_FROM = 10_000
 _BLUE, _ORANGE, _GREY = "#005EB8", "#e46c0a", "#768692"
@@ -44,7 +50,7 @@ class Size(NamedTuple):
 
     @property
     def seconds(self) -> float | None:
-        """Of the later fit where there were two, else of the only one."""
+        """Of the later job where there were two, else of the only one."""
         return self.fit.one("again") or self.fit.one("first")
 
 
@@ -60,7 +66,7 @@ def measure(trusts: int, departments: int, scratch: Path, repeat_within: float, 
         raise SystemExit(f"{trusts} × {departments}: {simulated.problem}")
     fitted = run([*child, "fit", str(repeat_within), str(data)], out, give_up_after)
     if fitted.problem and out.exists():
-        fitted = Child(read_values(out), fitted.peak, fitted.seconds, f"summary {fitted.problem}")
+        fitted = Child(read_values(out), fitted.peak, fitted.seconds, f"tables {fitted.problem}")
     said = fitted.problem or f"{fitted.seconds:.1f} s, {fitted.peak:,.0f} MiB"
     print(f"{trusts:,} × {departments}: {said}", file=sys.stderr, flush=True)
     return Size(trusts, departments, fitted)
@@ -76,13 +82,14 @@ def slope(cells: Sequence[float], values: Sequence[float | None]) -> float | Non
 
 
 def draw(sizes: Sequence[Size], path: Path) -> None:
-    """Seconds against cells, both logarithmic, with linear growth for the eye; memory from zero."""
+    """Seconds against cells, both logarithmic, with linear growth for the eye; memory from zero. Of many departments a trust."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.0, 3.8), layout="constrained")
+    sizes = [size for size in sizes if size.departments > _FEW]
     cells = np.array([size.cells for size in sizes], dtype=float)
 
     def line(ax: plt.Axes, values: Sequence[float | None], label: str, colour: str, marker: str) -> None:
@@ -93,8 +100,8 @@ def draw(sizes: Sequence[Size], path: Path) -> None:
         return [None if value is None else value / 1024 for value in mib]
 
     seconds = [size.seconds for size in sizes]
-    line(left, seconds, "fit_hierarchy()", _BLUE, "o")
-    line(left, [size.fit.one("summary") for size in sizes], "departments()", _ORANGE, "s")
+    line(left, seconds, "whole job", _BLUE, "o")
+    line(left, [size.fit.one("fit") for size in sizes], "fit_hierarchy()", _ORANGE, "s")
     known = [(n, v) for n, v in zip(cells, seconds, strict=True) if v]
     if known:
         last, value = known[-1]
@@ -103,7 +110,7 @@ def draw(sizes: Sequence[Size], path: Path) -> None:
         )
     left.set(ylabel="seconds", title="Time", yscale="log")
     line(right, gib("peak_fit"), "fit_hierarchy()", _BLUE, "o")
-    line(right, gib("peak_summary"), "with departments()", _ORANGE, "s")
+    line(right, gib("peak"), "whole job", _ORANGE, "s")
     line(right, gib("peak_table"), "Python and the table", _GREY, "^")
     right.set(ylabel="GiB", title="Peak memory of the process", ylim=(0.0, None))
     for ax in (left, right):
@@ -117,37 +124,54 @@ def draw(sizes: Sequence[Size], path: Path) -> None:
 
 def section(sizes: Sequence[Size]) -> str:
     """The page's part."""
-    head = ("cells", "trusts × departments", "fit, s", "µs a cell", "departments(), s", "peak of fit, MiB", "peak with departments(), MiB", "effective draws", "Pareto k̂", "certificate")  # fmt: skip
+    head = (
+        "cells", "trusts × departments", "whole job, s", "processor, s", "fit, s", "departments(), s", "spots, s", "µs a cell",
+        "peak, MiB", "effective draws", "Pareto k̂", "certificate",
+    )  # fmt: skip
     rows = []
     for size in sizes:
         one = size.fit.one
         shape = f"{size.trusts:,} × {size.departments}"
         if size.seconds is None:
-            rows.append([f"{size.cells:,}", shape, size.fit.problem or "–", *["–"] * 7])
+            rows.append([f"{size.cells:,}", shape, size.fit.problem or "–", *["–"] * 9])
             continue
-        summary = number(one("summary")) if one("summary") is not None else size.fit.problem or "–"
-        peaks = (number(one("peak_fit")), number(one("peak_summary")))
         earned = "holds" if one("ok") else "does not hold"
-        each = number(1e6 * size.seconds / size.cells)
-        rows.append([f"{size.cells:,}", shape, number(size.seconds), each, summary, *peaks, number(one("effective")), number(one("pareto_k"), 2), earned])  # fmt: skip
-    cells = [size.cells for size in sizes]
-    of_time = slope(cells, [size.seconds for size in sizes])
-    of_summary = slope(cells, [size.fit.one("summary") for size in sizes])
-    grown = [[size.fit.one(name) for size in sizes] for name in ("peak_fit", "peak_table")]
-    of_memory = slope(cells, [None if a is None or b is None else a - b for a, b in zip(*grown, strict=True)])
+        seconds = (
+            size.seconds,
+            one("processor"),
+            one("fit"),
+            one("departments"),
+            one("spots"),
+            1e6 * size.seconds / size.cells,
+        )
+        rows.append([
+            f"{size.cells:,}", shape, *map(number, (*seconds, one("peak"), one("effective"))), number(one("pareto_k"), 2), earned,
+        ])  # fmt: skip
+    tall, flat = ([size for size in sizes if (size.departments > _FEW) is many] for many in (True, False))
+    slopes = [
+        slope([size.cells for size in some], [size.fit.one(name) or size.seconds for size in some])
+        for some in (tall, flat)
+        for name in ("again", "fit")
+    ]
+    grown = [[size.fit.one(name) for size in tall] for name in ("peak", "peak_table")]
+    of_memory = slope(
+        [size.cells for size in tall],
+        [None if a is None or b is None else a - b for a, b in zip(*grown, strict=True)],
+    )
     return f"""## How time and memory grow
 
 Written by `benchmarks/scale.py` on {describe(PACKAGES)}.
 
 Nations without gaps from `simulate_nation(trusts, departments, missing_departments=0, seed=1)`, 40 events expected in a cell on
-average; `fit_hierarchy(method="integrate", seed=1)` and then `fit.departments()`, each size in a process of its own. Seconds are those of
-the second fit in the process where the first was short, of the only one otherwise. Memory is the largest resident memory of the process,
-Python, libraries and the table included.
+average. The whole job is `fit_hierarchy(method="integrate", seed=1)`, `fit.departments()` and `fit.find_spots(rating="rating").table`,
+each size in a process of its own. Seconds are those of the second time in the process where the first was short, of the only one otherwise;
+processor seconds are of all cores. Memory is the largest resident memory of the process, Python, libraries and the table included.
 
 {table(head, rows)}
 
-From {_SLOPE_FROM:,} cells on, the slope of log seconds on log cells is {number(of_time, 2)} for the fit and {number(of_summary, 2)} for the
-summary; that of the memory beyond Python and the table is {number(of_memory, 2)} (1 is linear).
+From {_SLOPE_FROM:,} cells on, the slope of log seconds on log cells is {number(slopes[0], 2)} for the whole job and {number(slopes[1], 2)} for
+the fit with many departments a trust, {number(slopes[2], 2)} and {number(slopes[3], 2)} with ten; that of the memory beyond Python and the table is
+{number(of_memory, 2)} (1 is linear).
 
 ![Seconds and peak memory against cells; cells and seconds on logarithmic axes](figures/scale.png)"""
 
