@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from brightspots.common.compiling import compiled, exp_negative, inlined
+from brightspots.common.compiling import called, compiled, exp_negative, inlined
 from brightspots.statistics.distribution_loops_compiled import distributions
 
 __all__ = ["beyond_both", "change_in_count", "describe", "distributions"]
@@ -45,7 +45,7 @@ def _cdf(z, skewness, kurtosis):
     return min(max(share, 0.0), 1.0), density * slope
 
 
-@inlined
+@called
 def _moments(location, sd, skewness, kurtosis):
     """Mean, standard deviation, skewness and excess kurtosis of a mixture of equal weights."""
     size = len(location)
@@ -77,7 +77,7 @@ def _step(x, low, high, missed, density):
     return (following if low < following < high else 0.5 * (low + high)), low, high
 
 
-@inlined
+@called
 def _quantile(location, inverse, skewness, kurtosis, probability, start, spread):
     """Where the mixture's distribution function takes a value, by Newton's method within a bracket."""
     size = len(location)
@@ -188,7 +188,7 @@ def beyond_both(location, sd, skewness, kurtosis, first, second, reach):
     return out
 
 
-@inlined
+@called
 def _logarithms(x, bits, mantissa, out):
     """Natural logarithms of positive numbers, to 1e-12: the exponent from the bits, the rest by a series.
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from brightspots.common.compiling import BLOCK, compiled, exp_negative, inlined
+from brightspots.common.compiling import BLOCK, called, compiled, exp_negative
 
 
 @compiled("f8[::1](f8[:,::1], i8[::1], f8[:,::1], i8[::1])")
@@ -106,7 +106,7 @@ def sum_polynomials(
     return out
 
 
-@inlined
+@called
 def _modes(polynomial, row, first, scale, shift, furthest, newton_steps, mode, bend, x, slope, half):
     """Find the modes of a block of integrands, and minus the curvature of their logarithms there.
 
@@ -159,7 +159,7 @@ def _modes(polynomial, row, first, scale, shift, furthest, newton_steps, mode, b
             break
 
 
-@inlined
+@called
 def _values(polynomial, row, first, x, value):
     """Polynomials of a block at x, into `value`, by Horner's scheme."""
     size = len(x)
@@ -171,7 +171,7 @@ def _values(polynomial, row, first, x, value):
             value[s] = value[s] * x[s] + coefficient[s]
 
 
-@inlined
+@called
 def _add_tangents(polynomial, row, first, x, wanted, value, slope):
     """Go on from x to the wanted argument by the polynomials' tangents."""
     size = len(x)
@@ -186,7 +186,7 @@ def _add_tangents(polynomial, row, first, x, wanted, value, slope):
         value[s] += slope[s] * (wanted[s] - x[s])
 
 
-@inlined
+@called
 def _cumulants(out, row, first, weights, points, mode, width, total, moments):
     """Cumulants of z = mode + width·t, from weights (nodes, BLOCK) of the points t of a quadrature, into `out`.
 
