@@ -14,7 +14,7 @@ from brightspots.common.arrays import FloatArray
 from brightspots.common.parallel import map_in_order
 from brightspots.common.pickling import PickledByFields
 from brightspots.data.cells import Cells
-from brightspots.engine.integration.expansion import Expansion, draws_of, expand
+from brightspots.engine.integration.expansion import Expansion, expand_around
 from brightspots.engine.integration.leaf import cornish_fisher, shape_of
 from brightspots.engine.integration.polynomials import (
     TrustGroup,
@@ -66,8 +66,7 @@ class ConditionalPosterior(PickledByFields):
     @cached_property
     def expansions(self) -> tuple[Expansion, ...]:
         """Polynomials of the leaves around these draws."""
-        tree = Tree(self.cells, tuple(self.shared.sd))
-        return expand(tree, draws_of(tree, self.shared))
+        return expand_around(self.cells, self.shared)
 
     def shapes(self, most: int) -> ConditionalShapes | None:
         """Distributions of effects given at most so many draws, the same object each time; None without departments."""
@@ -150,29 +149,30 @@ class ConditionalShapes(PickledByFields):
     @cached_property
     def expansions(self) -> tuple[Expansion, ...]:
         """Polynomials of the leaves around these draws."""
-        tree = Tree(self.cells, tuple(self.shared.sd))
-        return expand(tree, draws_of(tree, self.shared))
+        return expand_around(self.cells, self.shared)
 
     def map_shapes(self, work: Callable[[ShapeBlock], Result]) -> Iterator[Result]:
         """Apply `work` to every trust once, in order, on all cores; small tables keep what they computed once."""
         if self.cells.n_cells * self.shared.n_draws <= HELD_SHAPES:
             return map_in_order(work, self._held)
-        expansions = self.expansions  # made once, before threads ask for it
-        groups = trust_groups(self.cells, self.shared.n_draws)
-        return map_in_order(lambda group: work(shape_block(expansions, group)), groups)
+        return self._map(work)
 
     @cached_property
     def _held(self) -> tuple[ShapeBlock, ...]:
-        expansions = self.expansions
+        return tuple(self._map(lambda block: block))
+
+    def _map(self, work: Callable[[ShapeBlock], Result]) -> Iterator[Result]:
+        expansions = self.expansions  # made once, before threads ask for it
         groups = trust_groups(self.cells, self.shared.n_draws)
-        return tuple(map_in_order(lambda group: shape_block(expansions, group), groups))
+        return map_in_order(lambda group: work(shape_block(expansions, group)), groups)
 
 
 def shape_block(expansions: Sequence[Expansion], group: TrustGroup) -> ShapeBlock:
     """Distributions of the effects of one group of trusts."""
     size = sum(band.draws.size for band in expansions)
     levels = down_to_departments(expansions[0].tree.of_data)
-    found = {level.name: np.empty((4, *_empty(level.units(group.leaves), size).shape)) for level in levels}
+    units = {level.name: level.units(group.leaves) for level in levels}
+    found = {level: np.empty((4, run.stop - run.start, size)) for level, run in units.items()}
     for band in expansions:
         for level, values in _effects(band, group, dict.fromkeys(found)):
             found[level][:, :, band.members] = values[1:]

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from brightspots.common.arrays import FloatArray, IntArray
+from brightspots.data.cells import Cells
 from brightspots.engine.integration.mode import centre_effects
 from brightspots.engine.integration.tree import Scales, Tree, weights_by_node
 from brightspots.engine.levels import Level
@@ -126,6 +127,12 @@ def expand(tree: Tree, draws: Draws) -> tuple[Expansion, ...]:
     uncertain by a factor needs several; the larger a table the more its σ's are known, and one is enough.
     """
     return tuple(_expand_band(tree, draws.take(members), members) for members in bands(tree, draws))
+
+
+def expand_around(cells: Cells, shared: SharedDraws) -> tuple[Expansion, ...]:
+    """Expansions for draws in the form in which they are handed over."""
+    tree = Tree(cells, tuple(shared.sd))
+    return expand(tree, draws_of(tree, shared))
 
 
 def bands(tree: Tree, draws: Draws) -> list[IntArray]:

@@ -18,7 +18,7 @@ from scipy import special
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import map_in_order
 from brightspots.data.cells import Cells
-from brightspots.engine.integration.expansion import Expansion, draws_of, expand
+from brightspots.engine.integration.expansion import Expansion, expand_around
 from brightspots.engine.integration.polynomials import (
     TRUST_NODES,
     TrustGroup,
@@ -27,7 +27,6 @@ from brightspots.engine.integration.polynomials import (
     trust_groups,
     trust_polynomials,
 )
-from brightspots.engine.integration.tree import Tree
 from brightspots.engine.posterior import Posterior, SharedDraws, enough_draws
 from brightspots.likelihood.family import CountFamily
 from brightspots.likelihood.mixtures import at_least
@@ -91,9 +90,8 @@ def leave_one_out(posterior: Posterior) -> Surprise:
     """
     cells = posterior.cells
     shared = posterior.shared.thinned(enough_draws(cells))
-    tree = Tree(cells, tuple(shared.sd))
-    assert tree.nodes[0].name == "trust"  # the cell is taken out of the polynomial of its trust
-    expansions = expand(tree, draws_of(tree, shared))
+    expansions = expand_around(cells, shared)
+    assert expansions[0].tree.nodes[0].name == "trust"  # the cell is taken out of the polynomial of its trust
     groups = trust_groups(cells, shared.n_draws)
     result = np.empty((3, cells.n_cells))
 
