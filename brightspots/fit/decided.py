@@ -25,7 +25,7 @@ from brightspots.statistics.decisions import Decisions
 from brightspots.statistics.detectable import NEEDED
 from brightspots.statistics.kept_decision import Decision
 from brightspots.statistics.persistence import count_same_side, period_sides
-from brightspots.statistics.rating_model import fit_with_ratings
+from brightspots.statistics.rating_model import with_ratings
 from brightspots.statistics.rating_statistics import RatingStatistics, rating_statistics
 from brightspots.statistics.ratings import Ratings, rating_status
 from brightspots.statistics.scale import effect_values
@@ -235,11 +235,13 @@ class Decided(PickledByFields):
 
         Notes
         -----
-        The model is fitted once more with the bands as a level between nation and trust. A share is B/(B + W), with B
-        the variance of the bands' means and W the variance within bands (Nakagawa & Schielzeth 2013, Methods in Ecology
-        and Evolution 4:133). B cannot be negative, so for an uninformative rating the share is small but above zero,
-        with an interval that begins near zero. `share` is the posterior median, which near that bound is less biased
-        than the mean. With covariates in the fit, the shares are of the variance that these do not explain.
+        The bands are a level between nation and trust. It is put above the trusts of the fit, from what this knows of
+        each; where departments are rated, some trusts are not, or the fit has covariates or was sampled, the model is
+        fitted once more. A share is B/(B + W), with B the variance of the bands' means and W the variance within bands
+        (Nakagawa & Schielzeth 2013, Methods in Ecology and Evolution 4:133). B cannot be negative, so for an
+        uninformative rating the share is small but above zero, with an interval that begins near zero. `share` is the
+        posterior median, which near that bound is less biased than the mean. With covariates in the fit, the shares are
+        of the variance that these do not explain.
 
         Raises
         ------
@@ -276,10 +278,10 @@ class Decided(PickledByFields):
 
     @cached_property
     def _rating_statistics(self) -> RatingStatistics:
-        """Statistics of the fit with ratings, computed once; needs at least two bands."""
+        """Statistics of the hierarchy with rating bands in it, computed once; needs at least two bands."""
         assert self.ratings is not None  # asked only where there are ratings
         seed = 0 if self.fit.seed is None else self.fit.seed
-        rated = fit_with_ratings(self.effects.cells, self.fit.priors, self.ratings, seed)
+        rated = with_ratings(self.effects, self.fit.priors, self.ratings, seed)
         return rating_statistics(rated, self.higher_is)
 
     def _p_bands(self) -> tuple[FloatArray, FloatArray]:

@@ -1,8 +1,8 @@
-"""Fit the hierarchy with rating bands as one more level, between the nation and the trusts.
+"""The hierarchy with rating bands as one more level, between the nation and the trusts.
 
 Effects from a fit without the rating are shrunk towards the national mean whatever the band. Where data are thin, they
-would make the rating explain too little, and departments contradict it too often. So the model is fitted once more with
-the bands as covariates,
+would make the rating explain too little, and departments contradict it too often. So bands are put above the trusts of
+the fit (`rated_effects`); or, for ratings of departments, the model is fitted once more with the bands as covariates,
 
     η = x'β + a + μ_band + u + v,    u ~ N(0, σ_u²) within bands,
 
@@ -13,7 +13,9 @@ band means would overstate the share of variance that the rating explains by abo
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -21,17 +23,51 @@ from brightspots.common.arrays import FloatArray
 from brightspots.common.errors import CertificateWarning
 from brightspots.common.settings import HalfNormal, Priors
 from brightspots.data.cells import Cells
-from brightspots.engine.posterior import EffectBlock, Posterior, SharedDraws
+from brightspots.engine.integration.conditional import ConditionalPosterior
+from brightspots.engine.posterior import EffectBlock, Posterior, SharedDraws, enough_draws
 from brightspots.engine.terms import location_precision, resolve_priors
+from brightspots.statistics.rated_effects import rate_effects
 from brightspots.statistics.ratings import Ratings
+
+Result = TypeVar("Result")
 
 # Prior standard deviation of a band's mean, in units of the linear predictor, in the fit with fixed bands: so wide that
 # it hardly matters beside the prior that `as_level` then applies.
 _REACH = 10.0
 _GRID = 1_000
-# Draws of this second fit. What is said of single departments is averaged over conditional distributions, so that it
+# Draws of a second fit. What is said of single departments is averaged over conditional distributions, so that it
 # needs no more.
 _DRAWS = 500
+
+
+class Effects(Protocol):
+    """Effects of trusts and departments, jointly with draws of what they share: what is needed of a `Posterior`."""
+
+    @property
+    def cells(self) -> Cells:
+        """The rated cells."""
+        ...
+
+    @property
+    def shared(self) -> SharedDraws:
+        """Draws of the shared parameters."""
+        ...
+
+    def map_blocks(self, work: Callable[[EffectBlock], Result]) -> Iterator[Result]:
+        """Apply `work` to the effects of every trust once, in order."""
+        ...
+
+
+class Variances(NamedTuple):
+    """Draws of the variances between departments, (S,) each.
+
+    `between` is what the rating explains, of μ over rated trusts (or departments); `trust` is σ_u², within bands;
+    `department` σ_v², zeros where departments are not in the model.
+    """
+
+    between: FloatArray
+    trust: FloatArray
+    department: FloatArray
 
 
 @dataclass(frozen=True)
@@ -40,33 +76,27 @@ class RatedPosterior:
 
     Parameters
     ----------
-    posterior : Posterior
+    posterior : Effects
         Of the rated cells; trust effects are within bands.
     ratings : Ratings
         Of the same cells.
     band_mean : (levels, S)
         μ, whose mean over rated trusts (or departments) is 0 in every draw.
+    all_variances : Variances or None
+        Of more draws than those of effects, where there are such.
     """
 
-    posterior: Posterior
+    posterior: Effects
     ratings: Ratings
     band_mean: FloatArray
+    all_variances: Variances | None = None
 
     @property
-    def between(self) -> FloatArray:
-        """Variance that the rating explains: of μ over rated trusts (or departments), (S,)."""
-        explained: FloatArray = self.ratings.frequencies @ self.band_mean**2
-        return explained
-
-    @property
-    def trust_variance(self) -> FloatArray:
-        """σ_u², within bands, (S,)."""
-        return self.posterior.shared.sd["trust"] ** 2
-
-    @property
-    def department_variance(self) -> FloatArray:
-        """σ_v², (S,); zeros where departments are not in the model."""
-        return self.posterior.shared.sd_of("department") ** 2
+    def variances(self) -> Variances:
+        """Of the draws of effects, (S,) each."""
+        shared = self.posterior.shared
+        explained = self.ratings.frequencies @ self.band_mean**2
+        return Variances(explained, shared.sd["trust"] ** 2, shared.sd_of("department") ** 2)
 
     def trust_levels(self, block: EffectBlock) -> FloatArray:
         """μ + u at the departments of a block, (cells, S): their levels but for their own effects v."""
@@ -74,17 +104,22 @@ class RatedPosterior:
         return np.asarray(self.band_mean[self.ratings.cell_band[block.cells]] + block.trust_effect[trust])
 
 
-def fit_with_ratings(cells: Cells, priors: Priors, ratings: Ratings, seed: int) -> RatedPosterior:
-    """Fit the hierarchy with the rating bands in it, always with normal effects.
+def with_ratings(posterior: Posterior, priors: Priors, ratings: Ratings, seed: int) -> RatedPosterior:
+    """Put rating bands above trusts, always with normal effects.
+
+    On the distributions of the fit where they serve; where not, on those of another of the rated trusts alone. Ratings
+    of departments, and bands beside covariates, whose place they might take, need a fit with the bands in it.
 
     Unrated trusts (or departments) are left out. As one band they would vary as much as all bands together, and so
     increase the variance within bands.
 
     Parameters
     ----------
-    cells : Cells
+    posterior : Posterior
+        Of the fit without the rating.
     priors : Priors
-        λ has the prior of the standard deviation between trusts where that is half-normal, else a flat one.
+        The standard deviation of band means has the prior of that between trusts where this is half-normal, else a flat
+        one.
     ratings : Ratings
         At least two bands.
     seed : int
@@ -92,11 +127,52 @@ def fit_with_ratings(cells: Cells, priors: Priors, ratings: Ratings, seed: int) 
     Warns
     -----
     CertificateWarning
-        Where the fit does not earn its certificate.
+        Where another fit is made and does not earn its certificate.
     """
-    from brightspots.engine.integration.conditional import ConditionalPosterior
+    cells = posterior.cells
+    if ratings.trust_band is None or cells.covariates or priors.department is None:
+        return fit_with_ratings(cells, priors, ratings, seed)
+    of_rated = ratings
+    if (ratings.trust_band < 0).any() or posterior.shapes(enough_draws(cells)) is None:
+        posterior, of_rated = _integrated(cells.only(ratings.rated), priors, seed), ratings.only_rated()
+    found = rate_effects(posterior, priors, of_rated, seed)
+    if found is None:
+        return fit_with_ratings(cells, priors, ratings, seed)
+    effects, draws = found
+    share = of_rated.frequencies
+    department = effects.shapes.shared.sd["department"][draws.draw]
+    between = share @ (draws.band_mean - share @ draws.band_mean) ** 2
+    centred = effects.draws.band_mean - share @ effects.draws.band_mean
+    return RatedPosterior(effects, of_rated, centred, Variances(between, draws.within**2, department**2))
+
+
+def _integrated(cells: Cells, priors: Priors, seed: int) -> ConditionalPosterior:
+    """Fit cells with normal effects."""
     from brightspots.engine.integration.integrate import integrate
 
+    fitted, certificate = integrate(
+        cells, replace(priors, effects="normal"), draws=_DRAWS, seed=seed, effective=_DRAWS
+    )
+    if not certificate.ok:
+        warnings.warn(
+            f"the fit that compares departments with the ratings did not earn its certificate: {certificate.message}",
+            CertificateWarning,
+            stacklevel=3,
+        )
+    return fitted
+
+
+def fit_with_ratings(cells: Cells, priors: Priors, ratings: Ratings, seed: int) -> RatedPosterior:
+    """Fit the hierarchy with the bands as covariates, whose coefficients are then given the prior of a level.
+
+    The standard deviations keep their draws meanwhile, as if fixed and random band means said the same of them.
+
+    Parameters
+    ----------
+    cells : Cells
+    priors, ratings, seed
+        As for `with_ratings`.
+    """
     cells, ratings = cells.only(ratings.rated), ratings.only_rated()
     columns, reference = _band_columns(cells, ratings)
     _, precision = location_precision(resolve_priors(cells, priors).covariate)
@@ -107,15 +183,7 @@ def fit_with_ratings(cells: Cells, priors: Priors, ratings: Ratings, seed: int) 
         covariates=(*cells.covariates, *(f"band {number}" for number in range(columns.shape[1]))),
         covariate_scale=np.concatenate([cells.covariate_scale, np.ones(columns.shape[1])]),
     )
-    fitted, certificate = integrate(
-        with_bands, replace(priors, effects="normal"), draws=_DRAWS, seed=seed, effective=_DRAWS
-    )
-    if not certificate.ok:
-        warnings.warn(
-            f"the fit that compares departments with the ratings did not earn its certificate: {certificate.message}",
-            CertificateWarning,
-            stacklevel=2,
-        )
+    fitted = _integrated(with_bands, priors, seed)
     shared = fitted.shared
     first, bands = cells.design.shape[1], len(ratings.levels)
     others = np.delete(np.arange(bands), reference)

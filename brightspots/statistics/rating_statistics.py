@@ -28,7 +28,7 @@ class RatingStatistics:
     p_other_band, p_two_bands : (rated cells,)
         Probability that the band in which a department's own level lies (see `rating_statistics`) differs from its
         rating by at least one band, and by at least two.
-    explained : dict of str to (S,)
+    explained : dict of str to draws
         Draws of the share of variance that the rating explains: of `trust`, between rated trusts (only where
         trusts are rated), and of `trust_and_department`, between departments of all trusts. The
         share is Var(μ)/(Var(μ) + σ²), the variance of the fixed part over that of fixed and random parts
@@ -62,14 +62,16 @@ def rating_statistics(rated: RatedPosterior, higher_is: names.HigherIs) -> Ratin
     """
     ratings = rated.ratings
     good = -1.0 if higher_is == "worse" else 1.0
-    spread = np.sqrt(rated.between + rated.trust_variance + rated.department_variance)
-    of_rated = spread if ratings.by_department else np.sqrt(rated.between + rated.trust_variance)
+    between, of_trusts, of_departments = rated.variances
+    spread = np.sqrt(between + of_trusts + of_departments)
+    of_rated = spread if ratings.by_department else np.sqrt(between + of_trusts)
     cuts = stats.norm.ppf(np.cumsum(ratings.frequencies)[:-1])[:, np.newaxis] * of_rated
 
     def of_block(block: EffectBlock) -> tuple[FloatArray, FloatArray, npt.NDArray[np.int16]]:
         trust, band = rated.trust_levels(block), ratings.cell_band[block.cells]
         classes = _classes(good * (trust + block.department_effect) / spread)
-        other, two = (_p_away(block, trust, cuts, band, good, steps) for steps in (1, 2))
+        beyond = _p_beyond(block, trust, cuts, good)
+        other, two = (_p_away(beyond, band, steps) for steps in (1, 2))
         return other, two, classes
 
     others: list[FloatArray] = []
@@ -85,12 +87,11 @@ def rating_statistics(rated: RatedPosterior, higher_is: names.HigherIs) -> Ratin
     )
 
 
-def _p_away(
-    block: EffectBlock, trust: FloatArray, cuts: FloatArray, band: IntArray, good: float, steps: int
-) -> FloatArray:
-    """Probability that each level of a block lies in a band at least `steps` from its own, (cells,).
+def _p_beyond(block: EffectBlock, trust: FloatArray, cuts: FloatArray, good: float) -> FloatArray:
+    """Probability that each level of a block is better than the lower end of each band, (levels + 1, cells).
 
-    Averaged over the distribution of v given the rest, not over draws of it.
+    Averaged over the distribution of v given the rest, not over draws of it. The first is 1; the last, beyond all
+    bands, is 0.
 
     Parameters
     ----------
@@ -98,21 +99,26 @@ def _p_away(
         Levels but for v.
     cuts : (levels − 1, S)
         Between the bands, on the scale on which more is better.
-    band : int array (cells,)
     good : float
         −1 where more of the outcome is worse.
     """
-    endless = np.full((1, cuts.shape[1]), np.inf)
-    edges = np.concatenate([-endless, cuts, endless])
-    low, high = (edges[np.clip(at, 0, len(cuts) + 1)] for at in (band - steps + 1, band + steps))
-    if good < 0:
-        low, high = -high, -low
-    inside = block.above(low - trust) - block.above(high - trust)
-    return np.asarray(1.0 - np.mean(inside, axis=1))
+    beyond = np.ones((len(cuts) + 2, len(trust)))
+    beyond[-1] = 0.0
+    for number, cut in enumerate(cuts, start=1):
+        above = np.mean(block.above(good * cut - trust), axis=1, dtype=np.float64)
+        beyond[number] = above if good > 0 else 1.0 - above
+    return beyond
+
+
+def _p_away(beyond: FloatArray, band: IntArray, steps: int) -> FloatArray:
+    """Probability that levels lie at least `steps` bands from their own, (cells,), by what `_p_beyond` gives."""
+    cells, last = np.arange(len(band)), len(beyond) - 1
+    inside = beyond[np.maximum(band - steps + 1, 0), cells] - beyond[np.minimum(band + steps, last), cells]
+    return np.asarray(1.0 - inside)
 
 
 def _explained(rated: RatedPosterior) -> dict[str, FloatArray]:
-    between, trust, department = rated.between, rated.trust_variance, rated.department_variance
+    between, trust, department = rated.all_variances or rated.variances
     everywhere = between / (between + trust + department)
     if rated.ratings.by_department:
         return {"trust_and_department": everywhere}

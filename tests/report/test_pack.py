@@ -398,7 +398,7 @@ def test_holding_the_draws_changes_no_byte(tmp_path, monkeypatch):
     assert write_board_pack(again, again.find_spots(), tmp_path / "drawn.html").read_bytes() == held
 
 
-def test_ten_packs_draw_the_effects_once_and_fit_the_rating_model_once(tmp_path, monkeypatch):
+def test_ten_packs_draw_the_effects_once_and_compare_with_the_rating_once(tmp_path, monkeypatch):
     """Of a table whose draws are not kept unless that is asked for."""
     monkeypatch.setattr(conditional, "HELD_NUMBERS", 0)
     calls: Counter[str] = Counter()
@@ -414,7 +414,7 @@ def test_ten_packs_draw_the_effects_once_and_fit_the_rating_model_once(tmp_path,
 
     fit = bs.fit_hierarchy(simulate_frame(12, 6), method="integrate", draws=200, seed=1)
     spots = fit.find_spots()
-    count(decided, "fit_with_ratings")
+    count(decided, "with_ratings")
     # Of the fit's own effects: the rating model has others, of another table.
     count(
         conditional,
@@ -423,7 +423,7 @@ def test_ten_packs_draw_the_effects_once_and_fit_the_rating_model_once(tmp_path,
     )
     for trust in fit.table.cells.trusts[:10]:
         write_board_pack(fit, spots, tmp_path / f"{trust}.html", trust=trust)
-    assert calls["fit_with_ratings"] == 1
+    assert calls["with_ratings"] == 1
     assert calls["effect_block True"] == len(fit.effects._groups) > 0
 
 

@@ -129,16 +129,24 @@ def test_unrated_trusts_count_neither_for_the_rating_nor_against_it():
     """They differ from each other and from all others by far; the rated ones are compared as if alone."""
     nation = simulate_nation(60, 8, rating_validity=0.8, seed=1)
     rated = nation.cells.assign(rating=nation.cells["rating"].astype(str))
-    factor = np.random.default_rng(1).lognormal(1.0, 0.8, 60)[rated["trust"].factorize()[0]]
-    unrated = rated.assign(
-        trust="X" + rated["trust"], observed=(factor * rated["observed"]).round(), rating="Not rated"
-    )
-    alone = bs.fit_hierarchy(rated, seed=1).find_spots()
-    both = bs.fit_hierarchy(pd.concat([rated, unrated], ignore_index=True), seed=1).find_spots()
-    pd.testing.assert_frame_equal(both.rating_explains(), alone.rating_explains())
-    columns = ["p_other_band", "p_two_bands"]
-    pd.testing.assert_frame_equal(both.table.loc[: len(rated) - 1, columns], alone.table[columns])
-    assert both.table.loc[len(rated) :, columns].isna().all(axis=None)
+    rng = np.random.default_rng(1)
+
+    def with_unrated(spread, share):
+        factor = rng.lognormal(1.0, spread, 60)[rated["trust"].factorize()[0]]
+        unrated = rated.assign(
+            trust="X" + rated["trust"], observed=(factor * rated["observed"]).round(), rating="Not rated"
+        )
+        unrated = unrated[unrated["trust"].factorize()[0] < share * 60]
+        return bs.fit_hierarchy(pd.concat([rated, unrated], ignore_index=True), seed=1).find_spots()
+
+    few, many = with_unrated(0.3, 0.2), with_unrated(0.8, 1.0)
+    pd.testing.assert_frame_equal(few.rating_explains(), many.rating_explains())
+    columns, alone = ["p_other_band", "p_two_bands"], bs.fit_hierarchy(rated, seed=1).find_spots()
+    pd.testing.assert_frame_equal(*(spots.table.loc[: len(rated) - 1, columns] for spots in (few, many)))
+    pd.testing.assert_frame_equal(many.rating_explains(), alone.rating_explains(), atol=0.03)
+    gap = many.table.loc[: len(rated) - 1, columns] - alone.table[columns]
+    assert np.sqrt(np.mean(gap**2)) < 0.01
+    assert many.table.loc[len(rated) :, columns].isna().all(axis=None)
 
 
 def test_ratings_of_departments_explain_departments():

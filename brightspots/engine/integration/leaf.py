@@ -14,13 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from brightspots.common.arrays import FloatArray
 from brightspots.likelihood.family import Derivatives
 from brightspots.likelihood.outcomes import Outcomes
+
+Floats = TypeVar("Floats", FloatArray, npt.NDArray[np.float32])
 
 NODES = 11
 _NEWTON_STEPS = 3
@@ -196,17 +199,15 @@ def leaf_marginals(
 
 
 def shape_of(
-    mean: FloatArray, variance: FloatArray, third: FloatArray, fourth: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    mean: Floats, variance: Floats, third: Floats, fourth: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
     """Mean, standard deviation, skewness and excess kurtosis from four cumulants, kept within a normal's reach."""
     variance = np.maximum(variance, 1e-12)
     sd = np.sqrt(variance)
     return mean, sd, np.clip(third / (variance * sd), -1.0, 1.0), np.clip(fourth / variance**2, -1.0, 1.5)
 
 
-def cornish_fisher(
-    mean: FloatArray, sd: FloatArray, skewness: FloatArray, kurtosis: FloatArray, scores: FloatArray
-) -> FloatArray:
+def cornish_fisher(mean: Floats, sd: Floats, skewness: Floats, kurtosis: Floats, scores: Floats) -> Floats:
     """Quantiles of a nearly normal distribution from its shape (Cornish & Fisher 1938, Rev. ISI 5:307).
 
     Parameters
