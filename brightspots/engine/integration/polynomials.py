@@ -23,13 +23,15 @@ from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.cells import Cells
 from brightspots.engine.integration.expansion import Expansion, border_shift_by_top
 from brightspots.engine.integration.leaf import hermite, leaf_marginals
-from brightspots.engine.integration.tree import INNER_NODES, Link
+from brightspots.engine.integration.tree import Link
 from brightspots.engine.levels import Level, nested_levels
 from brightspots.likelihood.outcomes import Outcomes
 
 # Numbers held at once by one trust or group of trusts: some arrays of this many fit a core's cache.
 NUMBERS_AT_ONCE = 150_000
 TRUST_NODES = 9
+# Where no more is asked than a value, a slope and a curvature.
+_NODES_OUT = 7
 # In units of the reach; beyond it a polynomial goes on as a straight line, so that it stays log-concave. One of high
 # order is of no use outside the stretch that it was fitted on.
 _FURTHEST, _FURTHEST_OF_HIGH_ORDER, _HIGH_ORDER = 1.2, 0.95, 12
@@ -189,12 +191,12 @@ def integrate_out(expansion: Expansion, link: Link, polynomial: FloatArray, unit
     reach = expansion.reach[link.outer.name][link.parent[units]]
     own_centre, own_reach = expansion.centre[level][units], expansion.reach[level][units]
     sd = np.maximum(expansion.tree.sd(level, expansion.draws.scales, units), _LEAST_SD)
-    points, basis = hermite_basis(max(nodes_for(float(reach.max())), 3))
+    points, basis = hermite_basis(nodes_for(float(reach.max())))
     rows = []
     for point in points:
         centre = np.repeat((own_centre - point * reach)[:, np.newaxis], sd.shape[1], axis=1)
         value, mean, variance, _, _ = integrate_polynomials(
-            expansion, polynomial, own_reach, centre, sd, INNER_NODES
+            expansion, polynomial, own_reach, centre, sd, _NODES_OUT
         )
         # Slope and curvature in the effects above are cumulants of the effect (Tweedie's formula; Efron 2011).
         rows += [value, mean / sd * reach[:, np.newaxis], (variance - 1.0) * (reach[:, np.newaxis] / sd) ** 2]
