@@ -16,6 +16,7 @@ def compile_loops(output: OutputOptions) -> None:
     """Compile the loops of large tables ahead, for images and pipelines; with --force, also where they are ready."""
     from brightspots.common import compiled_code
 
+    compiled_code.keep_in_images()
     compiled_code.check_can_keep()
     were_ready = compiled_code.state() == "ready" and not output.force
     started = time.perf_counter()

@@ -9,6 +9,7 @@ a lock whatever ends a process. Without this module nothing of Numba is loaded, 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import hashlib
@@ -52,9 +53,6 @@ _OTHER_SETTINGS: Final = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS")
 _PATIENCE: Final = 60.0
 # Numba's names of files below the folder take 135 characters, of the 260 that Windows has.
 _LONGEST_ON_WINDOWS: Final = 120
-
-# Processes that compile for later ones: referred to, so that nobody warns of their being left alone.
-_left_alone: list[subprocess.Popen[bytes] | None] = []
 
 
 def state() -> State:
@@ -111,7 +109,9 @@ def start_in_background() -> None:
     folder = kept_in()
     if folder is not None:
         (folder / "attempt").touch()
-        _left_alone.append(_start("_in_background", folder))
+        process = _start("_in_background", folder)
+        if process is not None:
+            process.returncode = 0  # nobody waits for it, and Python is not to warn of that
 
 
 def where_to_keep() -> list[Path]:
@@ -120,8 +120,8 @@ def where_to_keep() -> list[Path]:
     if name is None:
         return []
     named = os.environ.get("NUMBA_CACHE_DIR")
-    shared = f"brightspots-{_short(str(_PACKAGE))}"
-    folders = [Path(named) / shared] if named else []
+    checkout = _short(str(_PACKAGE))
+    folders = [Path(named) / f"brightspots-{checkout}"] if named else []
     folders.append(_PACKAGE / "__pycache__")
     if sys.platform == "win32":
         own = os.environ.get("LOCALAPPDATA")
@@ -130,22 +130,32 @@ def where_to_keep() -> list[Path]:
     else:
         own = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     if own and Path(own).is_absolute():
-        folders.append(Path(own) / "brightspots" / shared)
+        folders.append(Path(own) / "brightspots" / checkout)
     folders = [folder / name for folder in folders]
     return [each for each in folders if os.name != "nt" or len(str(each)) <= _LONGEST_ON_WINDOWS]
 
 
 @functools.cache
 def kept_in() -> Path | None:
-    """The folder of these sources' code on this machine, which is made; None where it cannot be kept."""
+    """The folder of these sources' code on this machine, which is made; None where it cannot be kept.
+
+    Numba reads only from where it may write. So code that was made ready where this user may not write (in an image,
+    by another user) is copied: to where code would be kept, or for the life of this process.
+    """
+    prepared = None
     for folder in where_to_keep():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError:
-            continue  # the next may be writable; what is to be done where none is, callers say
-        return folder
-    return None
+        if _may_write(folder):
+            break
+        if prepared is None and (folder / "ready").exists():
+            prepared = folder
+    else:
+        if prepared is None:
+            return None
+        folder = Path(tempfile.mkdtemp(prefix="brightspots-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if prepared is not None and not (folder / "ready").exists():
+        _copy(prepared, folder)
+    return folder
 
 
 def check_can_keep() -> None:
@@ -156,6 +166,18 @@ def check_can_keep() -> None:
             f"compiled loops cannot be kept, for nothing may be written into {tried or 'any known folder'}; set "
             "NUMBA_CACHE_DIR to a folder that may be written to"
         )
+
+
+def keep_in_images() -> None:
+    """Round the times of sources down to whole seconds, as images and archives keep them.
+
+    Numba goes by them: code that was compiled while an image is built would otherwise not be found when it is used.
+    """
+    for name in SOURCES:
+        path = _PACKAGE / name
+        with contextlib.suppress(OSError):  # somebody else's files: of use here, if not in an image
+            found = path.stat()
+            os.utime(path, (int(found.st_atime), int(found.st_mtime)))
 
 
 def _compile_all(folder: Path) -> None:
@@ -183,7 +205,7 @@ def _in_background() -> None:
     if folder is None:
         return
     if hasattr(os, "nice"):
-        os.nice(10)
+        os.nice(5)
     with _lock(folder, wait=False) as held:
         if held:
             _load(MODULES)
@@ -201,6 +223,23 @@ def _say_ready(folder: Path) -> None:
     for other in folder.parent.glob(f"{alike}-*"):
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
+
+
+def _may_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def _copy(prepared: Path, folder: Path) -> None:
+    """Copy code without the rights of its files, and say that it is ready when it is whole."""
+    for source in prepared.glob("*/*"):
+        (folder / source.parent.name).mkdir(exist_ok=True)
+        shutil.copyfile(source, folder / source.parent.name / source.name)
+    (folder / "ready").touch()
 
 
 def _empty(folder: Path) -> None:
@@ -276,10 +315,12 @@ def _name() -> str | None:
         found = [(_PACKAGE / name).stat() for name in SOURCES]
     except OSError:
         return None
+    try:
+        features = binding.get_host_cpu_features().flatten()
+    except RuntimeError:
+        features = ""  # LLVM does not tell them of every processor, and Numba then does without
     python = f"{sys.implementation.cache_tag}{getattr(sys, 'abiflags', '')}"
-    processor = (
-        f"{platform.machine()} {binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
-    )
+    processor = f"{platform.machine()} {binding.get_host_cpu_name()} {features}"
     # Of a source, what Numba goes by.
     sources = [(each.st_mtime, each.st_size) for each in found]
     settings = sorted(

@@ -702,6 +702,7 @@ def test_versions_are_told():
 
 def test_loops_are_compiled_ahead_and_then_are_ready(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(compiled_code, "keep_in_images", lambda: None)
     monkeypatch.setattr(compiled_code, "_compile_all", lambda folder: (folder / "ready").touch())
     compiled_code.kept_in.cache_clear()
     try:

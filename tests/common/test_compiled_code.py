@@ -174,6 +174,32 @@ def test_where_nothing_can_be_kept_loops_are_compiled_for_the_process_alone(fold
         compiled_code.check_can_keep()
 
 
+def test_code_prepared_where_one_may_not_write_is_copied(folder, monkeypatch, tmp_path):
+    (folder / "integration_1").mkdir()
+    (folder / "integration_1" / "loop.nbi").write_bytes(b"code")
+    compiled_code.make_ready()
+    may_write, own = compiled_code._may_write, tmp_path / "own"
+    monkeypatch.setattr(compiled_code, "_may_write", lambda each: each != folder and may_write(each))
+    for others in ([own], []):
+        monkeypatch.setattr(compiled_code, "where_to_keep", lambda others=others: [folder, *others])
+        compiled_code.kept_in.cache_clear()
+        kept = compiled_code.kept_in()
+        assert kept == own if others else kept not in (None, folder, own)
+        assert compiled_code.state() == "ready"
+        assert (kept / "integration_1" / "loop.nbi").read_bytes() == b"code"
+
+
+def test_times_of_sources_are_those_that_an_image_keeps(monkeypatch, tmp_path):
+    for name in compiled_code.SOURCES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, ns=(1_700_000_000_123_456_789, 1_700_000_000_987_654_321))
+    monkeypatch.setattr(compiled_code, "_PACKAGE", tmp_path)
+    compiled_code.keep_in_images()
+    times = {(tmp_path / name).stat().st_mtime_ns for name in compiled_code.SOURCES}
+    assert times == {1_700_000_000_000_000_000}
+
+
 def test_an_interpreter_inside_another_program_starts_no_process(monkeypatch, tmp_path):
     for name in ("/usr/sbin/uwsgi", "", None):
         monkeypatch.setattr(sys, "executable", name)
