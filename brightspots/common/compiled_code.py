@@ -76,7 +76,7 @@ def state() -> State:
 
 
 def make_ready(*, anew: bool = False) -> Path | None:
-    """Load all compiled loops, compiling them where their code is not ready; wait where another process compiles it.
+    """Compile all loops where their code is not ready; where another process does so, wait for it.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def start_in_background() -> None:
     folder = kept_in()
     if folder is not None:
         (folder / "attempt").touch()
-        process = _start("_in_background", folder)
+        process = _start("_in_background")
         if process is not None:
             process.returncode = 0  # nobody waits for it, and Python is not to warn of that
 
@@ -131,7 +131,7 @@ def where_to_keep() -> list[Path]:
         own = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     if own and Path(own).is_absolute():
         folders.append(Path(own) / "brightspots" / checkout)
-    folders = [folder / name for folder in folders]
+    folders = [folder.absolute() / name for folder in folders]
     return [each for each in folders if os.name != "nt" or len(str(each)) <= _LONGEST_ON_WINDOWS]
 
 
@@ -182,7 +182,7 @@ def keep_in_images() -> None:
 
 def _compile_all(folder: Path) -> None:
     """Compile what is not there yet: half in a process of its own, where there is a core for it."""
-    helper = _start("_second_half", folder) if available_cores() > 1 else None
+    helper = _start("_second_half") if available_cores() > 1 else None
     try:
         _load(MODULES[:1])
         if helper is not None:
@@ -249,7 +249,7 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(each)
 
 
-def _start(function: str, folder: Path) -> subprocess.Popen[bytes] | None:
+def _start(function: str) -> subprocess.Popen[bytes] | None:
     """Run a function of this module in a process of its own, which nothing that ends this one ends.
 
     None where the interpreter is part of another program, which would be what is started.
@@ -272,7 +272,6 @@ def _start(function: str, folder: Path) -> subprocess.Popen[bytes] | None:
         stdin=nowhere,
         stdout=nowhere,
         stderr=nowhere,
-        cwd=folder,
         start_new_session=True,
         creationflags=flags,
     )
@@ -295,15 +294,15 @@ def _is_ours(file: IO[bytes]) -> bool:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
-        return True
-    import fcntl
+    else:
+        import fcntl
 
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a file system without locks: at worst two processes do the same work
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # a file system without locks: at worst two processes do the same work
     return True
 
 

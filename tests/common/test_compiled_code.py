@@ -25,7 +25,7 @@ def folder(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(compiled_code, "MODULES", ("colorsys", "this_module_is_replaced"))
     monkeypatch.setattr(compiled_code, "_load", lambda modules: None)
-    monkeypatch.setattr(compiled_code, "_start", lambda function, folder: None)
+    monkeypatch.setattr(compiled_code, "_start", lambda function: None)
     compiled_code.kept_in.cache_clear()
     yield compiled_code.kept_in()
     compiled_code.kept_in.cache_clear()
@@ -91,7 +91,7 @@ def test_both_halves_are_loaded_whatever_becomes_of_the_other_process(folder, mo
 
     loaded: list[str] = []
     monkeypatch.setattr(compiled_code, "available_cores", lambda: 2)
-    monkeypatch.setattr(compiled_code, "_start", lambda function, folder: Failed())
+    monkeypatch.setattr(compiled_code, "_start", lambda function: Failed())
     monkeypatch.setattr(compiled_code, "_load", loaded.extend)
     compiled_code.make_ready()
     assert loaded == list(compiled_code.MODULES)
@@ -200,16 +200,16 @@ def test_times_of_sources_are_those_that_an_image_keeps(monkeypatch, tmp_path):
     assert times == {1_700_000_000_000_000_000}
 
 
-def test_an_interpreter_inside_another_program_starts_no_process(monkeypatch, tmp_path):
+def test_an_interpreter_inside_another_program_starts_no_process(monkeypatch):
     for name in ("/usr/sbin/uwsgi", "", None):
         monkeypatch.setattr(sys, "executable", name)
-        assert compiled_code._start("_in_background", tmp_path) is None
+        assert compiled_code._start("_in_background") is None
 
 
 def test_a_process_finds_the_modules_of_the_one_that_starts_it(monkeypatch, tmp_path):
     seen: list[list[str]] = []
     monkeypatch.setattr(subprocess, "Popen", lambda command, **options: seen.append(command))
-    compiled_code._start("state", tmp_path)
+    compiled_code._start("state")
     monkeypatch.undo()
     python, _, code = seen[0]
     code = code.replace("c.state()", "print(c.__file__)")
