@@ -7,8 +7,9 @@ from typing import Final
 
 from brightspots.common.twins import Sizes, takes_compiled
 
-# By one-dimensional integrals, a million of which take plain loops a quarter of a second.
-SIZES: Final = Sizes(compiled_from=500_000, wait_from=40_000_000)
+# By one-dimensional integrals. A million of them, and what is then made of them, take plain loops half a second, and
+# all loops are compiled in about ten.
+SIZES: Final = Sizes(compiled_from=500_000, wait_from=20_000_000)
 
 
 def choose_loops(integrals: int) -> ModuleType:
