@@ -11,6 +11,8 @@ READY := $(VENV)/.ready
 # One thread a process: the numerical libraries would otherwise fight over the cores that pytest-xdist uses.
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
+# What is compared or kept comes from the compiled loops; the demo does as on a user's machine.
+export BRIGHTSPOTS_LOOPS = compiled
 WORKERS ?= 2
 # A file's tests stay on one worker, which makes what they share once.
 SPREAD := -n $(WORKERS) --dist loadfile
@@ -28,6 +30,7 @@ $(READY): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
+demo: export BRIGHTSPOTS_LOOPS = auto
 demo: $(INSTALLED)
 	$(BIN)/brightspots demo --force
 

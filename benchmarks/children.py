@@ -62,7 +62,7 @@ def run(
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env=os.environ | dict(environment or {}),
+            env=os.environ | {"BRIGHTSPOTS_LOOPS": "compiled"} | dict(environment or {}),
             start_new_session=True,
         )
         late = threading.Event()

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -102,7 +103,14 @@ def meet(key: str, rivals: Sequence[str], lengths: Lengths, folder: str, scratch
         if rival == "brightspots":
             cache = {"NUMBA_CACHE_DIR": str(scratch / "numba")}
             if not (scratch / "numba").exists():
-                first_ever = start("brightspots_first_ever", python(rival, lengths.draws, 0.0), cache)
+                first_ever = start(
+                    "brightspots_first_ever",
+                    python(rival, lengths.draws, 0.0),
+                    cache | {"BRIGHTSPOTS_LOOPS": "auto"},
+                )
+                subprocess.run(
+                    [sys.executable, "-m", "brightspots.cli", "compile"], env=os.environ | cache, check=True
+                )
             command = python(rival, lengths.draws, lengths.repeat_within)
         elif rival in POINT:
             cache = {}

@@ -182,6 +182,9 @@ def main(arguments: list[str]) -> None:
     from matplotlib import pyplot as plt
 
     mpl.use("Agg")
+    os.environ.setdefault(
+        "BRIGHTSPOTS_LOOPS", "compiled"
+    )  # what is printed depends on them in the last digits
     for page in [Path(argument).resolve() for argument in arguments] or pages():
         namespace = rewrite(page)
         if page == README:

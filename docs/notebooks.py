@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 
 def main(arguments: list[str]) -> None:
     """Run the notebooks named, or all."""
+    os.environ.setdefault("BRIGHTSPOTS_LOOPS", "compiled")  # what is shown depends on them in the last digits
     for path in [Path(argument) for argument in arguments] or sorted(FOLDER.glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         resources = {"metadata": {"path": str(path.parent)}}

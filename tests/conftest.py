@@ -20,6 +20,8 @@ from brightspots.data.tables import Table, read_table
 from brightspots.engine.posterior import SharedDraws, StoredPosterior
 
 mpl.use("Agg")
+# Large tables have the compiled loops from the first test on, in this process and those it starts.
+os.environ.setdefault("BRIGHTSPOTS_LOOPS", "compiled")
 
 ROOT = Path(__file__).resolve().parents[1]
 

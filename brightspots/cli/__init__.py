@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from brightspots._version import __version__
-from brightspots.cli import about, checking, counting, drawing, fitting, reporting, terminal
+from brightspots.cli import about, checking, compiling, counting, drawing, fitting, reporting, terminal
 from brightspots.cli.stopping import Stopped
 
 # Base class of errors in what was typed: Click's up to Typer 0.2x, Typer's own since. The two have no common name.
@@ -53,6 +53,7 @@ app.command("report")(reporting.report)
 app.command("funnel")(drawing.funnel)
 app.command("standardise")(counting.standardise)
 app.command("readers")(about.readers)
+app.command("compile")(compiling.compile_loops)
 app.command("version")(about.version)
 
 

@@ -1,7 +1,8 @@
 """How loops are compiled, and the arithmetic that all of them use.
 
-Numba compiles a loop when its module is loaded, and keeps the result on disk, so that a machine compiles once. Compiled
-loops release the interpreter's lock: callers spread them over threads.
+Numba compiles a loop when its module is loaded, and keeps the result on disk, so that a machine compiles once
+(`compiled_code` says where, and `twins` whether it is waited for). Compiled loops release the interpreter's lock:
+callers spread them over threads.
 
 The compiler works on several numbers at once where an inner loop is a few multiplications and additions of arrays that
 it can see not to overlap. So loops name each row outside the innermost one, write one array in each, add instead of
@@ -16,6 +17,8 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import numba
+
+from brightspots.common.compiled_code import kept_in
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -33,11 +36,13 @@ def compiled(signature: str) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         # Division by zero gives what it gives in NumPy: a check for it would keep loops from being vectorised.
         options: dict[str, Any] = {"nogil": True, "fastmath": _REORDERED, "error_model": "numpy"}
+        folder = kept_in()
+        usual = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = usual if folder is None else str(folder)
         try:
-            result: Function = numba.njit(signature, cache=True, **options)(function)
-        except RuntimeError:
-            # Nowhere to keep compiled code (a read-only home): compile for this process alone.
-            result = numba.njit(signature, **options)(function)
+            result: Function = numba.njit(signature, cache=folder is not None, **options)(function)
+        finally:
+            numba.config.CACHE_DIR = usual
         return result
 
     return decorate

@@ -130,7 +130,8 @@ def fit_hierarchy(
     draws : int, optional
         Posterior draws to hold; by default enough for 1,000 effective ones.
     seed : int, optional
-        The same seed gives the same numbers.
+        The same seed gives the same numbers; to the last digit within a process, and across processes where the same
+        loops make them (``brightspots compile``, or the environment variable BRIGHTSPOTS_LOOPS).
     progress : bool, optional
         Show a progress bar; by default in a terminal and in Jupyter only.
 

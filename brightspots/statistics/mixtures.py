@@ -8,19 +8,20 @@ distributions: its mean, its tails, its quantiles (Rao & Blackwell; Gelfand & Sm
 from __future__ import annotations
 
 from types import ModuleType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from scipy import special
 
 from brightspots.common.arrays import FloatArray
+from brightspots.common.twins import Sizes, takes_compiled
 from brightspots.data.cells import Cells
 from brightspots.engine.integration.conditional import normal_scores
 from brightspots.engine.integration.leaf import cornish_fisher
 from brightspots.engine.posterior import ShapeBlock, SharedDraws
 
-# Integrals (a cell at a draw) from which compiled loops win by more than a first compilation may cost.
-_COMPILE_FROM = 100_000
+# By cells at draws, a million of which take plain loops half a second.
+_SIZES: Final = Sizes(compiled_from=100_000, wait_from=20_000_000)
 _LEAST_SD = 1e-12
 
 
@@ -82,13 +83,13 @@ class Total(NamedTuple):
 
 def loops_for(cells: Cells, n_draws: int) -> ModuleType:
     """Compiled loops, or their plain twins for a small table."""
-    if cells.n_cells * n_draws < _COMPILE_FROM:
-        from brightspots.statistics import mixture_loops_plain
+    if takes_compiled(cells.n_cells * n_draws, _SIZES):
+        from brightspots.statistics import mixture_loops_compiled
 
-        return mixture_loops_plain
-    from brightspots.statistics import mixture_loops_compiled
+        return mixture_loops_compiled
+    from brightspots.statistics import mixture_loops_plain
 
-    return mixture_loops_compiled
+    return mixture_loops_plain
 
 
 class Distributions(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typer.testing import CliRunner, Result
 import brightspots as bs
 from brightspots import cli
 from brightspots.cli import app
+from brightspots.common import compiled_code
 from brightspots.report.pack import write_document
 from tests.common.test_placing import small_disk
 from tests.conftest import ROOT, simulate_frame
@@ -696,6 +698,24 @@ def test_a_published_file_becomes_a_table(real_data, tmp_path):
 def test_versions_are_told():
     assert json.loads(run("version", "--json").stdout)["brightspots"] == bs.__version__
     assert run("--version").stdout.strip() == bs.__version__
+
+
+def test_loops_are_compiled_ahead_and_then_are_ready(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(compiled_code, "keep_in_images", lambda: None)
+    monkeypatch.setattr(compiled_code, "_compile_all", lambda folder: (folder / "ready").touch())
+    compiled_code.kept_in.cache_clear()
+    try:
+        first, second = run("compile"), run("compile")
+        assert re.match(r"compiled the loops in \d+\.\d s; they are kept in .*loops-", first.stdout)
+        assert second.stdout.startswith(f"the compiled loops are ready, in {tmp_path}")
+        assert json.loads(run("compile", "--json").stdout)["were_ready"]
+        assert not json.loads(run("compile", "--json", "--force").stdout)["were_ready"]
+        monkeypatch.setattr(compiled_code, "kept_in", lambda: None)
+        assert "set NUMBA_CACHE_DIR to a folder" in complaint(run("compile"))
+    finally:
+        monkeypatch.undo()
+        compiled_code.kept_in.cache_clear()
 
 
 def test_the_demonstration_writes_a_pack_and_funnels(tmp_path, monkeypatch):

@@ -22,6 +22,8 @@ from tests.docs.test_pages import PAGES
 from tests.readers import files
 
 _COMMAND = re.compile(r"\s*(\$ )?brightspots ")
+# What it does to the machine lasts, so tests/cli runs it in a folder of its own.
+_NOT_HERE = "compile"
 
 
 def commands(text: str) -> list[list[str]]:
@@ -96,8 +98,10 @@ def test_commands_run(name):
                 line = shlex.join(["brightspots", *arguments])
                 inputs = [word for word in arguments[1:2] if Path(word).suffix]
                 absent = [word for word in inputs if not Path(word).exists()]
-                if block.not_run or absent:
-                    skipped.append(f"{line} ({block.not_run or 'no file ' + absent[0]})")
+                if block.not_run or absent or arguments[0] == _NOT_HERE:
+                    skipped.append(
+                        f"{line} ({block.not_run or ('no file ' + absent[0] if absent else 'not here')})"
+                    )
                     continue
                 _make_room(arguments, made)
                 result = CliRunner().invoke(app, arguments, catch_exceptions=False)

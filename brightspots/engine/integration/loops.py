@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Final
 
-# One-dimensional integrals from which compiled loops win by more than a first compilation may cost.
-COMPILE_FROM = 500_000
+from brightspots.common.twins import Sizes, takes_compiled
+
+# By one-dimensional integrals. A million of them, and what is then made of them, take plain loops half a second, and
+# all loops are compiled in about ten.
+SIZES: Final = Sizes(compiled_from=500_000, wait_from=20_000_000)
 
 
 def choose_loops(integrals: int) -> ModuleType:
-    """Module with the loops, compiled or plain, that is the faster for so many integrals."""
-    if integrals < COMPILE_FROM:
-        from brightspots.engine.integration import loops_plain
+    """Module with the loops, compiled or plain, that do so many integrals."""
+    if takes_compiled(integrals, SIZES):
+        from brightspots.engine.integration import loops_compiled
 
-        return loops_plain
-    from brightspots.engine.integration import loops_compiled
+        return loops_compiled
+    from brightspots.engine.integration import loops_plain
 
-    return loops_compiled
+    return loops_plain
