@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -102,30 +102,6 @@ class SharedDraws:
 
         sd = {level: values[draws] for level, values in self.sd.items()}
         return SharedDraws(**{**{name: of(v) for name, v in vars(self).items() if name != "sd"}, "sd": sd})
-
-    def thinned(self, most: int) -> SharedDraws:
-        """At most `most` of the draws, for what takes a share of the time for each.
-
-        They are spread evenly over the draws in the order of the standard deviation of departments; intercept,
-        coefficients and types are moved and stretched so that their means and standard deviations stay those of all
-        draws. What is averaged over them then differs by little more than the draws' interplay.
-        """
-        if self.n_draws <= most:
-            return self
-        order = np.argsort(self.sd_of("department"), kind="stable")
-        some = self.take(np.sort(order[((np.arange(most) + 0.5) * self.n_draws / most).astype(np.int64)]))
-
-        def moved(part: FloatArray, whole: FloatArray) -> FloatArray:
-            spread = part.std(axis=0)
-            stretch = np.divide(whole.std(axis=0), spread, out=np.ones_like(spread), where=spread > 0.0)
-            return np.asarray(whole.mean(axis=0) + (part - part.mean(axis=0)) * stretch)
-
-        return replace(
-            some,
-            intercept=moved(some.intercept, self.intercept),
-            coefficients=moved(some.coefficients, self.coefficients),
-            type_effect=moved(some.type_effect, self.type_effect),
-        )
 
     @property
     def n_draws(self) -> int:

@@ -7,6 +7,8 @@ import pytest
 from scipy import optimize, special, stats
 
 import brightspots as bs
+from brightspots.engine.posterior import enough_draws
+from brightspots.engine.thinning import thin
 from brightspots.statistics import mixture_loops_compiled, mixture_loops_plain, mixtures
 from brightspots.statistics.cell_columns import from_draws, from_shapes, joined
 from brightspots.statistics.mixtures import Mixture, Total
@@ -184,30 +186,63 @@ def test_departments_are_those_of_draws(simulated, columns):
     np.testing.assert_allclose(found.variance, drawn.variance, rtol=0.06)
 
 
+def summarised(posterior, draws):
+    """Columns of all departments from so many shared draws."""
+    shapes = posterior.shapes(draws)
+    return joined(
+        shapes.map_shapes(
+            lambda block: from_shapes(posterior.cells, shapes.shared, block, reach=REACH, probability=0.95)
+        )
+    )
+
+
 def test_fewer_draws_say_nearly_the_same():
     """Means and standard deviations of what enters the predictor stay; those of departments move by little."""
     data = bs.simulate_nation(30, 12, seed=2).cells
     posterior = bs.fit_hierarchy(data, seed=1).effects
-    some = posterior.shared.thinned(96)
+    every, some = posterior.shared, thin(posterior.shared, posterior.cells, 96)
     assert some.n_draws == 96
-    for name in ("intercept", "type_effect"):
-        few, all_draws = getattr(some, name), getattr(posterior.shared, name)
+    for few, all_draws in (
+        (some.intercept, every.intercept),
+        (
+            some.intercept[:, np.newaxis] + some.type_effect,
+            every.intercept[:, np.newaxis] + every.type_effect,
+        ),
+    ):
         np.testing.assert_allclose(few.mean(axis=0), all_draws.mean(axis=0), atol=1e-12)
         np.testing.assert_allclose(few.std(axis=0), all_draws.std(axis=0), rtol=1e-9)
-    medians = (np.median(shared.sd["department"]) for shared in (some, posterior.shared))
+    medians = (np.median(shared.sd["department"]) for shared in (some, every))
     assert next(medians) == pytest.approx(next(medians), rel=0.01)
-    of = [
-        joined(
-            shapes.map_shapes(
-                lambda block, shapes=shapes: from_shapes(
-                    posterior.cells, shapes.shared, block, reach=REACH, probability=0.95
-                )
-            )
-        )
-        for shapes in (posterior.shapes(96), posterior.shapes(1_000))
-    ]
+    of = [summarised(posterior, draws) for draws in (96, 1_000)]
     for name in ("peer", "own"):
         few, many = (getattr(columns, name) for columns in of)
         for part, most in (("mean", 0.02), ("lower", 0.08), ("upper", 0.08)):
             away = (getattr(few, part) - getattr(many, part)) / many.sd
             assert np.abs(away).max() < most, (name, part)
+
+
+@pytest.mark.parametrize("departments", [20, 40])
+def test_so_they_do_where_departments_are_as_uncertain_as_what_all_share(departments):
+    """Counts so large that a department is uncertain by what all share: fewer draws add less than another seed does."""
+    data = bs.simulate_nation(30, departments, mean_expected=20_000.0, sd_department=0.5, seed=2).cells
+    first, second = (bs.fit_hierarchy(data, seed=seed).effects for seed in (1, 2))
+    draws = enough_draws(first.cells)
+    assert draws < 400
+    few, many, other = summarised(first, draws), summarised(first, 1_000), summarised(second, 1_000)
+    for name, least in (("peer", 10.0), ("own", 1.2)):
+        for part in ("lower", "upper"):
+            reference = getattr(getattr(many, name), part)
+            by_draws, by_seed = (
+                np.sqrt(
+                    np.nanmean(
+                        ((getattr(getattr(one, name), part) - reference) / getattr(many, name).sd) ** 2
+                    )
+                )
+                for one in (few, other)
+            )
+            assert by_seed > least * by_draws, (name, part)
+
+
+def test_draws_that_are_few_already_stay_as_they_are():
+    posterior = bs.fit_hierarchy(bs.simulate_nation(8, 4, seed=2).cells, draws=50, seed=1).effects
+    assert thin(posterior.shared, posterior.cells, 96) is posterior.shared

@@ -27,6 +27,7 @@ from brightspots.engine.integration.polynomials import (
 from brightspots.engine.integration.tree import INNER_NODES, Tree
 from brightspots.engine.levels import Level, down_to_departments
 from brightspots.engine.posterior import Conditional, EffectBlock, ShapeBlock, SharedDraws
+from brightspots.engine.thinning import thin
 
 Result = TypeVar("Result")
 
@@ -73,7 +74,7 @@ class ConditionalPosterior(PickledByFields):
         if "department" not in self.shared.sd:
             return None
         if most not in self._shapes:
-            self._shapes[most] = ConditionalShapes(self.cells, self.shared.thinned(most))
+            self._shapes[most] = ConditionalShapes(self.cells, thin(self.shared, self.cells, most))
         return self._shapes[most]
 
     @cached_property

@@ -28,6 +28,7 @@ from brightspots.engine.integration.polynomials import (
     trust_polynomials,
 )
 from brightspots.engine.posterior import Posterior, SharedDraws, enough_draws
+from brightspots.engine.thinning import thin
 from brightspots.likelihood.family import CountFamily
 from brightspots.likelihood.mixtures import at_least
 
@@ -89,7 +90,7 @@ def leave_one_out(posterior: Posterior) -> Surprise:
     2:409–444. Ohlssen DI, Sharples LD, Spiegelhalter DJ (2007). J R Stat Soc A 170:865–890.
     """
     cells = posterior.cells
-    shared = posterior.shared.thinned(enough_draws(cells))
+    shared = thin(posterior.shared, cells, enough_draws(cells))
     expansions = expand_around(cells, shared)
     assert expansions[0].tree.nodes[0].name == "trust"  # the cell is taken out of the polynomial of its trust
     groups = trust_groups(cells, shared.n_draws)
