@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.settings import Reference, SpotRule
 from brightspots.statistics.ensemble import Extremes
-from brightspots.statistics.summaries import CellSummary
+from brightspots.statistics.summaries import CellSummary, Tails
 
 Labels = npt.NDArray[np.str_]
 
@@ -54,7 +55,7 @@ class Decisions:
     side: IntArray
     beyond: FloatArray
 
-    @property
+    @cached_property
     def reading(self) -> Labels:
         """Own and peer status in one phrase, `vocabulary.READINGS`, (C,)."""
         pairs = zip(self.own_status.tolist(), self.peer_status.tolist(), strict=True)
@@ -162,13 +163,26 @@ def decide(
     )
 
 
-def eligible(summary: CellSummary, weight: FloatArray, rule: SpotRule) -> npt.NDArray[np.bool_]:
+def flags(
+    tails: Tails,
+    weight: FloatArray,
+    rule: SpotRule,
+    higher_is: names.HigherIs = "worse",
+    extremes: Extremes | None = None,
+) -> Labels:
+    """Of `decide`'s `status` the flags alone, (C,): bright, dark, and empty for all other cells."""
+    chosen = _listed(tails, rule, rule.reference, eligible(tails, weight, rule), extremes)
+    status = _statuses(chosen, np.zeros(len(weight), dtype=bool), higher_is)
+    return np.where(chosen.flagged, status, "")
+
+
+def eligible(summary: Tails, weight: FloatArray, rule: SpotRule) -> npt.NDArray[np.bool_]:
     """Which cells may be flagged, by reliability and size, (C,)."""
     return np.asarray((summary.reliability >= rule.min_reliability) & (weight >= rule.min_expected))
 
 
 def _listed(
-    summary: CellSummary,
+    summary: Tails,
     rule: SpotRule,
     reference: Reference,
     may: npt.NDArray[np.bool_],
@@ -182,7 +196,7 @@ def _listed(
     return _List(bayesian_fdr(np.where(may, beyond, np.nan), rule.fdr), above, beyond)
 
 
-def _within(summary: CellSummary, reference: Reference) -> FloatArray:
+def _within(summary: Tails, reference: Reference) -> FloatArray:
     """P(within the margin) of one reference, (C,); of both, the larger of the two."""
     if reference == "both":
         return np.fmax(_within(summary, "organisation"), _within(summary, "peers"))
