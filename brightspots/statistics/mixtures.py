@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from brightspots.common.arrays import FloatArray
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.cells import Cells
 from brightspots.engine.integration.conditional import normal_scores
 from brightspots.engine.integration.leaf import cornish_fisher
-from brightspots.engine.posterior import ShapeBlock, SharedDraws
+from brightspots.engine.posterior import Conditional, ShapeBlock, SharedDraws
 
 # Integrals (a cell at a draw) from which compiled loops win by more than a first compilation may cost.
 _COMPILE_FROM = 100_000
@@ -31,6 +31,34 @@ class Mixture(NamedTuple):
     sd: FloatArray
     skewness: FloatArray
     kurtosis: FloatArray
+
+
+def taken(mixture: Mixture, rows: IntArray) -> Mixture:
+    """Some of the quantities."""
+    return Mixture(*(part[rows] for part in mixture))
+
+
+def turned(mixture: Mixture, sign: float) -> Mixture:
+    """The quantities times `sign`, 1 or −1."""
+    return Mixture(sign * mixture.location, mixture.sd, sign * mixture.skewness, mixture.kurtosis)
+
+
+def difference(of: Mixture, less: Mixture) -> Mixture:
+    """Quantities less others that are independent of them given each draw: their cumulants add up."""
+    sd = np.hypot(of.sd, less.sd)
+    one, other = (part.sd / np.maximum(sd, _LEAST_SD) for part in (of, less))
+    return Mixture(
+        of.location - less.location,
+        sd,
+        one**3 * of.skewness - other**3 * less.skewness,
+        one**4 * of.kurtosis + other**4 * less.kurtosis,
+    )
+
+
+def p_above(mixture: Mixture, threshold: float) -> FloatArray:
+    """P(quantity > threshold), (n,)."""
+    single = Conditional(*(part.astype(np.float32) for part in mixture))
+    return np.asarray(single.above(np.array(threshold)).mean(axis=1, dtype=np.float64))
 
 
 class Described(NamedTuple):
