@@ -71,6 +71,7 @@ def funnels(figure: Funnels, panels: Sequence[Funnel], size: tuple[float, float]
             _panel(ax, panel, *shared_range(figure), font)
             if len(panels) > 1:
                 ax.set_title(canvas.wrap(canvas.shorten(panel.heading, 90), ax, font * 1.1))
+        _settle(sheet)
         for ax, panel in zip(axes, panels, strict=True):
             _names(ax, panel, font)
         return _png(sheet)
@@ -103,6 +104,7 @@ def bars(figure: Bars, size: tuple[float, float], font: float) -> Picture:
         ax.set_ylim(-0.6, len(shares) - 0.4)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
         ax.xaxis.set_major_locator(FixedLocator([0.0, 0.25, 0.5, 0.75, 1.0]))
+        _settle(sheet)
         return _png(sheet)
 
 
@@ -129,7 +131,7 @@ def mosaic(
         ax.xaxis.set_ticks_position("top")
         texts = canvas.shorten_apart([figure.rows[row] for row in rows], 36) if name_rows else []
         ax.set_yticks(range(len(texts)), texts, fontsize=min(font, 0.72 * _row_height(size, n, named)))
-        canvas.settle(ax)
+        _settle(sheet)
         room = min(canvas.height_in_points(ax) / max(n, 1), canvas.width_in_points(ax) / max(columns, 1))
         if columns < 60:
             ax.vlines(np.arange(columns + 1) - 0.5, -0.5, n - 0.5, color=PALE, linewidth=0.3, zorder=1)
@@ -173,9 +175,18 @@ def _sheet(size: tuple[float, float]) -> Figure:
     return sheet
 
 
+def _settle(sheet: Figure) -> None:
+    """Lay a sheet out, once and for all: each time takes longer than to draw it."""
+    engine = sheet.get_layout_engine()
+    assert engine is not None  # the library's style sets one
+    engine.execute(sheet)
+    sheet.set_layout_engine("none")
+
+
 def _png(sheet: Figure) -> Picture:
+    """The picture of a settled sheet; `Figure.savefig` would draw it a second time, for the sake of its layout."""
     held = io.BytesIO()
-    sheet.savefig(held, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    FigureCanvasAgg(sheet).print_png(held, metadata={"Software": None})
     return Picture(held.getvalue(), *map(float, sheet.get_size_inches()))
 
 
