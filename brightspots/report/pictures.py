@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -122,15 +122,15 @@ def mosaic(
         _legend(sheet, [(MARKS[kind], words) for kind, words in figure.legend if kind in MARKS], columns=4)
         ax.set_xlim(-0.6, columns - 0.4)
         ax.set_ylim(n - 0.4, -0.6)
-        ax.tick_params(axis="both", length=0)
+        ax.set_xticks([])
+        ax.set_yticks([])
         for spine in ax.spines.values():
             spine.set_visible(False)
         named = columns <= MOST_NAMED_COLUMNS
         names = canvas.shorten_apart(figure.columns, 30) if named else []
-        ax.set_xticks(range(len(names)), names, rotation=90.0, fontsize=font)
-        ax.xaxis.set_ticks_position("top")
+        _name_columns(ax, names, font)
         texts = canvas.shorten_apart([figure.rows[row] for row in rows], 36) if name_rows else []
-        ax.set_yticks(range(len(texts)), texts, fontsize=min(font, 0.72 * _row_height(size, n, named)))
+        _name_rows(ax, texts, min(font, 0.72 * _row_height(size, n, named)))
         _settle(sheet)
         room = min(canvas.height_in_points(ax) / max(n, 1), canvas.width_in_points(ax) / max(columns, 1))
         if columns < 60:
@@ -160,6 +160,25 @@ def _row_height(size: tuple[float, float], rows: int, named: bool) -> float:
     return 72.0 * (size[1] - (1.4 if named else 0.5)) / max(rows, 1)
 
 
+def _name_columns(ax: Axes, names: Sequence[str], font: float) -> None:
+    """Names above the columns of a grid, in the place of labels of ticks: many ticks take longer than all the rest."""
+    place, vertical, horizontal = ax.get_xaxis_text2_transform(rcParams["xtick.major.pad"])
+    for at, name in enumerate(names):
+        ax.text(
+            at, 1.0, name, transform=place, va=vertical, ha=horizontal, rotation=90.0, fontsize=font,
+            color=rcParams["xtick.color"],
+        )  # fmt: skip
+
+
+def _name_rows(ax: Axes, names: Sequence[str], font: float) -> None:
+    """Names beside the rows of a grid, as those of its columns."""
+    place, vertical, horizontal = ax.get_yaxis_text1_transform(rcParams["ytick.major.pad"])
+    for at, name in enumerate(names):
+        ax.text(
+            0.0, at, name, transform=place, va=vertical, ha=horizontal, fontsize=font, color=rcParams["ytick.color"]
+        )  # fmt: skip
+
+
 @contextmanager
 def _drawing(font: float, *shown: object) -> Iterator[None]:
     """The library's style, with all text of one size, and fonts for what is shown."""
@@ -186,7 +205,8 @@ def _settle(sheet: Figure) -> None:
 def _png(sheet: Figure) -> Picture:
     """The picture of a settled sheet; `Figure.savefig` would draw it a second time, for the sake of its layout."""
     held = io.BytesIO()
-    FigureCanvasAgg(sheet).print_png(held, metadata={"Software": None})
+    drawn: Any = FigureCanvasAgg(sheet)
+    drawn.print_png(held, metadata={"Software": None})
     return Picture(held.getvalue(), *map(float, sheet.get_size_inches()))
 
 
