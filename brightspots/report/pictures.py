@@ -28,6 +28,7 @@ from brightspots.report.svg import decades, shared_range, tick_text, ticks
 DOTS_PER_INCH: Final = 200
 _TEXTS: Final = ("font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
 _SHARE_COLOUR: Final = "#b8d3ea"
+_ABOVE_MARKS: Final = 1.0 + max(mark.order for mark in MARKS.values())
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,7 @@ def _panel(ax: Axes, panel: Funnel, bottom: float, top: float, font: float) -> N
     ax.axhline(panel.centre, color=INK, linewidth=0.12 * font, zorder=2)
     ax.annotate(
         panel.centre_label, (1.0, panel.centre), xycoords=("axes fraction", "data"), xytext=(-2.0, 2.5),
-        textcoords="offset points", ha="right", fontsize=font * 0.85, color=INK,
+        textcoords="offset points", ha="right", fontsize=font * 0.85, color=INK, zorder=_ABOVE_MARKS,
         path_effects=[withStroke(linewidth=2.0, foreground="white")],
     )  # fmt: skip
     for point in panel.points:

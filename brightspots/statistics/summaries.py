@@ -262,6 +262,16 @@ def trust_effects(posterior: Posterior) -> FloatArray:
     return np.concatenate([block.trust_effect for block in posterior.blocks()])
 
 
+def trust_means(posterior: Posterior) -> FloatArray:
+    """Posterior mean of the trust effects u, (T,), from their distributions where these are known."""
+    shapes = posterior.shapes(enough_draws(posterior.cells))
+    if shapes is None:
+        return trust_effects(posterior).mean(axis=1)
+    return np.concatenate(
+        list(shapes.map_shapes(lambda block: block.trust.mean.mean(axis=1, dtype=np.float64)))
+    )
+
+
 def trust_summary(posterior: Posterior, margin: float, probability: float) -> TrustSummary:
     """Summarise every trust; arguments as in `cell_summary`."""
     cells = posterior.cells
