@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +54,7 @@ class Decisions:
     side: IntArray
     beyond: FloatArray
 
-    @cached_property
+    @property
     def reading(self) -> Labels:
         """Own and peer status in one phrase, `vocabulary.READINGS`, (C,)."""
         pairs = zip(self.own_status.tolist(), self.peer_status.tolist(), strict=True)
