@@ -324,7 +324,7 @@ class Fitted(PickledByFields):
 
     def trust_level(self) -> FloatArray:
         """Posterior mean of each trust's effect, (T,), on the scale of the linear predictor."""
-        return self._once("trust level", lambda: summaries.trust_effects(self.effects).mean(axis=1))
+        return self._once("trust level", lambda: summaries.trust_means(self.effects))
 
     def surprise(self) -> Surprise:
         """Leave-one-out mid-p of every cell; NaN throughout where department effects are not normal with one σ."""

@@ -23,9 +23,10 @@ from brightspots.engine.run import run
 from brightspots.engine.terms import resolve_priors
 from brightspots.fit import frames
 from brightspots.fit.fitted import Fitted
-from brightspots.statistics.decisions import decide
+from brightspots.statistics.decisions import decide, flags
 from brightspots.statistics.ensemble import extremes
-from brightspots.statistics.summaries import cell_summary, partition
+from brightspots.statistics.expected_errors import reweighted
+from brightspots.statistics.summaries import cell_summary, cell_tails, partition
 
 Width = Literal["halved", "as fitted", "doubled"]
 FACTORS: dict[Width, float] = {"halved": 0.5, "as fitted": 1.0, "doubled": 2.0}
@@ -129,7 +130,7 @@ def sensitivity(fit: Fitted, rule: SpotRule) -> Sensitivity:
         partitions[width] = frames.partition_frame(partition(effects.shared, 0.95), ratios=cells.is_ratio)
         statuses[width] = _status(fit, effects, rule)
         certificates[width] = certificate
-    with_errors = refit_with_errors(fit, rule, method)
+    with_errors = flags_with_errors(fit, rule, method)
     certificates |= {size: certificate for size, (_, certificate) in with_errors.items()}
 
     order, fitted = frames.cell_order(cells), statuses["as fitted"]
@@ -154,12 +155,12 @@ def sensitivity(fit: Fitted, rule: SpotRule) -> Sensitivity:
     )
 
 
-def refit_with_errors(
+def flags_with_errors(
     fit: Fitted, rule: SpotRule, method: Method
 ) -> dict[float, tuple[Statuses, Certificate]]:
-    """Statuses, (C,), and certificate of the fit were every department's expected events off by so much.
+    """Flags, (C,), and certificate of the fit were every department's expected events off by so much.
 
-    Errors that the fit assumes already stay, where they are larger.
+    Flags are bright, dark or empty. Errors that the fit assumes already stay, where they are larger.
 
     Returns
     -------
@@ -174,9 +175,18 @@ def refit_with_errors(
     for size in EXPECTED_SDS:
         if assumed.min() < size:
             other = replace(cells, expected_sd=np.maximum(assumed, size))
-            effects, certificate = _refit(fit, other, fit.priors, method)
-            found[size] = _status(fit, effects, rule), certificate
+            effects, certificate = _with_errors(fit, other, method)
+            found[size] = _flags(fit, effects, rule), certificate
     return found
+
+
+def _with_errors(fit: Fitted, cells: Cells, method: Method) -> tuple[Posterior, Certificate]:
+    """The fit with other errors of what was expected: from its own draws where these will do, else anew."""
+    if method == "integrate" and fit.certificate.ok:
+        same = reweighted(fit.effects, cells, fit.priors, 0 if fit.seed is None else fit.seed)
+        if same is not None:
+            return same
+    return _refit(fit, cells, fit.priors, method)
 
 
 class Survivors(NamedTuple):
@@ -204,7 +214,7 @@ def _surviving_flags(fit: Fitted, rule: SpotRule) -> Survivors | None:
     with warnings.catch_warnings():
         # It would read as if it were about the user's own fit.
         warnings.simplefilter("ignore", CertificateWarning)
-        found = refit_with_errors(fit, rule, "integrate")
+        found = flags_with_errors(fit, rule, "integrate")
     if not all(certificate.ok for _, certificate in found.values()):
         return None
     kept = tuple((size, int(np.sum(flagged & (status == fitted)))) for size, (status, _) in found.items())
@@ -229,6 +239,12 @@ def _status(fit: Fitted, effects: Posterior, rule: SpotRule) -> Statuses:
     summary = fit.cell_summary(margin, 0.95) if own else cell_summary(effects, margin, 0.95)
     tails = None if rule.share is None else extremes(effects, rule.share)
     return decide(summary, fit.table.cells.weight, rule, fit.higher_is, tails).status
+
+
+def _flags(fit: Fitted, effects: Posterior, rule: SpotRule) -> Statuses:
+    """Of `_status` the flags alone, (C,)."""
+    tails = None if rule.share is None else extremes(effects, rule.share)
+    return flags(cell_tails(effects, fit.margin(rule)), fit.table.cells.weight, rule, fit.higher_is, tails)
 
 
 def _count_flags(statuses: Mapping[Key, Statuses], fitted: Statuses, index: str) -> pd.DataFrame:

@@ -168,7 +168,7 @@ def _departments(subject: Subject, cells: IntArray) -> tuple[Department, ...]:
     ratings, against = subject.spots.ratings, against_rating(subject)
     probability, reliability = subject.numbers("probability"), subject.numbers("reliability")
     other, two = subject.numbers("p_other_band"), subject.numbers("p_two_bands")
-    decisions = subject.spots.decisions
+    decisions, reading = subject.spots.decisions, subject.spots.decisions.reading
     told = []
     for cell in cells.tolist():
         status = str(subject.status[cell])
@@ -180,7 +180,7 @@ def _departments(subject: Subject, cells: IntArray) -> tuple[Department, ...]:
                 status=status,
                 why=_why(subject, cell),
                 # Under a rule of both comparisons a department may be on the list of both and on neither alone.
-                reading=str(decisions.reading[cell])
+                reading=str(reading[cell])
                 if status in (decisions.own_status[cell], decisions.peer_status[cell])
                 else "",
                 kind=STATUS_KINDS[status],

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -28,6 +28,7 @@ from brightspots.report.svg import decades, shared_range, tick_text, ticks
 DOTS_PER_INCH: Final = 200
 _TEXTS: Final = ("font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
 _SHARE_COLOUR: Final = "#b8d3ea"
+_ABOVE_MARKS: Final = 1.0 + max(mark.order for mark in MARKS.values())
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def funnels(figure: Funnels, panels: Sequence[Funnel], size: tuple[float, float]
             _panel(ax, panel, *shared_range(figure), font)
             if len(panels) > 1:
                 ax.set_title(canvas.wrap(canvas.shorten(panel.heading, 90), ax, font * 1.1))
+        _settle(sheet)
         for ax, panel in zip(axes, panels, strict=True):
             _names(ax, panel, font)
         return _png(sheet)
@@ -103,6 +105,7 @@ def bars(figure: Bars, size: tuple[float, float], font: float) -> Picture:
         ax.set_ylim(-0.6, len(shares) - 0.4)
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
         ax.xaxis.set_major_locator(FixedLocator([0.0, 0.25, 0.5, 0.75, 1.0]))
+        _settle(sheet)
         return _png(sheet)
 
 
@@ -120,16 +123,16 @@ def mosaic(
         _legend(sheet, [(MARKS[kind], words) for kind, words in figure.legend if kind in MARKS], columns=4)
         ax.set_xlim(-0.6, columns - 0.4)
         ax.set_ylim(n - 0.4, -0.6)
-        ax.tick_params(axis="both", length=0)
+        ax.set_xticks([])
+        ax.set_yticks([])
         for spine in ax.spines.values():
             spine.set_visible(False)
         named = columns <= MOST_NAMED_COLUMNS
         names = canvas.shorten_apart(figure.columns, 30) if named else []
-        ax.set_xticks(range(len(names)), names, rotation=90.0, fontsize=font)
-        ax.xaxis.set_ticks_position("top")
+        _name_columns(ax, names, font)
         texts = canvas.shorten_apart([figure.rows[row] for row in rows], 36) if name_rows else []
-        ax.set_yticks(range(len(texts)), texts, fontsize=min(font, 0.72 * _row_height(size, n, named)))
-        canvas.settle(ax)
+        _name_rows(ax, texts, min(font, 0.72 * _row_height(size, n, named)))
+        _settle(sheet)
         room = min(canvas.height_in_points(ax) / max(n, 1), canvas.width_in_points(ax) / max(columns, 1))
         if columns < 60:
             ax.vlines(np.arange(columns + 1) - 0.5, -0.5, n - 0.5, color=PALE, linewidth=0.3, zorder=1)
@@ -158,6 +161,25 @@ def _row_height(size: tuple[float, float], rows: int, named: bool) -> float:
     return 72.0 * (size[1] - (1.4 if named else 0.5)) / max(rows, 1)
 
 
+def _name_columns(ax: Axes, names: Sequence[str], font: float) -> None:
+    """Names above the columns of a grid, in the place of labels of ticks: many ticks take longer than all the rest."""
+    place, vertical, horizontal = ax.get_xaxis_text2_transform(rcParams["xtick.major.pad"])
+    for at, name in enumerate(names):
+        ax.text(
+            at, 1.0, name, transform=place, va=vertical, ha=horizontal, rotation=90.0, fontsize=font,
+            color=rcParams["xtick.color"],
+        )  # fmt: skip
+
+
+def _name_rows(ax: Axes, names: Sequence[str], font: float) -> None:
+    """Names beside the rows of a grid, as those of its columns."""
+    place, vertical, horizontal = ax.get_yaxis_text1_transform(rcParams["ytick.major.pad"])
+    for at, name in enumerate(names):
+        ax.text(
+            0.0, at, name, transform=place, va=vertical, ha=horizontal, fontsize=font, color=rcParams["ytick.color"]
+        )  # fmt: skip
+
+
 @contextmanager
 def _drawing(font: float, *shown: object) -> Iterator[None]:
     """The library's style, with all text of one size, and fonts for what is shown."""
@@ -173,9 +195,19 @@ def _sheet(size: tuple[float, float]) -> Figure:
     return sheet
 
 
+def _settle(sheet: Figure) -> None:
+    """Lay a sheet out, once and for all: each time takes longer than to draw it."""
+    engine = sheet.get_layout_engine()
+    assert engine is not None  # the library's style sets one
+    engine.execute(sheet)
+    sheet.set_layout_engine("none")
+
+
 def _png(sheet: Figure) -> Picture:
+    """The picture of a settled sheet; `Figure.savefig` would draw it a second time, for the sake of its layout."""
     held = io.BytesIO()
-    sheet.savefig(held, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    drawn: Any = FigureCanvasAgg(sheet)
+    drawn.print_png(held, metadata={"Software": None})
     return Picture(held.getvalue(), *map(float, sheet.get_size_inches()))
 
 
@@ -216,7 +248,7 @@ def _panel(ax: Axes, panel: Funnel, bottom: float, top: float, font: float) -> N
     ax.axhline(panel.centre, color=INK, linewidth=0.12 * font, zorder=2)
     ax.annotate(
         panel.centre_label, (1.0, panel.centre), xycoords=("axes fraction", "data"), xytext=(-2.0, 2.5),
-        textcoords="offset points", ha="right", fontsize=font * 0.85, color=INK,
+        textcoords="offset points", ha="right", fontsize=font * 0.85, color=INK, zorder=_ABOVE_MARKS,
         path_effects=[withStroke(linewidth=2.0, foreground="white")],
     )  # fmt: skip
     for point in panel.points:

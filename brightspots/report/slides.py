@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pptx
 from pptx.dml.color import RGBColor
@@ -20,7 +20,7 @@ from pptx.util import Emu, Inches, Pt
 
 from brightspots.common.shortening import shorten
 from brightspots.report import cautions, office, storyboard
-from brightspots.report.document import Cell, Document, Table, Terms, in_document
+from brightspots.report.document import Cell, Document, Kind, Table, Terms, in_document
 from brightspots.report.pictures import Picture
 from brightspots.report.storyboard import (
     LONGEST_CELL,
@@ -47,13 +47,28 @@ _TITLE_SIZES: Final = ((110, 26), (190, 22), (280, 18), (10_000, 16))
 _TITLES: Final = (PP_PLACEHOLDER.TITLE, PP_PLACEHOLDER.CENTER_TITLE)
 
 
+class _Look(NamedTuple):
+    """All that cells of a table may have in common but their words."""
+
+    size: float
+    kind: Kind | None
+    head: bool
+    first: bool
+    numeric: bool
+
+
+# A cell of each look that was written.
+_Cells = dict[_Look, Any]
+
+
 def render(content: Document) -> bytes:
     """Write a document as .pptx."""
     deck = pptx.Presentation()
     _set_page(deck)
     _write_title(deck, content)
+    cells: _Cells = {}
     for slide in storyboard.slides(content):
-        _write_slide(deck, slide, content.warning)
+        _write_slide(deck, slide, content.warning, cells)
     return _pack(deck, content)
 
 
@@ -121,7 +136,7 @@ def _write_title(deck: Any, content: Document) -> None:
     slide.notes_slide.notes_text_frame.text = "\n".join([cautions.what_a_flag_is(), *notes])
 
 
-def _write_slide(deck: Any, content: Slide, warning: str | None) -> None:
+def _write_slide(deck: Any, content: Slide, warning: str | None, cells: _Cells) -> None:
     slide = deck.slides.add_slide(deck.slide_layouts[5])
     title = slide.shapes.title
     title.text_frame.text = content.message
@@ -134,7 +149,7 @@ def _write_slide(deck: Any, content: Slide, warning: str | None) -> None:
     if content.picture is not None:
         bottom = _place_picture(slide, content.picture, content.alternative)
     if content.table is not None:
-        bottom = _place_table(slide, content.table)
+        bottom = _place_table(slide, content.table, cells)
     if content.sentences:
         box = slide.shapes.add_textbox(Inches(_LEFT), Inches(_TOP), Inches(ROOM_WIDE), Inches(ROOM_HIGH))
         box.name = "Sentences"
@@ -161,7 +176,7 @@ def _place_picture(slide: Any, picture: Picture, alternative: str) -> float:
     return _TOP + high
 
 
-def _place_table(slide: Any, table: Table) -> float:
+def _place_table(slide: Any, table: Table, written: _Cells) -> float:
     """Put a native table on a slide, and return the expected height of its lower edge in inches from the top."""
     rows, columns = range(len(table.rows)), office.shown_columns(table)
     size = table_size(table, rows)
@@ -184,23 +199,36 @@ def _place_table(slide: Any, table: Table) -> float:
         end += height
         for position, (cell, content) in enumerate(zip(row.cells, cells, strict=True)):
             numeric = table.columns[columns[position]].numeric
-            _fill(cell, content, size, head=number == 0, first=position == 0, numeric=numeric)
+            look = _Look(size, content.kind, head=number == 0, first=position == 0, numeric=numeric)
+            _write_cell(cell, shorten(content.text, LONGEST_CELL), look, written)
     return end
 
 
-def _fill(cell: Any, content: Cell, size: float, *, head: bool, first: bool, numeric: bool) -> None:
+def _write_cell(cell: Any, text: str, look: _Look, written: _Cells) -> None:
+    """Write a cell: the first of its look property by property, which takes long, all others as copies of it."""
+    if look in written:
+        alike = deepcopy(written[look])
+        alike.txBody.p_lst[0].r_lst[-1].text = text
+        cell._tc.getparent().replace(cell._tc, alike)
+    else:
+        _fill(cell, text, look)
+        written[look] = cell._tc
+
+
+def _fill(cell: Any, text: str, look: _Look) -> None:
+    """Write a cell's properties and text; its mark, where it has one, is a sign before the text."""
     cell.margin_left = cell.margin_right = Inches(0.08)
     cell.margin_top = cell.margin_bottom = Inches(0.035)
-    cell.vertical_anchor = MSO_ANCHOR.BOTTOM if head else MSO_ANCHOR.MIDDLE
+    cell.vertical_anchor = MSO_ANCHOR.BOTTOM if look.head else MSO_ANCHOR.MIDDLE
     cell.fill.solid()
-    cell.fill.fore_color.rgb = _colour(_INK if head else "FFFFFF" if not first else _WASH)
+    cell.fill.fore_color.rgb = _colour(_INK if look.head else "FFFFFF" if not look.first else _WASH)
     line = cell.text_frame.paragraphs[0]
-    line.alignment = PP_ALIGN.RIGHT if numeric else PP_ALIGN.LEFT
-    ink = "FFFFFF" if head else _INK
-    if content.kind in office.SIGNS:
-        sign, colour = office.SIGNS[content.kind]
-        _add_run(line, f"{sign} ", size, colour)
-    _add_run(line, shorten(content.text, LONGEST_CELL), size, ink, bold=head or first)
+    line.alignment = PP_ALIGN.RIGHT if look.numeric else PP_ALIGN.LEFT
+    ink = "FFFFFF" if look.head else _INK
+    if look.kind in office.SIGNS:
+        sign, colour = office.SIGNS[look.kind]
+        _add_run(line, f"{sign} ", look.size, colour)
+    _add_run(line, text, look.size, ink, bold=look.head or look.first)
 
 
 def _place_note(slide: Any, text: str, top: float, size: float, *, bold: bool = False) -> None:

@@ -55,8 +55,6 @@ class Subject:
     def of(cls, fit: Fitted, spots: Spots, events: str = "events", *, unit: str | None = None) -> Subject:
         """Put a fit and its spots together.
 
-        The draws of the fit's effects are kept in memory from now on, if there is room (`Posterior.held`).
-
         Raises
         ------
         SettingsError
@@ -70,7 +68,6 @@ class Subject:
                 f"the fit is of ratios, which have no unit: unit={unit!r} is for estimates with "
                 "estimate_scale='difference'"
             )
-        fit.effects.held()  # a pack asks for them several times, and several packs may follow
         subject = cls(fit, spots if spots.fit is fit else replace(spots, fit=fit), events)
         if ratios:
             return subject

@@ -6,8 +6,9 @@ import io
 import itertools
 import math
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import docx
 from docx.enum.table import WD_TABLE_ALIGNMENT
@@ -24,9 +25,9 @@ from brightspots.report.document import (
     Bars,
     Block,
     Bullets,
-    Cell,
     Document,
     Funnels,
+    Kind,
     Mosaic,
     Paragraph,
     Section,
@@ -55,13 +56,26 @@ ROWS_A_SHEET: Final = 62
 _INCHES_WIDE: Final = 174 / 25.4
 
 
+class _Look(NamedTuple):
+    """All that cells of a table may have in common but their words; `near` keeps a row with the next one."""
+
+    width: int
+    size: float
+    kind: Kind | None
+    bold: bool
+    numeric: bool
+    shaded: bool = False
+    near: bool = False
+
+
 @dataclass(frozen=True)
 class _Paper:
-    """The document being written, and the numbers of its figures and tables."""
+    """The document being written, the numbers of its figures and tables, and a cell of each look that was written."""
 
     file: Any
     figures: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     tables: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    cells: dict[_Look, Any] = field(default_factory=dict)
 
 
 def render(content: Document) -> bytes:
@@ -202,14 +216,16 @@ def _write_table(paper: _Paper, table: Table) -> None:
     head = next(written)
     for cell, place, width in zip(head.cells, columns, widths, strict=True):
         column = table.columns[place]
-        _fill(cell, Cell(column.heading), width, size, bold=True, numeric=column.numeric, shaded=True)
+        look = _Look(width, size, None, bold=True, numeric=column.numeric, shaded=True)
+        _write_cell(paper, cell, column.heading, look)
     _keep_whole(head, repeated=True)
     for position, (native_row, row) in enumerate(zip(written, rows, strict=True)):
         for cell, place, width in zip(native_row.cells, columns, widths, strict=True):
-            numeric, first = table.columns[place].numeric, place == 0
+            content, numeric = table.rows[row][place], table.columns[place].numeric
             # The first and the last rows stay together, so that no page has only the heading or only the last row.
             near = position < 2 or len(rows) - 4 < position < len(rows) - 1
-            _fill(cell, table.rows[row][place], width, size, bold=first, numeric=numeric, near=near)
+            look = _Look(width, size, content.kind, bold=place == 0, numeric=numeric, near=near)
+            _write_cell(paper, cell, content.text, look)
         _keep_whole(native_row)
     if len(rows) < len(table.rows):
         note = _add_text(paper.file, cautions.abridged(len(rows), len(table.rows), table.filters), soft=True)
@@ -218,31 +234,32 @@ def _write_table(paper: _Paper, table: Table) -> None:
         paper.file.add_paragraph().paragraph_format.space_after = Pt(0)
 
 
-def _fill(
-    cell: Any,
-    content: Cell,
-    width: Emu,
-    size: float,
-    *,
-    bold: bool,
-    numeric: bool,
-    shaded: bool = False,
-    near: bool = False,
-) -> None:
-    """Write a cell; its mark, where it has one, is a sign before the text."""
-    cell.width = width
+def _write_cell(paper: _Paper, cell: Any, text: str, look: _Look) -> None:
+    """Write a cell: the first of its look property by property, which takes long, all others as copies of it."""
+    if look in paper.cells:
+        alike = deepcopy(paper.cells[look])
+        alike.p_lst[0].r_lst[-1].text = text
+        cell._tc.getparent().replace(cell._tc, alike)
+    else:
+        _fill(cell, text, look)
+        paper.cells[look] = cell._tc
+
+
+def _fill(cell: Any, text: str, look: _Look) -> None:
+    """Write a cell's properties and text; its mark, where it has one, is a sign before the text."""
+    cell.width = Emu(look.width)
     line = cell.paragraphs[0]
     line.paragraph_format.space_after, line.paragraph_format.line_spacing = Pt(0), 1.0
-    line.paragraph_format.keep_with_next = True if shaded or near else None
-    if numeric:
+    line.paragraph_format.keep_with_next = True if look.shaded or look.near else None
+    if look.numeric:
         line.alignment = WD_ALIGN_PARAGRAPH.RIGHT
-    if content.kind in office.SIGNS:
-        sign, colour = office.SIGNS[content.kind]
+    if look.kind in office.SIGNS:
+        sign, colour = office.SIGNS[look.kind]
         mark = line.add_run(f"{sign} ")
-        mark.font.size, mark.font.color.rgb = Pt(size), RGBColor.from_string(colour)
-    run = line.add_run(content.text)
-    run.font.size, run.bold = Pt(size), bold or None
-    if shaded:
+        mark.font.size, mark.font.color.rgb = Pt(look.size), RGBColor.from_string(colour)
+    run = line.add_run(text)
+    run.font.size, run.bold = Pt(look.size), look.bold or None
+    if look.shaded:
         shade(cell._tc.get_or_add_tcPr(), WASH)
 
 

@@ -56,7 +56,13 @@ def joined(blocks: Iterable[CellColumns]) -> CellColumns:
 
 
 def from_shapes(
-    cells: Cells, shared: SharedDraws, block: ShapeBlock, *, reach: float, probability: float
+    cells: Cells,
+    shared: SharedDraws,
+    block: ShapeBlock,
+    *,
+    reach: float,
+    probability: float,
+    in_events: bool = True,
 ) -> CellColumns:
     """Columns of the cells of a block, from the distributions of their effects: with far less noise than from draws.
 
@@ -67,6 +73,8 @@ def from_shapes(
     block : ShapeBlock
     reach : float
     probability : float
+    in_events : bool, default True
+        Whether the excess is wanted as a number of events, which takes most of the time; else it is D.
     """
     loops = mixtures.loops_for(cells, shared.n_draws)
     fixed = shared.leaf_predictor(cells, leaves_of(cells, block.cells))
@@ -77,7 +85,7 @@ def from_shapes(
     given_level = found.own_given_level._replace(location=follows)
     high, low, within = mixtures.beyond_both(given_level, level, reach, loops)
     excess = own.mean, own.lower, own.upper
-    if cells.family.is_count:
+    if cells.family.is_count and in_events:
         total = mixtures.total_of(cells, block, fixed, level, given_level)
         ends = mixtures.change_in_count(total, given_level, own, probability, loops)
         excess = total.mean_change(given_level), *ends

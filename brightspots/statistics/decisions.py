@@ -12,7 +12,7 @@ from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.settings import Reference, SpotRule
 from brightspots.statistics.ensemble import Extremes
-from brightspots.statistics.summaries import CellSummary
+from brightspots.statistics.summaries import CellSummary, Tails
 
 Labels = npt.NDArray[np.str_]
 
@@ -162,13 +162,26 @@ def decide(
     )
 
 
-def eligible(summary: CellSummary, weight: FloatArray, rule: SpotRule) -> npt.NDArray[np.bool_]:
+def flags(
+    tails: Tails,
+    weight: FloatArray,
+    rule: SpotRule,
+    higher_is: names.HigherIs = "worse",
+    extremes: Extremes | None = None,
+) -> Labels:
+    """Of `decide`'s `status` the flags alone, (C,): bright, dark, and empty for all other cells."""
+    chosen = _listed(tails, rule, rule.reference, eligible(tails, weight, rule), extremes)
+    status = _statuses(chosen, np.zeros(len(weight), dtype=bool), higher_is)
+    return np.where(chosen.flagged, status, "")
+
+
+def eligible(summary: Tails, weight: FloatArray, rule: SpotRule) -> npt.NDArray[np.bool_]:
     """Which cells may be flagged, by reliability and size, (C,)."""
     return np.asarray((summary.reliability >= rule.min_reliability) & (weight >= rule.min_expected))
 
 
 def _listed(
-    summary: CellSummary,
+    summary: Tails,
     rule: SpotRule,
     reference: Reference,
     may: npt.NDArray[np.bool_],
@@ -182,7 +195,7 @@ def _listed(
     return _List(bayesian_fdr(np.where(may, beyond, np.nan), rule.fdr), above, beyond)
 
 
-def _within(summary: CellSummary, reference: Reference) -> FloatArray:
+def _within(summary: Tails, reference: Reference) -> FloatArray:
     """P(within the margin) of one reference, (C,); of both, the larger of the two."""
     if reference == "both":
         return np.fmax(_within(summary, "organisation"), _within(summary, "peers"))

@@ -12,8 +12,17 @@ import pandas as pd
 from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.cells import Cells
-from brightspots.engine.posterior import Posterior
+from brightspots.engine.posterior import EffectBlock, Posterior, ShapeBlock, enough_draws
 from brightspots.statistics.contrasts import peer_effect
+from brightspots.statistics.mixtures import (
+    Mixture,
+    difference,
+    distributions,
+    loops_for,
+    p_above,
+    taken,
+    turned,
+)
 from brightspots.statistics.scale import effect_values, margin_of_effects
 from brightspots.statistics.summaries import CellSummary, Interval
 
@@ -136,16 +145,17 @@ def learning_pairs(
         waiting[cell] = _Search(partners[nearest], distance[nearest])
     asked = _FIRST_ASKED * k
     while waiting:
-        # Draws of the nearest only: hardly any dark spot needs more, and all cells × draws may not fit into memory.
+        # Of the nearest only: hardly any dark spot needs more, and all cells × draws may not fit into memory.
         some = {cell: search.first(asked) for cell, search in waiting.items()}
         wanted = np.unique(
             np.concatenate([list(some), *(search.partners for search in some.values())]).astype(int)
         )
-        levels = sign * levels_of(posterior, wanted)
+        levels = turned(levels_of(posterior, wanted), sign)
         for cell, search in some.items():
-            theirs = levels[np.searchsorted(wanted, search.partners)]
-            gap = theirs - levels[np.searchsorted(wanted, cell)]
-            p_good, p_better = np.mean(theirs > 0.0, axis=1), np.mean(gap > reach, axis=1)
+            theirs = taken(levels, np.searchsorted(wanted, search.partners))
+            # In different trusts, and so independent given what all trusts share.
+            gap = difference(theirs, taken(levels, np.searchsorted(wanted, [cell])))
+            p_good, p_better = p_above(theirs, 0.0), p_above(gap, reach)
             for at in np.flatnonzero(np.minimum(p_good, p_better) > LEAST_PROBABLY_BETTER)[
                 : k - len(found[cell])
             ]:
@@ -179,14 +189,32 @@ def _promising(cells: Cells, peer: Interval, cell: int, sign: float, reach: floa
     return good[gap > reach], NONE_BETTER
 
 
-def levels_of(posterior: Posterior, wanted: IntArray) -> FloatArray:
-    """Draws of u + v for some cells (ascending), (wanted, S)."""
-    parts = []
-    for block in posterior.blocks():
-        inside = wanted[(wanted >= block.cells.start) & (wanted < block.cells.stop)]
-        if len(inside):
-            parts.append(peer_effect(posterior.cells, block)[inside - block.cells.start])
-    return np.concatenate(parts)
+def levels_of(posterior: Posterior, wanted: IntArray) -> Mixture:
+    """Distributions of u + v for some cells (ascending), (wanted, S), given each draw of what all trusts share.
+
+    Where nothing but draws is known of effects, these are single points.
+    """
+    cells = posterior.cells
+    shapes = posterior.shapes(enough_draws(cells))
+
+    def inside(block: EffectBlock | ShapeBlock) -> IntArray:
+        return wanted[(wanted >= block.cells.start) & (wanted < block.cells.stop)] - block.cells.start
+
+    def of_draws(block: EffectBlock) -> Mixture:
+        level = peer_effect(cells, block)[inside(block)]
+        return Mixture(level, *(np.zeros_like(level) for _ in range(3)))
+
+    if shapes is None:
+        parts = list(posterior.map_blocks(of_draws))
+    else:
+        shared = shapes.shared
+        loops = loops_for(cells, shared.n_draws)
+        parts = list(
+            shapes.map_shapes(
+                lambda block: taken(distributions(cells, shared, block, loops).peer, inside(block))
+            )
+        )
+    return Mixture(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _pairs_frame(

@@ -13,12 +13,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from scipy import special
 
-from brightspots.common.arrays import FloatArray
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.twins import Sizes, takes_compiled
 from brightspots.data.cells import Cells
 from brightspots.engine.integration.conditional import normal_scores
 from brightspots.engine.integration.leaf import cornish_fisher
-from brightspots.engine.posterior import ShapeBlock, SharedDraws
+from brightspots.engine.posterior import Conditional, ShapeBlock, SharedDraws
 
 # By cells at draws, a million of which take plain loops half a second.
 _SIZES: Final = Sizes(compiled_from=100_000, wait_from=20_000_000)
@@ -32,6 +32,34 @@ class Mixture(NamedTuple):
     sd: FloatArray
     skewness: FloatArray
     kurtosis: FloatArray
+
+
+def taken(mixture: Mixture, rows: IntArray) -> Mixture:
+    """Some of the quantities."""
+    return Mixture(*(part[rows] for part in mixture))
+
+
+def turned(mixture: Mixture, sign: float) -> Mixture:
+    """The quantities times `sign`, 1 or −1."""
+    return Mixture(sign * mixture.location, mixture.sd, sign * mixture.skewness, mixture.kurtosis)
+
+
+def difference(of: Mixture, less: Mixture) -> Mixture:
+    """Quantities less others that are independent of them given each draw: their cumulants add up."""
+    sd = np.hypot(of.sd, less.sd)
+    one, other = (part.sd / np.maximum(sd, _LEAST_SD) for part in (of, less))
+    return Mixture(
+        of.location - less.location,
+        sd,
+        one**3 * of.skewness - other**3 * less.skewness,
+        one**4 * of.kurtosis + other**4 * less.kurtosis,
+    )
+
+
+def p_above(mixture: Mixture, threshold: float) -> FloatArray:
+    """P(quantity > threshold), (n,)."""
+    single = Conditional(*(part.astype(np.float32) for part in mixture))
+    return np.asarray(single.above(np.array(threshold)).mean(axis=1, dtype=np.float64))
 
 
 class Described(NamedTuple):

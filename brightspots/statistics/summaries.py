@@ -14,7 +14,7 @@ from brightspots.common.settings import Reference
 from brightspots.data.cells import Cells
 from brightspots.engine.levels import NESTED
 from brightspots.engine.posterior import Posterior, SharedDraws, enough_draws
-from brightspots.statistics.cell_columns import from_draws, from_shapes, joined
+from brightspots.statistics.cell_columns import CellColumns, from_draws, from_shapes, joined
 from brightspots.statistics.evidence import Level, within_by_own_data
 from brightspots.statistics.information import rankability_draws
 from brightspots.statistics.scale import margin_of_effects
@@ -57,8 +57,39 @@ class Partition:
     department_type_sd: Interval | None
 
 
-@dataclass(frozen=True)
-class CellSummary:
+@dataclass(frozen=True, kw_only=True)
+class Tails:
+    """What flags are decided by, of every cell, each (C,) in the order of `Cells`.
+
+    Parameters
+    ----------
+    p_peer_high, p_peer_low, p_own_high, p_own_low : (C,)
+        P(ratio > margin) and P(ratio < 1/margin).
+    p_both_high, p_both_low : (C,)
+        Both ratios beyond the margin at once.
+    reliability : (C,)
+        1 − Var(v | y)/σ_v², between 0 and 1.
+    """
+
+    p_peer_high: FloatArray
+    p_peer_low: FloatArray
+    p_own_high: FloatArray
+    p_own_low: FloatArray
+    p_both_high: FloatArray
+    p_both_low: FloatArray
+    reliability: FloatArray
+
+    def beyond(self, reference: Reference) -> tuple[FloatArray, FloatArray]:
+        """P(above the margin) and P(below it) against one reference, or against both at once."""
+        if reference == "organisation":
+            return self.p_own_high, self.p_own_low
+        if reference == "peers":
+            return self.p_peer_high, self.p_peer_low
+        return self.p_both_high, self.p_both_low
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellSummary(Tails):
     """Estimands of every cell, each (C,) in the order of `Cells`; effects are logarithms of ratios, or differences.
 
     Parameters
@@ -71,14 +102,8 @@ class CellSummary:
         log `own_ratio`: D = v_d − Σ_{e≠d} ω_e·v_e, ω ∝ `Cells.weight`; NaN for a trust's only department.
     excess : Interval
         Expected events above what the cell would have had with D = 0 (estimates: D itself).
-    p_peer_high, p_peer_low, p_own_high, p_own_low : (C,)
-        P(ratio > margin) and P(ratio < 1/margin).
-    p_both_high, p_both_low : (C,)
-        Both ratios beyond the margin at once.
     own_sd : (C,)
         Posterior standard deviation of D.
-    reliability : (C,)
-        1 − Var(v | y)/σ_v², between 0 and 1.
     p_within_both : (C,)
         P(both ratios within the margin at once); NaN for a trust's only department.
     own_evidence : (C,)
@@ -92,25 +117,10 @@ class CellSummary:
     peer: Interval
     own: Interval
     excess: Interval
-    p_peer_high: FloatArray
-    p_peer_low: FloatArray
-    p_own_high: FloatArray
-    p_own_low: FloatArray
-    p_both_high: FloatArray
-    p_both_low: FloatArray
     own_sd: FloatArray
-    reliability: FloatArray
     p_within_both: FloatArray
     own_evidence: FloatArray
     peer_evidence: FloatArray
-
-    def beyond(self, reference: Reference) -> tuple[FloatArray, FloatArray]:
-        """P(above the margin) and P(below it) against one reference, or against both at once."""
-        if reference == "organisation":
-            return self.p_own_high, self.p_own_low
-        if reference == "peers":
-            return self.p_peer_high, self.p_peer_low
-        return self.p_both_high, self.p_both_low
 
 
 @dataclass(frozen=True)
@@ -189,43 +199,77 @@ def cell_summary(posterior: Posterior, margin: float, probability: float) -> Cel
     probability : float
         Coverage of the intervals.
     """
-    cells, shared = posterior.cells, posterior.shared
+    cells = posterior.cells
     reach = margin_of_effects(cells, margin)
-    shapes = posterior.shapes(enough_draws(cells))
-    if shapes is None:
-        of_draws = partial(from_draws, cells, shared, reach=reach, probability=probability)
-        found = joined(posterior.map_blocks(of_draws))
-    else:
-        of_shapes = partial(from_shapes, cells, shapes.shared, reach=reach, probability=probability)
-        found = joined(shapes.map_shapes(of_shapes))
-    prior_variance = (shared if shapes is None else shapes.shared).department_variance(cells)
-    unexplained = np.ones(cells.n_cells)
-    np.divide(found.variance, prior_variance, out=unexplained, where=prior_variance > 0)
+    found = _columns(posterior, reach, probability)
     own_level = Level(found.level, found.level_sd)
     peer_level = Level(np.zeros(cells.n_cells), found.peer_level_sd)
-    own_evidence, peer_evidence = within_by_own_data(cells, shared, (own_level, peer_level), reach)
+    own_evidence, peer_evidence = within_by_own_data(cells, posterior.shared, (own_level, peer_level), reach)
     return CellSummary(
+        **vars(_tails(posterior, found)),
         reach=reach,
         peer=Interval(*found.peer[:3]),
         own=Interval(*found.own[:3]),
         excess=Interval(*found.excess),
-        p_peer_high=found.peer.above,
-        p_peer_low=found.peer.below,
-        p_own_high=found.own.above,
-        p_own_low=found.own.below,
-        p_both_high=found.both_high,
-        p_both_low=found.both_low,
         own_sd=found.own.sd,
-        reliability=np.clip(1.0 - unexplained, 0.0, 1.0),
         p_within_both=found.both_within,
         own_evidence=own_evidence,
         peer_evidence=peer_evidence,
     )
 
 
+def cell_tails(posterior: Posterior, margin: float) -> Tails:
+    """Of `cell_summary` what flags are decided by, in a quarter of the time."""
+    reach = margin_of_effects(posterior.cells, margin)
+    return _tails(posterior, _columns(posterior, reach, 0.95, in_events=False))
+
+
+def _columns(
+    posterior: Posterior, reach: float, probability: float, *, in_events: bool = True
+) -> CellColumns:
+    """Estimands of all cells, from the distributions of their effects where these are known."""
+    cells = posterior.cells
+    shapes = posterior.shapes(enough_draws(cells))
+    if shapes is None:
+        of_draws = partial(from_draws, cells, posterior.shared, reach=reach, probability=probability)
+        return joined(posterior.map_blocks(of_draws))
+    of_shapes = partial(
+        from_shapes, cells, shapes.shared, reach=reach, probability=probability, in_events=in_events
+    )
+    return joined(shapes.map_shapes(of_shapes))
+
+
+def _tails(posterior: Posterior, found: CellColumns) -> Tails:
+    """What flags are decided by, out of all estimands."""
+    cells = posterior.cells
+    shapes = posterior.shapes(enough_draws(cells))
+    prior_variance = (posterior if shapes is None else shapes).shared.department_variance(cells)
+    unexplained = np.ones(cells.n_cells)
+    np.divide(found.variance, prior_variance, out=unexplained, where=prior_variance > 0)
+    return Tails(
+        p_peer_high=found.peer.above,
+        p_peer_low=found.peer.below,
+        p_own_high=found.own.above,
+        p_own_low=found.own.below,
+        p_both_high=found.both_high,
+        p_both_low=found.both_low,
+        reliability=np.clip(1.0 - unexplained, 0.0, 1.0),
+    )
+
+
 def trust_effects(posterior: Posterior) -> FloatArray:
     """Draws of the trust effects u, (T, S)."""
     return np.concatenate([block.trust_effect for block in posterior.blocks()])
+
+
+def trust_means(posterior: Posterior) -> FloatArray:
+    """Posterior mean of the trust effects u, (T,), from their distributions where these are known."""
+    shapes = posterior.shapes(enough_draws(posterior.cells))
+    if shapes is None:
+        return trust_effects(posterior).mean(axis=1)
+    return np.concatenate(
+        list(shapes.map_shapes(lambda block: block.trust.mean.mean(axis=1, dtype=np.float64)))
+    )
 
 
 def trust_summary(posterior: Posterior, margin: float, probability: float) -> TrustSummary:

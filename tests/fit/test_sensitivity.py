@@ -79,6 +79,7 @@ def test_flags_that_survive_are_counted_for_certified_integrals_alone(large, mon
         effects, certificate = run(*arguments, **options)
         return effects, replace(certificate, ok=False)
 
+    monkeypatch.setattr(sensitivity, "reweighted", lambda *_: None)
     monkeypatch.setattr(sensitivity, "run", without_certificate)
     assert sensitivity.surviving_flags(large, rule) is counted  # kept by the fit
     assert sensitivity.surviving_flags(replace(large), rule) is None

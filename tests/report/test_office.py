@@ -55,7 +55,7 @@ def test_slides_become_pages_with_their_messages_and_tables(converted):
     text = converted["pptx"]
     assert "A flag is a reason to look, not a finding about the quality of care." in text
     assert "For " in text
-    assert "the data are too thin to tell" in text
+    assert "the data cannot tell" in text
     for department in range(6):
         assert f"D{department:02d}" in text
 

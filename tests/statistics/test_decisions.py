@@ -25,21 +25,21 @@ def summary_of(high, low, *, reliability=1.0) -> CellSummary:
     nothing = Interval(*(np.zeros(len(high)) for _ in range(3)))
     ones = np.ones(len(high))
     return CellSummary(
-        float(np.log(1.1)),
-        nothing,
-        nothing,
-        nothing,
-        high,
-        low,
-        high,
-        low,
-        high,
-        low,
-        ones,
-        np.broadcast_to(reliability, len(high)),
-        1.0 - high - low,
-        ones,
-        ones,
+        reach=float(np.log(1.1)),
+        peer=nothing,
+        own=nothing,
+        excess=nothing,
+        p_peer_high=high,
+        p_peer_low=low,
+        p_own_high=high,
+        p_own_low=low,
+        p_both_high=high,
+        p_both_low=low,
+        own_sd=ones,
+        reliability=np.broadcast_to(reliability, len(high)),
+        p_within_both=1.0 - high - low,
+        own_evidence=ones,
+        peer_evidence=ones,
     )
 
 
