@@ -283,17 +283,6 @@ class Posterior(Protocol):
         """Distributions of effects given at most so many draws, thinned; None where nothing but draws is known."""
         ...
 
-    def held(self) -> Posterior:
-        """Draw the effects once and keep them for all later calls of `blocks`, for many questions in a row.
-
-        Returns
-        -------
-        Posterior
-            This very object: whoever has it (a fit, its spots) shares what is kept. Numbers are the same with and
-            without it. A posterior whose draws would take too much memory goes on drawing them at each call.
-        """
-        ...
-
 
 @dataclass(frozen=True)
 class StoredPosterior:
@@ -320,10 +309,6 @@ class StoredPosterior:
     def shapes(self, most: int) -> None:  # noqa: ARG002
         """None: nothing but draws is known of its effects."""
         return
-
-    def held(self) -> StoredPosterior:
-        """Give this posterior itself: its effects are in memory already."""
-        return self
 
 
 def trust_blocks(cells: Cells, cells_per_block: int) -> Iterator[tuple[slice, slice]]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from brightspots.common.arrays import FloatArray
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.cells import Cells
 from brightspots.engine.posterior import SharedDraws
 
@@ -32,8 +32,7 @@ def thin(shared: SharedDraws, cells: Cells, most: int) -> SharedDraws:
     """
     if shared.n_draws <= most:
         return shared
-    order = np.argsort(shared.sd_of("department"), kind="stable")
-    some = shared.take(np.sort(order[((np.arange(most) + 0.5) * shared.n_draws / most).astype(np.int64)]))
+    some = shared.take(spread_evenly(shared.sd_of("department"), most))
     by_type = np.bincount(cells.leaf_type, cells.weight[cells.leaf_cell], minlength=cells.n_types)
     weight = by_type / by_type.sum()
     every = shared.intercept[:, np.newaxis] + shared.type_effect
@@ -54,6 +53,12 @@ def thin(shared: SharedDraws, cells: Cells, most: int) -> SharedDraws:
         coefficients=_in_order_of(some.coefficients, _slices(shared.coefficients, most)),
         type_effect=of_type - intercept[:, np.newaxis],
     )
+
+
+def spread_evenly(key: FloatArray, count: int) -> IntArray:
+    """Which of S ≥ `count` draws to take so that they lie evenly in the order of `key`, (S,): ascending indices."""
+    order = np.argsort(key, kind="stable")
+    return np.sort(order[((np.arange(count) + 0.5) * len(key) / count).astype(np.int64)])
 
 
 def _slices(every: FloatArray, count: int) -> FloatArray:

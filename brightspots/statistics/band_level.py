@@ -23,6 +23,7 @@ from scipy.special import logsumexp
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import map_in_order
 from brightspots.common.settings import ScalePrior
+from brightspots.engine.integration.importance import systematic
 from brightspots.engine.terms import log_density_of_log_sd
 
 # Points of the grids of τ and κ; how far below the highest log density τ may be left out; how many draws
@@ -186,8 +187,7 @@ def draw_bands(
     gain = logsumexp(density, axis=(0, 1)) - without
     weight = np.exp(gain - gain.max())
     weight /= weight.sum()
-    draw = np.searchsorted(np.cumsum(weight), (np.arange(size) + generator.random()) / size)
-    draw = np.minimum(draw, len(weight) - 1).astype(np.int64)
+    draw = systematic(weight, size, generator)
     tau, kappa = _draw_from_grid(density, within, between[1:], draw, generator)
     mean, shift = _draw_means(likelihood.take(draw), in_band, priors.take(draw), tau, kappa, generator)
     return BandDraws(draw, tau, mean, shift, 1.0 / float(np.sum(weight**2)))

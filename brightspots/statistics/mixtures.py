@@ -16,7 +16,7 @@ from scipy import special
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.twins import Sizes, takes_compiled
 from brightspots.data.cells import Cells
-from brightspots.engine.integration.conditional import normal_scores
+from brightspots.engine.integration.conditional import normal_scores, rotations
 from brightspots.engine.integration.leaf import cornish_fisher
 from brightspots.engine.posterior import Conditional, ShapeBlock, SharedDraws
 
@@ -172,8 +172,8 @@ def level_draws(block: ShapeBlock, level: Mixture) -> FloatArray:
     """
     size = level.location.shape[1]
     scores = np.random.default_rng(size).permutation(normal_scores(size))
-    numbers = np.arange(block.cells.start, block.cells.stop)[:, np.newaxis]
-    return cornish_fisher(*level, scores[(numbers + np.arange(size)) % size])
+    turns = np.arange(block.cells.start, block.cells.stop) % size
+    return cornish_fisher(*level, rotations(scores, turns))
 
 
 def describe(mixture: Mixture, reach: float, probability: float, loops: ModuleType) -> Described:

@@ -11,7 +11,7 @@ import numpy as np
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.settings import HalfNormal, Priors
 from brightspots.data.cells import Cells
-from brightspots.engine.integration.conditional import normal_scores
+from brightspots.engine.integration.conditional import normal_scores, rotations
 from brightspots.engine.integration.leaf import cornish_fisher, shape_of
 from brightspots.engine.posterior import (
     Conditional,
@@ -23,6 +23,7 @@ from brightspots.engine.posterior import (
     enough_draws,
 )
 from brightspots.engine.terms import location_precision, resolve_priors
+from brightspots.engine.thinning import spread_evenly
 from brightspots.statistics.band_level import BandDraws, BandPriors, TrustLikelihood, draw_bands
 from brightspots.statistics.ratings import Ratings
 
@@ -165,12 +166,9 @@ def _spread_out(draws: BandDraws, frequencies: FloatArray, most: int) -> BandDra
     if len(draws.draw) <= most:
         return draws
     centred = draws.band_mean - frequencies @ draws.band_mean
-    order = np.argsort(frequencies @ centred**2 + draws.within**2, kind="stable")
-    return draws.take(np.sort(order[((np.arange(most) + 0.5) * len(order) / most).astype(np.int64)]))
+    return draws.take(spread_evenly(frequencies @ centred**2 + draws.within**2, most))
 
 
 def _scores(rows: int, size: int, generator: np.random.Generator) -> FloatArray:
     """Normal scores in an order of its own for each row, (rows, size): rotations of one order."""
-    doubled = np.tile(generator.permutation(normal_scores(size)), 2)
-    turns = generator.integers(0, size, rows)
-    return np.asarray(doubled[turns[:, np.newaxis] + np.arange(size)])
+    return rotations(generator.permutation(normal_scores(size)), generator.integers(0, size, rows))

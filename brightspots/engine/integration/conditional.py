@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from scipy.special import ndtri
 
-from brightspots.common.arrays import FloatArray
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import map_in_order
 from brightspots.common.pickling import PickledByFields
 from brightspots.data.cells import Cells
@@ -33,8 +33,6 @@ Result = TypeVar("Result")
 
 # Draws that are kept once dealt, with what they were drawn from (24 bytes each): 200 megabytes.
 HELD_NUMBERS = 8_000_000
-# The same where many questions will be asked (`ConditionalPosterior.held`): 600 megabytes.
-MOST_HELD = 25_000_000
 # Distributions that are kept once computed (16 bytes each): 50 megabytes.
 HELD_SHAPES = 3_000_000
 
@@ -81,12 +79,6 @@ class ConditionalPosterior(PickledByFields):
     def _shapes(self) -> dict[int, ConditionalShapes]:
         return {}
 
-    def held(self) -> ConditionalPosterior:
-        """Deal the effects once and keep them with what they were drawn from, where there are at most `MOST_HELD`."""
-        if self._numbers <= MOST_HELD:
-            _ = self._held
-        return self
-
     @property
     def _numbers(self) -> int:
         """How many effects there are: S of every trust and of every cell."""
@@ -106,10 +98,9 @@ class ConditionalPosterior(PickledByFields):
     def map_blocks(self, work: Callable[[EffectBlock], Result]) -> Iterator[Result]:
         """Apply `work` to every block, on all cores, in order.
 
-        Draws of a table of ordinary size are kept once dealt; those of a larger one are dealt again each time, unless
-        `held` was asked for.
+        Draws of a table of ordinary size are kept once dealt; those of a larger one are dealt again each time.
         """
-        if self._numbers <= HELD_NUMBERS or "_held" in vars(self):
+        if self._numbers <= HELD_NUMBERS:
             return map_in_order(work, self._held)
         _ = self.expansions  # made once, before threads ask for it
         return map_in_order(lambda group: work(self._block(group)), self._groups)
@@ -301,3 +292,8 @@ def normal_scores(size: int) -> FloatArray:
     """Quantiles of the standard normal at the middle of `size` equal slices, scaled to unit variance."""
     scores: FloatArray = ndtri((np.arange(size) + 0.5) / size)
     return scores / np.sqrt(np.mean(scores**2))
+
+
+def rotations(scores: FloatArray, turns: IntArray) -> FloatArray:
+    """One order of scores, (S,), begun at the places `turns`, (n,), 0 to S − 1: (n, S)."""
+    return np.asarray(np.tile(scores, 2)[turns[:, np.newaxis] + np.arange(len(scores))])

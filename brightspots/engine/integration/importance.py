@@ -82,8 +82,12 @@ def resample(weights: FloatArray, key: FloatArray, size: int, generator: np.rand
     (Kitagawa 1996, JCGS 5:1).
     """
     order = np.argsort(key, kind="stable")
-    edges = np.cumsum(weights[order])
-    points = (np.arange(size) + generator.random()) / size * edges[-1]
-    chosen = order[np.minimum(np.searchsorted(edges, points), len(order) - 1)]
-    shuffled: IntArray = generator.permutation(chosen)
+    shuffled: IntArray = generator.permutation(order[systematic(weights[order], size, generator)])
     return shuffled
+
+
+def systematic(weights: FloatArray, size: int, generator: np.random.Generator) -> IntArray:
+    """Systematic resampling in the order of the draws: `size` indices, ascending."""
+    edges = np.cumsum(weights)
+    points = (np.arange(size) + generator.random()) / size * edges[-1]
+    return np.minimum(np.searchsorted(edges, points), len(weights) - 1).astype(np.int64)
