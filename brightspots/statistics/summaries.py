@@ -219,7 +219,7 @@ def cell_summary(posterior: Posterior, margin: float, probability: float) -> Cel
 
 
 def cell_tails(posterior: Posterior, margin: float) -> Tails:
-    """Of `cell_summary` what flags are decided by, in a quarter of the time."""
+    """Of `cell_summary` what flags are decided by, in about half of its time."""
     reach = margin_of_effects(posterior.cells, margin)
     return _tails(posterior, _columns(posterior, reach, 0.95, in_events=False))
 
