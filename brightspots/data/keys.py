@@ -185,6 +185,8 @@ def _check_kinds(source: Source, column: str, part: str, values: npt.NDArray[Any
             _refuse_kind(source, column, part, np.ones(len(values), dtype=bool), values)
         return
     kind_of = {each: _kind_of(each, kinds) for each in set(map(type, values))}
+    if set(kind_of.values()) == {"text"}:  # by far the most frequent, and rows may be millions
+        return
     kind = np.array([kind_of[type(value)] for value in values], dtype=object)
     no_label = kind == ""
     no_label[no_label] = [not _is_missing(value) for value in values[no_label]]

@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 # Draws over which distributions of single departments are averaged: at least the first number, and more while
 # cells × draws stays below the second.
-_LEAST_DRAWS, _CELLS_TIMES_DRAWS = 96, 200_000
+_LEAST_DRAWS, _CELLS_TIMES_DRAWS = 64, 200_000
 
 _LEAST_SD = np.float32(1e-12)
 _INVERSE_ROOT = np.float32(1.0 / np.sqrt(2.0 * np.pi))

@@ -200,8 +200,8 @@ def test_fewer_draws_say_nearly_the_same():
     """Means and standard deviations of what enters the predictor stay; those of departments move by little."""
     data = bs.simulate_nation(30, 12, seed=2).cells
     posterior = bs.fit_hierarchy(data, seed=1).effects
-    every, some = posterior.shared, thin(posterior.shared, posterior.cells, 96)
-    assert some.n_draws == 96
+    every, some = posterior.shared, thin(posterior.shared, posterior.cells, 64)
+    assert some.n_draws == 64
     for few, all_draws in (
         (some.intercept, every.intercept),
         (
@@ -213,7 +213,7 @@ def test_fewer_draws_say_nearly_the_same():
         np.testing.assert_allclose(few.std(axis=0), all_draws.std(axis=0), rtol=1e-9)
     medians = (np.median(shared.sd["department"]) for shared in (some, every))
     assert next(medians) == pytest.approx(next(medians), rel=0.01)
-    of = [summarised(posterior, draws) for draws in (96, 1_000)]
+    of = [summarised(posterior, draws) for draws in (64, 1_000)]
     for name in ("peer", "own"):
         few, many = (getattr(columns, name) for columns in of)
         for part, most in (("mean", 0.02), ("lower", 0.08), ("upper", 0.08)):
@@ -245,4 +245,4 @@ def test_so_they_do_where_departments_are_as_uncertain_as_what_all_share(departm
 
 def test_draws_that_are_few_already_stay_as_they_are():
     posterior = bs.fit_hierarchy(bs.simulate_nation(8, 4, seed=2).cells, draws=50, seed=1).effects
-    assert thin(posterior.shared, posterior.cells, 96) is posterior.shared
+    assert thin(posterior.shared, posterior.cells, 64) is posterior.shared
