@@ -21,7 +21,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from brightspots.common.arrays import FloatArray, IntArray
-from brightspots.common.parallel import map_in_order
+from brightspots.common.parallel import map_in_order, spans
 from brightspots.common.settings import ScalePrior
 from brightspots.engine.integration.importance import systematic
 from brightspots.engine.terms import log_density_of_log_sd
@@ -29,6 +29,8 @@ from brightspots.engine.terms import log_density_of_log_sd
 # Points of the grids of τ and κ; how far below the highest log density τ may be left out; how many draws
 # say where, and how often that is narrowed down.
 _WITHIN, _BETWEEN, _NIL, _LOOKED_AT, _NARROWED = 48, 40, 14.0, 16, 3
+# Trusts × draws held at once.
+_NUMBERS_AT_ONCE = 2_000_000
 
 
 class TrustLikelihood(NamedTuple):
@@ -189,7 +191,8 @@ def draw_bands(
     weight /= weight.sum()
     draw = systematic(weight, size, generator)
     tau, kappa = _draw_from_grid(density, within, between[1:], draw, generator)
-    mean, shift = _draw_means(likelihood.take(draw), in_band, priors.take(draw), tau, kappa, generator)
+    of_bands = _at_draws(likelihood, in_band, draw, tau)
+    mean, shift = _draw_means(*of_bands, priors.take(draw), kappa, generator)
     return BandDraws(draw, tau, mean, shift, 1.0 / float(np.sum(weight**2)))
 
 
@@ -283,17 +286,29 @@ def _invert(log_mass: FloatArray, probability: FloatArray) -> FloatArray:
     return np.asarray(at - 0.5 + np.clip((probability - before) / step, 0.0, 1.0))
 
 
+def _at_draws(
+    likelihood: TrustLikelihood, in_band: FloatArray, draw: IntArray, within: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Precision and pull of δ + μ, (levels, R) each, at R draws of the rest with a τ each: a few at a time."""
+    at_once = max(_NUMBERS_AT_ONCE // in_band.shape[1], 1)
+
+    def some(span: slice) -> tuple[FloatArray, ...]:
+        return likelihood.take(draw[span]).of_bands(in_band, within[span])[:2]
+
+    precision, pull = zip(*map_in_order(some, spans(len(draw), at_once)), strict=True)
+    return np.concatenate(precision, axis=1), np.concatenate(pull, axis=1)
+
+
 def _draw_means(
-    likelihood: TrustLikelihood, in_band: FloatArray, priors: BandPriors, within: FloatArray, between: FloatArray,
+    precision: FloatArray, pull: FloatArray, priors: BandPriors, between: FloatArray,
     generator: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
-    """Draws of μ, (levels, R), and δ, (R,), given τ, κ and a draw of the rest each."""
-    precision, pull, _ = likelihood.of_bands(in_band, within)
+    """Draws of μ, (levels, R), and δ, (R,), given κ, a draw of the rest each, and what trusts say of δ + μ."""
     variance = between**2
     spread = 1.0 + variance * precision
     total = priors.intercept_precision + np.sum(precision / spread, axis=0)
     mean = priors.intercept_precision * priors.intercept + np.sum(pull / spread, axis=0)
-    shift = mean / total + generator.standard_normal(len(within)) / np.sqrt(total)
+    shift = mean / total + generator.standard_normal(len(between)) / np.sqrt(total)
     given_shift = variance * (pull - precision * shift) / spread
     means = given_shift + between / np.sqrt(spread) * generator.standard_normal(precision.shape)
     return means, shift
