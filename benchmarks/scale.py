@@ -109,8 +109,8 @@ def draw(sizes: Sequence[Size], path: Path) -> None:
             cells, value * cells / last, color=_GREY, linestyle="--", linewidth=1, label="linear growth"
         )
     left.set(ylabel="seconds", title="Time", yscale="log")
-    line(right, gib("peak_fit"), "fit_hierarchy()", _BLUE, "o")
-    line(right, gib("peak"), "whole job", _ORANGE, "s")
+    line(right, gib("peak"), "whole job", _BLUE, "o")
+    line(right, gib("peak_fit"), "fit_hierarchy()", _ORANGE, "s")
     line(right, gib("peak_table"), "Python and the table", _GREY, "^")
     right.set(ylabel="GiB", title="Peak memory of the process", ylim=(0.0, None))
     for ax in (left, right):
