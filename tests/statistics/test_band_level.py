@@ -6,6 +6,7 @@ from scipy import stats
 
 from brightspots import Flat
 from brightspots.common.settings import HalfNormal, InverseGamma
+from brightspots.statistics import band_level
 from brightspots.statistics.band_level import BandPriors, TrustLikelihood, _log_evidence, draw_bands
 from tests.statistics.test_rating_model import ERRORS, SCHOOLS, eight_schools
 
@@ -131,6 +132,21 @@ def test_draws_of_the_rest_count_by_how_much_likelier_bands_make_the_data():
     # With one band there is nothing to choose by.
     alone = draw_bands(likelihood, np.zeros(6, int), priors_of(2), 3.0, 1_000, np.random.default_rng(1))
     assert alone.effective == pytest.approx(2.0, abs=0.01)
+
+
+def test_how_many_draws_are_held_at_once_changes_no_number(monkeypatch):
+    """Many trusts times many draws would not fit in memory: band means are then drawn from a few draws at a time."""
+    rng = np.random.default_rng(6)
+    likelihood = likelihood_of(rng.normal(0.0, 0.3, 6), rng.uniform(0.05, 0.4, 6), draws=5)
+
+    def drawn():
+        return draw_bands(likelihood, BAND, priors_of(draws=5), 3.0, 1_001, np.random.default_rng(1))
+
+    whole = drawn()
+    monkeypatch.setattr(band_level, "_NUMBERS_AT_ONCE", 6 * 100)
+    few = drawn()
+    for name in ("draw", "within", "band_mean", "shift"):
+        np.testing.assert_allclose(getattr(few, name), getattr(whole, name), rtol=1e-10, atol=1e-13)
 
 
 def test_a_likelihood_is_a_distribution_without_its_prior():
