@@ -42,6 +42,7 @@ SOURCES: Final = (
     "common/compiling.py",
     "engine/integration/loops_conditioned.py",
     "engine/integration/loops_leaves.py",
+    "engine/integration/loops_mixtures.py",
     "engine/integration/loops_polynomials.py",
     "likelihood/truncation.py",
     "statistics/distribution_loops_compiled.py",

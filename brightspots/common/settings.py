@@ -12,7 +12,7 @@ from brightspots.common.arguments import check_choice, check_number, check_whole
 from brightspots.common.errors import SettingsError
 
 Reference = Literal["organisation", "peers", "both"]
-EffectDistribution = Literal["normal", "student_t"]
+EffectDistribution = Literal["normal", "student_t", "mixture"]
 
 # From which ratio on a difference matters, where nobody says otherwise.
 DEFAULT_MARGIN: Final = 1.1
@@ -106,18 +106,21 @@ class Priors:
         Standard deviation between department types nationally. ``None`` leaves the term out.
     period : as `trust` or None, default 0.5
         Standard deviation between periods within a department, used where the data have periods.
-    effects : {"normal", "student_t"}, default "normal"
-        Distribution of department effects within a trust. Student's t has heavier tails, so that a few extreme
-        departments are shrunk less and do not carry the standard deviation, which stays σ of the partition; its
-        degrees of freedom are 2 plus Gamma(2, rate 0.1) (Juárez & Steel 2010, J Bus Econ Stat 28:52). It is sampled
-        with NUTS; `surprise` is then missing, and the limits of funnels and the comparison
-        with ratings go on as if effects with the same σ were normal.
+    effects : {"normal", "student_t", "mixture"}, default "normal"
+        Distribution of department effects within a trust. Two have heavier tails, so that a few extreme departments are
+        shrunk less and do not carry the standard deviation, which stays σ of the partition. With ``"student_t"`` the
+        degrees of freedom are 2 plus Gamma(2, rate 0.1) (Juárez & Steel 2010, J Bus Econ Stat 28:52). With
+        ``"mixture"`` a share π ~ Beta(1, 9) of departments is exceptional: their effects are normal too, but
+        k times as wide, k − 1 ~ HalfNormal(4).
+    trust_effects : as `effects`, optional
+        Distribution of trusts' effects; by default as `effects`.
     department_by_type : float or HalfNormal, optional
         Gives every department type a standard deviation of its own, for where some kinds of department differ between
         trusts more than others do: log σ of a type is N(log σ of the typical type, τ²), and this is the prior of τ (0.5
         lets σ differ by a factor of 1.6 at one standard deviation). `sd_department` of the results is then the root
-        of the average department's variance, so that shares stay shares of the variance. It is sampled with NUTS, and
-        what ``effects="student_t"`` leaves out is left out here too.
+        of the average department's variance, so that shares stay shares of the variance. It is sampled with NUTS;
+        `surprise` is then missing, and the limits of funnels and the comparison with ratings go on as if effects with
+        the same σ were normal.
 
     Raises
     ------
@@ -133,19 +136,23 @@ class Priors:
     period: ScalePrior | float | None = 0.5
     effects: EffectDistribution = "normal"
     department_by_type: HalfNormal | float | None = None
+    trust_effects: EffectDistribution | None = None
 
     def __post_init__(self) -> None:
         check_choice("Priors(effects)", self.effects, get_args(EffectDistribution))
-        if self.effects == "student_t" and self.department is None:
+        if self.trust_effects is not None:
+            check_choice("Priors(trust_effects)", self.trust_effects, get_args(EffectDistribution))
+        if self.effects != "normal" and self.department is None:
             raise SettingsError(
-                "Priors(effects='student_t') speaks of departments, which department=None leaves out"
+                f"Priors(effects={self.effects!r}) speaks of departments, which department=None leaves out; "
+                "pass Priors(trust_effects=…) for trusts"
             )
         if self.department_by_type is not None and self.department is None:
             raise SettingsError(
                 "Priors(department_by_type=…) speaks of departments, which department=None leaves out"
             )
         for field in fields(self):
-            if field.name == "effects":
+            if field.name in ("effects", "trust_effects"):
                 continue
             value = getattr(self, field.name)
             location = field.name in ("intercept", "covariate")
@@ -169,9 +176,19 @@ class Priors:
                 )
 
     @property
+    def distributions(self) -> dict[Literal["trust", "department"], EffectDistribution]:
+        """Distribution of the effects of trusts and departments, where it is not normal."""
+        of_trusts = self.effects if self.trust_effects is None else self.trust_effects
+        of: dict[Literal["trust", "department"], EffectDistribution] = {
+            "trust": of_trusts,
+            "department": self.effects,
+        }
+        return {level: name for level, name in of.items() if name != "normal"}
+
+    @property
     def integrable(self) -> bool:
-        """Whether the integrating engine knows the model: department effects normal, with one σ."""
-        return self.effects == "normal" and self.department_by_type is None
+        """Whether the integrating engine knows the model: all departments have one σ."""
+        return self.department_by_type is None
 
     def scaled(self, factor: float) -> Priors:
         """Priors `factor` times as wide: sd and scale times `factor`, the scale of InverseGamma times `factor`².

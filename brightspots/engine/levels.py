@@ -11,7 +11,7 @@ eliminate and from the top down to draw.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
@@ -22,6 +22,8 @@ from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.cells import Cells
 
 Level = Literal["trust", "department", "period", "department_type"]
+# Those whose effects may be other than normal.
+ShapedLevel = Literal["trust", "department"]
 
 # The order in which engines keep the standard deviations: nested levels, outermost first, then crossed ones.
 NESTED: Final[tuple[Level, ...]] = ("trust", "department", "period")
@@ -36,9 +38,22 @@ _SYMBOLS: Final[Mapping[Level, str]] = {
 }
 
 
+# What effects of a standard deviation σ are distributed as, by the names that `Priors` knows.
+_DISTRIBUTIONS: Final[Mapping[str, str]] = {
+    "normal": "N(0, σ²)",
+    "student_t": "t(ν, 0, σ²)",
+    "mixture": "N(0, c²) or, with probability π, N(0, k²c²), of variance σ²",
+}
+
+
 def sd_name(level: Level) -> str:
     """Name under which draws of the standard deviation of a level are published and saved."""
     return f"sd_{level}"
+
+
+def effect_name(level: Level, parameter: str) -> str:
+    """Name under which a parameter of the distribution of a level's effects is published: of departments as it is."""
+    return parameter if level == "department" else f"{level}_{parameter}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +103,9 @@ def down_to_departments(levels: tuple[NestedLevel, ...]) -> tuple[NestedLevel, .
     return levels[: 1 + [level.name for level in levels].index("department")]
 
 
-def structure(cells: Cells, priors: Mapping[Level, object], *, heavy_tailed: Collection[Level] = ()) -> str:
+def structure(
+    cells: Cells, priors: Mapping[Level, object], *, distributions: Mapping[ShapedLevel, str] | None = None
+) -> str:
     """Say which levels a model has, how many units each, and what their effects and standard deviations come from.
 
     Parameters
@@ -96,14 +113,15 @@ def structure(cells: Cells, priors: Mapping[Level, object], *, heavy_tailed: Col
     cells : Cells
     priors : mapping of level to the prior of its standard deviation
         Levels that it does not have are not in the model.
-    heavy_tailed : collection of Level
-        Levels whose effects are Student's t instead of normal.
+    distributions : mapping of level to {"normal", "student_t", "mixture"}, optional
+        Of the levels whose effects are not normal.
 
     Returns
     -------
     str
         One line a level: nested ones indented below the level that they are in, then those crossed with them.
     """
+    named: dict[str, str] = {} if distributions is None else dict(distributions.items())
     lines: list[tuple[str, str, str]] = []
     for depth, level in enumerate(nested_levels(cells)):
         inside = "" if depth == 0 else f" in {lines[-1][0].strip()}s"
@@ -111,17 +129,17 @@ def structure(cells: Cells, priors: Mapping[Level, object], *, heavy_tailed: Col
             (
                 "  " * depth + level.name,
                 f"{level.n_units:,}{inside}",
-                _effect(level.name, priors, heavy_tailed),
+                _effect(level.name, priors, named),
             )
         )
     size = f"{cells.n_types:,} across trusts"
-    lines.append(("department_type", size, _effect("department_type", priors, heavy_tailed)))
+    lines.append(("department_type", size, _effect("department_type", priors, named)))
     widths = [max(len(line[column]) for line in lines) for column in (0, 1)]
     return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in lines)
 
 
-def _effect(level: Level, priors: Mapping[Level, object], heavy_tailed: Collection[Level]) -> str:
+def _effect(level: Level, priors: Mapping[Level, object], distributions: Mapping[str, str]) -> str:
     if level not in priors:
         return "no effects in the model"
-    distribution = "t(ν, 0, σ²)" if level in heavy_tailed else "N(0, σ²)"
+    distribution = _DISTRIBUTIONS[distributions.get(level, "normal")]
     return f"{_SYMBOLS[level]} ~ {distribution}, σ ~ {priors[level]}"

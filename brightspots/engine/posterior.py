@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,8 @@ from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import map_in_order
 from brightspots.data.cells import Cells
-from brightspots.engine.levels import Level, sd_name
+from brightspots.engine.effects import EffectDraws
+from brightspots.engine.levels import Level, effect_name, sd_name
 
 Result = TypeVar("Result")
 
@@ -53,8 +54,8 @@ class SharedDraws:
         Standard deviation of the effects of each level that is in the model, in the order of `levels.LEVELS`.
     type_effect : (S, A)
         Department-type effects a; zeros where the level is not in the model.
-    degrees_of_freedom : (S,) or None
-        Of Student's t where department effects follow it; None where they are normal.
+    effects : mapping of level to EffectDraws
+        Of the levels whose effects are not normal: what they are distributed as, and draws of its parameters.
     sd_department_by_type : (S, D) or None
         Where every department type has its own; ``sd["department"]`` is then the root mean square over cells.
     """
@@ -63,13 +64,13 @@ class SharedDraws:
     coefficients: FloatArray
     sd: Mapping[Level, FloatArray]
     type_effect: FloatArray
-    degrees_of_freedom: FloatArray | None = None
+    effects: Mapping[Level, EffectDraws] = field(default_factory=dict)
     sd_department_by_type: FloatArray | None = None
 
     @property
-    def has_normal_departments(self) -> bool:
-        """Whether department effects are normal with one σ, as the integrating engine and `surprise` take them."""
-        return self.degrees_of_freedom is None and self.sd_department_by_type is None
+    def has_one_sd(self) -> bool:
+        """Whether departments of all types have one σ, as the integrating engine and `surprise` take them."""
+        return self.sd_department_by_type is None
 
     def department_variance(self, cells: Cells) -> FloatArray:
         """Posterior mean of σ_v² of each cell's department, (C,); 0 where the level is not in the model."""
@@ -82,8 +83,8 @@ class SharedDraws:
         """Draws of every single number among the parameters, (S,) each, by the names under which they are published."""
         found = {names.INTERCEPT: self.intercept}
         found |= {sd_name(level): values for level, values in self.sd.items()}
-        if self.degrees_of_freedom is not None:
-            found[names.DEGREES_OF_FREEDOM] = self.degrees_of_freedom
+        for level, of in self.effects.items():
+            found |= {effect_name(level, name): values for name, values in of.natural.items()}
         return found
 
     def sd_of(self, level: Level) -> FloatArray:
@@ -96,12 +97,15 @@ class SharedDraws:
 
     def take(self, draws: IntArray) -> SharedDraws:
         """Some of the draws, by their numbers."""
-
-        def of(values: FloatArray | None) -> Any:
-            return None if values is None else values[draws]
-
-        sd = {level: values[draws] for level, values in self.sd.items()}
-        return SharedDraws(**{**{name: of(v) for name, v in vars(self).items() if name != "sd"}, "sd": sd})
+        by_type = self.sd_department_by_type
+        return SharedDraws(
+            self.intercept[draws],
+            self.coefficients[draws],
+            {level: values[draws] for level, values in self.sd.items()},
+            self.type_effect[draws],
+            {level: of.take(draws) for level, of in self.effects.items()},
+            None if by_type is None else by_type[draws],
+        )
 
     @property
     def n_draws(self) -> int:
@@ -192,12 +196,19 @@ class ShapeBlock:
     department : Conditional
         Of v where u is at its mean, (cells, S). Given u the effects of a trust's departments are independent, and their
         cumulants move with it: dκₙ/du = κₙ₊₁/σ_v², for the mean less 1 (Tweedie's formula; Efron 2011, JASA 106:1602).
+    trust_sd, department_sd : (trusts, S), (cells, S)
+        σ_u and σ_v: where effects are a mixture of normals, those of the component that each effect is of in the draw.
+    exceptional : mapping of level to (units,)
+        Probability of each trust or department of being exceptional, where effects are a mixture of two normals.
     """
 
     trusts: slice
     cells: slice
     trust: Conditional
     department: Conditional
+    trust_sd: FloatArray
+    department_sd: FloatArray
+    exceptional: Mapping[Level, FloatArray] = field(default_factory=dict)
 
 
 class Shapes(Protocol):

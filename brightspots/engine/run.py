@@ -36,7 +36,7 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> tuple[Post
     ----------
     cells : Cells
     options : FitOptions
-        Its method "auto" integrates, and samples where department effects are not normal with one standard deviation.
+        Its method "auto" integrates, and samples where department types have standard deviations of their own.
         Where integrating does not earn its certificate it samples too, for at most `FALLBACK_SECONDS`, and returns what
         was sampled if that holds, else the better of the two: the one that misses its checks by the smaller factor.
     stacklevel : int
@@ -45,7 +45,7 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> tuple[Post
     Raises
     ------
     SettingsError
-        Where effects that are not normal with one standard deviation are to be integrated.
+        Where departments of several standard deviations are to be integrated.
 
     Warns
     -----
@@ -58,9 +58,8 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> tuple[Post
     if not priors.integrable:
         if method == "integrate":
             raise SettingsError(
-                "method='integrate' takes normal effects of one standard deviation; "
-                f"with Priors(effects={priors.effects!r}, department_by_type={priors.department_by_type!r}) "
-                "pass method='nuts' or 'auto'"
+                "method='integrate' takes departments of one standard deviation; "
+                f"with Priors(department_by_type={priors.department_by_type!r}) pass method='nuts' or 'auto'"
             )
         method = "nuts"
     if method == "nuts":

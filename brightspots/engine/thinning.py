@@ -8,6 +8,7 @@ import numpy as np
 
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.cells import Cells
+from brightspots.engine.effects import EffectDraws
 from brightspots.engine.posterior import SharedDraws
 
 # After so many turns the distributions of sums and of their parts hardly change.
@@ -47,11 +48,16 @@ def thin(shared: SharedDraws, cells: Cells, most: int) -> SharedDraws:
         away = _going_with(average, away, every_average, every_away)
         of_type = _in_order_of(average[:, np.newaxis] + away, wanted)
     intercept = _in_order_of(some.intercept, _slices(shared.intercept, most))
+    effects = {
+        level: EffectDraws(of.distribution, _in_order_of(some.effects[level].free, _slices(of.free, most)))
+        for level, of in shared.effects.items()
+    }
     return replace(
         some,
         intercept=intercept,
         coefficients=_in_order_of(some.coefficients, _slices(shared.coefficients, most)),
         type_effect=of_type - intercept[:, np.newaxis],
+        effects=effects,
     )
 
 

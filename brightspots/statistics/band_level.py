@@ -36,24 +36,31 @@ _NUMBERS_AT_ONCE = 2_000_000
 class TrustLikelihood(NamedTuple):
     """Normal likelihoods exp(η·U − ½λ·U²) of the effects of T trusts given S draws of the rest, (T, S) each.
 
-    `precision` is λ, `pull` is η.
+    `precision` is λ, `pull` is η. `spread` is the variance of each effect before the data in units of σ_u²: 1 but where
+    effects are a mixture of normals, and then that of the component that the effect is of in the draw.
     """
 
     precision: FloatArray
     pull: FloatArray
+    spread: FloatArray
 
     @classmethod
     def of(
-        cls, mean: npt.NDArray[np.floating], sd: npt.NDArray[np.floating], prior_sd: FloatArray
+        cls,
+        mean: npt.NDArray[np.floating],
+        sd: npt.NDArray[np.floating],
+        prior_sd: FloatArray,
+        common_sd: FloatArray,
     ) -> TrustLikelihood:
-        """Divide distributions of U, (T, S), by their priors N(0, σ_u²), (S,)."""
+        """Divide distributions of U, (T, S), by their priors, of standard deviations (T, S); σ_u is (S,)."""
         own = 1.0 / np.maximum(np.asarray(sd, np.float64), 1e-12) ** 2
         prior = 1.0 / np.maximum(prior_sd, 1e-12) ** 2
-        return cls(np.maximum(own - prior, 0.0), mean * own)
+        spread = (prior_sd / np.maximum(common_sd, 1e-12)) ** 2
+        return cls(np.maximum(own - prior, 0.0), mean * own, spread)
 
     def take(self, draws: IntArray) -> TrustLikelihood:
         """Some of the draws, by their numbers."""
-        return TrustLikelihood(self.precision[:, draws], self.pull[:, draws])
+        return TrustLikelihood(*(part[:, draws] for part in self))
 
     def of_bands(self, in_band: FloatArray, within: FloatArray | float) -> tuple[FloatArray, ...]:
         """Likelihood of δ + μ, trusts' own u integrated out: precision and pull (levels, S), and its log height (S,).
@@ -65,7 +72,7 @@ class TrustLikelihood(NamedTuple):
         within : (S,) or float
             τ.
         """
-        variance = np.square(within)
+        variance = np.square(within) * self.spread
         spread = 1.0 + variance * self.precision
         height = 0.5 * np.sum(variance * self.pull**2 / spread - np.log(spread), axis=0)
         return in_band @ (self.precision / spread), in_band @ (self.pull / spread), height
@@ -140,11 +147,11 @@ class BandDraws:
         scores : (trusts, R)
             Normal scores.
         """
-        precision, pull = likelihood.take(self.draw)
-        variance = self.within**2
+        precision, pull, own = likelihood.take(self.draw)
+        variance = self.within**2 * own
         spread = 1.0 + variance * precision
         mean = (variance * pull + self.shift + self.band_mean[band]) / spread
-        return np.asarray(mean + self.within / np.sqrt(spread) * scores)
+        return np.asarray(mean + np.sqrt(variance / spread) * scores)
 
 
 def draw_bands(

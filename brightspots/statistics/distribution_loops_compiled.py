@@ -124,7 +124,7 @@ def _weights(place, moved, others_moved, u, others, of_v, of_level, follows, row
         mean[s] = from_u * u[0][s] + own * of_v[s] - minus * at
 
 
-@compiled("f8[:,:,::1](f4[:,:,::1], f4[:,:,::1], f8[::1], f8[::1], i8[::1])")
+@compiled("f8[:,:,::1](f4[:,:,::1], f4[:,:,::1], f8[:,::1], f8[::1], i8[::1])")
 def distributions(trust, department, sd, weight, bounds):
     """Distributions of u + v, D, the level (u + v) − D, and D given the level; see `mixtures.distributions`.
 
@@ -132,7 +132,7 @@ def distributions(trust, department, sd, weight, bounds):
     ----------
     trust, department : (4, trusts, S), (4, cells, S)
         Mean, standard deviation, skewness and excess kurtosis of u, and of v where u is at its mean.
-    sd : (S,)
+    sd : (cells, S) or (1, S)
         σ_v.
     weight : (cells,)
     bounds : int (trusts + 1,)
@@ -153,8 +153,6 @@ def distributions(trust, department, sd, weight, bounds):
     mean, variance, kept = room[18], room[19], room[20]
     slope, bend, third, fourth = room[21], room[22], np.empty(size), np.empty(size)
     work, rows = (mean, variance, third, fourth), (mean, kept, slope, bend)
-    for s in range(size):
-        precision[s] = 1.0 / max(sd[s] * sd[s], 1e-24)
     for unit in range(len(bounds) - 1):
         _cumulants(trust, unit, u)
         sums[:] = 0.0
@@ -163,7 +161,9 @@ def distributions(trust, department, sd, weight, bounds):
         # Once to add up, once to compare: in one loop, so that what both need is compiled once.
         for turn in range(2 * (last - first)):
             cell, adding = first + turn % (last - first), turn < last - first
-            w = weight[cell]
+            w, row = weight[cell], cell if len(sd) > 1 else 0
+            for s in range(size):
+                precision[s] = 1.0 / max(sd[row, s] * sd[row, s], 1e-24)
             _cumulants(department, cell, v)
             _moved_by_trust(v, precision, moved)
             if adding:

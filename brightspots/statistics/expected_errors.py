@@ -35,7 +35,7 @@ def reweighted(
     Parameters
     ----------
     fitted : Posterior
-        With normal effects of departments that have one standard deviation, and a certificate that holds.
+        With effects of departments that have one standard deviation, and a certificate that holds.
     cells : Cells
         As fitted, but for `Cells.expected_sd`.
     priors : Priors
@@ -45,12 +45,12 @@ def reweighted(
     Returns
     -------
     ConditionalPosterior, Certificate
-        None where errors differ between departments, before or now, or the weights do not earn a certificate: hardly
-        any draw leaves room for such errors.
+        None where errors differ between departments, before or now, where effects of departments are not normal, or the
+        weights do not earn a certificate: hardly any draw leaves room for such errors.
     """
     started = time.perf_counter()
     before, now = fitted.cells.error_variance, cells.error_variance
-    if np.ptp(before) > 0.0 or np.ptp(now) > 0.0:
+    if np.ptp(before) > 0.0 or np.ptp(now) > 0.0 or "department" in fitted.shared.effects:
         return None
     shared = fitted.shared
     sd = shared.sd["department"]

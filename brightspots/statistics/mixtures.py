@@ -16,7 +16,7 @@ from scipy import special
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.twins import Sizes, takes_compiled
 from brightspots.data.cells import Cells
-from brightspots.engine.integration.conditional import normal_scores, rotations
+from brightspots.engine.integration.deal import normal_scores, rotations
 from brightspots.engine.integration.leaf import cornish_fisher
 from brightspots.engine.posterior import Conditional, ShapeBlock, SharedDraws
 
@@ -156,7 +156,9 @@ def distributions(cells: Cells, shared: SharedDraws, block: ShapeBlock, loops: M
     """
     bounds = cells.trust_cells[block.trusts.start : block.trusts.stop + 1] - block.cells.start
     # Copies, for compiled loops take no arrays that are read-only or have gaps.
-    sd, weight = np.array(shared.sd["department"]), np.array(cells.weight[block.cells])
+    of_each = "department" in shared.effects
+    sd = np.array(block.department_sd if of_each else shared.sd["department"][np.newaxis])
+    weight = np.array(cells.weight[block.cells])
     found = loops.distributions(np.stack(block.trust), np.stack(block.department), sd, weight, bounds)
     peer, own, level, given_level = (Mixture(*found[first : first + 4]) for first in (0, 4, 8, 12))
     follows, mean, variance = found[16:]

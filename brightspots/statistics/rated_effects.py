@@ -11,7 +11,7 @@ import numpy as np
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.settings import HalfNormal, Priors
 from brightspots.data.cells import Cells
-from brightspots.engine.integration.conditional import normal_scores, rotations
+from brightspots.engine.integration.deal import normal_scores, rotations
 from brightspots.engine.integration.leaf import cornish_fisher, shape_of
 from brightspots.engine.posterior import (
     Conditional,
@@ -72,14 +72,14 @@ class RatedEffects:
     def _block(self, block: ShapeBlock) -> EffectBlock:
         draw, shared = self.draws.draw, self.shapes.shared
         generator = np.random.default_rng([self.seed, block.trusts.start])
-        likelihood = TrustLikelihood.of(block.trust.mean, block.trust.sd, shared.sd["trust"])
+        likelihood = TrustLikelihood.of(block.trust.mean, block.trust.sd, block.trust_sd, shared.sd["trust"])
         band = self.band[block.trusts]
         scores = _scores(len(band), len(draw), generator)
         total = self.draws.trust_effects(likelihood, band, scores)
         of_trust = self.cells.cell_trust[block.cells] - block.trusts.start
         away = (total - block.trust.mean[:, draw])[of_trust]
         department = Conditional(*(part[:, draw] for part in block.department))
-        conditional = given_trust(department, away, shared.sd["department"][draw])
+        conditional = given_trust(department, away, block.department_sd[:, draw])
         scores = _scores(len(of_trust), len(draw), generator)
         effect = cornish_fisher(*conditional, scores.astype(np.float32)).astype(np.float64)
         within = total - self.draws.band_mean[band] - self.draws.shift
@@ -96,7 +96,7 @@ def given_trust(department: Conditional, away: FloatArray, sd: FloatArray) -> Co
     department : Conditional
         Of v, (cells, S).
     away : (cells, S)
-    sd : (S,)
+    sd : (cells, S) or (S,)
         σ_v.
     """
     mean, own_sd, skewness, kurtosis = department
@@ -141,14 +141,14 @@ def rate_effects(
     shapes = posterior.shapes(enough_draws(cells))
     assert shapes is not None  # a fit that gives draws only is not asked
     assert ratings.trust_band is not None  # nor one of rated departments
-    found = list(shapes.map_shapes(lambda block: (block.trust.mean, block.trust.sd)))
-    mean, sd = (np.concatenate(part) for part in zip(*found, strict=True))
+    found = list(shapes.map_shapes(lambda block: (block.trust.mean, block.trust.sd, block.trust_sd)))
+    mean, sd, prior_sd = (np.concatenate(part) for part in zip(*found, strict=True))
     shared, terms = shapes.shared, resolve_priors(cells, priors)
     within = terms.scales["trust"]
     between = within.scale if isinstance(within, HalfNormal) else np.inf
     centre, precision = location_precision(terms.intercept)
     draws = draw_bands(
-        TrustLikelihood.of(mean, sd, shared.sd["trust"]),
+        TrustLikelihood.of(mean, sd, prior_sd, shared.sd["trust"]),
         ratings.trust_band,
         BandPriors(within, between, centre - shared.intercept, precision),
         _WIDER * float(shared.sd["trust"].max()),

@@ -147,12 +147,10 @@ def with_ratings(posterior: Posterior, priors: Priors, ratings: Ratings, seed: i
 
 
 def _integrated(cells: Cells, priors: Priors, seed: int) -> ConditionalPosterior:
-    """Fit cells with normal effects."""
+    """Fit cells with the integrating engine."""
     from brightspots.engine.integration.integrate import integrate
 
-    fitted, certificate = integrate(
-        cells, replace(priors, effects="normal"), draws=_DRAWS, seed=seed, effective=_DRAWS
-    )
+    fitted, certificate = integrate(cells, priors, draws=_DRAWS, seed=seed, effective=_DRAWS)
     if not certificate.ok:
         warnings.warn(
             f"the fit that compares departments with the ratings did not earn its certificate: {certificate.message}",

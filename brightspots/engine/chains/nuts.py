@@ -8,7 +8,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +16,12 @@ import xarray as xr
 
 from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray
-from brightspots.common.settings import Priors
+from brightspots.common.settings import EffectDistribution, Priors
 from brightspots.data.cells import Cells
 from brightspots.engine.chains import stacks
 from brightspots.engine.chains.pymc_model import build_model
-from brightspots.engine.levels import LEVELS, sd_name
+from brightspots.engine.effects import DISTRIBUTIONS, EffectDraws, Heavy
+from brightspots.engine.levels import LEVELS, Level, ShapedLevel, effect_name, sd_name
 from brightspots.engine.posterior import Certificate, SharedDraws, StoredPosterior, worst_of
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def sample_within(
         sampled = run(model, per_chain, seed, chosen, progress, time.perf_counter() + seconds)
     if sampled is None:
         return None
-    posterior = _collect(cells, stacks.group(sampled, "posterior"))
+    posterior = _collect(cells, stacks.group(sampled, "posterior"), priors.distributions)
     diverging = int(stacks.group(sampled, "sample_stats")["diverging"].sum())
     certificate = certify(posterior, diverging, time.perf_counter() - started)
     return posterior, certificate
@@ -181,8 +182,13 @@ def _quiet(progress: bool) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _collect(cells: Cells, dataset: xr.Dataset) -> StoredPosterior:
-    """Arrange a sampled Dataset (chain, draw, …) as draws, chains one after the other."""
+def _collect(
+    cells: Cells, dataset: xr.Dataset, distributions: Mapping[ShapedLevel, EffectDistribution]
+) -> StoredPosterior:
+    """Arrange a sampled Dataset (chain, draw, …) as draws, chains one after the other.
+
+    `distributions` are those of the effects that are not normal, by level.
+    """
     chains, draws = dataset.sizes["chain"], dataset.sizes["draw"]
     size = chains * draws
 
@@ -200,7 +206,10 @@ def _collect(cells: Cells, dataset: xr.Dataset) -> StoredPosterior:
         coefficients=required(names.COEFFICIENT, len(cells.covariates)),
         sd={level: sd for level in LEVELS if (sd := take(sd_name(level))) is not None},
         type_effect=required(names.DEPARTMENT_TYPE_EFFECT, cells.n_types),
-        degrees_of_freedom=take(names.DEGREES_OF_FREEDOM),
+        effects={
+            level: _effect_draws(level, DISTRIBUTIONS[name], required)
+            for level, name in distributions.items()
+        },
         sd_department_by_type=take(names.SD_DEPARTMENT_BY_TYPE, cells.n_departments),
     )
     return StoredPosterior(
@@ -212,10 +221,16 @@ def _collect(cells: Cells, dataset: xr.Dataset) -> StoredPosterior:
     )
 
 
+def _effect_draws(level: Level, heavy: Heavy, required: Callable[[str], FloatArray]) -> EffectDraws:
+    natural = {name: required(effect_name(level, name)) for name in heavy.names}
+    return EffectDraws(heavy, heavy.sampled(natural))
+
+
 def certify(posterior: StoredPosterior, divergences: int, seconds: float) -> Certificate:
     """Judge the chains by the shared parameters and the trust effects."""
     shared, chains = posterior.shared, posterior.chains
-    watched = np.column_stack([shared.intercept, *shared.sd.values(), shared.coefficients])
+    of_effects = [of.free for of in shared.effects.values()]
+    watched = np.column_stack([shared.intercept, *shared.sd.values(), *of_effects, shared.coefficients])
     if "department_type" in shared.sd:
         watched = np.column_stack([watched, shared.type_effect])
     if shared.sd_department_by_type is not None:

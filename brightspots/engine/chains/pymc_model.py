@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +18,13 @@ from brightspots.common.settings import (
     ScalePrior,
 )
 from brightspots.data.cells import Cells
+from brightspots.engine.chains.pymc_effects import (
+    EffectLevel,
+    effect,
+    effect_with_error,
+    heavy_shape,
+    split_effect,
+)
 from brightspots.engine.levels import Level, nested_levels, sd_name
 from brightspots.engine.terms import Terms, resolve_priors
 from brightspots.likelihood.family import CountFamily
@@ -37,19 +42,17 @@ TYPICAL_TYPE_SD = 0.1
 # Dimension of the effects of each nested level below the outermost one.
 _UNITS: dict[Level, str] = {"department": names.CELL, "period": "leaf"}
 
-# Shape and rate of the gamma prior of degrees of freedom beyond 2 (Juárez & Steel 2010, J Bus Econ Stat 28:52).
-FREEDOM_PRIOR = (2.0, 0.1)
-
 
 def build_model(cells: Cells, priors: Priors) -> pm.Model:
     """Write the hierarchy as a PyMC model.
 
     Variables are named as in the posterior that brightspots returns: `intercept, coefficient, sd_trust,
     sd_department, sd_period, sd_department_type, trust_effect (trust), department_effect (cell),
-    period_effect (leaf), department_type_effect (department[, period])`, and `degrees_of_freedom` where department
-    effects are Student's t, `sd_department_by_type (department)` where each type has its own, `expected_error (cell)`
-    where the error of what was expected is known. The level of the whole is sampled flat, with the intercept's prior as
-    a potential, so that posterior but not prior predictive draws can be made from it.
+    period_effect (leaf), department_type_effect (department[, period])`; where department effects are not normal
+    `degrees_of_freedom` (Student's t) or `exceptional_share` and `exceptional_factor` (the mixture), and the same with
+    `trust_` before them for trusts; `sd_department_by_type (department)` where each type has its own, `expected_error
+    (cell)` where the error of what was expected is known. The level of the whole is sampled flat, with the intercept's
+    prior as a potential, and so are heavier tails of trusts: posterior but not prior predictive draws can be made.
 
     Parameters
     ----------
@@ -66,22 +69,21 @@ def build_model(cells: Cells, priors: Priors) -> pm.Model:
     with pm.Model(coords=_coords(cells)) as model:
         centred = _centred_levels(cells)
         sd = _standard_deviations(cells, terms, priors)
-        trusts = _Level(names.TRUST_EFFECT, sd["trust"], (names.TRUST,))
-        types = None
-        if "department_type" in sd:
-            dims = (names.DEPARTMENT, names.PERIOD) if cells.has_periods else (names.DEPARTMENT,)
-            types = _Level(names.DEPARTMENT_TYPE_EFFECT, sd["department_type"], dims)
-        trust_deviation, trust_mean = _split_effect(trusts, (cells.n_trusts,), centred["trust"])
+        heavy = priors.distributions
+
+        def level_of(name: Level, *dims: str) -> EffectLevel:
+            shape = heavy_shape(name, heavy[name]) if name in heavy else None
+            return EffectLevel(f"{name}_effect", sd[name], dims, centred[name], shape)
+
+        trust_deviation, trust_mean = split_effect(level_of("trust", names.TRUST), (cells.n_trusts,))
         # What the data know is the overall level, intercept plus mean effects; sampling that instead of the
         # intercept takes away the ridge along which one trades against the others.
         level = pm.Flat("level")
         eta: Any = cells.offset + level + trust_deviation[cells.leaf_trust]
         intercept = level - trust_mean
-        if types is not None:
-            types_shape = (
-                (cells.n_departments, len(cells.periods)) if cells.periods is not None else (cells.n_types,)
-            )
-            type_deviation, type_mean = _split_effect(types, types_shape, centred["department_type"])
+        if "department_type" in sd:
+            dims, types_shape = _of_types(cells)
+            type_deviation, type_mean = split_effect(level_of("department_type", *dims), types_shape)
             eta = eta + type_deviation[cells.leaf_type]
             intercept = intercept - type_mean
         intercept = pm.Deterministic(names.INTERCEPT, intercept)
@@ -91,16 +93,12 @@ def build_model(cells: Cells, priors: Priors) -> pm.Model:
         if cells.covariates:
             beta = _location(names.COEFFICIENT, terms.covariate, dims=names.COVARIATE)
             eta = eta + pm.math.dot(cells.design, beta)
-        for level in nested_levels(cells)[1:]:
-            if level.name in sd:
-                heavy = level.name == "department" and priors.effects != "normal"
-                make = _student_effect if heavy else _effect
-                dims = (_UNITS[level.name],)
-                if level.name == "department" and cells.expected_sd is not None:
-                    effect = _effect_with_error(cells, sd[level.name], centred[level.name], heavy=heavy)
-                else:
-                    effect = make(f"{level.name}_effect", sd[level.name], dims, centred[level.name])
-                eta = eta + effect[level.of_leaf]
+        for nested in nested_levels(cells)[1:]:
+            if nested.name in sd:
+                of_units = level_of(nested.name, _UNITS[nested.name])
+                known_error = nested.name == "department" and cells.expected_sd is not None
+                drawn = effect_with_error(of_units, cells) if known_error else effect(of_units)
+                eta = eta + drawn[nested.of_leaf]
         _likelihood(cells, eta)
     return model
 
@@ -127,6 +125,13 @@ def _coords(cells: Cells) -> dict[str, Any]:
     if cells.periods is not None:
         coords[names.PERIOD] = cells.periods
     return coords
+
+
+def _of_types(cells: Cells) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Dims and shape of department-type effects."""
+    if cells.periods is None:
+        return (names.DEPARTMENT,), (cells.n_types,)
+    return (names.DEPARTMENT, names.PERIOD), (cells.n_departments, len(cells.periods))
 
 
 def _location(name: str, prior: LocationPrior, dims: str | None = None) -> Any:
@@ -173,79 +178,6 @@ def _scale_by_type(cells: Cells, prior: ScalePrior, spread: HalfNormal | float) 
 def _half_normal_scale(prior: HalfNormal | float) -> float:
     # Priors has already turned numbers into priors; this says so to the type checker.
     return prior.scale if isinstance(prior, HalfNormal) else prior
-
-
-@dataclass(frozen=True)
-class _Level:
-    """A level whose effects are sampled as deviations from their mean, and that mean."""
-
-    name: str
-    sd: Any
-    dims: tuple[str, ...]
-
-
-def _split_effect(level: _Level, shape: tuple[int, ...], centred: bool) -> tuple[Any, Any]:
-    """Effects N(0, sd²) in two independent parts: deviations that sum to zero, and their mean N(0, sd²/size).
-
-    Returns
-    -------
-    deviations, mean
-        Their sum is registered as a Deterministic under the level's name.
-    """
-    import pymc as pm
-
-    size = math.prod(shape)
-    # One flat axis, whatever the dims: the effects share one mean, not one a row and one a column.
-    if centred:
-        deviation = pm.ZeroSumNormal(f"{level.name}_deviation", level.sd, shape=size)
-    else:
-        deviation = level.sd * pm.ZeroSumNormal(f"{level.name}_z", 1.0, shape=size)
-    mean = level.sd * pm.Normal(f"{level.name}_mean_z", 0.0, 1.0) / np.sqrt(size)
-    pm.Deterministic(level.name, (deviation + mean).reshape(shape), dims=level.dims)
-    return deviation, mean
-
-
-def _effect(name: str, sd: Any, dims: tuple[str, ...], centred: bool) -> Any:
-    """Effects N(0, sd²), sampled as they are (centred) or as sd times standard normals (non-centred)."""
-    import pymc as pm
-
-    if centred:
-        return pm.Normal(name, 0.0, sd, dims=dims)
-    return pm.Deterministic(name, sd * pm.Normal(f"{name}_z", 0.0, 1.0, dims=dims), dims=dims)
-
-
-def _student_effect(name: str, sd: Any, dims: tuple[str, ...], centred: bool) -> Any:
-    """Effects of Student's t with standard deviation sd, sampled as in `_effect`; more than 2 degrees of freedom."""
-    import pymc as pm
-
-    above_two = pm.Gamma(f"{names.DEGREES_OF_FREEDOM}_above_two", *FREEDOM_PRIOR)
-    freedom = pm.Deterministic(names.DEGREES_OF_FREEDOM, 2.0 + above_two)
-    shrink = pm.math.sqrt(above_two / freedom)  # t's own standard deviation is the inverse of this
-    if centred:
-        return pm.StudentT(name, nu=freedom, mu=0.0, sigma=sd * shrink, dims=dims)
-    z = pm.StudentT(f"{name}_z", nu=freedom, mu=0.0, sigma=1.0, dims=dims)
-    return pm.Deterministic(name, sd * shrink * z, dims=dims)
-
-
-def _effect_with_error(cells: Cells, sd: Any, centred: bool, *, heavy: bool) -> Any:
-    """Department effects v plus errors ε ~ N(0, e²) of expected events, both registered; (C,).
-
-    The data know the sum s alone. Where v is normal it is sampled as s and, for the split, v = κs + √κ·e·z with
-    κ = sd²/(sd² + e²) and z standard normal, of which the data say nothing: no ridge is left along which v and ε trade.
-    """
-    import pymc as pm
-
-    name, of_error, dims = names.DEPARTMENT_EFFECT, names.EXPECTED_ERROR, (names.CELL,)
-    error = np.sqrt(cells.error_variance)
-    if heavy:
-        effect = _student_effect(name, sd, dims, centred)
-        return effect + _effect(of_error, error, dims, centred=False)
-    total = _effect(f"{name}_and_error", pm.math.sqrt(sd**2 + error**2), dims, centred)
-    kept = sd**2 / (sd**2 + error**2)
-    z = pm.Normal(f"{of_error}_z", 0.0, 1.0, dims=dims)
-    effect = pm.Deterministic(name, kept * total + pm.math.sqrt(kept) * error * z, dims=dims)
-    pm.Deterministic(of_error, total - effect, dims=dims)
-    return total
 
 
 def _centred_levels(cells: Cells) -> dict[Level, bool]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.engine.integration.expansion import Expansion
-from brightspots.engine.integration.leaf import hermite, integrate_normal, leaf_marginals
-from brightspots.engine.levels import Level
+from brightspots.engine.integration.leaf import hermite, integrate_normal, leaf_marginals, mix_values
+from brightspots.engine.integration.scales import Scales
 from brightspots.likelihood.family import Derivatives
 from brightspots.likelihood.outcomes import Outcomes
 
 # Enough for a start that is off by several standard deviations of the effect to reach the mode.
 _NEWTON_STEPS = 8
 _FURTHEST_START = 4.0
+# Points of a grid where quadrature around one mode will not do, and how much further than an expansion it goes.
+_GRID_POINTS, _WIDER = 161, 1.3
 
 
 def trust_log_likelihood(expansion: Expansion, trust: int, draws: IntArray, *, nodes: int = 11) -> FloatArray:
@@ -34,8 +36,10 @@ def trust_log_likelihood(expansion: Expansion, trust: int, draws: IntArray, *, n
         Of the quadrature of every level.
     """
     nested = _Nested.of_trust(expansion, trust, draws, nodes)
-    top = expansion.tree.nodes[0].name
-    sd = expansion.tree.sd(top, nested.scales)[0]
+    top, tree = expansion.tree.nodes[0].name, expansion.tree
+    if nested.scales.mixing:
+        return _on_grid(expansion, nested, trust, draws)
+    sd = tree.sd(top, nested.scales)[0]
     result = integrate_normal(
         lambda argument: nested.of_units(0, argument),
         np.zeros((1, len(sd))),
@@ -44,6 +48,22 @@ def trust_log_likelihood(expansion: Expansion, trust: int, draws: IntArray, *, n
         quadrature=nested.quadrature,
     )
     return result.value[0]
+
+
+def _on_grid(expansion: Expansion, nested: _Nested, trust: int, draws: IntArray) -> FloatArray:
+    """The outermost integral by the trapezoidal rule: under mixtures its integrand may have several peaks."""
+    top, tree = expansion.tree.nodes[0].name, expansion.tree
+    moved = np.abs(tree.fixed[nested.leaves] @ (expansion.border_shift[: tree.fixed.shape[1], draws])).max()
+    moved += np.abs(expansion.type_shift[:, draws]).max()
+    half = _WIDER * expansion.reach[top][trust] + moved
+    effect = expansion.centre[top][trust] + half * np.linspace(-1.0, 1.0, _GRID_POINTS)
+    inside = nested.of_units(0, np.broadcast_to(effect, (1, len(draws), len(effect)))).value[0]
+    log_prior = np.logaddexp.reduce([
+        np.reshape(log_weight, (-1, 1)) - np.log(sd[0, :, np.newaxis]) - 0.5 * (effect / sd[0, :, np.newaxis]) ** 2
+        for log_weight, sd in tree.components(top, nested.scales)
+    ])  # fmt: skip
+    step = 2.0 * half / (_GRID_POINTS - 1)
+    return np.asarray(np.logaddexp.reduce(inside + log_prior, axis=1) + np.log(step / np.sqrt(2.0 * np.pi)))
 
 
 @dataclass(frozen=True)
@@ -60,10 +80,8 @@ class _Nested:
         Of the L leaves.
     base : (L, S)
         Linear predictor without any nested effect.
-    scales : mapping of level to (S,)
-        Standard deviations of the effects.
-    leaf_sd : (L, S) or (1, S)
-        Of the leaves' own effects.
+    scales : Scales
+        Of the effects, at the S draws.
     information : (L,)
         Of the leaves on their predictor, their own effects integrated out, roughly.
     quadrature : (nodes,), (nodes,)
@@ -74,8 +92,7 @@ class _Nested:
     leaves: slice
     outcomes: Outcomes
     base: FloatArray
-    scales: Mapping[Level, FloatArray]
-    leaf_sd: FloatArray
+    scales: Scales
     information: FloatArray
     quadrature: tuple[FloatArray, FloatArray]
 
@@ -85,8 +102,8 @@ class _Nested:
         tree = expansion.tree
         bounds = tree.nodes[0].leaves
         leaves = slice(int(bounds[trust]), int(bounds[trust + 1]))
-        scales = {level: sd[draws] for level, sd in expansion.draws.scales.items()}
-        leaf_sd = tree.leaf_sd(scales, leaves)
+        scales = expansion.draws.scales.take(draws)
+        leaf_sd = tree.leaf_sd(scales.usual(), leaves)
         known = expansion.information[leaves]
         return _Nested(
             expansion=expansion,
@@ -96,7 +113,6 @@ class _Nested:
                 [tree.predictor(border)[leaves] for border in expansion.draws.border[draws]], axis=1
             ),
             scales=scales,
-            leaf_sd=leaf_sd,
             information=known / (1.0 + known * np.median(leaf_sd, axis=1) ** 2),
             quadrature=hermite(nodes),
         )
@@ -121,31 +137,65 @@ class _Nested:
         """Log likelihood of the leaves, their own effects integrated out, given the sum of all others, (L, S, …)."""
         more = (1,) * (path.ndim - 2)
         predictor = self.base.reshape(*self.base.shape, *more) + path
-        sd = self.leaf_sd.reshape(*self.leaf_sd.shape, *more)
-        loops, nodes = self.expansion.tree.loops, len(self.quadrature[0])
-        return Derivatives(*leaf_marginals(self.outcomes, predictor, sd, loops, nodes=nodes)[:3])
+        tree, level = self.expansion.tree, self.expansion.tree.leaf_level
+        components = (
+            [(0.0, tree.leaf_sd(self.scales, self.leaves))]
+            if level is None
+            else tree.components(level, self.scales, self.leaves)
+        )
+        parts = []
+        for log_weight, sd in components:
+            found = leaf_marginals(
+                self.outcomes,
+                predictor,
+                sd.reshape(*sd.shape, *more),
+                tree.loops,
+                nodes=len(self.quadrature[0]),
+            )[:3]
+            parts.append((log_weight, Derivatives(*found)))
+        return _mixed(parts)
 
     def of_node(self, depth: int, above: FloatArray) -> Derivatives:
         """The same as `of_units` with the node's own effects integrated out, given the sum of effects above it."""
         node, link = self.expansion.tree.nodes[depth], self.expansion.tree.links[depth - 1]
         units = node.units(self.leaves)
-        of_units = self.expansion.tree.sd(node.name, self.scales, units)
-        sd = np.broadcast_to(of_units.reshape(*of_units.shape, *(1,) * (above.ndim - 2)), above.shape)
         known = np.add.reduceat(self.information, node.leaves[units] - self.leaves.start)
-        # Where the data outweigh the prior, the effect makes up for what those above are off their centres.
-        share = sd**2 * _across(known, above) / (1.0 + sd**2 * _across(known, above))
         off = above - _across(_path_centre(self.expansion, depth - 1)[link.parent[units]], above)
-        mode = _across(self.expansion.centre[node.name][units], above) - share * off
-        start = np.clip(mode / np.maximum(sd, 1e-12), -_FURTHEST_START, _FURTHEST_START)
-        inside = integrate_normal(
-            lambda argument: self.of_units(depth, argument),
-            above,
-            sd,
-            start,
-            quadrature=self.quadrature,
-            newton_steps=_NEWTON_STEPS,
-        )
-        return Derivatives(*inside[:3])
+        parts = []
+        for log_weight, of_units in self.expansion.tree.components(node.name, self.scales, units):
+            sd = np.broadcast_to(of_units.reshape(*of_units.shape, *(1,) * (above.ndim - 2)), above.shape)
+            # Where the data outweigh the prior, the effect makes up for what those above are off their centres.
+            share = sd**2 * _across(known, above) / (1.0 + sd**2 * _across(known, above))
+            mode = _across(self.expansion.centre[node.name][units], above) - share * off
+            start = np.clip(mode / np.maximum(sd, 1e-12), -_FURTHEST_START, _FURTHEST_START)
+            inside = integrate_normal(
+                lambda argument: self.of_units(depth, argument),
+                above,
+                sd,
+                start,
+                quadrature=self.quadrature,
+                newton_steps=_NEWTON_STEPS,
+            )
+            parts.append((log_weight, Derivatives(*inside[:3])))
+        return _mixed(parts)
+
+
+def _mixed(parts: Sequence[tuple[FloatArray | float, Derivatives]]) -> Derivatives:
+    """Log of a mixture with its slope and curvature, (n, S, …), from log weights, (S,), and those of its components."""
+    if len(parts) == 1:
+        return parts[0][1]
+    weighted = [
+        np.stack([of.value + _along(log_weight, of.value), of.slope, of.curvature])
+        for log_weight, of in parts
+    ]
+    value, slope, curvature = mix_values(np.stack(weighted))
+    # Newton's steps, for which the curvature is, go uphill.
+    return Derivatives(value, slope, np.minimum(curvature, 0.0))
+
+
+def _along(values: FloatArray | float, like: FloatArray) -> FloatArray:
+    """Values of draws (S,), as a row that broadcasts to (n, S, …)."""
+    return np.asarray(values).reshape(-1, *(1,) * (like.ndim - 2))
 
 
 def _across(values: FloatArray, like: FloatArray) -> FloatArray:

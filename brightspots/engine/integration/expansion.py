@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.cells import Cells
-from brightspots.engine.integration.mode import centre_effects
-from brightspots.engine.integration.tree import Scales, Tree, weights_by_node
+from brightspots.engine.effects import Mixing
+from brightspots.engine.integration.centre import centre_effects, pseudo_data
+from brightspots.engine.integration.draws import Draws, draws_of
+from brightspots.engine.integration.reach import reaches
+from brightspots.engine.integration.scales import Scales
+from brightspots.engine.integration.tree import Tree
 from brightspots.engine.levels import Level
 from brightspots.engine.posterior import SharedDraws
 from brightspots.likelihood.outcomes import Outcomes
 
-# Standard deviations of an effect, either side of its mode, that an expansion covers.
-REACH = 5.0
 # Logarithm of the factor by which the spread of effects may differ between draws of one expansion.
 BAND_WIDTH = 0.5
 # Logarithm of the factor by which the ratio of a trust's variance to that of its data may differ.
@@ -32,35 +35,24 @@ _SCALE_TOLERANCE = 20.0
 
 
 @dataclass(frozen=True, eq=False)
-class Draws:
-    """S joint draws of log σ (S, k) and border (S, B), and the σ's by level."""
+class LeafMixing:
+    """How the normals that leaves' effects are a mixture of follow from normals at a few standard deviations.
 
-    log_sd: FloatArray
-    border: FloatArray
-    scales: Scales
+    Parameters
+    ----------
+    scales : (J,)
+        Standard deviations between which to interpolate.
+    nodes : int (M, 2)
+        For each component: the first of those that it is interpolated between, and how many they are.
+    basis : (J', S)
+        Interpolation weights of the draws, component after component.
+    log_weight : (M, S)
+    """
 
-    @property
-    def size(self) -> int:
-        """S."""
-        return len(self.log_sd)
-
-    def take(self, members: IntArray) -> Draws:
-        """Some of the draws."""
-        scales = {level: sd[members] for level, sd in self.scales.items()}
-        return Draws(self.log_sd[members], self.border[members], scales)
-
-
-def make_draws(tree: Tree, log_sd: FloatArray, border: FloatArray) -> Draws:
-    """Draws with their σ's sorted by level."""
-    return Draws(log_sd, border, tree.scales(log_sd))
-
-
-def draws_of(tree: Tree, shared: SharedDraws) -> Draws:
-    """Take the draws out of the form in which they are handed over."""
-    log_sd = np.log(np.column_stack([shared.sd[level] for level in tree.levels]))
-    types = [shared.type_effect] if tree.n_types else []
-    border = np.column_stack([shared.intercept, shared.coefficients, *types])
-    return make_draws(tree, log_sd, border)
+    scales: FloatArray
+    nodes: IntArray
+    basis: FloatArray
+    log_weight: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +81,10 @@ class Expansion:
         Interpolation weights of the draws' σ.
     leaf_share : (N,)
         Share of a leaf in the information on its unit of the outermost level.
+    is_odd : (units,)
+        Units of the outermost level whose effects have a density with shoulders, or with more than one peak.
+    leaf_mixing : LeafMixing or None
+        In place of `leaf_scales` and `scale_basis` where effects of leaves are not normal.
     """
 
     tree: Tree
@@ -102,11 +98,43 @@ class Expansion:
     leaf_scales: FloatArray
     scale_basis: FloatArray
     leaf_share: FloatArray
+    is_odd: npt.NDArray[np.bool_]
+    leaf_mixing: LeafMixing | None = None
 
     @cached_property
     def leaf_centre(self) -> FloatArray:
         """Linear predictor of each leaf at the centre, its own effect left out, (N,)."""
         return self.tree.predictor(self.border) + self.tree.path(self.centre)
+
+    @cached_property
+    def of_components(self) -> tuple[tuple[FloatArray, Expansion], ...]:
+        """For each component of leaves' effects: log weight (S,), and the expansion as if all were of it."""
+        tree, level, scales = self.tree.normal, self.tree.leaf_level, self.draws.scales
+        assert level is not None  # effects of leaves are a mixture
+        predictor, found = self.leaf_centre, []
+        for log_weight, factor in zip(*scales.mixing[level], strict=True):
+            sd = {**scales.sd, level: scales[level] * factor}
+            middle = Scales({name: np.exp(np.log(of).mean()) for name, of in sd.items()})
+            data = pseudo_data(tree, predictor, middle)
+            leaf_scales, basis = _scale_nodes(sd[level], tree.cells.n_leaves)
+            normal = replace(
+                self,
+                tree=tree,
+                draws=replace(self.draws, scales=Scales(sd)),
+                information=data.information,
+                slope=data.linear - data.information * (predictor - tree.cells.offset),
+                leaf_scales=leaf_scales,
+                scale_basis=basis,
+                leaf_mixing=None,
+            )
+            found.append((log_weight, normal))
+        return tuple(found)
+
+    @cached_property
+    def own_blur(self) -> FloatArray:
+        """Factor by which leaves' own effects, at their narrowest, blur what they say of those above, (N,)."""
+        narrowest = self.tree.leaf_variance(self.draws.scales.usual()).min(axis=1)
+        return np.asarray(1.0 + self.information * narrowest)
 
     @cached_property
     def border_shift(self) -> FloatArray:
@@ -131,7 +159,8 @@ def expand(tree: Tree, draws: Draws) -> tuple[Expansion, ...]:
 
 def expand_around(cells: Cells, shared: SharedDraws) -> tuple[Expansion, ...]:
     """Expansions for draws in the form in which they are handed over."""
-    tree = Tree(cells, tuple(shared.sd))
+    effects = {level: of.distribution for level, of in shared.effects.items()}
+    tree = Tree(cells, tuple(shared.sd), effects)
     return expand(tree, draws_of(tree, shared))
 
 
@@ -140,7 +169,7 @@ def bands(tree: Tree, draws: Draws) -> list[IntArray]:
 
     Leaves are judged by those that tell most, at the 0.9 quantile of information, for they need the narrowest bands.
     """
-    cells, scales, top = tree.cells, draws.scales, tree.nodes[0]
+    cells, scales, top = tree.cells, draws.scales.usual(), tree.nodes[0]
     _, information = Outcomes.of(cells).guess()
     typical = float(np.quantile(information, 0.9))
     below = sum((scales[level] ** 2 for level in reversed(tree.nested[1:])), np.zeros(draws.size))
@@ -164,116 +193,30 @@ def bands(tree: Tree, draws: Draws) -> list[IntArray]:
 def _expand_band(tree: Tree, draws: Draws, members: IntArray) -> Expansion:
     """Centre an expansion on the draws' own mean, and reach as far as they do."""
     border = draws.border.mean(axis=0)
-    centre, data = centre_effects(tree, border, tree.scales(draws.log_sd.mean(axis=0)))
+    middle = tree.scales(draws.parameters.mean(axis=0))
+    found = centre_effects(tree, border, middle)
+    centre, reach, leaf_share, is_odd = reaches(tree, border, draws, middle, found)
+    data = found.data
     at = tree.predictor(border) - tree.cells.offset + tree.path(centre)
-    widest, narrowest = (
-        {level: np.asarray(extreme(sd)) for level, sd in draws.scales.items()} for extreme in (np.max, np.min)
-    )
-    weight, _ = weights_by_node(tree, data.information, widest)[0]
-    leaf_share = weight / tree.nodes[0].sum(weight)[tree.nodes[0].of_leaf]
-    border_move = np.abs(border_shift_by_top(tree, (draws.border - border).T, leaf_share)).max(axis=1)
-    top_reach = _top_reach(
-        tree, data.information, draws.scales, widest, narrowest, centre[tree.nodes[0].name], border_move
-    )
     leaf_scales, basis = _scale_nodes(tree.leaf_scale(draws.scales), tree.cells.n_leaves)
+    of_leaf = None
+    if tree.leaf_level is not None and tree.leaf_level in draws.scales.mixing:
+        of_leaf = _leaf_mixing(draws.scales.mixing[tree.leaf_level], draws.scales[tree.leaf_level])
     return Expansion(
         tree,
         draws,
         members,
         border,
         centre,
-        _reaches(tree, data.information, widest, top_reach),
+        reach,
         data.information,
         data.linear - data.information * at,
         leaf_scales,
         basis,
         leaf_share,
+        is_odd,
+        of_leaf,
     )
-
-
-def _top_reach(
-    tree: Tree,
-    information: FloatArray,
-    scales: Scales,
-    widest: Scales,
-    narrowest: Scales,
-    centre: FloatArray,
-    border_move: FloatArray,
-) -> FloatArray:
-    """How far the effects of the outermost level lie from their centre, over the draws, (units,).
-
-    `REACH` conditional standard deviations under the widest σ's, and how far the conditional mean itself moves: with σ,
-    which shrinks it to the share σ²·i/(1 + σ²·i), i being the information; and with the border, of whose move the
-    effect takes up that share and leaves the rest.
-
-    Parameters
-    ----------
-    information : (N,)
-    scales : Scales
-        Of the draws, (S,) each.
-    widest, narrowest : Scales
-        The largest and the smallest σ of each level.
-    centre : (units,)
-        Of the effects.
-    border_move : (units,)
-        Furthest that a draw's border lies from its centre, at each unit.
-    """
-    top = tree.nodes[0].name
-    # Wide effects below leave the top little information, narrow ones much.
-    little, much = (
-        tree.nodes[0].sum(weights_by_node(tree, information, extreme)[0][0])
-        for extreme in (widest, narrowest)
-    )
-
-    def shrunken(sd: FloatArray, known: FloatArray) -> FloatArray:
-        return np.asarray(sd**2 * known / (1.0 + sd**2 * known))
-
-    sd = widest[top] / np.sqrt(1.0 + widest[top] ** 2 * little)
-    usual = np.exp(np.log(scales[top]).mean())
-    least, middle, most = (
-        shrunken(narrowest[top], little), shrunken(usual, little), shrunken(widest[top], much)
-    )  # fmt: skip
-    relative = np.maximum(most - middle, middle - least) / np.maximum(middle, 1e-12)
-    with_sd = np.minimum(relative * np.abs(centre), np.abs(centre) + 4.0 * widest[top])
-    return np.asarray(REACH * sd + with_sd + (1.0 - least) * border_move)
-
-
-def _reaches(
-    tree: Tree, information: FloatArray, widest: Scales, top_reach: FloatArray
-) -> dict[Level, FloatArray]:
-    """Half-widths in the sum of effects down to each node, (units,) each: the top's, and what each level adds.
-
-    The variance of that sum is taken as the sum of each level's conditional variance, σ²/(1 + σ²·information).
-    """
-    by_node = weights_by_node(tree, information, widest)
-    top = tree.nodes[0]
-    reach = {top.name: top_reach}
-    variance = widest[top.name] ** 2 * by_node[0][1]
-    for link, (_, kept) in zip(tree.links, by_node[1:], strict=True):
-        name, above = link.node.name, variance[link.parent]
-        variance = above + tree.variance(name, widest) * kept
-        reach[name] = reach[link.outer.name][link.parent] + REACH * (np.sqrt(variance) - np.sqrt(above))
-    return reach
-
-
-def border_shift_by_top(
-    tree: Tree, border_shift: FloatArray, share: FloatArray, leaves: slice = slice(None)
-) -> FloatArray:
-    """Border of each draw less its centre, (B, S), averaged over the leaves of each top unit, (units, S)."""
-    cells, n_fixed = tree.cells, tree.fixed.shape[1]
-    units = tree.nodes[0].of_leaf[leaves]
-    units = units - units[0]
-    count = int(units[-1]) + 1
-    load = np.zeros((count, tree.n_border))
-    weighted = share[leaves, np.newaxis] * tree.fixed[leaves]
-    for column in range(n_fixed):
-        load[:, column] = np.bincount(units, weights=weighted[:, column], minlength=count)
-    if tree.n_types:
-        at = units * tree.n_types + cells.leaf_type[leaves]
-        load[:, n_fixed:] = np.bincount(at, weights=share[leaves], minlength=count * tree.n_types).reshape(
-            count, -1
-        )
-    return np.asarray(load @ border_shift)
 
 
 def _scale_nodes(sd: FloatArray, n_leaves: int) -> tuple[FloatArray, FloatArray]:
@@ -293,9 +236,45 @@ def _scale_nodes(sd: FloatArray, n_leaves: int) -> tuple[FloatArray, FloatArray]
         count += 1
     nodes = np.cos(np.pi * (np.arange(count) + 0.5) / count)
     x = (variable - middle) / half
-    basis = np.ones((count, len(sd)))
-    for j in range(count):
-        for i in range(count):
-            if i != j:
-                basis[j] *= (x - nodes[i]) / (nodes[j] - nodes[i])
+    basis = _lagrange(nodes, x)
     return np.sqrt(np.maximum(np.exp(2.0 * (middle + half * nodes)) - floor, 0.0)), basis
+
+
+def _leaf_mixing(mixing: Mixing, sd: FloatArray) -> LeafMixing:
+    """Nodes and weights for every component.
+
+    What is interpolated is the whole log likelihood, not a small remainder. Two components have nodes of their own, for
+    either is needed over its own range alone; more than two share what covers all of them.
+    """
+    spread = mixing.factor * sd
+    floor = (0.3 * float(np.median(spread[np.argmax(mixing.log_weight.mean(axis=1))]))) ** 2
+    ranges = spread if len(spread) == 2 else [spread]
+    scales: list[FloatArray] = []
+    basis: list[FloatArray] = []
+    nodes: list[tuple[int, int]] = []
+    for part in ranges:
+        variable = 0.5 * np.log(part**2 + floor)
+        middle, half = 0.5 * (variable.max() + variable.min()), 0.5 * (variable.max() - variable.min())
+        count = int(np.clip(math.ceil(4.0 + 5.0 * half), 4, _MOST_SCALE_NODES))
+        of = np.cos(np.pi * (np.arange(count) + 0.5) / count)
+        start = sum(map(len, scales))
+        scales.append(np.sqrt(np.maximum(np.exp(2.0 * (middle + half * of)) - floor, 0.0)))
+        for row in np.atleast_2d(variable):
+            nodes.append((start, count))
+            basis.append(_lagrange(of, (row - middle) / half if half > 0.0 else np.zeros_like(row)))
+    return LeafMixing(
+        np.concatenate(scales),
+        np.array(nodes, dtype=np.int64),
+        np.ascontiguousarray(np.concatenate(basis)),
+        np.ascontiguousarray(mixing.log_weight),
+    )
+
+
+def _lagrange(nodes: FloatArray, x: FloatArray) -> FloatArray:
+    """Weights of the values at nodes in the polynomial through them at x, (J, S)."""
+    basis = np.ones((len(nodes), len(x)))
+    for j, node in enumerate(nodes):
+        for i, other in enumerate(nodes):
+            if i != j:
+                basis[j] *= (x - other) / (node - other)
+    return basis

@@ -18,20 +18,25 @@ from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import map_in_order
 from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells
+from brightspots.engine.effects import DISTRIBUTIONS, EffectDraws, Heavy
+from brightspots.engine.integration.centre import settle
 from brightspots.engine.integration.conditional import ConditionalPosterior
+from brightspots.engine.integration.draws import Draws, make_draws
 from brightspots.engine.integration.exact import trust_log_likelihood
-from brightspots.engine.integration.expansion import Draws, Expansion, expand, make_draws
+from brightspots.engine.integration.expansion import Expansion, expand
 from brightspots.engine.integration.importance import Weights, effective_size, resample, smooth
 from brightspots.engine.integration.mode import Mode, find_modes, log_marginal
 from brightspots.engine.integration.model import Model
+from brightspots.engine.integration.pilot import BlockPilot, block_pilot
 from brightspots.engine.integration.polynomials import (
     TrustGroup,
     integrate_trusts,
     trust_groups,
     trust_polynomials,
 )
-from brightspots.engine.integration.proposal import BorderProposal, StudentMixture, kernels, pilot
+from brightspots.engine.integration.proposal import BorderProposal, Proposal, kernels, pilot, tempered
 from brightspots.engine.integration.tree import Tree
+from brightspots.engine.levels import Level
 from brightspots.engine.posterior import Certificate, SharedDraws, worst_of
 from brightspots.engine.terms import resolve_priors
 from brightspots.likelihood.outcomes import Outcomes
@@ -43,7 +48,10 @@ PARETO_LIMIT = 0.7
 # Standard deviation, over draws, of the error of log weights that interpolation may add.
 EXPANSION_LIMIT = 0.1
 _PILOT_DRAWS = 300
-_ROUNDS = 4
+_ROUNDS, _MOST_ROUNDS = 4, 7
+# Share of a pilot's draws that count from which it is drawn from again; draws that count below which a proposal lies
+# beside its target, and how many are drawn on the way there.
+_GOOD_PILOT, _FEW, _ROUND_DRAWS = 0.3, 60, 400
 _MOST_DRAWS = 8_000
 # Squared distance from the mode from which a draw's density is looked at, and the log ratio to the mode's below
 # which it counts as nil.
@@ -99,9 +107,9 @@ def integrate(
     seed = secrets.randbits(32) if seed is None else seed
     generator = np.random.default_rng(seed)
     terms = resolve_priors(cells, priors)
-    tree = Tree(cells, terms.levels)
+    tree = Tree(cells, terms.levels, effects_of(terms.levels, priors))
     sampled = _adapt(Model(tree, terms), max(wanted, effective), generator)
-    watched = _watched(sampled.draws)
+    watched = _watched(sampled.draws, tree)
     chosen = resample(sampled.weights.values, _first_axis(sampled), wanted, generator)
     shared = _shared(tree, sampled.draws, chosen)
     reached = min(effective_size(sampled.weights.values, watched), float(wanted))
@@ -109,6 +117,11 @@ def integrate(
         reached, sampled.weights.pareto_k, sampled.expansion_error, wanted, time.perf_counter() - started
     )
     return ConditionalPosterior(cells, shared, seed), certificate
+
+
+def effects_of(levels: tuple[Level, ...], priors: Priors) -> dict[Level, Heavy]:
+    """Distributions of the effects that are not normal, of the levels that are in a model."""
+    return {level: DISTRIBUTIONS[name] for level, name in priors.distributions.items() if level in levels}
 
 
 class Sample(NamedTuple):
@@ -126,59 +139,86 @@ def _adapt(model: Model, wanted: int, generator: np.random.Generator) -> Sample:
     (deterministic mixture; Owen & Zhou 2000, JASA 95:135).
     """
     tree = model.tree
-    modes = find_modes(model)
-    mode = modes[0]
+    modes = find_modes(model.normal)
     knots = np.max([each.log_sd for each in modes], axis=0)
-    proposals: list[tuple[int, StudentMixture]] = []
-    log_sds: list[FloatArray] = []
+    pilots = [
+        block_pilot(model, each) if tree.effects else pilot(each.log_sd, each.curvature) for each in modes
+    ]
+    sources: list[tuple[int, Proposal]] = [(_PILOT_DRAWS, each) for each in pilots]
+    proposals: list[tuple[int, Proposal]] = []
+    drawn: list[FloatArray] = []
     borders: list[FloatArray] = []
     targets: list[FloatArray] = []
-    border_proposal: BorderProposal | None = None
-    sources = [(_PILOT_DRAWS, pilot(each.log_sd, each.curvature)) for each in modes]
-    for _ in range(_ROUNDS):
-        drawn = np.concatenate([source.draw(size, generator) for size, source in sources])
-        log_sd = plausible(model, modes, drawn)
-        if border_proposal is None:
-            border_proposal = BorderProposal.fit(model, mode.data, mode.border, log_sd)
-        border, log_border = border_proposal.draw(log_sd, generator)
-        batch = make_draws(tree, log_sd, border)
+    of_border: BorderProposal | None = None
+    for _ in range(_MOST_ROUNDS if tree.effects else _ROUNDS):
+        parameters = np.concatenate([source.draw(size, generator) for size, source in sources])
+        parameters = plausible(model, modes, pilots, parameters)
+        if of_border is None:
+            of_border = _border_proposal(model, modes[0], parameters)
+        border, log_border = of_border.draw(parameters, generator)
+        batch = make_draws(tree, parameters, border)
         expansions = expand(tree, batch)
         by_unit = evaluate(expansions)
         proposals.extend(sources)
-        log_sds.append(log_sd)
+        drawn.append(parameters)
         borders.append(border)
         targets.append(by_unit.sum(axis=0) + log_prior(model, batch) - log_border)
 
-        points = np.concatenate(log_sds)
+        points, target = np.concatenate(drawn), np.concatenate(targets)
         total = sum(count for count, _ in proposals)
         logs = np.stack([np.log(count / total) + one.log_density(points) for count, one in proposals])
-        weights = smooth(np.concatenate(targets) - np.logaddexp.reduce(logs, axis=0))
+        proposed = np.logaddexp.reduce(logs, axis=0)
+        weights = smooth(target - proposed)
         everything = make_draws(tree, points, np.concatenate(borders))
-        effective = effective_size(weights.values, _watched(everything))
-        if len(log_sds) > 1 and effective >= wanted and weights.pareto_k < PARETO_LIMIT:
+        effective = effective_size(weights.values, _watched(everything, tree))
+        if len(drawn) > 1 and effective >= wanted and weights.pareto_k < PARETO_LIMIT:
             break
+        if len(knots) < points.shape[1]:
+            # Where nothing is known of them their priors have tails on the left like those of log σ.
+            knots = np.concatenate([knots, (weights.values @ points)[len(knots) :]])
         # The share of draws that count is only roughly known after the pilot; the rest of the way needs this many.
         share = min(max(effective / total, 0.25), 0.75)
         size = int(min(max(1.15 * (wanted - effective) / share, 256.0), _MOST_DRAWS))
-        sources = [(size, kernels(points, weights.values, knots))]
-    error = expansion_error(expansions, by_unit, weights.values[-len(log_sd) :], generator)
+        if not tree.effects:
+            sources = [(size, kernels(points, weights.values, knots))]
+        elif len(drawn) == 1 and 1.0 / np.sum(weights.values**2) > _GOOD_PILOT * total:
+            sources = [(size, each) for each in pilots]
+        elif effective > min(_FEW, 0.25 * total):
+            sources = [(size, kernels(points, weights.values, knots))]
+        else:
+            between = tempered(target - proposed)
+            sources, of_border = [(_ROUND_DRAWS, kernels(points, between, knots))], None
+    error = expansion_error(expansions, by_unit, weights.values[-len(parameters) :], generator)
     return Sample(everything, weights, error)
 
 
-def plausible(model: Model, modes: Sequence[Mode], log_sd: FloatArray) -> FloatArray:
-    """Leave out the draws of log σ, (S, k), whose posterior density is nil: their weight is 0.
+def _border_proposal(model: Model, mode: Mode, parameters: FloatArray) -> BorderProposal:
+    """Proposal of the border, given draws of all else, (S, k)."""
+    if not model.tree.effects:
+        return BorderProposal.fit(model, mode.data, mode.border, parameters)
+    border, data, own = settle(model, parameters.mean(axis=0), mode.border)
+    return BorderProposal.fit(model, data, border, parameters, own)
+
+
+def plausible(
+    model: Model, modes: Sequence[Mode], pilots: Sequence[Proposal], parameters: FloatArray
+) -> FloatArray:
+    """Leave out the draws of log σ and what else is sampled, (S, k), whose posterior density is nil: their weight is 0.
 
     A heavy-tailed proposal reaches σ's that the data exclude by many orders of magnitude; an expansion wide enough
     for them would be poorer for all others. Only draws far from the highest mode are looked at, by the Laplace density.
     """
-    highest = modes[0]
+    if model.tree.effects:
+        nil = np.all([each.is_nil(parameters) for each in pilots if isinstance(each, BlockPilot)], axis=0)
+        return parameters[~nil]
+    highest, log_sd = modes[0], parameters
     away = log_sd - highest.log_sd
     far = np.flatnonzero(np.einsum("si,ij,sj->s", away, highest.curvature, away) > _FAR)
     lowest = np.min([mode.log_sd for mode in modes], axis=0) + _LOWEST
     too_low = (log_sd < lowest).any(axis=1)
     least = log_marginal(model, highest.data, highest.log_sd) - _NEGLIGIBLE
-    nil = [at for at in far if too_low[at] or not log_marginal(model, highest.data, log_sd[at]) > least]
-    return np.delete(log_sd, nil, axis=0)
+    none = [at for at in far if too_low[at] or not log_marginal(model, highest.data, log_sd[at]) > least]
+    return np.delete(parameters, none, axis=0)
 
 
 def log_prior(model: Model, draws: Draws) -> FloatArray:
@@ -188,7 +228,7 @@ def log_prior(model: Model, draws: Draws) -> FloatArray:
     density = 0.5 * np.sum(np.log(precision[:, proper]), axis=1) - 0.5 * np.sum(
         precision * (draws.border - mean) ** 2, axis=1
     )
-    return np.asarray(density + model.log_prior(draws.log_sd))
+    return np.asarray(density + model.log_prior(draws.parameters))
 
 
 def evaluate(expansions: Sequence[Expansion]) -> FloatArray:
@@ -269,14 +309,20 @@ def certify(
     )
 
 
-def _watched(draws: Draws) -> FloatArray:
+def _watched(draws: Draws, tree: Tree) -> FloatArray:
     """The shared parameters whose effective draws are counted, (S, parameters)."""
-    return np.column_stack([np.exp(draws.log_sd), draws.border])
+    sds = np.exp(draws.parameters[:, : len(tree.levels)])
+    natural = [
+        np.log1p(values)
+        for level, effect in tree.effects.items()
+        for values in effect.natural(draws.parameters[:, tree.free[level]]).values()
+    ]
+    return np.column_stack([sds, *natural, draws.border])
 
 
 def _first_axis(sample: Sample) -> FloatArray:
-    """Position along the direction in which the σ's vary most, (S,)."""
-    points, weights = sample.draws.log_sd, sample.weights.values
+    """Position along the direction in which the parameters vary most, (S,)."""
+    points, weights = sample.draws.parameters, sample.weights.values
     centred = points - weights @ points
     _, vectors = np.linalg.eigh((weights[:, np.newaxis] * centred).T @ centred)
     return np.asarray(centred @ vectors[:, -1])
@@ -285,10 +331,16 @@ def _first_axis(sample: Sample) -> FloatArray:
 def _shared(tree: Tree, draws: Draws, chosen: IntArray) -> SharedDraws:
     """Arrange chosen draws as they are handed over."""
     border, n_fixed = draws.border[chosen], tree.fixed.shape[1]
+    parameters = draws.parameters[chosen]
     types = border[:, n_fixed:] if tree.n_types else np.zeros((len(chosen), tree.cells.n_types))
+    sds = np.exp(parameters[:, : len(tree.levels)])
     return SharedDraws(
         intercept=border[:, 0],
         coefficients=border[:, 1:n_fixed],
-        sd=dict(zip(tree.levels, np.exp(draws.log_sd[chosen]).T, strict=True)),
+        sd=dict(zip(tree.levels, sds.T, strict=True)),
         type_effect=types,
+        effects={
+            level: EffectDraws(effect, parameters[:, tree.free[level]])
+            for level, effect in tree.effects.items()
+        },
     )

@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from brightspots.common.arrays import FloatArray
+from brightspots.common.arrays import FloatArray, log_sum
 from brightspots.likelihood.family import Derivatives
 from brightspots.likelihood.outcomes import Outcomes
 
@@ -196,6 +196,25 @@ def leaf_marginals(
             loop, some.lower, some.upper, some.size, least, flat[special], sds, *hermite(nodes)
         )
     return Marginal(*(part.reshape(predictor.shape) for part in parts))
+
+
+def mix_values(parts: FloatArray, axis: int = 0) -> FloatArray:
+    """Log of a sum of functions with its slope and curvature, from those of their logs.
+
+    Parameters
+    ----------
+    parts : (M, …)
+        Along `axis`, counted without the first one: value, slope, curvature; value, slope, curvature; and so on.
+    axis : int, default 0
+    """
+    values = np.moveaxis(parts, axis + 1, 1)
+    value, slope, bend = values[:, ::3], values[:, 1::3], values[:, 2::3]
+    total = log_sum(value)
+    share = np.exp(value - total)
+    mean = np.sum(share * slope, axis=0)
+    curvature = np.sum(share * (bend + (slope - mean) ** 2), axis=0)
+    mixed = np.stack([total, mean, curvature], axis=1).reshape(-1, *total.shape[1:])
+    return np.moveaxis(mixed, 0, axis)
 
 
 def shape_of(

@@ -8,7 +8,7 @@ Analysis 2:409; Li, Qiu, Zhang & Feng 2016, Stat Comput 26:881).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,9 +20,8 @@ from brightspots.common.parallel import map_in_order
 from brightspots.data.cells import Cells
 from brightspots.engine.integration.expansion import Expansion, expand_around
 from brightspots.engine.integration.polynomials import (
-    TRUST_NODES,
     TrustGroup,
-    integrate_polynomials,
+    integrate_top,
     integrate_trusts,
     trust_groups,
     trust_polynomials,
@@ -97,7 +96,7 @@ def leave_one_out(posterior: Posterior) -> Surprise:
     result = np.empty((3, cells.n_cells))
 
     def one(group: TrustGroup) -> FloatArray:
-        prediction = collapse(_predict(expansions, shared, group))
+        prediction = _joined([collapse(part) for part in _predict(expansions, shared, group)])
         tail = tail_probability(cells, group.cells, prediction)
         weights = special.softmax(prediction.log_weight, axis=1)
         least, most = _bounds(cells, group.cells, prediction, weights)
@@ -108,8 +107,8 @@ def leave_one_out(posterior: Posterior) -> Surprise:
     return Surprise(*result)
 
 
-def _predict(expansions: tuple[Expansion, ...], shared: SharedDraws, group: TrustGroup) -> Prediction:
-    """Predict the cells of one group of trusts from the rest of the data."""
+def _predict(expansions: tuple[Expansion, ...], shared: SharedDraws, group: TrustGroup) -> list[Prediction]:
+    """Predict the cells of a group of trusts from the rest of the data, for each component of departments' effects."""
     cells, own = expansions[0].tree.cells, group.cells
     shape = (own.stop - own.start, shared.n_draws)
     trust_mean, trust_variance, log_weight = np.empty(shape), np.empty(shape), np.empty(shape)
@@ -118,9 +117,22 @@ def _predict(expansions: tuple[Expansion, ...], shared: SharedDraws, group: Trus
         trust_mean[:, at], trust_variance[:, at] = sd * rest[1], sd**2 * rest[2]
         log_weight[:, at] = rest[0] - full
     fixed, passing = total_predictor(cells, own, shared, shared.sd_of("period"))
-    department = shared.sd_of("department") ** 2 + cells.error_variance[own, np.newaxis]
-    sd = np.sqrt(trust_variance + department + passing)
-    return Prediction(fixed + trust_mean, sd, log_weight)
+    rest = trust_variance + cells.error_variance[own, np.newaxis] + passing
+    sd, location = shared.sd_of("department"), fixed + trust_mean
+    if "department" not in shared.effects:
+        return [Prediction(location, np.sqrt(rest + sd**2), log_weight)]
+    mixing = shared.effects["department"].mixing
+    return [
+        Prediction(location, np.sqrt(rest + (sd * factor) ** 2), log_weight + log_share)
+        for log_share, factor in zip(mixing.log_weight, mixing.factor, strict=True)
+    ]
+
+
+def _joined(parts: Sequence[Prediction]) -> Prediction:
+    """All normals of several predictions."""
+    return Prediction(
+        *(np.concatenate(part, axis=1) for part in zip(*(vars(one).values() for one in parts), strict=True))
+    )
 
 
 def collapse(prediction: Prediction, components: int | None = None) -> Prediction:
@@ -145,6 +157,7 @@ def collapse(prediction: Prediction, components: int | None = None) -> Predictio
         components = int(np.clip(wanted, _LEAST_COMPONENTS, _COMPONENTS))
     if size <= components:
         return prediction
+    total_weight = special.logsumexp(prediction.log_weight, axis=1, keepdims=True)
     order = np.argsort(prediction.location, axis=1)
     location, sd, weight = (
         np.take_along_axis(values, order, axis=1) for values in (prediction.location, prediction.sd, weight)
@@ -163,8 +176,8 @@ def collapse(prediction: Prediction, components: int | None = None) -> Predictio
     away = location.ravel() - mean[member]
     variance = np.where(whole > 0.0, total(weight * (sd**2 + away.reshape(sd.shape) ** 2)) / safe, 1.0)
     with np.errstate(divide="ignore"):
-        parts = mean, np.sqrt(variance), np.log(whole)
-    return Prediction(*(part.reshape(rows, components) for part in parts))
+        log_weight = np.log(whole).reshape(rows, components) + total_weight
+    return Prediction(mean.reshape(rows, components), np.sqrt(variance).reshape(rows, components), log_weight)
 
 
 def _cavities(
@@ -177,14 +190,7 @@ def _cavities(
         trust = band.tree.cells.cell_trust[group.cells]
         of_trust = trust - group.trusts.start
         without = np.ascontiguousarray(polynomials.by_node["trust"][:, of_trust] - polynomials.cell)
-        rest = integrate_polynomials(
-            band,
-            without,
-            band.reach["trust"][trust],
-            polynomials.centre[of_trust],
-            band.tree.sd("trust", band.draws.scales),
-            TRUST_NODES,
-        )
+        rest = integrate_top(band, trust, without, polynomials.centre[of_trust])
         yield band, band.members, integrate_trusts(band, polynomials)[0][of_trust], rest
 
 

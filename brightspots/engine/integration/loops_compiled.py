@@ -6,6 +6,7 @@ the two to the same numbers.
 
 from brightspots.engine.integration.loops_conditioned import conditioned_marginals
 from brightspots.engine.integration.loops_leaves import leaf_marginals, products_of_types
+from brightspots.engine.integration.loops_mixtures import sum_mixed_polynomials
 from brightspots.engine.integration.loops_polynomials import (
     integrate_polynomials,
     largest_shifts,
@@ -20,5 +21,6 @@ __all__ = [
     "leaf_effects",
     "leaf_marginals",
     "products_of_types",
+    "sum_mixed_polynomials",
     "sum_polynomials",
 ]

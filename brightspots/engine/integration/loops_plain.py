@@ -10,6 +10,7 @@ from brightspots.engine.integration.leaf import (
     cornish_fisher,
     integrate_leaf,
     integrate_normal,
+    mix_values,
     shape_of,
 )
 from brightspots.likelihood.families import family_of_loop
@@ -89,6 +90,40 @@ def sum_polynomials(
     polynomial[2] -= 0.5 * shrink * (information * reach**2)[:, np.newaxis]
     move(polynomial, (rows[row_of] - common[common_of]) / reach[:, np.newaxis])
     return np.asarray(np.add.reduceat(polynomial, bounds[:-1], axis=1))
+
+
+def sum_mixed_polynomials(
+    table: FloatArray,
+    basis: FloatArray,
+    nodes: IntArray,
+    log_weight: FloatArray,
+    hermite: FloatArray,
+    width: FloatArray,
+    reach: FloatArray,
+    rows: FloatArray,
+    row_of: IntArray,
+    common: FloatArray,
+    common_of: IntArray,
+    bounds: IntArray,
+) -> FloatArray:
+    """Polynomials of leaves under mixtures at every draw, moved by the draw's shift and added over runs of leaves.
+
+    See `loops_mixtures.sum_mixed_polynomials`.
+    """
+    parts, start = [], 0
+    for (at, count), weight in zip(nodes, log_weight, strict=True):
+        of_component = table[:, :, at : at + count] @ basis[start : start + count]
+        of_component[:, ::3] += weight
+        parts.append(of_component)
+        start += count
+    mixed = np.moveaxis(mix_values(np.stack(parts), axis=1), 1, 0)
+    polynomial = np.tensordot(hermite, mixed, 1)
+    polynomial *= ((reach / width) ** np.arange(len(hermite))[:, np.newaxis])[:, :, np.newaxis]
+    move(polynomial, (rows[row_of] - common[common_of]) / reach[:, np.newaxis])
+    filled = np.diff(bounds) > 0
+    out = np.zeros((len(hermite), len(filled), basis.shape[1]))
+    out[:, filled] = np.add.reduceat(polynomial, bounds[:-1][filled], axis=1)
+    return out
 
 
 def move(polynomial: FloatArray, distance: FloatArray, keep: int | None = None) -> None:

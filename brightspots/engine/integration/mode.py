@@ -1,9 +1,9 @@
-"""Mode of the standard deviations, and the normal pseudo-observations that describe the data around it.
+"""Mode of the standard deviations under normal effects.
 
-Each leaf, its own effect integrated out exactly, is replaced by the normal observation with the same slope and
-curvature of m(s; σ), its marginal log likelihood (see `leaf`). Because a normal mixture obeys the heat equation,
-∂m/∂σ² = ½(m'' + m'²), that replacement also matches the leaf's derivative in its own σ; so maximising the closed-form
-marginal density of the replaced tree and replacing again converges to the mode of the Laplace approximation.
+Leaves are replaced by normal pseudo-observations of the same slope and curvature (see `centre`). Because a normal
+mixture obeys the heat equation, ∂m/∂σ² = ½(m'' + m'²), that replacement also matches the leaf's derivative in its own
+σ; so maximising the closed-form marginal density of the replaced tree and replacing again converges to the mode of the
+Laplace approximation.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from brightspots.common.arrays import FloatArray
-from brightspots.common.parallel import map_in_order, spans
 from brightspots.common.settings import HalfNormal
-from brightspots.engine.integration.leaf import leaf_marginals
+from brightspots.engine.integration.centre import PseudoData, pseudo_data
+from brightspots.engine.integration.elimination import eliminate, path_sd, solve_effects
 from brightspots.engine.integration.model import Model, solve_border
-from brightspots.engine.integration.tree import Scales, Tree, eliminate, path_sd, solve_effects
-from brightspots.engine.levels import Level
+from brightspots.engine.integration.scales import Scales
 from brightspots.likelihood.outcomes import Outcomes
 
 _ROUNDS = 40
@@ -28,7 +27,6 @@ _AVERAGED_ROUNDS = 2
 _LONGEST_SHIFT = 2.0
 _LONGEST_LOG_STEP = 1.0
 _TOLERANCE = 1e-2
-_LEAVES_AT_ONCE = 20_000
 _DIFFERENCE = 0.02
 # Prior standard deviations (or scales) beyond which an intercept, a coefficient or a σ counts as strained.
 _STRAIN = 2.0
@@ -38,14 +36,6 @@ _NARROW = 0.02
 _APART = 9.0
 # Log density below the highest place's from which another counts for nothing.
 _NO_ACCOUNT = 12.0
-
-
-@dataclass(frozen=True, eq=False)
-class PseudoData:
-    """Normal pseudo-observations of the leaves, −½·information·x² + linear·x with x without the offset, (N,) each."""
-
-    information: FloatArray
-    linear: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,40 +55,6 @@ class Mode:
     curvature: FloatArray
     border: FloatArray
     data: PseudoData
-
-
-def pseudo_data(
-    tree: Tree, predictor: FloatArray, scales: Scales, spread: FloatArray | None = None
-) -> PseudoData:
-    """Replace every leaf by a normal observation that matches its marginal slope and curvature.
-
-    Parameters
-    ----------
-    tree : Tree
-    predictor : (N,)
-    scales : Scales
-        Numbers.
-    spread : (N,), optional
-        Match the slope and curvature averaged over N(predictor, spread²) instead of those at `predictor`. The average
-        slope is what the border feels of a leaf whose trust is uncertain, so it gives the border's mean, not its mode.
-    """
-    points = np.zeros(1) if spread is None else np.array([-1.0, 1.0])  # two points: exact for cubics
-    width = np.zeros(len(predictor)) if spread is None else spread
-    sd = np.broadcast_to(tree.leaf_sd(scales), predictor.shape)
-
-    def one(span: slice) -> tuple[FloatArray, FloatArray]:
-        at = predictor[span, np.newaxis] + width[span, np.newaxis] * points
-        marginal = leaf_marginals(Outcomes.of(tree.cells, span), at, sd[span, np.newaxis], tree.loops)
-        slope, curvature, variance = (
-            part.mean(axis=1) for part in (marginal.slope, marginal.curvature, marginal.variance)
-        )
-        # With raw information I, weight = I/(1 + Iσ²) and Var[z] = 1/(1 + Iσ²).
-        information = -curvature / variance
-        return information, slope / variance + information * (predictor[span] - tree.cells.offset[span])
-
-    parts = map_in_order(one, spans(tree.cells.n_leaves, _LEAVES_AT_ONCE))
-    information, linear = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return PseudoData(information, linear)
 
 
 def find_modes(model: Model) -> tuple[Mode, ...]:
@@ -226,28 +182,6 @@ def _solve(model: Model, data: PseudoData, scales: Scales) -> tuple[FloatArray, 
     eliminated = eliminate(tree, data.information, data.linear, scales)
     border = solve_border(model, eliminated, scales).border
     return border, tree.predictor(border) + tree.path(solve_effects(tree, eliminated, border))
-
-
-def centre_effects(
-    tree: Tree, border: FloatArray, scales: Scales, rounds: int = 8
-) -> tuple[dict[Level, FloatArray], PseudoData]:
-    """Modes of every node's effects, (units,) each, given border and σ's, and the pseudo-data there."""
-    # Start where the counts alone point: a leaf that is replaced far from its data has a poor slope and curvature.
-    guess, precision = Outcomes.of(tree.cells).guess()
-    linear = precision * (guess - tree.cells.offset)
-    effects = solve_effects(tree, eliminate(tree, precision, linear, scales), border)
-    base = tree.predictor(border)
-    for _ in range(rounds):
-        data = pseudo_data(tree, base + tree.path(effects), scales)
-        found = solve_effects(tree, eliminate(tree, data.information, data.linear, scales), border)
-        moved = max(np.abs(found[level] - effects[level]).max() for level in effects)
-        effects = {
-            level: effects[level] + np.clip(found[level] - effects[level], -_LONGEST_SHIFT, _LONGEST_SHIFT)
-            for level in effects
-        }
-        if moved < _TOLERANCE * float(scales[tree.nodes[0].name]):
-            break
-    return effects, pseudo_data(tree, base + tree.path(effects), scales)
 
 
 def log_marginal(model: Model, data: PseudoData, log_sd: FloatArray) -> float:

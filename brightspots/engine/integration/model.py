@@ -9,7 +9,9 @@ import numpy as np
 from scipy.linalg import cho_solve
 
 from brightspots.common.arrays import FloatArray, half_log_determinant
-from brightspots.engine.integration.tree import Elimination, Scales, Tree
+from brightspots.engine.integration.elimination import Elimination
+from brightspots.engine.integration.scales import Scales
+from brightspots.engine.integration.tree import Tree
 from brightspots.engine.terms import Terms, location_precision, log_density_of_log_sd
 
 
@@ -35,15 +37,25 @@ class Model:
         types = np.repeat(np.asarray(scales["department_type"])[..., np.newaxis] ** -2.0, n_types, axis=-1)
         return np.concatenate([mean, np.zeros(n_types)]), np.concatenate([fixed, types], axis=-1)
 
-    def log_prior(self, log_sd: FloatArray) -> FloatArray:
-        """Log prior density of log σ, (...) from (..., k)."""
-        return sum(
+    @property
+    def normal(self) -> Model:
+        """The same with normal effects throughout."""
+        return Model(self.tree.normal, self.terms)
+
+    def log_prior(self, parameters: FloatArray) -> FloatArray:
+        """Log prior density of log σ and of the parameters of effects that are not normal, (...) from (..., k)."""
+        of_sd = sum(
             (
-                log_density_of_log_sd(prior, log_sd[..., i])
+                log_density_of_log_sd(prior, parameters[..., i])
                 for i, prior in enumerate(self.terms.scales.values())
             ),
-            start=np.zeros(log_sd.shape[:-1]),
+            start=np.zeros(parameters.shape[:-1]),
         )
+        of_effects = (
+            effect.log_prior(parameters[..., self.tree.free[level]])
+            for level, effect in self.tree.effects.items()
+        )
+        return sum(of_effects, start=of_sd)
 
 
 class BorderSolution(NamedTuple):

@@ -14,18 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from brightspots.common.arrays import FloatArray, IntArray
+from brightspots.common.arrays import FloatArray, IntArray, log_sum
 from brightspots.data.cells import Cells
-from brightspots.engine.integration.expansion import Expansion, border_shift_by_top
-from brightspots.engine.integration.leaf import hermite, leaf_marginals
+from brightspots.engine.integration.expansion import Expansion
+from brightspots.engine.integration.leaf import hermite, mix_values
+from brightspots.engine.integration.leaf_tables import (
+    hermite_basis,
+    leaf_tables,
+    nodes_for,
+    nodes_for_mixtures,
+    sum_mixtures,
+)
+from brightspots.engine.integration.reach import border_shift_by_top
 from brightspots.engine.integration.tree import Link
 from brightspots.engine.levels import Level, nested_levels
-from brightspots.likelihood.outcomes import Outcomes
 
 # Numbers held at once by one trust or group of trusts: some arrays of this many fit a core's cache.
 NUMBERS_AT_ONCE = 150_000
@@ -37,33 +43,7 @@ _NODES_OUT = 7
 _FURTHEST, _FURTHEST_OF_HIGH_ORDER, _HIGH_ORDER = 1.2, 0.95, 12
 _NEWTON_STEPS = 4
 _LEAST_SD = 1e-5
-
-
-@cache
-def hermite_basis(nodes: int) -> tuple[FloatArray, FloatArray]:
-    """Nodes on (−1, 1) and the matrix from (value, slope, curvature) at them to 3·nodes monomial coefficients.
-
-    For Hermite interpolation at Chebyshev nodes; `leaf.hermite` is Gauss–Hermite quadrature.
-    """
-    points = np.cos(np.pi * (np.arange(nodes) + 0.5) / nodes)
-    powers = np.arange(3 * nodes)
-    rows = []
-    for point in points:
-        for order in range(3):
-            falling = np.prod([powers - i for i in range(order)], axis=0) if order else np.ones(3 * nodes)
-            rows.append(falling * point ** np.maximum(powers - order, 0))
-    return points, np.linalg.inv(np.array(rows))
-
-
-def nodes_for(reach: float) -> int:
-    """Hermite nodes that make the error of exp on ±reach about 1e-4 or less, up to a reach of 7.2; 8 of them beyond.
-
-    Whether those are enough is judged by the certificate, which compares with quadrature.
-    """
-    for count, furthest in enumerate((0.8, 1.8, 2.8, 4.4, 5.8, 7.2), start=2):
-        if reach <= furthest:
-            return count
-    return 8
+_GRID_POINTS = 61
 
 
 class TrustGroup(NamedTuple):
@@ -88,52 +68,6 @@ def trust_groups(cells: Cells, n_draws: int) -> list[TrustGroup]:
         groups.append(TrustGroup(levels["trust"].units(leaves), levels["department"].units(leaves), leaves))
         start = stop
     return groups
-
-
-def leaf_tables(expansion: Expansion, leaves: slice, reach: FloatArray, shift: FloatArray) -> FloatArray:
-    """Coefficients, at each node of the leaf's σ, of the exact log likelihood less the pseudo-observation's.
-
-    Parameters
-    ----------
-    leaves : slice
-    reach : (L,)
-        Unit of the argument, common to the leaves that will be added.
-    shift : (L,)
-        Furthest that any draw's border lies from the border's centre, at each leaf.
-
-    Returns
-    -------
-    (L, order + 1, J)
-        Coefficients of powers of (linear predictor without the leaf's effect − centre)/reach.
-    """
-    tree, scales = expansion.tree, expansion.leaf_scales
-    centre = expansion.leaf_centre[leaves]
-    width = reach + shift
-    points, basis = hermite_basis(nodes_for(float(width.max())))
-    # Everything here is (L, nodes of s, nodes of σ).
-    step = width[:, np.newaxis, np.newaxis] * points[:, np.newaxis]
-    predictor = np.repeat(centre[:, np.newaxis, np.newaxis] + step, len(scales), axis=2)
-    at_nodes = dict.fromkeys(tree.levels, scales)
-    sds, variance = (of(at_nodes, leaves)[:, np.newaxis] for of in (tree.leaf_sd, tree.leaf_variance))
-    exact = leaf_marginals(Outcomes.of(tree.cells, leaves), predictor, sds, tree.loops)
-    raw, tilt = (
-        values[leaves, np.newaxis, np.newaxis] for values in (expansion.information, expansion.slope)
-    )
-    shrink = 1.0 / (1.0 + raw * variance)
-    here = tilt - raw * step
-    value = tilt * step - 0.5 * raw * step**2 + 0.5 * variance * shrink * here**2 + 0.5 * np.log(shrink)
-    unit = width[:, np.newaxis, np.newaxis]
-    remainder = np.stack(
-        [
-            exact.value - value,
-            (exact.slope - shrink * here) * unit,
-            (exact.curvature + shrink * raw) * unit**2,
-        ],
-        axis=2,
-    )
-    coefficients = basis @ remainder.reshape(len(width), -1, len(scales))
-    ratio = (reach / width)[:, np.newaxis] ** np.arange(len(basis))
-    return np.ascontiguousarray(coefficients * ratio[:, :, np.newaxis])
 
 
 def integrate_polynomials(
@@ -190,8 +124,45 @@ def integrate_out(expansion: Expansion, link: Link, polynomial: FloatArray, unit
     level = link.node.name
     reach = expansion.reach[link.outer.name][link.parent[units]]
     own_centre, own_reach = expansion.centre[level][units], expansion.reach[level][units]
-    sd = np.maximum(expansion.tree.sd(level, expansion.draws.scales, units), _LEAST_SD)
-    points, basis = hermite_basis(nodes_for(float(reach.max())))
+    points, basis = hermite_basis(_nodes_out(expansion, link, units, reach))
+    parts = []
+    for log_weight, sd in expansion.tree.components(level, expansion.draws.scales, units):
+        narrowest = np.maximum(sd, _LEAST_SD)
+        parts.append(_out_of_normal(expansion, polynomial, own_reach, own_centre, narrowest, reach, points))
+        parts[-1][::3] += log_weight
+    values = parts[0] if len(parts) == 1 else mix_values(np.stack(parts))
+    return np.asarray((basis @ values.reshape(len(basis), -1)).reshape(values.shape))
+
+
+def _nodes_out(expansion: Expansion, link: Link, units: slice, reach: FloatArray) -> int:
+    """How many points the polynomials of some units in the effects above them take."""
+    tree, node = expansion.tree, link.node
+    scales = expansion.draws.scales
+    usual = nodes_for(float(reach.max()))
+    if node.name not in scales.mixing:
+        return usual
+    leaves = slice(int(node.leaves[units.start]), int(node.leaves[units.stop]))
+    starts = node.leaves[units] - leaves.start
+    known = np.add.reduceat(expansion.information[leaves] / expansion.own_blur[leaves], starts)
+    narrowest = tree.sd(node.name, scales.usual(), units).min(axis=1)
+    return max(usual, int(nodes_for_mixtures(reach / np.sqrt(narrowest**2 + 1.0 / known)).max()))
+
+
+def _out_of_normal(
+    expansion: Expansion,
+    polynomial: FloatArray,
+    own_reach: FloatArray,
+    own_centre: FloatArray,
+    sd: FloatArray,
+    reach: FloatArray,
+    points: FloatArray,
+) -> FloatArray:
+    """Value, slope·reach and curvature·reach² at points of the effects above, normal effects integrated out.
+
+    Returns
+    -------
+    (3P, units, S)
+    """
     rows = []
     for point in points:
         centre = np.repeat((own_centre - point * reach)[:, np.newaxis], sd.shape[1], axis=1)
@@ -200,8 +171,7 @@ def integrate_out(expansion: Expansion, link: Link, polynomial: FloatArray, unit
         )
         # Slope and curvature in the effects above are cumulants of the effect (Tweedie's formula; Efron 2011).
         rows += [value, mean / sd * reach[:, np.newaxis], (variance - 1.0) * (reach[:, np.newaxis] / sd) ** 2]
-    values = np.stack(rows)
-    return np.asarray((basis @ values.reshape(len(rows), -1)).reshape(values.shape))
+    return np.stack(rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,12 +224,18 @@ def trust_polynomials(expansion: Expansion, group: TrustGroup, *, by_cell: bool 
         if cells_apart
         else innermost.leaves[innermost.units(leaves).start : innermost.units(leaves).stop + 1]
     )
-    polynomial: FloatArray = tree.loops.sum_polynomials(
-        leaf_tables(expansion, leaves, reach, tree.loops.largest_shifts(*moved)), expansion.scale_basis,
-        expansion.information[leaves], expansion.slope[leaves],
-        np.ascontiguousarray(tree.leaf_variance(expansion.draws.scales, leaves)), reach,
-        *moved, bounds - leaves.start,
-    )  # fmt: skip
+    runs = bounds - leaves.start
+    polynomial: FloatArray
+    if expansion.leaf_mixing is not None:
+        polynomial = sum_mixtures(expansion, expansion.leaf_mixing, leaves, reach, moved, runs)
+    else:
+        furthest = tree.loops.largest_shifts(*moved)
+        polynomial = tree.loops.sum_polynomials(
+            leaf_tables(expansion, leaves, reach, furthest), expansion.scale_basis,
+            expansion.information[leaves], expansion.slope[leaves],
+            np.ascontiguousarray(tree.leaf_variance(expansion.draws.scales, leaves)), reach,
+            *moved, runs,
+        )  # fmt: skip
     of_cell = None
     if cells_apart:
         of_cell = polynomial
@@ -291,11 +267,96 @@ def border_rows(expansion: Expansion, leaves: slice) -> tuple[FloatArray, IntArr
 def integrate_trusts(expansion: Expansion, polynomials: TrustPolynomials) -> FloatArray:
     """Log marginal likelihood of each top unit at each draw, and the cumulants of its effect/σ, (5, units, S)."""
     top = expansion.tree.nodes[0]
-    return integrate_polynomials(
-        expansion,
-        polynomials.by_node[top.name],
-        expansion.reach[top.name][top.units(polynomials.group.leaves)],
-        polynomials.centre,
-        expansion.tree.sd(top.name, expansion.draws.scales),
-        TRUST_NODES,
+    units = top.units(polynomials.group.leaves)
+    return integrate_top(
+        expansion, np.arange(units.start, units.stop), polynomials.by_node[top.name], polynomials.centre
     )
+
+
+def integrate_top(
+    expansion: Expansion, units: IntArray, polynomial: FloatArray, centre: FloatArray
+) -> FloatArray:
+    """As `integrate_polynomials` over the effects of the outermost level, whatever they are distributed as.
+
+    Parameters
+    ----------
+    units : (n,)
+        Of the outermost level.
+    polynomial : (order + 1, n, S)
+    centre : (n, S)
+
+    Returns
+    -------
+    (5, n, S)
+        Log integral; mean, variance, third and fourth cumulant of x/σ.
+    """
+    level = expansion.tree.nodes[0].name
+    parts = top_parts(expansion, units, polynomial, centre)
+    if len(parts) == 1:
+        return parts[0][0]
+    whole = expansion.tree.sd(level, expansion.draws.scales)
+    for found, sd in parts:
+        for power in range(1, 5):
+            found[power] *= (sd / whole) ** power
+    return mix_cumulants(np.stack([found for found, _ in parts]))
+
+
+def top_parts(
+    expansion: Expansion, units: IntArray, polynomial: FloatArray, centre: FloatArray
+) -> list[tuple[FloatArray, FloatArray]]:
+    """The same for each component of the effects of the outermost level, cumulants being of x/σ of the component.
+
+    Returns
+    -------
+    list of ((5, n, S), (1, S))
+        And σ of the component; its weight is in the log integral.
+    """
+    tree, level = expansion.tree, expansion.tree.nodes[0].name
+    reach, odd = expansion.reach[level][units], expansion.is_odd[units]
+    parts = []
+    for log_weight, sd in tree.components(level, expansion.draws.scales):
+        found = integrate_polynomials(expansion, polynomial, reach, centre, sd, TRUST_NODES)
+        if odd.any():
+            found[:, odd] = _integrate_on_grid(polynomial[:, odd], reach[odd], centre[odd], sd)
+        found[0] += log_weight
+        parts.append((found, sd))
+    return parts
+
+
+def _integrate_on_grid(
+    polynomial: FloatArray, reach: FloatArray, centre: FloatArray, sd: FloatArray
+) -> FloatArray:
+    """`integrate_polynomials` where densities have shoulders or several peaks: by the trapezoidal rule."""
+    total, moments = np.full(centre.shape, -np.inf), np.zeros((4, *centre.shape))
+    for point in np.linspace(-1.0, 1.0, _GRID_POINTS):
+        effect = (centre + point * reach[:, np.newaxis]) / sd
+        value = (
+            sum(coefficient * point**power for power, coefficient in enumerate(polynomial)) - 0.5 * effect**2
+        )
+        peak = np.maximum(total, value)
+        kept, new = np.exp(total - peak), np.exp(value - peak)
+        total = peak + np.log(kept + new)
+        share = new / (kept + new)
+        moments = (1.0 - share) * moments + share * np.stack([effect**n for n in range(1, 5)])
+    step = 2.0 * reach[:, np.newaxis] / (_GRID_POINTS - 1) / sd
+    first, second, third, fourth = moments
+    variance = second - first**2
+    return np.stack([
+        total + np.log(step) - 0.5 * np.log(2.0 * np.pi),
+        first,
+        variance,
+        third - 3.0 * first * second + 2.0 * first**3,
+        fourth - 4.0 * first * third + 6.0 * first**2 * second - 3.0 * first**4 - 3.0 * variance**2,
+    ])  # fmt: skip
+
+
+def mix_cumulants(parts: FloatArray) -> FloatArray:
+    """Log of the sum and cumulants of a mixture, (5, …), from log weights and cumulants of its parts, (M, 5, …)."""
+    total = log_sum(parts[:, 0])
+    share = np.exp(parts[:, 0] - total)
+    mean = np.sum(share * parts[:, 1], axis=0)
+    away, variance, third, fourth = parts[:, 1] - mean, *np.moveaxis(parts[:, 2:], 1, 0)
+    whole = np.sum(share * (variance + away**2), axis=0)
+    cubes = np.sum(share * (third + 3.0 * away * variance + away**3), axis=0)
+    squares = fourth + 3.0 * variance**2 + 4.0 * away * third + 6.0 * away**2 * variance + away**4
+    return np.stack([total, mean, whole, cubes, np.sum(share * squares, axis=0) - 3.0 * whole**2])

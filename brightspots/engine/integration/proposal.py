@@ -11,20 +11,27 @@ moves fast when σ_a is small, is added exactly.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
+from typing import Protocol
 
 import numpy as np
 from scipy.special import ndtri
 
 from brightspots.common.arrays import FloatArray, half_log_determinant
-from brightspots.engine.integration.mode import PseudoData
+from brightspots.engine.integration.centre import PseudoData
+from brightspots.engine.integration.elimination import eliminate
 from brightspots.engine.integration.model import Model
-from brightspots.engine.integration.tree import Scales, Tree, eliminate
+from brightspots.engine.integration.scales import Scales
+from brightspots.engine.integration.tree import Tree
+from brightspots.engine.levels import Level
 
 _PILOT_FREEDOM = 5.0
 _PILOT_INFLATION = 1.25
 _KERNEL_FREEDOM = 8.0
+# Powers of weights that are tried, and how many draws must count.
+_TEMPERATURES, _ENOUGH = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.02), 60.0
 _MOST_KERNELS = 500
 _GRID_SPACING = 0.5
 _MOST_GRID_POINTS = 7
@@ -96,10 +103,36 @@ class StudentMixture:
         return np.asarray(mixed + constant - half_log_determinant(self.factor) + slope)
 
 
+class Proposal(Protocol):
+    """What parameters are drawn from."""
+
+    def draw(self, size: int, generator: np.random.Generator) -> FloatArray:
+        """Draws, (size, parameters)."""
+        ...
+
+    def log_density(self, points: FloatArray) -> FloatArray:
+        """Log density at points (S, parameters), (S,)."""
+        ...
+
+
 def pilot(log_sd: FloatArray, curvature: FloatArray) -> StudentMixture:
     """A t around the mode, somewhat wider than the curvature says."""
     factor = np.linalg.cholesky(np.linalg.inv(curvature)) * _PILOT_INFLATION
     return StudentMixture(log_sd, log_sd[np.newaxis], np.ones(1), factor, _PILOT_FREEDOM)
+
+
+def tempered(log_ratio: FloatArray) -> FloatArray:
+    """Weights (S,) to the power that makes enough of them count, for a proposal that lies beside its target.
+
+    Kernels through draws so weighed lie between the two.
+    """
+    away = log_ratio - log_ratio.max()
+    for power in _TEMPERATURES:
+        weights = np.exp(power * away)
+        weights /= weights.sum()
+        if 1.0 / np.sum(weights**2) > _ENOUGH:
+            break
+    return weights
 
 
 def kernels(log_sd: FloatArray, weights: FloatArray, knots: FloatArray) -> StudentMixture:
@@ -164,22 +197,32 @@ class BorderProposal:
     type_gradient: FloatArray
 
     @classmethod
-    def fit(cls, model: Model, data: PseudoData, centre: FloatArray, log_sd: FloatArray) -> BorderProposal:
-        """Lay the grid over draws of log σ, (S, k)."""
+    def fit(
+        cls,
+        model: Model,
+        data: PseudoData,
+        centre: FloatArray,
+        log_sd: FloatArray,
+        own: Mapping[Level, FloatArray] | None = None,
+    ) -> BorderProposal:
+        """Lay the grid over draws of log σ and what else is sampled, (S, k).
+
+        `own` is of the normal effects that stand in for others, as in `Scales`.
+        """
         tree = model.tree
-        scales = tree.scales(log_sd)
+        scales = tree.scales(log_sd).usual()
         nested = [scales[level] for level in tree.nested]
         floors = np.array([0.25 * float(np.median(sd)) for sd in nested])
         axes = tuple(_axis(sd, floor) for sd, floor in zip(nested, floors, strict=True))
         n_fixed = tree.fixed.shape[1]
-        middle = tree.scales(np.median(log_sd, axis=0))
+        middle = tree.scales(np.median(log_sd, axis=0)).usual(own)
         mean, precision = (values[..., :n_fixed] for values in model.border_prior(middle))
         at_middle = _types_alone(*_curvature(tree, data, centre, middle, mean, precision), n_fixed)[0]
         vectors = np.linalg.eigh(at_middle)[1]
         parts = []
         for point in product(*axes):
             sds = (np.exp(value) - floor for value, floor in zip(point, floors, strict=True))
-            at = {**middle, **dict(zip(tree.nested, sds, strict=True))}
+            at = Scales({**middle.sd, **dict(zip(tree.nested, sds, strict=True))}, own=middle.own)
             curvature, gradient = _curvature(tree, data, centre, at, mean, precision)
             alone, alone_gradient = _types_alone(curvature, gradient, n_fixed)
             values = np.maximum(np.einsum("ij,ik,kj->j", vectors, alone, vectors, optimize=True), 0.0)
@@ -218,7 +261,7 @@ class BorderProposal:
 
     def _interpolate(self, log_sd: FloatArray) -> FloatArray:
         """Multilinear weights of the grid points, (S, points): never negative, so precisions stay positive."""
-        scales = self.tree.scales(log_sd)
+        scales = self.tree.scales(log_sd).usual()
         weights = np.ones((len(log_sd), 1))
         for level, axis, floor in zip(self.tree.nested, self.axes, self.floors, strict=True):
             along = np.ones((len(log_sd), 1))

@@ -12,7 +12,7 @@ trust, or a period within a department), and is integrated out of that row's lik
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
 
@@ -20,7 +20,9 @@ import numpy as np
 
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.cells import Cells
+from brightspots.engine.effects import Heavy
 from brightspots.engine.integration.loops import choose_loops
+from brightspots.engine.integration.scales import Scales
 from brightspots.engine.levels import Level, NestedLevel, nested_levels
 
 # Draws of a default fit, and nodes of the quadrature over the effects of a level below the top.
@@ -28,9 +30,6 @@ EXPECTED_DRAWS = 1_500
 INNER_NODES = 9
 # How many products of dense matrices are done in the time of one that is gathered leaf by leaf.
 _DENSE_IS_FASTER_BY = 32
-
-Scales = Mapping[Level, FloatArray]
-"""Standard deviation of each level of a tree: numbers, or arrays over draws."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +65,18 @@ class Tree:
     cells : Cells
     levels : tuple of Level
         In the order of `levels.LEVELS`; the outermost nested level is always among them.
+    effects : mapping of level to Heavy
+        Distribution of the effects of the nested levels where they are not normal.
     """
 
     cells: Cells
     levels: tuple[Level, ...]
+    effects: Mapping[Level, Heavy] = field(default_factory=dict)
+
+    @cached_property
+    def normal(self) -> Tree:
+        """The same tree with normal effects throughout."""
+        return Tree(self.cells, self.levels) if self.effects else self
 
     @cached_property
     def of_data(self) -> tuple[NestedLevel, ...]:
@@ -134,13 +141,31 @@ class Tree:
             for count, node in zip(pairs, self.nodes, strict=True)
         )
 
-    def scales(self, log_sd: FloatArray) -> Scales:
-        """Standard deviations by level from log σ, (..., k) in the order of `levels`; contiguous arrays.
+    @cached_property
+    def free(self) -> Mapping[Level, slice]:
+        """Where the parameters of effects that are not normal lie among those that are sampled, after all log σ."""
+        found, at = {}, len(self.levels)
+        for level, effect in self.effects.items():
+            found[level] = slice(at, at + len(effect.names))
+            at = found[level].stop
+        return found
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers are sampled besides the border."""
+        return max([len(self.levels), *(of.stop for of in self.free.values())])
+
+    def scales(self, parameters: FloatArray) -> Scales:
+        """Standard deviations by level, and mixtures, from log σ and what follows it, (..., k); contiguous arrays.
 
         Powers and logarithms of strided arrays may differ in their last digit by where the arrays lie in memory, for
         NumPy computes them in another way where the input reaches up to the output.
         """
-        return dict(zip(self.levels, np.exp(np.ascontiguousarray(np.moveaxis(log_sd, -1, 0))), strict=True))
+        log_sd = np.ascontiguousarray(np.moveaxis(parameters[..., : len(self.levels)], -1, 0))
+        mixing = {
+            level: effect.mixing(parameters[..., self.free[level]]) for level, effect in self.effects.items()
+        }
+        return Scales(dict(zip(self.levels, np.exp(log_sd), strict=True)), mixing)
 
     def leaf_scale(self, scales: Scales) -> FloatArray:
         """σ of the leaves' own effects, without the errors of expected events; 0 where their level is not there."""
@@ -148,13 +173,13 @@ class Tree:
             return np.zeros(np.shape(scales[self.levels[0]]))
         return scales[self.leaf_level]
 
-    def error_variance(self, level: Level | None, units: slice = slice(None)) -> FloatArray | None:
+    def error_variance(self, level: Level | None, units: slice | IntArray = slice(None)) -> FloatArray | None:
         """Known variance that comes to the effects of some units of a level, (units,); None where there is none."""
         if level != "department" or self.cells.expected_sd is None:
             return None
         return self.cells.error_variance[units]
 
-    def sd(self, level: Level, scales: Scales, units: slice = slice(None)) -> FloatArray:
+    def sd(self, level: Level, scales: Scales, units: slice | IntArray = slice(None)) -> FloatArray:
         """Standard deviation of what some units of a level carry: their effect, and the error of what was expected.
 
         The likelihood knows the two only by their sum, which is what is integrated out.
@@ -166,21 +191,36 @@ class Tree:
         """
         error = self.error_variance(level, units)
         sd = np.asarray(scales[level])[np.newaxis]
+        if level in scales.own:
+            sd = sd * np.sqrt(scales.own[level][units])
         return sd if error is None else np.sqrt(sd**2 + error.reshape(-1, *(1,) * (sd.ndim - 1)))
 
-    def variance(self, level: Level, scales: Scales, units: slice = slice(None)) -> FloatArray:
+    def variance(self, level: Level, scales: Scales, units: slice | IntArray = slice(None)) -> FloatArray:
         """Square of `sd`."""
         error = self.error_variance(level, units)
         variance = np.asarray(scales[level])[np.newaxis] ** 2
+        if level in scales.own:
+            variance = variance * scales.own[level][units]
         return variance if error is None else variance + error.reshape(-1, *(1,) * (variance.ndim - 1))
 
-    def leaf_sd(self, scales: Scales, leaves: slice = slice(None)) -> FloatArray:
+    def components(
+        self, level: Level, scales: Scales, units: slice = slice(None)
+    ) -> list[tuple[FloatArray | float, FloatArray]]:
+        """Log weight (…) and standard deviation (units, …) or (1, …) of each normal that effects are a mixture of."""
+        if level not in scales.mixing:
+            return [(0.0, self.sd(level, scales, units))]
+        return [
+            (log_weight, self.sd(level, Scales({level: scales[level] * factor}), units))
+            for log_weight, factor in zip(*scales.mixing[level], strict=True)
+        ]
+
+    def leaf_sd(self, scales: Scales, leaves: slice | IntArray = slice(None)) -> FloatArray:
         """Standard deviation of what some leaves carry by themselves, (leaves, …) or (1, …): see `sd`."""
         if self.leaf_level is None:
             return self.leaf_scale(scales)[np.newaxis]
         return self.sd(self.leaf_level, scales, leaves)
 
-    def leaf_variance(self, scales: Scales, leaves: slice = slice(None)) -> FloatArray:
+    def leaf_variance(self, scales: Scales, leaves: slice | IntArray = slice(None)) -> FloatArray:
         """Square of `leaf_sd`."""
         if self.leaf_level is None:
             return self.leaf_scale(scales)[np.newaxis]
@@ -195,175 +235,3 @@ class Tree:
     def path(self, effects: Mapping[Level, FloatArray]) -> FloatArray:
         """Sum over the nodes of the effect, (units,) each, of the unit that each leaf lies in, (N,)."""
         return sum((effects[node.name][node.of_leaf] for node in self.nodes), np.zeros(self.cells.n_leaves))
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One node level, eliminated after all levels below it.
-
-    Parameters
-    ----------
-    weight, linear : (N,)
-        What the leaves say once the effects below are integrated out: −½·weight·x² + linear·x, summed over a unit's
-        leaves, for an x that is the same for all of them (leaves that share an effect below are not independent).
-    kept : (units,)
-        Share of the information of a unit's leaves that is left for the levels above, 1/(1 + σ²·Σ weight).
-    gain : (units,)
-        Conditional variance of the unit's effect given all above it, σ²·kept.
-    """
-
-    weight: FloatArray
-    linear: FloatArray
-    kept: FloatArray
-    gain: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class Elimination:
-    """Leaves and nodes eliminated from a tree of normal pseudo-observations.
-
-    What is left for the border is  constant + gradient'γ − ½ γ'precision γ.
-
-    Parameters
-    ----------
-    constant : float
-    gradient : (B,)
-    precision : (B, B)
-    steps : tuple of Step
-        In the order of ``tree.nodes``, outermost first.
-    """
-
-    constant: float
-    gradient: FloatArray
-    precision: FloatArray
-    steps: tuple[Step, ...]
-
-
-def weights_by_node(
-    tree: Tree, information: FloatArray, scales: Scales
-) -> list[tuple[FloatArray, FloatArray]]:
-    """How much the leaves tell each node level once all effects below it are integrated out.
-
-    Parameters
-    ----------
-    information : (N,)
-        Of each leaf on its own linear predictor: minus the curvature of its log likelihood.
-    scales : Scales
-        Numbers.
-
-    Returns
-    -------
-    list of ((N,), (units,))
-        In the order of ``tree.nodes``: the weight of each leaf, and ``kept`` of each unit (see `Step`).
-    """
-    weight = information / (1.0 + information * tree.leaf_variance(scales))
-    found = []
-    for node in reversed(tree.nodes):
-        kept = 1.0 / (1.0 + tree.variance(node.name, scales) * node.sum(weight))
-        found.append((weight, kept))
-        weight = weight * kept[node.of_leaf]
-    return found[::-1]
-
-
-def eliminate(tree: Tree, information: FloatArray, linear: FloatArray, scales: Scales) -> Elimination:
-    """Eliminate all effects from pseudo-observations −½·information·x² + linear·x of each leaf, (N,) each.
-
-    x is the linear predictor without the offset. Effects are eliminated in units of their standard
-    deviations, so σ → 0 is a smooth limit.
-    """
-    variance = tree.leaf_variance(scales)
-    shrink = 1.0 / (1.0 + information * variance)
-    slope = linear * shrink
-    constant = 0.5 * np.sum(np.log(shrink) + variance * linear * slope)
-    n_fixed, n_types = tree.fixed.shape[1], tree.n_types
-    precision = np.zeros((n_fixed + n_types,) * 2)
-    steps: list[Step] = []
-    by_node = weights_by_node(tree, information, scales)
-    _add_products(tree, precision, by_node[-1][0])
-    for node, sparse, (weight, kept) in reversed(list(zip(tree.nodes, tree.is_sparse, by_node, strict=True))):
-        gain = tree.variance(node.name, scales) * kept
-        pull = node.sum(slope)
-        constant += 0.5 * np.sum(gain * pull**2 + np.log(kept))
-        _take_away_products(tree, precision, node, weight, gain, sparse=sparse)
-        steps.append(Step(weight, slope, kept, gain))
-        slope = slope - weight * (gain * pull)[node.of_leaf]
-    gradient = np.zeros(n_fixed + n_types)
-    gradient[:n_fixed] = tree.fixed.T @ slope
-    if n_types:
-        gradient[n_fixed:] = np.bincount(tree.cells.leaf_type, weights=slope, minlength=n_types)
-    return Elimination(float(constant), gradient, precision, tuple(reversed(steps)))
-
-
-def _add_products(tree: Tree, precision: FloatArray, weight: FloatArray) -> None:
-    """Add what the leaves say of the border, X'·diag(weight)·X, to its precision (B, B)."""
-    n_fixed, n_types = tree.fixed.shape[1], tree.n_types
-    weighted = weight[:, np.newaxis] * tree.fixed
-    precision[:n_fixed, :n_fixed] += tree.fixed.T @ weighted
-    if n_types:
-        cross = _group_sums(tree.cells.leaf_type, weighted, n_types)
-        precision[n_fixed:, :n_fixed] += cross
-        precision[:n_fixed, n_fixed:] += cross.T
-        on_diagonal = np.arange(n_fixed, n_fixed + n_types)
-        precision[on_diagonal, on_diagonal] += np.bincount(
-            tree.cells.leaf_type, weights=weight, minlength=n_types
-        )
-
-
-def _take_away_products(
-    tree: Tree,
-    precision: FloatArray,
-    node: NestedLevel,
-    weight: FloatArray,
-    gain: FloatArray,
-    *,
-    sparse: bool,
-) -> None:
-    """Take from the border's precision (B, B) what the units of a node explain: Σ gain·load·load'.
-
-    The load of a unit, (B,), is the weighted sum of its leaves' rows of the border.
-    """
-    n_fixed, n_types, leaf_type = tree.fixed.shape[1], tree.n_types, tree.cells.leaf_type
-    weighted = weight[:, np.newaxis] * tree.fixed
-    load = _group_sums(node.of_leaf, weighted, node.n_units)
-    scaled = gain[:, np.newaxis] * load
-    precision[:n_fixed, :n_fixed] -= load.T @ scaled
-    if not n_types:
-        return
-    if not sparse:
-        of_types = np.bincount(
-            node.of_leaf * n_types + leaf_type, weights=weight, minlength=node.n_units * n_types
-        ).reshape(node.n_units, n_types)
-        cross = of_types.T @ scaled
-        block = (of_types * gain[:, np.newaxis]).T @ of_types
-    else:
-        cross = _group_sums(leaf_type, weight[:, np.newaxis] * scaled[node.of_leaf], n_types)
-        block = tree.loops.products_of_types(node.leaves, leaf_type, weight, gain, n_types)
-    precision[n_fixed:, :n_fixed] -= cross
-    precision[:n_fixed, n_fixed:] -= cross.T
-    precision[n_fixed:, n_fixed:] -= block
-
-
-def _group_sums(group: IntArray, rows: FloatArray, n_groups: int) -> FloatArray:
-    """Sum the rows of an (N, K) array by group, (n_groups, K)."""
-    return np.column_stack([np.bincount(group, weights=column, minlength=n_groups) for column in rows.T])
-
-
-def solve_effects(tree: Tree, eliminated: Elimination, border: FloatArray) -> dict[Level, FloatArray]:
-    """Conditional means of the effects of every node, (units,) each, given the border: from the top down.
-
-    Those of departments together with the errors of what was expected of them.
-    """
-    above = tree.predictor(border) - tree.cells.offset
-    effects: dict[Level, FloatArray] = {}
-    for node, step in zip(tree.nodes, eliminated.steps, strict=True):
-        effects[node.name] = step.gain * node.sum(step.linear - step.weight * above)
-        above = above + effects[node.name][node.of_leaf]
-    return effects
-
-
-def path_sd(tree: Tree, eliminated: Elimination) -> FloatArray:
-    """Standard deviation of the sum of the nodes' effects given the border, at every leaf, (N,)."""
-    variance = np.zeros(tree.cells.n_leaves)
-    for node, step in zip(tree.nodes, eliminated.steps, strict=True):
-        variance = step.gain[node.of_leaf] + step.kept[node.of_leaf] ** 2 * variance
-    return np.sqrt(variance)
