@@ -45,7 +45,7 @@ WITHOUT_OPTION: Final = frozenset(
             "rating_order",
             "strong_from",
         ),
-        *("difference", "effects", "rule", "spots", "progress", "offset", "tidy_labels"),
+        *("difference", "effects", "trust_effects", "rule", "spots", "progress", "offset", "tidy_labels"),
     )
 )
 # Phrases of messages to replace, because the command line has another way to do it, or none.

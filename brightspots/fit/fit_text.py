@@ -9,6 +9,7 @@ import pandas as pd
 
 from brightspots.common import vocabulary as names
 from brightspots.common.wording import counted, interval_text, percent_interval, probability_text
+from brightspots.engine.effects import EffectDraws
 from brightspots.fit.fitted import Fitted
 from brightspots.fit.frames import with_interval
 from brightspots.fit.spots import find_spots
@@ -128,28 +129,46 @@ def cautions_lines(fit: Fitted) -> list[str]:
 
 
 def shape_line(fit: Fitted) -> str:
-    """The shape of department effects: degrees of freedom (Student's t), sd by type, or the check of normality."""
-    freedom = fit.effects.shared.degrees_of_freedom
-    if freedom is not None:
-        lower, middle, upper = np.quantile(freedom, [0.025, 0.5, 0.975])
-        return (
-            f"Department effects: Student's t, {middle:.1f} degrees of freedom ({lower:.1f} to {upper:.1f})"
-        )
-    by_type = fit.effects.shared.sd_department_by_type
-    spread = ""
+    """The shape of the effects: sd by type, what was estimated of heavy tails, and the check of normality elsewhere."""
+    shared = fit.effects.shared
+    lines = [f"{level.capitalize()} effects: {_tails(of)}" for level, of in shared.effects.items()]
+    by_type = shared.sd_department_by_type
     if by_type is not None:
         typical = by_type.mean(axis=0)
         least, most = int(np.argmin(typical)), int(np.argmax(typical))
         labels = fit.table.cells.departments
-        spread = (
+        lines.append(
             f"Departments' sd by type: from {typical[least]:.3f} ({labels[least]}) to {typical[most]:.3f} "
-            f"({labels[most]})\n"
+            f"({labels[most]})"
         )
-    return spread + _shape_words(fit)
+    checked = [
+        level for level in ("trust", "department") if level in shared.sd and level not in shared.effects
+    ]
+    if checked:
+        lines.append(_shape_words(fit, checked))
+    return "\n".join(lines)
 
 
-def _shape_words(fit: Fitted) -> str:
+def _tails(of: EffectDraws) -> str:
+    """A distribution with heavy tails and what was estimated of it, medians with 95% intervals."""
+    natural = of.natural
+
+    def estimated(name: str) -> tuple[float, float, float]:
+        lower, middle, upper = np.quantile(natural[name], [0.025, 0.5, 0.975])
+        return float(middle), float(lower), float(upper)
+
+    if names.DEGREES_OF_FREEDOM in natural:
+        middle, lower, upper = estimated(names.DEGREES_OF_FREEDOM)
+        return f"Student's t, {middle:.1f} degrees of freedom ({lower:.1f} to {upper:.1f})"
+    share = percent_interval(*estimated(names.EXCEPTIONAL_SHARE))
+    factor = interval_text(*estimated(names.EXCEPTIONAL_FACTOR), form=".1f")
+    return f"mixture of two normals, exceptional {share}, and {factor} times as wide as the others"
+
+
+def _shape_words(fit: Fitted, levels: list[str]) -> str:
+    """What speaks against normal effects of the levels that were taken to have them."""
     shape = fit.effect_shape()
+    shape = shape[shape.index.isin(levels)]
     known = shape[shape["p"].notna()]
     if not len(known):
         return (
@@ -165,5 +184,5 @@ def _shape_words(fit: Fitted) -> str:
         return f"Shape of the effects: nothing against normal ones ({said})"
     return (
         f"SHAPE OF THE EFFECTS: heavier tails than normal ({said}); a few units carry the standard deviation, and "
-        "the extreme ones are shrunk too far; compare Priors(effects='student_t')"
+        "the extreme ones are shrunk too far; compare Priors(effects='mixture')"
     )

@@ -32,6 +32,7 @@ from brightspots.statistics import summaries
 from brightspots.statistics.detectable import NEEDED, detectable_effects
 from brightspots.statistics.effect_shape import EffectShape, effect_shapes
 from brightspots.statistics.ensemble import Extremes, extreme_size, extremes
+from brightspots.statistics.exceptional import p_exceptional
 from brightspots.statistics.kept_decision import Decision
 from brightspots.statistics.ranks import department_ranks, trust_ranks
 
@@ -132,6 +133,9 @@ class Fitted(PickledByFields):
             predicted events it cannot exceed 0.975 whatever is counted. `.attrs["surprise"]` says in how many
             departments that is so (and where `surprise` is missing, why).
 
+            Under ``Priors(effects="mixture")`` `p_exceptional` is the probability that the department's effect v is of
+            the wide one of two normals: that it is of the few that differ from their trust as most do not.
+
         Examples
         --------
         >>> import brightspots as bs
@@ -155,7 +159,13 @@ class Fitted(PickledByFields):
             ),
         )
         frame = frames.departments_frame(
-            self.table, summary, self.surprise(), detectable, margin, self.higher_is
+            self.table,
+            summary,
+            self.surprise(),
+            detectable,
+            self._p_exceptional("department"),
+            margin,
+            self.higher_is,
         )
         return frame if self.rules is None else vouch_for(frame, self.rules)
 
@@ -171,11 +181,13 @@ class Fitted(PickledByFields):
         pandas.DataFrame
             Sorted by label. `.attrs["rankability"]` is the share of the variation between trusts' estimates that is not
             chance, and `.attrs["rankability_interval"]` its interval (lower, upper); where it is low, ranks mean little
-            (van Dishoeck et al. 2011; defined in `brightspots.statistics.information.rankability_draws`).
+            (van Dishoeck et al. 2011; defined in `brightspots.statistics.information.rankability_draws`). With
+            `p_exceptional` as in `departments` where trusts' effects are a mixture of two normals.
         """
         margin = margin_in_use(margin, difference, ratios=self.table.cells.is_ratio)
         check_probability("probability", probability)
-        frame = frames.trusts_frame(self.table, self.trust_summary(margin, probability))
+        summary = self.trust_summary(margin, probability)
+        frame = frames.trusts_frame(self.table, summary, self._p_exceptional("trust"))
         return frame if self.rules is None else vouch_for(frame, self.rules)
 
     def ranks(
@@ -243,11 +255,12 @@ class Fitted(PickledByFields):
     @property
     def structure(self) -> str:
         """The levels of the model, one a line, to print: their units, their effects, and the priors of their σ's."""
-        heavy: tuple[Level, ...] = () if self.priors.effects == "normal" else ("department",)
         cells, fitted = self.table.cells, self.effects.shared.sd
         scales = resolve_priors(cells, self.priors).scales
         return structure(
-            cells, {level: scales[level] for level in fitted if level in scales}, heavy_tailed=heavy
+            cells,
+            {level: scales[level] for level in fitted if level in scales},
+            distributions=self.priors.distributions,
         )
 
     @property
@@ -327,16 +340,19 @@ class Fitted(PickledByFields):
         return self._once("trust level", lambda: summaries.trust_means(self.effects))
 
     def surprise(self) -> Surprise:
-        """Leave-one-out mid-p of every cell; NaN throughout where department effects are not normal with one σ."""
+        """Leave-one-out mid-p of every cell; NaN throughout where departments have no common σ."""
         return self._once("surprise", self._leave_one_out)
 
     def _leave_one_out(self) -> Surprise:
         from brightspots.engine.integration.leave_one_out import Surprise, leave_one_out
 
-        if self.effects.shared.has_normal_departments:
+        if self.effects.shared.has_one_sd:
             return leave_one_out(self.effects)
         missing = np.full(self.table.cells.n_cells, np.nan)
         return Surprise(missing, missing, missing)
+
+    def _p_exceptional(self, level: Level) -> FloatArray | None:
+        return self._once(("exceptional", level), lambda: p_exceptional(self.effects, level))
 
     def _effect_shapes(self) -> dict[str, EffectShape]:
         return self._once("shapes", lambda: effect_shapes(self.effects))

@@ -19,7 +19,7 @@ from brightspots.statistics.summaries import CellSummary, Interval, Partition, T
 
 OWN_UNDEFINED = "{} is missing for a trust's only department: there is no other department to compare with"
 
-SURPRISE_UNDEFINED = "surprise is missing: leave-one-out prediction is for normal department effects of one σ"
+SURPRISE_UNDEFINED = "surprise is missing: leave-one-out prediction is for department effects of one σ"
 
 # A department is called surprising where its mid-p is below this, or above 1 less this.
 SURPRISING = 0.025
@@ -69,6 +69,7 @@ def departments_frame(
     summary: CellSummary,
     surprise: Surprise,
     detectable: Detectable,
+    exceptional: FloatArray | None,
     margin: float,
     higher_is: names.HigherIs,
 ) -> pd.DataFrame:
@@ -98,6 +99,8 @@ def departments_frame(
         "surprise": surprise.value,
     }
     columns |= _detectable_columns(cells, detectable, higher_is)
+    if exceptional is not None:
+        columns[names.P_EXCEPTIONAL] = exceptional
     frame = pd.DataFrame(columns).iloc[cell_order(cells)].reset_index(drop=True)
     frame.attrs["margin"] = margin
     said = surprise_bounds(surprise, higher_is)
@@ -156,7 +159,7 @@ def _data_columns(cells: Cells) -> dict[str, FloatArray]:
     return columns
 
 
-def trusts_frame(table: Table, summary: TrustSummary) -> pd.DataFrame:
+def trusts_frame(table: Table, summary: TrustSummary, exceptional: FloatArray | None) -> pd.DataFrame:
     """One row a trust, sorted by label (never by performance)."""
     cells = table.cells
     columns: dict[str, object] = {names.TRUST: cells.trusts}
@@ -167,6 +170,8 @@ def trusts_frame(table: Table, summary: TrustSummary) -> pd.DataFrame:
     columns |= _effect_columns(cells, "trust", summary.effect)
     columns |= {"p_high": summary.p_high, "p_low": summary.p_low}
     columns |= _interval_columns("expected_rank", summary.rank)
+    if exceptional is not None:
+        columns[names.P_EXCEPTIONAL] = exceptional
     frame = pd.DataFrame(columns)
     rankability = summary.rankability
     frame.attrs["rankability"] = float(rankability.point)

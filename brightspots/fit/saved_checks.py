@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.errors import DataError
 from brightspots.data.cells import Cells
-from brightspots.engine.levels import sd_name
+from brightspots.engine.effects import EffectDraws, Heavy
+from brightspots.engine.levels import Level, effect_name, sd_name
 from brightspots.engine.posterior import SharedDraws, StoredPosterior
 from brightspots.statistics.ratings import Ratings
 
@@ -51,7 +55,15 @@ def check_shared(cells: Cells, shared: SharedDraws) -> None:
         "type_effect": (draws, cells.n_types),
         "sd_department_by_type": (draws, cells.n_departments),
     }
-    arrays = {item.name: getattr(shared, item.name) for item in fields(SharedDraws) if item.name != "sd"}
+    by_level = ("sd", "effects")
+    arrays = {
+        item.name: getattr(shared, item.name) for item in fields(SharedDraws) if item.name not in by_level
+    }
+    for level, of in shared.effects.items():
+        if level not in shared.sd:
+            raise DataError(f"{sd_name(level)} is missing")
+        shapes[f"{level} effects"] = (draws, len(of.distribution.names))
+        arrays[f"{level} effects"] = of.free
     arrays |= {sd_name("trust"): None} | {sd_name(level): values for level, values in shared.sd.items()}
     for name, values in arrays.items():
         if values is None and name in ("intercept", "coefficients", sd_name("trust"), "type_effect"):
@@ -61,6 +73,41 @@ def check_shared(cells: Cells, shared: SharedDraws) -> None:
             raise DataError(f"{name} is negative")
     if not draws:
         raise DataError("it holds no draws")
+
+
+# Ranges of the parameters of effects that are not normal, open at both ends.
+_RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    names.DEGREES_OF_FREEDOM: (2.0, math.inf),
+    names.EXCEPTIONAL_SHARE: (0.0, 1.0),
+    names.EXCEPTIONAL_FACTOR: (1.0, math.inf),
+}
+
+
+def check_effects(
+    level: Level, heavy: Heavy, natural: Mapping[str, FloatArray], free: FloatArray | None
+) -> EffectDraws:
+    """Draws of the distribution of a level's effects, from its parameters as published and as sampled.
+
+    Raises
+    ------
+    DataError
+        Where a parameter is missing, out of its range, or not the same in either form. Files from before there was
+        more than one form lack the second.
+    """
+    for name in heavy.names:
+        published, (low, high) = effect_name(level, name), _RANGES[name]
+        if name not in natural:
+            raise DataError(f"{published} is missing")
+        _numbers(published, natural[name], (np.size(natural[heavy.names[0]]),))
+        if np.any((natural[name] <= low) | (natural[name] >= high)):
+            raise DataError(f"{published} is not between {low:g} and {high:g}")
+    if free is None:
+        return EffectDraws(heavy, heavy.sampled(natural))
+    _numbers(f"{level} effects", free, (np.size(natural[heavy.names[0]]), len(heavy.names)))
+    of = EffectDraws(heavy, free)
+    if not all(np.allclose(values, natural[name]) for name, values in of.natural.items()):
+        raise DataError(f"{level} effects are not the same in both forms")
+    return of
 
 
 def check_stored(effects: StoredPosterior) -> None:

@@ -15,12 +15,14 @@ import xarray as xr
 from brightspots.common import settings
 from brightspots.common import vocabulary as names
 from brightspots.common.arrays import IntArray, LabelArray
+from brightspots.common.errors import DataError
 from brightspots.data.cells import Cells
 from brightspots.data.period_order import order_periods
 from brightspots.data.tables import Table
-from brightspots.engine.levels import LEVELS, sd_name
+from brightspots.engine.effects import DISTRIBUTIONS, EffectDraws
+from brightspots.engine.levels import LEVELS, Level, effect_name, sd_name
 from brightspots.engine.posterior import SharedDraws
-from brightspots.fit.saved_checks import check_ratings
+from brightspots.fit.saved_checks import check_effects, check_ratings
 from brightspots.likelihood.families import family_of
 from brightspots.statistics.kept_decision import Decision
 from brightspots.statistics.ratings import Ratings
@@ -78,6 +80,8 @@ def priors_to_json(priors: settings.Priors) -> dict[str, Any]:
 
 def priors_from_json(data: Mapping[str, Any]) -> settings.Priors:
     """Priors from what `priors_to_json` made."""
+    if "trust_effects" not in data and data.get("effects", "normal") != "normal":
+        data = {**data, "trust_effects": "normal"}  # when it was written, trusts' effects always were
     kinds = {
         kind.__name__: kind
         for kind in (settings.Normal, settings.HalfNormal, settings.InverseGamma, settings.Flat)
@@ -108,24 +112,47 @@ def arrays_from(dataset: xr.Dataset, wanted: tuple[Any, ...]) -> dict[str, Any]:
     return {item.name: dataset[item.name].to_numpy() if item.name in dataset else None for item in wanted}
 
 
-_SHARED: Final = tuple(item for item in fields(SharedDraws) if item.name != "sd")
+# What is stored for every level: by names of levels, not of fields.
+_BY_LEVEL: Final = ("sd", "effects")
+_SHARED: Final = tuple(item for item in fields(SharedDraws) if item.name not in _BY_LEVEL)
 
 
 def shared_dataset(shared: SharedDraws) -> xr.Dataset:
-    """Draws of the shared parameters; a level's standard deviation is `sd_` and the name of the level."""
-    arrays: dict[str, Any] = {}
-    for item in fields(SharedDraws):
-        value = getattr(shared, item.name)
-        arrays |= (
-            {sd_name(level): sd for level, sd in value.items()} if item.name == "sd" else {item.name: value}
-        )
+    """Draws of the shared parameters, single numbers by their published names.
+
+    The parameters of effects that are not normal are there twice: as published and, so that a fit comes back to the
+    last digit, as they are sampled.
+    """
+    arrays: dict[str, Any] = {item.name: getattr(shared, item.name) for item in _SHARED}
+    arrays |= {sd_name(level): values for level, values in shared.sd.items()}
+    for level, of in shared.effects.items():
+        arrays |= {effect_name(level, name): values for name, values in of.natural.items()}
+        arrays[_as_sampled(level)] = of.free
     return arrays_dataset(arrays)
 
 
 def shared_from(dataset: xr.Dataset) -> SharedDraws:
-    """Draws of the shared parameters from a file; what it lacks is None, or no level."""
+    """Draws of the shared parameters from a file; what it lacks is None, or no level, or normal effects."""
     sd = {level: dataset[sd_name(level)].to_numpy() for level in LEVELS if sd_name(level) in dataset}
-    return SharedDraws(sd=sd, **arrays_from(dataset, _SHARED))
+    effects = {level: of for level in LEVELS if (of := _effects_from(dataset, level)) is not None}
+    return SharedDraws(sd=sd, effects=effects, **arrays_from(dataset, _SHARED))
+
+
+def _as_sampled(level: Level) -> str:
+    return f"{level}_effects_as_sampled"
+
+
+def _effects_from(dataset: xr.Dataset, level: Level) -> EffectDraws | None:
+    """The distribution of a level's effects, known by the names of its parameters; None where it is normal."""
+    for heavy in DISTRIBUTIONS.values():
+        published = {name: effect_name(level, name) for name in heavy.names}
+        held = {name: dataset[of].to_numpy() for name, of in published.items() if of in dataset}
+        if held:
+            free = dataset[_as_sampled(level)].to_numpy() if _as_sampled(level) in dataset else None
+            return check_effects(level, heavy, held, free)
+    if _as_sampled(level) in dataset:
+        raise DataError(f"the parameters of {level} effects are missing")
+    return None
 
 
 _IN_HEADER: Final = {"family", "covariates", "estimate_scale", "period_order"}
