@@ -32,7 +32,7 @@ SIGNATURES = {
     ),
     "Priors": (
         "intercept=None, covariate=1.0, trust=0.5, department=0.5, department_type=0.5, period=0.5, effects='normal', "
-        "department_by_type=None"
+        "department_by_type=None, trust_effects=None"
     ),
     "HierarchyFit.variance_partition": "self, probability=0.95",
     "HierarchyFit.departments": "self, margin=1.1, probability=0.95, *, difference=None",

@@ -11,12 +11,16 @@ from scipy import stats
 
 import brightspots as bs
 from brightspots.common.arrays import half_log_determinant
-from brightspots.engine.integration.conditional import _effects
+from brightspots.engine.effects import StudentT, TwoNormals
+from brightspots.engine.integration.deal import _effects, _Scores
+from brightspots.engine.integration.draws import make_draws
+from brightspots.engine.integration.elimination import eliminate, solve_effects
 from brightspots.engine.integration.exact import trust_log_likelihood
-from brightspots.engine.integration.expansion import expand, make_draws
+from brightspots.engine.integration.expansion import expand
 from brightspots.engine.integration.model import Model, solve_border
 from brightspots.engine.integration.polynomials import TrustGroup, integrate_trusts, trust_polynomials
-from brightspots.engine.integration.tree import Tree, eliminate, solve_effects
+from brightspots.engine.integration.scales import Scales
+from brightspots.engine.integration.tree import Tree
 from brightspots.engine.levels import NestedLevel, nested_levels, structure
 from brightspots.engine.terms import Terms, resolve_priors
 from tests.conftest import table_of
@@ -105,7 +109,7 @@ def test_elimination_is_that_of_the_dense_normal(made, levels, periods, errors):
     """Marginal density and means of border and effects, against matrices with every leaf in them."""
     tree = tree_of(made, levels, periods, errors)
     cells = tree.cells
-    scales = {level: np.array(SDS[level]) for level in levels}
+    scales = Scales({level: np.array(SDS[level]) for level in levels})
     information = cells.size**-2.0
     linear = information * (cells.lower - cells.offset)
     eliminated = eliminate(tree, information, linear, scales)
@@ -163,7 +167,7 @@ def test_polynomials_have_the_likelihood_of_nested_quadrature(made, levels, peri
                 if family == "normal":
                     mine = slice(int(top.leaves[unit]), int(top.leaves[unit + 1]))
                     for draw in at:
-                        sd = {level: float(values[draw]) for level, values in band.draws.scales.items()}
+                        sd = {level: float(values[draw]) for level, values in band.draws.scales.sd.items()}
                         among = covariance(tree, sd)[mine, mine]
                         size = tree.cells.size[mine]
                         mean = tree.predictor(band.draws.border[draw])[mine]
@@ -172,6 +176,35 @@ def test_polynomials_have_the_likelihood_of_nested_quadrature(made, levels, peri
                         assert exact[draw] == pytest.approx(
                             dense.logpdf(tree.cells.lower[mine]) - unit_constant, abs=1e-6
                         )
+
+
+HEAVY = [
+    (("trust", "department"), None, False, ("department",)),
+    (("trust", "department", "department_type"), None, True, ("trust", "department")),
+    (("trust", "department", "period"), 3, False, ("department",)),
+    (("trust", "department", "period", "department_type"), 3, True, ("trust", "department")),
+]
+
+
+@pytest.mark.parametrize("effect", [TwoNormals(), StudentT()], ids=["two normals", "t"])
+@pytest.mark.parametrize(("levels", "periods", "errors", "heavy"), HEAVY)
+def test_polynomials_of_mixtures_have_the_likelihood_of_nested_quadrature(
+    levels, periods, errors, heavy, effect
+):
+    """Effects with heavy tails at either level, as leaves and as nodes: what varies from draw to draw."""
+    plain = tree_of(Tree, levels, periods, errors, "poisson")
+    tree = Tree(plain.cells, levels, dict.fromkeys(heavy, effect))
+    rng, size = np.random.default_rng(2), 12
+    centre = np.log([SDS[level] for level in levels])
+    middle = [-2.5, 0.9] if isinstance(effect, TwoNormals) else [0.5]
+    parameters = np.r_[centre, np.tile(middle, len(heavy))] + rng.normal(0.0, 0.1, (size, tree.n_parameters))
+    draws = make_draws(tree, parameters, rng.normal(0.0, 0.1, (size, tree.n_border)))
+    for band in expand(tree, draws):
+        fast = integrate_trusts(band, trust_polynomials(band, whole(tree)))[0]
+        at = np.arange(min(4, band.draws.size))
+        for unit in range(tree.nodes[0].n_units):
+            error = fast[unit, at] - trust_log_likelihood(band, unit, at)
+            np.testing.assert_allclose(error, error.mean(), atol=0.01)
 
 
 @nestings
@@ -187,7 +220,8 @@ def test_effects_are_drawn_about_their_means_given_border_and_sigmas(made, level
     if tree.leaf_level == "department":
         units["department"] = nested_levels(cells)[-1]
     scores = {level: rng.standard_normal((node.n_units, size)) for level, node in units.items()}
-    drawn = {level: values[0] for level, values in _effects(band, whole(tree), scores)}
+    effects = _effects(band, whole(tree), _Scores(scores, {}, means=False), list(scores))
+    drawn = {level: found.shapes[0] for level, found in effects}
     assert drawn.keys() == units.keys()
     among = covariance(tree) + np.diag(cells.size**2)
     residual = cells.lower - tree.predictor(border[0])
@@ -203,7 +237,7 @@ def test_effects_are_drawn_about_their_means_given_border_and_sigmas(made, level
 def test_effects_that_are_solved_for_follow_the_border():
     """Moving the border moves what is left for the effects, from the top down."""
     tree = tree_of(Regions, ("region", "trust", "department", "period", "department_type"), 3, False)
-    scales = {level: np.array(SDS[level]) for level in tree.levels}
+    scales = Scales({level: np.array(SDS[level]) for level in tree.levels})
     information = tree.cells.size**-2.0
     eliminated = eliminate(tree, information, 0.0 * information, scales)
     border = np.zeros(tree.n_border)
@@ -261,6 +295,9 @@ def test_a_fit_prints_it_too():
     lines = fit.structure.splitlines()
     assert [line.split()[0] for line in lines] == ["trust", "department", "department_type"]
     heavy = structure(
-        fit.table.cells, {"trust": bs.Flat(), "department": bs.Flat()}, heavy_tailed=("department",)
+        fit.table.cells,
+        {"trust": bs.Flat(), "department": bs.Flat()},
+        distributions={"trust": "mixture", "department": "student_t"},
     )
+    assert "u ~ N(0, c²) or, with probability π, N(0, k²c²), of variance σ², σ ~ Flat()" in heavy
     assert "v ~ t(ν, 0, σ²), σ ~ Flat()" in heavy

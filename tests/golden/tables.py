@@ -131,7 +131,12 @@ SUBJECTS = {
     "sampled": Subject(lambda: nation(6, 4), {"method": "nuts", "sampler": "pymc", "draws": 400}, kept=False),
     "sampled_heavy_tails": Subject(
         lambda: nation(6, 4, 2),
-        {"priors": bs.Priors(effects="student_t"), "method": "nuts", "sampler": "pymc", "draws": 400},
+        {
+            "priors": bs.Priors(effects="student_t", trust_effects="normal"),
+            "method": "nuts",
+            "sampler": "pymc",
+            "draws": 400,
+        },
         kept=False,
     ),
     "sampled_types": Subject(

@@ -17,7 +17,7 @@ BAND = np.array([0, 0, 1, 2, 2, 2])
 def likelihood_of(estimate, error, draws=1):
     """Trusts whose effects were estimated with these standard errors, the same in each draw of the rest."""
     precision = np.repeat(error[:, np.newaxis] ** -2.0, draws, axis=1)
-    return TrustLikelihood(precision, estimate[:, np.newaxis] * precision)
+    return TrustLikelihood(precision, estimate[:, np.newaxis] * precision, np.ones_like(precision))
 
 
 def priors_of(draws=1, *, within=HALF_NORMAL, between=0.5, intercept=0.0, precision=4.0):
@@ -125,7 +125,8 @@ def test_draws_of_the_rest_count_by_how_much_likelier_bands_make_the_data():
     """Two draws of the rest: in one the bands tell trusts apart, in the other they do not."""
     apart = np.array([0.6, 0.6, 0.0, -0.6, -0.6, -0.6])
     precision = np.full((6, 2), 0.05**-2)
-    likelihood = TrustLikelihood(precision, np.stack([apart, apart[[3, 0, 2, 1, 4, 5]]], axis=1) * precision)
+    estimate = np.stack([apart, apart[[3, 0, 2, 1, 4, 5]]], axis=1)
+    likelihood = TrustLikelihood(precision, estimate * precision, np.ones_like(precision))
     drawn = draw_bands(likelihood, BAND, priors_of(2), 3.0, 1_000, np.random.default_rng(1))
     assert np.mean(drawn.draw == 0) > 0.9
     assert 1.0 <= drawn.effective < 1.3
@@ -154,6 +155,21 @@ def test_a_likelihood_is_a_distribution_without_its_prior():
     sd = np.array([0.05, 0.2, 1.0])
     estimate, error = np.array([[0.3], [-0.1]]), np.array([[0.1], [0.4]])
     kept = sd**2 / (sd**2 + error**2)
-    found = TrustLikelihood.of(kept * estimate, error * np.sqrt(kept), sd)
+    found = TrustLikelihood.of(kept * estimate, error * np.sqrt(kept), np.tile(sd, (2, 1)), sd)
     np.testing.assert_allclose(found.precision, np.repeat(error**-2.0, 3, axis=1))
     np.testing.assert_allclose(found.pull, np.repeat(estimate * error**-2.0, 3, axis=1))
+
+
+def test_an_effect_of_a_wide_component_is_shrunk_as_by_its_own_prior():
+    """Twice as wide before the data: its likelihood is the same, and its u within bands is twice as wide as τ."""
+    one = likelihood_of(np.array([0.4, 0.1]), np.array([0.2, 0.3]))
+    wide = one._replace(spread=np.array([[4.0], [1.0]]))
+    ones = np.eye(2)
+    precision, pull, height = wide.of_bands(ones, 0.15)
+    for trust, within in ((0, 0.30), (1, 0.15)):
+        alone = one.of_bands(ones, within)
+        assert precision[trust] == pytest.approx(alone[0][trust])
+        assert pull[trust] == pytest.approx(alone[1][trust])
+    of_first = 0.5 * (0.09 * 10.0**2 / (1 + 0.09 * 25) - np.log(1 + 0.09 * 25))
+    of_second = 0.5 * (0.0225 * (0.1 / 0.09) ** 2 / (1 + 0.0225 / 0.09) - np.log(1 + 0.0225 / 0.09))
+    assert height[0] == pytest.approx(of_first + of_second)

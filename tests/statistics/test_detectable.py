@@ -246,7 +246,7 @@ def flagged_with(before: ConditionalPosterior, after: ConditionalPosterior) -> n
     """
     cells, result = after.cells, np.empty((after.cells.n_cells, 2))
     for group, block in zip(after._groups, after.blocks(), strict=True):
-        old, new = (_predict(each.expansions, each.shared, group).log_weight for each in (before, after))
+        old, new = (_predict(each.expansions, each.shared, group)[0].log_weight for each in (before, after))
         weight = special.softmax(old - new, axis=1)
         others = contrasts.others_mean(cells, block)
         above, below = block.above(MARGIN + others), 1.0 - block.above(-MARGIN + others)

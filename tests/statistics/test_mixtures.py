@@ -55,7 +55,8 @@ def test_both_loops_give_the_same():
         np.testing.assert_allclose(one_way, other, rtol=1e-9, atol=1e-9, err_msg=name)
 
 
-def test_both_loops_put_trusts_and_departments_together_in_the_same_way():
+@pytest.mark.parametrize("of_each", [False, True], ids=["one sigma", "one of each cell"])
+def test_both_loops_put_trusts_and_departments_together_in_the_same_way(of_each):
     rng = np.random.default_rng(2)
     sizes = np.array([1, 2, 9, 28])
 
@@ -68,7 +69,8 @@ def test_both_loops_put_trusts_and_departments_together_in_the_same_way():
         return np.stack(parts).astype(np.float32)
 
     given = (
-        shapes(len(sizes)), shapes(sizes.sum()), rng.uniform(0.2, 0.25, DRAWS), rng.uniform(1.0, 10.0, sizes.sum()),
+        shapes(len(sizes)), shapes(sizes.sum()),
+        rng.uniform(0.2, 0.25, (sizes.sum() if of_each else 1, DRAWS)), rng.uniform(1.0, 10.0, sizes.sum()),
         np.concatenate([[0], np.cumsum(sizes)]),
     )  # fmt: skip
     one, other = (loops.distributions(*given) for loops in (mixture_loops_compiled, mixture_loops_plain))

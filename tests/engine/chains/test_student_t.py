@@ -1,14 +1,20 @@
-"""Department effects of Student's t: what heavy tails do, and what cannot be had with them."""
+"""Department effects of Student's t: what heavy tails do, and what is said and kept of them."""
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 
 import brightspots as bs
+from brightspots.common.pickling import made_alike
+from brightspots.fit.saved_parts import priors_to_json
 from brightspots.simulate.nation import simulate_nation
+from tests.fit.test_storage import rewrite_header
 
 pytestmark = [pytest.mark.nuts, pytest.mark.filterwarnings("ignore::brightspots.CertificateWarning")]
+
+PRIORS = bs.Priors(effects="student_t", trust_effects="normal")
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +32,13 @@ def nation():
 
 @pytest.fixture(scope="module")
 def heavy(nation):
-    return bs.fit_hierarchy(nation.cells, priors=bs.Priors(effects="student_t"), draws=2_000, seed=1)
+    return bs.fit_hierarchy(nation.cells, priors=PRIORS, method="nuts", draws=2_000, seed=1)
 
 
 def test_heavy_tails_are_found_and_extreme_departments_shrunk_less(nation, heavy):
     normal = bs.fit_hierarchy(nation.cells, seed=1)
     assert heavy.certificate.method == "nuts"
-    freedom = heavy.effects.shared.degrees_of_freedom
+    freedom = heavy.effects.shared.scalars["degrees_of_freedom"]
     assert 2.0 < np.median(freedom) < 8.0
     truth = nation.truth["log_peer_ratio"].abs()
     extreme = truth.nlargest(10).index
@@ -50,24 +56,45 @@ def test_sigma_stays_the_standard_deviation_of_the_effects(heavy):
     assert np.median(ratio) == pytest.approx(1.0, abs=0.25)
 
 
-def test_what_cannot_be_said_is_missing_and_what_was_assumed_is_said(heavy, tmp_path):
-    table = heavy.departments()
-    assert table["surprise"].isna().all()
-    assert "normal department effects" in table.attrs["surprise"]
-    assert "Student's t" in repr(heavy)
+def test_what_was_assumed_is_said_and_kept(heavy, tmp_path):
+    assert "Department effects: Student's t, " in repr(heavy)
+    assert "Trust effects" not in repr(heavy)
+    assert "v ~ t(ν, 0, σ²)" in heavy.structure
+    assert "u ~ N(0, σ²)" in heavy.structure
     heavy.save(tmp_path / "fit.nc")
     again = bs.load_fit(tmp_path / "fit.nc")
     assert again.priors == heavy.priors
-    np.testing.assert_array_equal(
-        again.effects.shared.degrees_of_freedom, heavy.effects.shared.degrees_of_freedom
-    )
+    assert made_alike(again.effects.shared, heavy.effects.shared)
     assert "degrees_of_freedom" in again.posterior["posterior"]
     assert again.find_spots().rating_explains().loc["trust", "share"] >= 0.0
 
 
-def test_settings_that_make_no_sense_are_refused(nation):
-    with pytest.raises(bs.SettingsError, match="takes normal effects"):
-        bs.fit_hierarchy(nation.cells, priors=bs.Priors(effects="student_t"), method="integrate")
+def test_a_fit_saved_when_only_departments_could_have_heavy_tails_is_read(heavy, tmp_path):
+    path = tmp_path / "fit.nc"
+    heavy.save(path)
+    priors = {name: value for name, value in priors_to_json(heavy.priors).items() if name != "trust_effects"}
+    rewrite_header(path, "sealed", priors=priors)
+    with h5py.File(path, "r+") as file:
+        del file["shared/department_effects_as_sampled"]
+    again = bs.load_fit(path)
+    assert again.priors == heavy.priors
+    now, then = (fit.effects.shared.scalars["degrees_of_freedom"] for fit in (again, heavy))
+    np.testing.assert_allclose(now, then, rtol=1e-12)
+    assert repr(again) == repr(heavy)
+
+
+@pytest.mark.parametrize("freedom", [2.0, np.inf, np.nan])
+def test_degrees_of_freedom_that_cannot_be_are_refused(heavy, tmp_path, freedom):
+    path = tmp_path / "fit.nc"
+    heavy.save(path)
+    rewrite_header(path, "sealed")
+    with h5py.File(path, "r+") as file:
+        file["shared/degrees_of_freedom"][0] = freedom
+    with pytest.raises(bs.DataError, match="degrees_of_freedom is not"):
+        bs.load_fit(path)
+
+
+def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(bs.SettingsError, match="must be one of normal, student_t"):
         bs.Priors(effects="cauchy")
     with pytest.raises(bs.SettingsError, match="speaks of departments"):
