@@ -96,7 +96,8 @@ def deal(expansions: Sequence[Expansion], group: TrustGroup, seed: int | None) -
     runs = {level.name: level.units(group.leaves) for level in down_to_departments(tree.of_data)}
     shapes = {level: np.zeros((5, run.stop - run.start, size)) for level, run in runs.items()}
     prior_sd = {level: np.zeros(shape.shape[1:]) for level, shape in shapes.items()}
-    last = {level: np.zeros(shape.shape[1:]) for level, shape in shapes.items()}
+    two = [level for level, effect in tree.effects.items() if isinstance(effect, TwoNormals)]
+    last = {level: np.zeros(shapes[level].shape[1:]) for level in two}
     drawn = seed is not None or bool(tree.effects)
     normal = _shuffled_scores(tree, group, size, seed or 0) if drawn else {}
     uniform = {
@@ -112,13 +113,13 @@ def deal(expansions: Sequence[Expansion], group: TrustGroup, seed: int | None) -
         for level, found in _effects(band, group, scores, list(runs)):
             shapes[level][:, :, at] = found.shapes
             prior_sd[level][:, at] = found.sd
-            last[level][:, at] = found.last
+            if level in last:
+                last[level][:, at] = found.last
     if seed is None:
         for values in shapes.values():
             values[0] = values[1]
-    two = {level for level, effect in tree.effects.items() if isinstance(effect, TwoNormals)}
     return {
-        level: Dealt(shapes[level], prior_sd[level], last[level].mean(axis=1) if level in two else None)
+        level: Dealt(shapes[level], prior_sd[level], last[level].mean(axis=1) if level in last else None)
         for level in shapes
     }
 
@@ -131,7 +132,8 @@ def _effects(
     mixed_leaves = band.leaf_mixing is not None
     polynomials = trust_polynomials(band, group, by_cell=not mixed_leaves)
     top = tree.nodes[0]
-    units = np.arange(*_ends(top.units(group.leaves)))
+    run = top.units(group.leaves)
+    units = np.arange(run.start, run.stop)
     parts = [
         _Part(of[0], np.stack(shape_of(*of[1:])), sd)
         for of, sd in top_parts(band, units, polynomials.by_node[top.name], polynomials.centre)
@@ -163,10 +165,6 @@ def _effects(
         leaf_effects = _mixed_leaf_effects if mixed_leaves else _leaf_effects
         found = leaf_effects(band, polynomials, told, drawn, scores)
         yield innermost, _without_error(tree, innermost, group.leaves, found, scores)
-
-
-def _ends(run: slice) -> tuple[int, int]:
-    return run.start, run.stop
 
 
 def _node_parts(

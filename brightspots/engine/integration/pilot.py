@@ -130,8 +130,6 @@ class BlockPilot:
     Parameters
     ----------
     model : Model
-    mode : Mode
-        Of the model with normal effects.
     blocks : mapping of level to (Block, GridDensity)
     columns : int array
         Of the rest.
@@ -139,7 +137,6 @@ class BlockPilot:
     """
 
     model: Model
-    mode: Mode
     blocks: Mapping[Level, tuple[Block, GridDensity]]
     columns: IntArray
     rest: StudentMixture | None
@@ -185,9 +182,9 @@ def block_pilot(model: Model, mode: Mode) -> BlockPilot:
     blocks = _blocks(model, mode, Given(border, scales, eliminated))
     rest = np.setdiff1d(np.arange(len(tree.levels)), [block.columns[0] for block, _ in blocks.values()])
     if not len(rest):
-        return BlockPilot(model, mode, blocks, rest, None)
+        return BlockPilot(model, blocks, rest, None)
     covariance = np.linalg.inv(mode.curvature)[np.ix_(rest, rest)]
-    return BlockPilot(model, mode, blocks, rest, pilot(mode.log_sd[rest], np.linalg.inv(covariance)))
+    return BlockPilot(model, blocks, rest, pilot(mode.log_sd[rest], np.linalg.inv(covariance)))
 
 
 def _blocks(model: Model, mode: Mode, given: Given) -> dict[Level, tuple[Block, GridDensity]]:

@@ -74,7 +74,7 @@ def reaches(tree: Tree, border: FloatArray, draws: Draws, middle: Scales, found:
     centre, extent, is_odd = found.effects, None, np.zeros(top.n_units, dtype=bool)
     if middle.mixing:
         lowest, highest = _extents(tree, border, middle, found)
-        wider = np.max(scales[top.name]) / scales_in(middle, top.name)
+        wider = np.max(scales[top.name]) / middle.usual()[top.name]
         centre = {**centre, top.name: 0.5 * (lowest + highest)}
         extent = 0.5 * (highest - lowest) * max(float(wider), 1.0)
         _, kept = weights_by_node(tree, information, found.scales)[0]
@@ -82,11 +82,6 @@ def reaches(tree: Tree, border: FloatArray, draws: Draws, middle: Scales, found:
         is_odd = 0.5 * (highest - lowest) > _ODD * np.sqrt(2.0 * _DEEP) * usual
     of_top = _top_reach(tree, information, scales, widest, narrowest, centre[top.name], border_move, extent)
     return Reaches(centre, _reaches(tree, information, widest, of_top), leaf_share, is_odd)
-
-
-def scales_in(middle: Scales, level: Level) -> float:
-    """σ of the usual effects of a level, from numbers."""
-    return float(middle.usual()[level])
 
 
 def _extents(tree: Tree, border: FloatArray, middle: Scales, found: Centre) -> tuple[FloatArray, FloatArray]:
