@@ -51,7 +51,7 @@ _PILOT_DRAWS = 300
 _ROUNDS, _MOST_ROUNDS = 4, 7
 # Share of a pilot's draws that count from which it is drawn from again; draws that count below which a proposal lies
 # beside its target, and how many are drawn on the way there.
-_GOOD_PILOT, _FEW, _ROUND_DRAWS = 0.3, 60, 400
+_GOOD_PILOT, _FEW, _ROUND_DRAWS = 0.15, 60, 400
 _MOST_DRAWS = 8_000
 # Squared distance from the mode from which a draw's density is looked at, and the log ratio to the mode's below
 # which it counts as nil.

@@ -30,6 +30,7 @@ from brightspots.engine.integration.unit_tables import (
     leaf_values,
     node_values,
     table_scales,
+    top_values,
     unit_table,
 )
 from brightspots.engine.levels import Level
@@ -196,6 +197,9 @@ def _blocks(model: Model, mode: Mode, given: Given) -> dict[Level, tuple[Block, 
         sds, floor = table_scales(float(np.exp(mode.log_sd[tree.levels.index(level)])))
         if level == tree.leaf_level:
             values = leaf_values(tree, given, sds)
+        elif level == tree.nodes[0].name and tree.effects.keys() - {level}:
+            of_draws = [top_values(tree, given, below, sds) for below in _below(model, given, found)]
+            values = np.mean(of_draws, axis=0)
         else:
             of_draws = [node_values(tree, given, below, level, sds) for below in _below(model, given, found)]
             values = np.mean(of_draws, axis=0)

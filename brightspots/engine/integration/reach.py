@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from brightspots.common.arrays import FloatArray, log_sum
+from brightspots.common.arrays import FloatArray
 from brightspots.engine.integration.centre import Centre, component_shares
 from brightspots.engine.integration.draws import Draws
 from brightspots.engine.integration.elimination import eliminate, weights_by_node
+from brightspots.engine.integration.profiles import inside_of, log_density_of_mixture
 from brightspots.engine.integration.scales import Scales, usual_factor
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.levels import Level
-from brightspots.likelihood.outcomes import Outcomes
 
 # Standard deviations of an effect, either side of its mode, that an expansion covers.
 REACH = 5.0
@@ -88,56 +88,25 @@ def _extents(tree: Tree, border: FloatArray, middle: Scales, found: Centre) -> t
     """Between which values the effects of the outermost level lie, (units,) each, whatever the shape of their density.
 
     Where effects are mixtures the density of a trust's effect may have shoulders and more than one peak: are two of its
-    departments out, or the third? It is looked at on a grid, with what is below each of the units inside it taken for
-    normal data.
+    departments out, or the third? It is looked at on a grid (see `profiles`).
     """
     top = tree.nodes[0]
-    inner = tree.nodes[1] if len(tree.nodes) > 1 else None
-    guess, known = Outcomes.of(tree.cells).guess()
-    seen = guess - tree.predictor(border)
-    level = tree.leaf_level
-    if inner is None:
-        of_top = top.of_leaf
-    else:
-        weight = known / (1.0 + known * tree.leaf_variance(middle.usual()))
-        known = inner.sum(weight)
-        seen, of_top, level = inner.sum(weight * seen) / known, tree.links[0].parent, inner.name
-    components: list[tuple[FloatArray | float, FloatArray]] = [(0.0, np.zeros(1))]
-    if level is not None:
-        components = tree.components(level, middle)
+    eliminated = eliminate(tree, found.data.information, found.data.linear, found.scales)
+    inside = inside_of(tree, border, found.effects, middle, eliminated)
     prior = tree.components(top.name, middle)
     sd = max(float(one.max()) for _, one in prior)
-    widest = np.max(np.stack([np.broadcast_to(sd, known.shape) for _, sd in components]), axis=0)
-    total = np.bincount(of_top, known / (1.0 + known * widest**2)).astype(np.float64)
     own = found.effects[top.name]
-    around = _AROUND / np.sqrt(total + sd**-2.0)
-    inside = [np.full(top.n_units, 0.0), own]
-    lowest, highest = np.min(inside, axis=0), np.max(inside, axis=0)
-    np.minimum.at(lowest, of_top, seen)
-    np.maximum.at(highest, of_top, seen)
+    around = _AROUND / np.sqrt(inside.least_known + sd**-2.0)
+    lowest, highest = inside.seen_between(np.minimum(own, 0.0), np.maximum(own, 0.0))
     lowest = np.maximum(lowest, own - _AROUND * sd) - around
     highest = np.minimum(highest, own + _AROUND * sd) + around
     at = lowest[:, np.newaxis] + (highest - lowest)[:, np.newaxis] * np.linspace(0.0, 1.0, _POINTS)
-    away = seen[:, np.newaxis] - at[of_top]
-    logs = _log_mixture(components, away, known)
-    density = _log_mixture(prior, at, None)
-    density += np.stack([np.bincount(of_top, column, top.n_units) for column in logs.T], axis=1)
+    density = inside.log_likelihood(at) + log_density_of_mixture(prior, at)
     within = density > density.max(axis=1, keepdims=True) - _DEEP
     step = (highest - lowest) / (_POINTS - 1)
     first, last = within.argmax(axis=1), _POINTS - 1 - within[:, ::-1].argmax(axis=1)
     rows = np.arange(top.n_units)
     return at[rows, first] - 0.5 * step, at[rows, last] + 0.5 * step
-
-
-def _log_mixture(
-    components: list[tuple[FloatArray | float, FloatArray]], away: FloatArray, known: FloatArray | None
-) -> FloatArray:
-    """Log density of distances, (n, P), from normal data of information (n,) whose effects are a mixture."""
-    logs = []
-    for log_weight, sd in components:
-        variance = np.asarray(sd)[:, np.newaxis] ** 2 + (0.0 if known is None else 1.0 / known[:, np.newaxis])
-        logs.append(log_weight - 0.5 * np.log(variance) - 0.5 * away**2 / variance)
-    return np.asarray(log_sum(np.stack(logs)))
 
 
 def _likely_components(

@@ -10,6 +10,7 @@ from brightspots.common.arrays import FloatArray, log_sum
 from brightspots.engine.integration.centre import own_variances, pseudo_data
 from brightspots.engine.integration.elimination import Elimination, eliminate, path_sd, solve_effects
 from brightspots.engine.integration.leaf import leaf_marginals
+from brightspots.engine.integration.profiles import inside_of
 from brightspots.engine.integration.scales import Scales
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.levels import Level
@@ -23,6 +24,8 @@ _QUADRATURE = 7
 _MOST_UNITS = 400
 _PIECES = np.array([200, 25])
 _LEAST_VARIANCE, _LEAST_SHARE = 1e-12, 0.05
+# Points of a grid of effects, and standard deviations that it goes beyond the data, or to either side of 0.
+_POINTS, _AROUND = 41, 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +151,32 @@ def node_values(tree: Tree, given: Given, scales: Scales, level: Level, sds: Flo
         variance = step.gain[node.of_leaf] + step.kept[node.of_leaf] ** 2 * variance
         above = above + effects[node.name][node.of_leaf]
     raise AssertionError(f"{level} is not a node")
+
+
+def top_values(tree: Tree, given: Given, scales: Scales, sds: FloatArray) -> FloatArray:
+    """The same of the units of the outermost level where effects below are mixtures, (units, J).
+
+    Pseudo-data will not do: those of leaves far out have next to no curvature, so that nothing would speak against
+    effects however large. The integral is done by the trapezoidal rule, with points over all that the data leave
+    possible, and others close to 0 for the narrowest effects.
+    """
+    effects = solve_effects(tree, given.eliminated, given.border)
+    data = pseudo_data(tree, tree.predictor(given.border) + tree.path(effects), scales)
+    own = own_variances(tree, given.eliminated, given.border, effects, scales)
+    eliminated = eliminate(tree, data.information, data.linear, scales.usual(own))
+    inside = inside_of(tree, given.border, effects, scales, eliminated)
+    none = np.full(inside.n_units, np.inf)
+    lowest, highest = inside.seen_between(none, -none)
+    around = np.minimum(_AROUND / np.sqrt(inside.least_known), _AROUND * sds.max())
+    lowest, highest = lowest - around, highest + around
+    even = lowest[:, np.newaxis] + (highest - lowest)[:, np.newaxis] * np.linspace(0.0, 1.0, _POINTS)
+    near = np.sinh(np.linspace(-1.0, 1.0, _POINTS) * np.arcsinh(_AROUND * sds.max() / sds.min())) * sds.min()
+    at = np.sort(np.concatenate([even, np.broadcast_to(near, even.shape)], axis=1), axis=1)
+    width = 0.5 * np.diff(at, axis=1)
+    weight = np.pad(width, ((0, 0), (1, 0))) + np.pad(width, ((0, 0), (0, 1)))
+    likelihood = inside.log_likelihood(at) + np.log(np.maximum(weight, 1e-300))
+    logs = likelihood.T[:, :, np.newaxis] - np.log(sds) - 0.5 * (at.T[:, :, np.newaxis] / sds) ** 2
+    return log_sum(logs)
 
 
 def _without(
