@@ -159,7 +159,7 @@ def test_polynomials_have_the_likelihood_of_nested_quadrature(made, levels, peri
         draws = draws_for(tree)
         top = tree.nodes[0]
         for band in expand(tree, draws):
-            fast = integrate_trusts(band, trust_polynomials(band, whole(tree)))[0]
+            fast = integrate_trusts(band, trust_polynomials(band, whole(tree)))
             at = np.arange(min(3, band.draws.size))
             for unit in range(top.n_units):
                 exact = trust_log_likelihood(band, unit, at)
@@ -200,7 +200,7 @@ def test_polynomials_of_mixtures_have_the_likelihood_of_nested_quadrature(
     parameters = np.r_[centre, np.tile(middle, len(heavy))] + rng.normal(0.0, 0.1, (size, tree.n_parameters))
     draws = make_draws(tree, parameters, rng.normal(0.0, 0.1, (size, tree.n_border)))
     for band in expand(tree, draws):
-        fast = integrate_trusts(band, trust_polynomials(band, whole(tree)))[0]
+        fast = integrate_trusts(band, trust_polynomials(band, whole(tree)))
         at = np.arange(min(4, band.draws.size))
         for unit in range(tree.nodes[0].n_units):
             error = fast[unit, at] - trust_log_likelihood(band, unit, at)

@@ -27,6 +27,8 @@ from brightspots.likelihood.outcomes import Outcomes
 _LONGEST_SHIFT = 2.0
 _TOLERANCE = 1e-2
 _LEAVES_AT_ONCE = 20_000
+# Standard deviations of the border that one more round may move it.
+_SETTLED = 0.02
 # Of a mixture: share of its components' curvature, variance of a standardised effect, and variance in units of the
 # usual effects' that a normal standing in for it has at least.
 _LEAST_BEND, _LEAST_VARIANCE, _LEAST_OWN = 0.02, 1e-6, 1e-6
@@ -146,7 +148,7 @@ def centre_effects(tree: Tree, border: FloatArray, scales: Scales, rounds: int =
 
 
 def settle(
-    model: Model, parameters: FloatArray, border: FloatArray, rounds: int = 4
+    model: Model, parameters: FloatArray, border: FloatArray, rounds: int = 40
 ) -> tuple[FloatArray, PseudoData, Mapping[Level, FloatArray]]:
     """Mean of the border given σ's and the parameters of effects that are not normal, with the pseudo-data there.
 
@@ -166,7 +168,10 @@ def settle(
     for _ in range(rounds):
         centre = centre_effects(tree, border, scales, rounds=2)
         eliminated = eliminate(tree, centre.data.information, centre.data.linear, centre.scales)
-        border = solve_border(model, eliminated, centre.scales).border
+        before, border = border, solve_border(model, eliminated, centre.scales).border
+        moved, (_, prior) = border - before, model.border_prior(centre.scales)
+        if moved @ eliminated.precision @ moved + prior @ moved**2 < _SETTLED**2:
+            break
     predictor = tree.predictor(border) + tree.path(solve_effects(tree, eliminated, border))
     data = pseudo_data(tree, predictor, scales, path_sd(tree, eliminated))
     eliminated = eliminate(tree, data.information, data.linear, centre.scales)

@@ -35,6 +35,7 @@ from brightspots.engine.integration.polynomials import (
     trust_polynomials,
 )
 from brightspots.engine.integration.proposal import BorderProposal, Proposal, kernels, pilot, tempered
+from brightspots.engine.integration.rounds import Rounds
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.levels import Level
 from brightspots.engine.posterior import Certificate, SharedDraws, worst_of
@@ -48,11 +49,14 @@ PARETO_LIMIT = 0.7
 # Standard deviation, over draws, of the error of log weights that interpolation may add.
 EXPANSION_LIMIT = 0.1
 _PILOT_DRAWS = 300
-_ROUNDS, _MOST_ROUNDS = 4, 7
+_ROUNDS, _MOST_ROUNDS = 4, 8
 # Share of a pilot's draws that count from which it is drawn from again; draws that count below which a proposal lies
 # beside its target, and how many are drawn on the way there.
 _GOOD_PILOT, _FEW, _ROUND_DRAWS = 0.15, 60, 400
 _MOST_DRAWS = 8_000
+# Share of the average weight from which a draw counts where the border is told anew.
+_COUNTS = 0.01
+_LEAST_STEP = 1e-3
 # Squared distance from the mode from which a draw's density is looked at, and the log ratio to the mode's below
 # which it counts as nil.
 _FAR = 16.0
@@ -133,11 +137,7 @@ class Sample(NamedTuple):
 
 
 def _adapt(model: Model, wanted: int, generator: np.random.Generator) -> Sample:
-    """Pilot, then rounds from kernel mixtures, until the weights are good enough.
-
-    All rounds count: a draw is weighed against the mixture of all proposals in proportion to their draws
-    (deterministic mixture; Owen & Zhou 2000, JASA 95:135).
-    """
+    """Pilot, then rounds from kernel mixtures, until the weights are good enough; all rounds count."""
     tree = model.tree
     modes = find_modes(model.normal)
     knots = np.max([each.log_sd for each in modes], axis=0)
@@ -145,59 +145,66 @@ def _adapt(model: Model, wanted: int, generator: np.random.Generator) -> Sample:
         block_pilot(model, each) if tree.effects else pilot(each.log_sd, each.curvature) for each in modes
     ]
     sources: list[tuple[int, Proposal]] = [(_PILOT_DRAWS, each) for each in pilots]
-    proposals: list[tuple[int, Proposal]] = []
-    drawn: list[FloatArray] = []
-    borders: list[FloatArray] = []
-    targets: list[FloatArray] = []
     of_border: BorderProposal | None = None
-    for _ in range(_MOST_ROUNDS if tree.effects else _ROUNDS):
+    rounds = Rounds()
+    for number in range(_MOST_ROUNDS if tree.effects else _ROUNDS):
         parameters = np.concatenate([source.draw(size, generator) for size, source in sources])
         parameters = plausible(model, modes, pilots, parameters)
         if of_border is None:
-            of_border = _border_proposal(model, modes[0], parameters)
+            of_border = _border_proposal(model, modes[0], parameters, parameters.mean(axis=0))
         border, log_border = of_border.draw(parameters, generator)
         batch = make_draws(tree, parameters, border)
         expansions = expand(tree, batch)
         by_unit = evaluate(expansions)
-        proposals.extend(sources)
-        drawn.append(parameters)
-        borders.append(border)
-        targets.append(by_unit.sum(axis=0) + log_prior(model, batch) - log_border)
+        target = by_unit.sum(axis=0) + log_prior(model, batch)
+        rounds.add(sources, of_border, parameters, border, log_border, target)
 
-        points, target = np.concatenate(drawn), np.concatenate(targets)
-        total = sum(count for count, _ in proposals)
-        logs = np.stack([np.log(count / total) + one.log_density(points) for count, one in proposals])
-        proposed = np.logaddexp.reduce(logs, axis=0)
-        weights = smooth(target - proposed)
-        everything = make_draws(tree, points, np.concatenate(borders))
+        log_ratio, points, total = rounds.log_ratio(), rounds.parameters, rounds.n_proposed
+        weights = smooth(log_ratio)
+        everything = make_draws(tree, points, rounds.border)
         effective = effective_size(weights.values, _watched(everything, tree))
-        if len(drawn) > 1 and effective >= wanted and weights.pareto_k < PARETO_LIMIT:
+        if number > 0 and effective >= wanted and weights.pareto_k < PARETO_LIMIT:
             break
         if len(knots) < points.shape[1]:
             # Where nothing is known of them their priors have tails on the left like those of log σ.
             knots = np.concatenate([knots, (weights.values @ points)[len(knots) :]])
+        count = 1.0 / np.sum(weights.values**2)
         # The share of draws that count is only roughly known after the pilot; the rest of the way needs this many.
         share = min(max(effective / total, 0.25), 0.75)
         size = int(min(max(1.15 * (wanted - effective) / share, 256.0), _MOST_DRAWS))
         if not tree.effects:
             sources = [(size, kernels(points, weights.values, knots))]
-        elif len(drawn) == 1 and 1.0 / np.sum(weights.values**2) > _GOOD_PILOT * total:
+        elif number == 0 and count > _GOOD_PILOT * total:
             sources = [(size, each) for each in pilots]
-        elif effective > min(_FEW, 0.25 * total):
-            sources = [(size, kernels(points, weights.values, knots))]
         else:
-            between = tempered(target - proposed)
-            sources, of_border = [(_ROUND_DRAWS, kernels(points, between, knots))], None
+            many = count > _FEW
+            of_draws = weights.values if many else tempered(log_ratio)
+            sources = [(size if many else _ROUND_DRAWS, kernels(points, of_draws, knots))]
+            counts = of_draws > _COUNTS / total
+            of_border = _border_proposal(model, modes[0], points[counts], of_draws @ points, follow=True)
+            of_border = of_border.adapted(points, rounds.border, of_draws)
     error = expansion_error(expansions, by_unit, weights.values[-len(parameters) :], generator)
     return Sample(everything, weights, error)
 
 
-def _border_proposal(model: Model, mode: Mode, parameters: FloatArray) -> BorderProposal:
-    """Proposal of the border, given draws of all else, (S, k)."""
+def _border_proposal(
+    model: Model, mode: Mode, parameters: FloatArray, middle: FloatArray, *, follow: bool = False
+) -> BorderProposal:
+    """Proposal of the border for draws of all else, (S, k), told where those are in the middle, (k,).
+
+    Under effects that are not normal the border moves with more than σ's. To `follow` it costs 2k times as much.
+    """
     if not model.tree.effects:
         return BorderProposal.fit(model, mode.data, mode.border, parameters)
-    border, data, own = settle(model, parameters.mean(axis=0), mode.border)
-    return BorderProposal.fit(model, data, border, parameters, own)
+    border, data, own = settle(model, middle, mode.border)
+    found = BorderProposal.fit(model, data, border, parameters, own)
+    if not follow:
+        return found
+    steps = np.maximum(parameters.std(axis=0), _LEAST_STEP)
+    borders = [
+        [settle(model, middle + sign * step, border)[0] for sign in (-1.0, 1.0)] for step in np.diag(steps)
+    ]
+    return found.following(middle, steps, np.array(borders))
 
 
 def plausible(
@@ -241,7 +248,7 @@ def evaluate(expansions: Sequence[Expansion]) -> FloatArray:
         band, group = task
         by_unit[top.units(group.leaves), band.members] = integrate_trusts(
             band, trust_polynomials(band, group)
-        )[0]
+        )
 
     tasks = [(band, group) for band in expansions for group in trust_groups(tree.cells, band.draws.size)]
     deque(map_in_order(one, tasks), maxlen=0)

@@ -191,7 +191,7 @@ def _cavities(
         of_trust = trust - group.trusts.start
         without = np.ascontiguousarray(polynomials.by_node["trust"][:, of_trust] - polynomials.cell)
         rest = integrate_top(band, trust, without, polynomials.centre[of_trust])
-        yield band, band.members, integrate_trusts(band, polynomials)[0][of_trust], rest
+        yield band, band.members, integrate_trusts(band, polynomials)[of_trust], rest
 
 
 def total_predictor(

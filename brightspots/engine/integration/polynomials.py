@@ -29,19 +29,20 @@ from brightspots.engine.integration.leaf_tables import (
     nodes_for_mixtures,
     sum_mixtures,
 )
-from brightspots.engine.integration.reach import border_shift_by_top
+from brightspots.engine.integration.reach import LONG, border_shift_by_top
 from brightspots.engine.integration.tree import Link
 from brightspots.engine.levels import Level, nested_levels
 
 # Numbers held at once by one trust or group of trusts: some arrays of this many fit a core's cache.
 NUMBERS_AT_ONCE = 150_000
 TRUST_NODES = 9
-# Where no more is asked than a value, a slope and a curvature.
-_NODES_OUT = 7
+# Where no more is asked than a value, a slope and a curvature; and where effects reach far, for they do so to one side.
+_NODES_OUT, _NODES_FAR_OUT = 7, 25
 # In units of the reach; beyond it a polynomial goes on as a straight line, so that it stays log-concave. One of high
 # order is of no use outside the stretch that it was fitted on.
 _FURTHEST, _FURTHEST_OF_HIGH_ORDER, _HIGH_ORDER = 1.2, 0.95, 12
-_NEWTON_STEPS = 4
+# To a mode, and to one that is far from where it is looked for, on the other side of a bend.
+_NEWTON_STEPS, _FAR_NEWTON_STEPS = 4, 20
 _LEAST_SD = 1e-5
 _GRID_POINTS = 61
 
@@ -100,7 +101,7 @@ def integrate_polynomials(
         np.ascontiguousarray(sd),
         *hermite(nodes),
         furthest,
-        _NEWTON_STEPS,
+        _NEWTON_STEPS if reach.max() <= LONG else _FAR_NEWTON_STEPS,
     )
     return result
 
@@ -164,10 +165,11 @@ def _out_of_normal(
     (3P, units, S)
     """
     rows = []
+    nodes = _NODES_OUT if own_reach.max() <= LONG else _NODES_FAR_OUT
     for point in points:
         centre = np.repeat((own_centre - point * reach)[:, np.newaxis], sd.shape[1], axis=1)
         value, mean, variance, _, _ = integrate_polynomials(
-            expansion, polynomial, own_reach, centre, sd, _NODES_OUT
+            expansion, polynomial, own_reach, centre, sd, nodes
         )
         # Slope and curvature in the effects above are cumulants of the effect (Tweedie's formula; Efron 2011).
         rows += [value, mean / sd * reach[:, np.newaxis], (variance - 1.0) * (reach[:, np.newaxis] / sd) ** 2]
@@ -265,12 +267,12 @@ def border_rows(expansion: Expansion, leaves: slice) -> tuple[FloatArray, IntArr
 
 
 def integrate_trusts(expansion: Expansion, polynomials: TrustPolynomials) -> FloatArray:
-    """Log marginal likelihood of each top unit at each draw, and the cumulants of its effect/σ, (5, units, S)."""
+    """Log marginal likelihood of each unit of the outermost level at each draw, (units, S)."""
     top = expansion.tree.nodes[0]
-    units = top.units(polynomials.group.leaves)
-    return integrate_top(
-        expansion, np.arange(units.start, units.stop), polynomials.by_node[top.name], polynomials.centre
-    )
+    of_group = top.units(polynomials.group.leaves)
+    units = np.arange(of_group.start, of_group.stop)
+    parts = top_parts(expansion, units, polynomials.by_node[top.name], polynomials.centre, moments=False)
+    return log_sum(np.stack([found[0] for found, _ in parts]))
 
 
 def integrate_top(
@@ -302,9 +304,19 @@ def integrate_top(
 
 
 def top_parts(
-    expansion: Expansion, units: IntArray, polynomial: FloatArray, centre: FloatArray
+    expansion: Expansion,
+    units: IntArray,
+    polynomial: FloatArray,
+    centre: FloatArray,
+    *,
+    moments: bool = True,
 ) -> list[tuple[FloatArray, FloatArray]]:
     """The same for each component of the effects of the outermost level, cumulants being of x/σ of the component.
+
+    Parameters
+    ----------
+    moments : bool, default True
+        False where cumulants are not needed: they may then be NaN.
 
     Returns
     -------
@@ -313,41 +325,53 @@ def top_parts(
     """
     tree, level = expansion.tree, expansion.tree.nodes[0].name
     reach, odd = expansion.reach[level][units], expansion.is_odd[units]
+    grid = _on_grid(polynomial[:, odd]) if odd.any() else None
     parts = []
     for log_weight, sd in tree.components(level, expansion.draws.scales):
-        found = integrate_polynomials(expansion, polynomial, reach, centre, sd, TRUST_NODES)
-        if odd.any():
-            found[:, odd] = _integrate_on_grid(polynomial[:, odd], reach[odd], centre[odd], sd)
+        if grid is None:
+            found = integrate_polynomials(expansion, polynomial, reach, centre, sd, TRUST_NODES)
+        else:
+            found = np.empty((5, *centre.shape))
+            found[:, odd] = _integrate_on_grid(grid, reach[odd], centre[odd], sd, moments=moments)
+            some = np.ascontiguousarray(polynomial[:, ~odd])
+            if some.size:
+                found[:, ~odd] = integrate_polynomials(
+                    expansion, some, reach[~odd], centre[~odd], sd, TRUST_NODES
+                )
         found[0] += log_weight
         parts.append((found, sd))
     return parts
 
 
+def _on_grid(polynomial: FloatArray) -> FloatArray:
+    """Values of polynomials, (order + 1, n, S), at even points on [−1, 1], (P, n, S)."""
+    powers = np.vander(np.linspace(-1.0, 1.0, _GRID_POINTS), len(polynomial), increasing=True)
+    return np.asarray(powers @ polynomial.reshape(len(polynomial), -1)).reshape(-1, *polynomial.shape[1:])
+
+
 def _integrate_on_grid(
-    polynomial: FloatArray, reach: FloatArray, centre: FloatArray, sd: FloatArray
+    values: FloatArray, reach: FloatArray, centre: FloatArray, sd: FloatArray, *, moments: bool
 ) -> FloatArray:
     """`integrate_polynomials` where densities have shoulders or several peaks: by the trapezoidal rule."""
-    total, moments = np.full(centre.shape, -np.inf), np.zeros((4, *centre.shape))
-    for point in np.linspace(-1.0, 1.0, _GRID_POINTS):
-        effect = (centre + point * reach[:, np.newaxis]) / sd
-        value = (
-            sum(coefficient * point**power for power, coefficient in enumerate(polynomial)) - 0.5 * effect**2
-        )
-        peak = np.maximum(total, value)
-        kept, new = np.exp(total - peak), np.exp(value - peak)
-        total = peak + np.log(kept + new)
-        share = new / (kept + new)
-        moments = (1.0 - share) * moments + share * np.stack([effect**n for n in range(1, 5)])
-    step = 2.0 * reach[:, np.newaxis] / (_GRID_POINTS - 1) / sd
-    first, second, third, fourth = moments
-    variance = second - first**2
-    return np.stack([
-        total + np.log(step) - 0.5 * np.log(2.0 * np.pi),
-        first,
-        variance,
-        third - 3.0 * first * second + 2.0 * first**3,
-        fourth - 4.0 * first * third + 6.0 * first**2 * second - 3.0 * first**4 - 3.0 * variance**2,
-    ])  # fmt: skip
+    points = np.linspace(-1.0, 1.0, len(values))[:, np.newaxis, np.newaxis]
+    effect = (centre + points * reach[:, np.newaxis]) / sd
+    logs = values - 0.5 * effect**2
+    peak = logs.max(axis=0)
+    share = np.exp(logs - peak)
+    total = share.sum(axis=0)
+    step = 2.0 * reach[:, np.newaxis] / (len(values) - 1) / sd
+    log_integral = peak + np.log(total * step) - 0.5 * np.log(2.0 * np.pi)
+    if not moments:
+        return np.stack([log_integral, *np.full((4, *total.shape), np.nan)])
+    share /= total
+    mean = np.sum(share * effect, axis=0)
+    away = effect - mean
+    part = share * away**2
+    variance = part.sum(axis=0)
+    part *= away
+    third = part.sum(axis=0)
+    fourth = np.sum(part * away, axis=0) - 3.0 * variance**2
+    return np.stack([log_integral, mean, variance, third, fourth])
 
 
 def mix_cumulants(parts: FloatArray) -> FloatArray:

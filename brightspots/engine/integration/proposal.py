@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Protocol
 
@@ -33,6 +33,11 @@ _KERNEL_FREEDOM = 8.0
 # Powers of weights that are tried, and how many draws must count.
 _TEMPERATURES, _ENOUGH = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.02), 60.0
 _MOST_KERNELS = 500
+# Draws that what the data's curvature says of the spread of a border counts for, and between which values the variance
+# may lie, in units of that.
+_PRIOR_DRAWS, _VARIANCES = 50.0, (0.7, 4.0)
+# Steps beyond which the mean of a border follows parameters no further.
+_FURTHEST_STEPS = 2.5
 _GRID_SPACING = 0.5
 _MOST_GRID_POINTS = 7
 
@@ -183,6 +188,10 @@ class BorderProposal:
         Curvature in the types, intercept and coefficients eliminated, along `vectors`.
     fixed_gradient, type_gradient : (points, 1 + K), (points, A)
         Slopes at the centre; of the types along `vectors`, intercept and coefficients eliminated.
+    shift, spread : (B,)
+        Mean and standard deviation of what would be standard normals: see `adapted`.
+    middle, steps, slope : (k,), (k,), (k, B)
+        How that mean follows log σ and what else is sampled: see `following`.
     """
 
     tree: Tree
@@ -195,6 +204,11 @@ class BorderProposal:
     values: FloatArray
     fixed_gradient: FloatArray
     type_gradient: FloatArray
+    shift: FloatArray
+    spread: FloatArray
+    middle: FloatArray
+    steps: FloatArray
+    slope: FloatArray
 
     @classmethod
     def fit(
@@ -233,31 +247,99 @@ class BorderProposal:
         fixed, cross, values, fixed_gradient, type_gradient = (
             np.array(part) for part in zip(*parts, strict=True)
         )
-        return cls(tree, centre, axes, floors, fixed, cross, vectors, values, fixed_gradient, type_gradient)
+        return cls(
+            tree, centre, axes, floors, fixed, cross, vectors, values, fixed_gradient, type_gradient,
+            shift=np.zeros(len(centre)), spread=np.ones(len(centre)),
+            middle=np.zeros(log_sd.shape[1]), steps=np.ones(log_sd.shape[1]),
+            slope=np.zeros((log_sd.shape[1], len(centre))),
+        )  # fmt: skip
 
     def draw(self, log_sd: FloatArray, generator: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Border draws (S, B) and their log densities (S,), given log σ (S, k)."""
-        size, n_fixed = len(log_sd), self.fixed.shape[1]
-        normal = latin_normals(size, len(self.centre), generator)
-        mix = self._interpolate(log_sd)
-        types = np.zeros((size, 0))
-        log_density = -0.5 * np.sum(normal**2, axis=1)
-        if self.tree.n_types:
-            prior = (self.tree.scales(log_sd)["department_type"] ** -2.0)[:, np.newaxis]
-            precision = mix @ self.values + prior
-            # The prior's mean is 0, which lies at −centre from where the gradient was taken.
-            gradient = mix @ self.type_gradient - prior * (self.centre[n_fixed:] @ self.vectors)
-            types = (gradient / precision + normal[:, n_fixed:] / np.sqrt(precision)) @ self.vectors.T
-            log_density += 0.5 * np.log(precision).sum(axis=1)
+        standard = latin_normals(len(log_sd), len(self.centre), generator)
+        normal = self._shifts(log_sd) + self.spread * standard
+        n_fixed, mix = self.fixed.shape[1], self._interpolate(log_sd)
+        mean, root = self._types_along(log_sd, mix)
+        types = mean + normal[:, n_fixed:] / root
+        types = types @ self.vectors.T if self.tree.n_types else types
+        gradient, factor = self._rest(mix, types)
+        half = np.linalg.solve(factor, gradient[..., np.newaxis])[..., 0] + normal[:, :n_fixed]
+        rest = np.linalg.solve(np.swapaxes(factor, 1, 2), half[..., np.newaxis])[..., 0]
+        log_density = -0.5 * np.sum(standard**2, axis=1) - np.log(self.spread).sum()
+        log_density += np.log(root).sum(axis=1) + half_log_determinant(factor)
+        return self.centre + np.column_stack([rest, types]), log_density
+
+    def log_density(self, log_sd: FloatArray, border: FloatArray) -> FloatArray:
+        """Log density of border (S, B) given log σ (S, k), (S,)."""
+        standard, log_scale = self._standardised(log_sd, border)
+        off = (standard - self._shifts(log_sd)) / self.spread
+        return np.asarray(log_scale - np.log(self.spread).sum() - 0.5 * np.sum(off**2, axis=1))
+
+    def following(self, middle: FloatArray, steps: FloatArray, borders: FloatArray) -> BorderProposal:
+        """Let the mean follow where borders are known to be when parameters differ from `middle`, (k,).
+
+        Parameters
+        ----------
+        steps : (k,)
+            Standard deviations of the parameters.
+        borders : (k, 2, B)
+            Where each parameter alone is one step below, and one above.
+        """
+        points = middle + np.stack([-np.diag(steps), np.diag(steps)], axis=1)
+        k, n = len(middle), len(self.centre)
+        standard, _ = self._standardised(points.reshape(2 * k, k), borders.reshape(2 * k, n))
+        low, high = np.moveaxis(standard.reshape(k, 2, n), 1, 0)
+        return replace(self, middle=middle, slope=(high - low) / (2.0 * steps[:, np.newaxis]), steps=steps)
+
+    def adapted(self, log_sd: FloatArray, border: FloatArray, weights: FloatArray) -> BorderProposal:
+        """Move and widen the proposal to where weighted draws, (S, k) and (S, B), have the border.
+
+        The mean of B standardised numbers is poorly known from few draws: it is shrunk as far as its length is no more
+        than chance's (James & Stein 1961), the spread in proportion to the draws that count.
+        """
+        standard = self._standardised(log_sd, border)[0] - self._shifts(log_sd)
+        effective = 1.0 / np.sum(weights**2)
+        mean = weights @ standard
+        by_chance = len(mean) / (effective * max(float(mean @ mean), 1e-12))
+        mean = max(1.0 - by_chance, 0.0) * mean
+        variance = weights @ (standard - mean) ** 2
+        kept = effective / (effective + _PRIOR_DRAWS)
+        spread = np.sqrt(np.clip(1.0 + kept * (variance - 1.0), *_VARIANCES))
+        return replace(self, shift=self.shift + mean, spread=spread)
+
+    def _shifts(self, log_sd: FloatArray) -> FloatArray:
+        """Mean of what would be standard normals, (S, B)."""
+        away = np.clip((log_sd - self.middle) / self.steps, -_FURTHEST_STEPS, _FURTHEST_STEPS)
+        return np.asarray(self.shift + (away * self.steps) @ self.slope)
+
+    def _standardised(self, log_sd: FloatArray, border: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Standard normals that give a border (S, B), and log of their density's scale, (S,)."""
+        n_fixed, mix = self.fixed.shape[1], self._interpolate(log_sd)
+        rest, types = np.split(border - self.centre, [n_fixed], axis=1)
+        mean, root = self._types_along(log_sd, mix)
+        gradient, factor = self._rest(mix, types)
+        lower = np.einsum("sji,sj->si", factor, rest)
+        lower -= np.linalg.solve(factor, gradient[..., np.newaxis])[..., 0]
+        along = (types @ self.vectors - mean) * root if self.tree.n_types else types
+        return np.column_stack([lower, along]), np.log(root).sum(axis=1) + half_log_determinant(factor)
+
+    def _types_along(self, log_sd: FloatArray, mix: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and root of the precision of the types along `vectors`, (S, A) each, intercept and coefficients out."""
+        if not self.tree.n_types:
+            return np.zeros((len(log_sd), 0)), np.ones((len(log_sd), 0))
+        prior = (self.tree.scales(log_sd)["department_type"] ** -2.0)[:, np.newaxis]
+        precision = mix @ self.values + prior
+        # The prior's mean is 0, which lies at −centre from where the gradient was taken.
+        gradient = mix @ self.type_gradient - prior * (self.centre[self.fixed.shape[1] :] @ self.vectors)
+        return gradient / precision, np.sqrt(precision)
+
+    def _rest(self, mix: FloatArray, types: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Slope of intercept and coefficients given the types, (S, 1 + K), and the factor of their precision."""
         fixed = np.einsum("sp,pij->sij", mix, self.fixed)
         gradient = mix @ self.fixed_gradient - np.einsum(
             "sp,pij,sj->si", mix, self.cross, types, optimize=True
         )
-        factor = np.linalg.cholesky(fixed)
-        half = np.linalg.solve(factor, gradient[..., np.newaxis])[..., 0] + normal[:, :n_fixed]
-        rest = np.linalg.solve(np.swapaxes(factor, 1, 2), half[..., np.newaxis])[..., 0]
-        log_density += half_log_determinant(factor)
-        return self.centre + np.column_stack([rest, types]), log_density
+        return gradient, np.linalg.cholesky(fixed)
 
     def _interpolate(self, log_sd: FloatArray) -> FloatArray:
         """Multilinear weights of the grid points, (S, points): never negative, so precisions stay positive."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from brightspots.common.arrays import FloatArray
+from brightspots.engine.effects import Mixing
 from brightspots.engine.integration.centre import Centre, component_shares
 from brightspots.engine.integration.draws import Draws
 from brightspots.engine.integration.elimination import eliminate, weights_by_node
+from brightspots.engine.integration.extents import Extremes, extents
 from brightspots.engine.integration.profiles import inside_of, log_density_of_mixture
 from brightspots.engine.integration.scales import Scales, usual_factor
 from brightspots.engine.integration.tree import Tree
@@ -25,6 +27,8 @@ _LIKELY = 1e-3
 _POINTS, _AROUND = 41, 6.0
 # How far the log density has fallen where polynomials may end.
 _DEEP = 8.0
+# A reach beyond which densities are looked at (see `extents`).
+LONG = 4.4
 # How much further than the curvature at the mode says that is, for a density that is not like a normal's.
 _ODD = 1.4
 
@@ -79,12 +83,42 @@ def reaches(tree: Tree, border: FloatArray, draws: Draws, middle: Scales, found:
         extent = 0.5 * (highest - lowest) * max(float(wider), 1.0)
         _, kept = weights_by_node(tree, information, found.scales)[0]
         usual = np.sqrt(tree.variance(top.name, found.scales) * kept)
-        is_odd = 0.5 * (highest - lowest) > _ODD * np.sqrt(2.0 * _DEEP) * usual
+        # Draws differ in how far the exceptional are from the usual: several peaks under one may be one under most.
+        low, high = _extents(tree, border, _oddest(draws.scales), found)
+        is_odd = np.maximum(highest - lowest, high - low) > 2.0 * _ODD * np.sqrt(2.0 * _DEEP) * usual
     of_top = _top_reach(tree, information, scales, widest, narrowest, centre[top.name], border_move, extent)
-    return Reaches(centre, _reaches(tree, information, widest, of_top), leaf_share, is_odd)
+    found_reaches = Reaches(centre, _reaches(tree, information, widest, of_top), leaf_share, is_odd)
+    return _shortened(tree, border, draws, found_reaches)
 
 
-def _extents(tree: Tree, border: FloatArray, middle: Scales, found: Centre) -> tuple[FloatArray, FloatArray]:
+def _shortened(tree: Tree, border: FloatArray, draws: Draws, found: Reaches) -> Reaches:
+    """Reaches as densities have them in trusts where some effect is to be reached that lies far off."""
+    top = tree.nodes[0]
+    longest = np.zeros(top.n_units)
+    for node in tree.nodes:
+        np.maximum.at(longest, top.of_leaf[node.leaves[:-1]], found.reach[node.name])
+    long = np.flatnonzero(longest > LONG)
+    if not len(long):
+        return found
+    moved = border_shift_by_top(tree, (draws.border - border).T, found.leaf_share)
+    narrowest, widest = (_extreme(draws.scales, extreme) for extreme in (np.min, np.max))
+    extremes = Extremes(narrowest, widest, moved.min(axis=1), moved.max(axis=1))
+    guess, above = {}, np.zeros(tree.cells.n_leaves)
+    for node in tree.nodes:
+        above = above + found.centre[node.name][node.of_leaf]
+        middle, half = above[node.leaves[:-1]], found.reach[node.name]
+        guess[node.name] = middle - half, middle + half
+    ranges = extents(tree, border, extremes, guess, long)
+    centre, reach, above = {}, {}, np.zeros(tree.cells.n_leaves)
+    for node in tree.nodes:
+        low, high = ranges[node.name]
+        middle, reach[node.name] = 0.5 * (low + high), 0.5 * (high - low)
+        centre[node.name] = middle - above[node.leaves[:-1]]
+        above = middle[node.of_leaf]
+    return found._replace(centre=centre, reach=reach)
+
+
+def _extents(tree: Tree, border: FloatArray, scales: Scales, found: Centre) -> tuple[FloatArray, FloatArray]:
     """Between which values the effects of the outermost level lie, (units,) each, whatever the shape of their density.
 
     Where effects are mixtures the density of a trust's effect may have shoulders and more than one peak: are two of its
@@ -92,8 +126,8 @@ def _extents(tree: Tree, border: FloatArray, middle: Scales, found: Centre) -> t
     """
     top = tree.nodes[0]
     eliminated = eliminate(tree, found.data.information, found.data.linear, found.scales)
-    inside = inside_of(tree, border, found.effects, middle, eliminated)
-    prior = tree.components(top.name, middle)
+    inside = inside_of(tree, border, found.effects, scales, eliminated)
+    prior = tree.components(top.name, scales)
     sd = max(float(one.max()) for _, one in prior)
     own = found.effects[top.name]
     around = _AROUND / np.sqrt(inside.least_known + sd**-2.0)
@@ -225,3 +259,26 @@ def border_shift_by_top(
             count, -1
         )
     return np.asarray(load @ border_shift)
+
+
+def _oddest(scales: Scales) -> Scales:
+    """Of the draw whose mixtures have the widest component furthest from the usual effects."""
+    away = sum(
+        (np.log(np.max(of.factor, axis=0) / usual_factor(of)) for of in scales.mixing.values()), np.zeros(1)
+    )
+    at = int(np.argmax(away))
+    mixing = {level: Mixing(of.log_weight[:, at], of.factor[:, at]) for level, of in scales.mixing.items()}
+    return Scales({level: np.asarray(sd[at]) for level, sd in scales.sd.items()}, mixing)
+
+
+def _extreme(scales: Scales, extreme: Callable[[FloatArray], np.floating]) -> Scales:
+    """The narrowest or the widest that effects are over draws, component by component where they are mixtures."""
+    sd = {level: np.asarray(extreme(of)) for level, of in scales.sd.items()}
+    mixing = {
+        level: Mixing(
+            np.asarray([of.max() for of in log_weight]),
+            np.asarray([extreme(scales[level] * of) for of in factor]) / sd[level],
+        )
+        for level, (log_weight, factor) in scales.mixing.items()
+    }
+    return Scales(sd, mixing)

@@ -25,9 +25,11 @@ from brightspots.engine.integration.loops import choose_loops
 from brightspots.engine.integration.scales import Scales
 from brightspots.engine.levels import Level, NestedLevel, nested_levels
 
-# Draws of a default fit, and nodes of the quadrature over the effects of a level below the top.
+# Draws of a default fit, nodes of the quadrature over the effects of a level below the top, and by how much more work
+# effects are that are not normal.
 EXPECTED_DRAWS = 1_500
 INNER_NODES = 9
+_HEAVY = 20
 # How many products of dense matrices are done in the time of one that is gathered leaf by leaf.
 _DENSE_IS_FASTER_BY = 32
 
@@ -112,7 +114,8 @@ class Tree:
     def loops(self) -> ModuleType:
         """`loops_compiled` or `loops_plain`: one for a whole fit, by the size of the table."""
         inner = INNER_NODES if len(self.nodes) > 1 else 1
-        return choose_loops(self.cells.n_leaves * EXPECTED_DRAWS * inner)
+        heavy = _HEAVY if self.effects else 1
+        return choose_loops(self.cells.n_leaves * EXPECTED_DRAWS * inner * heavy)
 
     @cached_property
     def fixed(self) -> FloatArray:
@@ -204,7 +207,7 @@ class Tree:
         return variance if error is None else variance + error.reshape(-1, *(1,) * (variance.ndim - 1))
 
     def components(
-        self, level: Level, scales: Scales, units: slice = slice(None)
+        self, level: Level, scales: Scales, units: slice | IntArray = slice(None)
     ) -> list[tuple[FloatArray | float, FloatArray]]:
         """Log weight (…) and standard deviation (units, …) or (1, …) of each normal that effects are a mixture of."""
         if level not in scales.mixing:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from brightspots.common.arrays import FloatArray, log_sum
+from brightspots.common.parallel import map_in_order
 from brightspots.engine.integration.centre import own_variances, pseudo_data
 from brightspots.engine.integration.elimination import Elimination, eliminate, path_sd, solve_effects
 from brightspots.engine.integration.leaf import leaf_marginals
@@ -24,6 +26,7 @@ _QUADRATURE = 7
 _MOST_UNITS = 400
 _PIECES = np.array([200, 25])
 _LEAST_VARIANCE, _LEAST_SHARE = 1e-12, 0.05
+_LEAVES_AT_ONCE = 2_000
 # Points of a grid of effects, and standard deviations that it goes beyond the data, or to either side of 0.
 _POINTS, _AROUND = 41, 5.0
 
@@ -126,7 +129,7 @@ def leaf_values(tree: Tree, given: Given, sds: FloatArray) -> FloatArray:
 
 
 def node_values(tree: Tree, given: Given, scales: Scales, level: Level, sds: FloatArray) -> FloatArray:
-    """The same of the units of a node, (units, J), from what normal pseudo-data of their leaves say.
+    """The same of the units of a node, (units, J): of the innermost from its leaves, else from their pseudo-data.
 
     `scales` are those of the levels below.
     """
@@ -145,6 +148,10 @@ def node_values(tree: Tree, given: Given, scales: Scales, level: Level, sds: Flo
             if node is not tree.nodes[0]:
                 mean, spread = _without(mean, spread, step.kept * weight, step.kept * linear)
             total = sds**2 + spread[:, np.newaxis] + _error(tree, level)
+            if node is tree.nodes[-1]:
+                return _integrals_over_leaves(
+                    tree, given.border, scales, (linear, weight), mean, np.sqrt(total)
+                )
             kept = 1.0 / (1.0 + weight[:, np.newaxis] * total)
             pull = (linear - weight * mean)[:, np.newaxis]
             return np.asarray(0.5 * np.log(kept) + 0.5 * total * kept * pull**2)
@@ -153,30 +160,91 @@ def node_values(tree: Tree, given: Given, scales: Scales, level: Level, sds: Flo
     raise AssertionError(f"{level} is not a node")
 
 
+def _integrals_over_leaves(
+    tree: Tree,
+    border: FloatArray,
+    scales: Scales,
+    said: tuple[FloatArray, FloatArray],
+    mean: FloatArray,
+    sds: FloatArray,
+) -> FloatArray:
+    """Log of what the leaves of each unit of the innermost node say, integrated over normals, (units, J).
+
+    Parameters
+    ----------
+    said : pair of (units,)
+        By pseudo-data: linear part and weight.
+    mean, sds : (units,), (units, J)
+        Of the normals of the sum of effects down to the unit.
+    """
+    node, (linear, weight) = tree.nodes[-1], said
+    seen, width = linear / weight, _AROUND / np.sqrt(weight)
+    lowest, highest = mean - _AROUND * sds.max(axis=1), mean + _AROUND * sds.max(axis=1)
+    seen = np.clip(seen, lowest, highest)
+    base = tree.predictor(border)
+
+    def one(units: slice) -> FloatArray:
+        leaves = slice(int(node.leaves[units.start]), int(node.leaves[units.stop]))
+        at, log_weight = _points(
+            np.maximum(seen - width, lowest)[units], np.minimum(seen + width, highest)[units],
+            mean[units], sds[units].min(axis=1), sds[units].max(axis=1),
+        )  # fmt: skip
+        predictor = base[leaves, np.newaxis] + at[node.of_leaf[leaves] - units.start]
+        outcomes, level = Outcomes.of(tree.cells, leaves), tree.leaf_level
+        components = [(0.0, np.zeros(1))] if level is None else tree.components(level, scales, leaves)
+        of_leaves = log_sum(np.stack([
+            leaf_marginals(outcomes, predictor, sd[:, np.newaxis], tree.loops, nodes=_QUADRATURE).value + log_share
+            for log_share, sd in components
+        ]))  # fmt: skip
+        values = np.add.reduceat(of_leaves, node.leaves[units] - leaves.start, axis=0) + log_weight
+        return _integrals(at, values, mean[units], sds[units])
+
+    pieces = np.searchsorted(node.leaves, np.arange(0, tree.cells.n_leaves, _LEAVES_AT_ONCE))
+    bounds = np.unique([*pieces, node.n_units])
+    runs = [slice(int(first), int(last)) for first, last in pairwise(bounds)]
+    return np.concatenate(list(map_in_order(one, runs)))
+
+
+def _points(
+    lowest: FloatArray, highest: FloatArray, middle: FloatArray, narrowest: FloatArray, widest: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Points for integrals over normals of many widths, and logs of the trapezoidal rule's weights, (n, P) each.
+
+    Evenly from `lowest` to `highest`, where the data point, and around `middle` closer the nearer to it.
+    """
+    even = lowest[:, np.newaxis] + (highest - lowest)[:, np.newaxis] * np.linspace(0.0, 1.0, _POINTS)
+    bend = np.arcsinh(_AROUND * widest / narrowest)[:, np.newaxis]
+    near = np.sinh(np.linspace(-1.0, 1.0, _POINTS) * bend) * narrowest[:, np.newaxis]
+    at = np.sort(np.concatenate([even, middle[:, np.newaxis] + near], axis=1), axis=1)
+    width = 0.5 * np.diff(at, axis=1)
+    weight = np.pad(width, ((0, 0), (1, 0))) + np.pad(width, ((0, 0), (0, 1)))
+    return at, np.log(np.maximum(weight, 1e-300))
+
+
+def _integrals(at: FloatArray, values: FloatArray, mean: FloatArray, sds: FloatArray) -> FloatArray:
+    """Log of Σ exp values over points (n, P), times normal densities of mean (n,) and sds (n, J), (n, J)."""
+    away = (at - mean[:, np.newaxis]).T[:, :, np.newaxis]
+    return log_sum(values.T[:, :, np.newaxis] - np.log(sds) - 0.5 * (away / sds) ** 2)
+
+
 def top_values(tree: Tree, given: Given, scales: Scales, sds: FloatArray) -> FloatArray:
     """The same of the units of the outermost level where effects below are mixtures, (units, J).
 
     Pseudo-data will not do: those of leaves far out have next to no curvature, so that nothing would speak against
-    effects however large. The integral is done by the trapezoidal rule, with points over all that the data leave
-    possible, and others close to 0 for the narrowest effects.
+    effects however large.
     """
     effects = solve_effects(tree, given.eliminated, given.border)
     data = pseudo_data(tree, tree.predictor(given.border) + tree.path(effects), scales)
     own = own_variances(tree, given.eliminated, given.border, effects, scales)
     eliminated = eliminate(tree, data.information, data.linear, scales.usual(own))
     inside = inside_of(tree, given.border, effects, scales, eliminated)
-    none = np.full(inside.n_units, np.inf)
+    none, of_each = np.full(inside.n_units, np.inf), np.ones(inside.n_units)
     lowest, highest = inside.seen_between(none, -none)
     around = np.minimum(_AROUND / np.sqrt(inside.least_known), _AROUND * sds.max())
-    lowest, highest = lowest - around, highest + around
-    even = lowest[:, np.newaxis] + (highest - lowest)[:, np.newaxis] * np.linspace(0.0, 1.0, _POINTS)
-    near = np.sinh(np.linspace(-1.0, 1.0, _POINTS) * np.arcsinh(_AROUND * sds.max() / sds.min())) * sds.min()
-    at = np.sort(np.concatenate([even, np.broadcast_to(near, even.shape)], axis=1), axis=1)
-    width = 0.5 * np.diff(at, axis=1)
-    weight = np.pad(width, ((0, 0), (1, 0))) + np.pad(width, ((0, 0), (0, 1)))
-    likelihood = inside.log_likelihood(at) + np.log(np.maximum(weight, 1e-300))
-    logs = likelihood.T[:, :, np.newaxis] - np.log(sds) - 0.5 * (at.T[:, :, np.newaxis] / sds) ** 2
-    return log_sum(logs)
+    at, log_weight = _points(
+        lowest - around, highest + around, 0.0 * of_each, sds.min() * of_each, sds.max() * of_each
+    )
+    return _integrals(at, inside.log_likelihood(at) + log_weight, 0.0 * of_each, sds * of_each[:, np.newaxis])
 
 
 def _without(
