@@ -27,6 +27,8 @@ _LIKELY = 1e-3
 _POINTS, _AROUND = 41, 6.0
 # How far the log density has fallen where polynomials may end.
 _DEEP = 8.0
+# How far at most where the shape of a density matters.
+_NEAR = 4.0
 # A reach beyond which densities are looked at (see `extents`).
 LONG = 4.4
 # How much further than the curvature at the mode says that is, for a density that is not like a normal's.
@@ -77,15 +79,16 @@ def reaches(tree: Tree, border: FloatArray, draws: Draws, middle: Scales, found:
     border_move = np.abs(border_shift_by_top(tree, (draws.border - border).T, leaf_share)).max(axis=1)
     centre, extent, is_odd = found.effects, None, np.zeros(top.n_units, dtype=bool)
     if middle.mixing:
-        lowest, highest = _extents(tree, border, middle, found)
+        lowest, highest, bends = _extents(tree, border, middle, found)
         wider = np.max(scales[top.name]) / middle.usual()[top.name]
         centre = {**centre, top.name: 0.5 * (lowest + highest)}
         extent = 0.5 * (highest - lowest) * max(float(wider), 1.0)
         _, kept = weights_by_node(tree, information, found.scales)[0]
         usual = np.sqrt(tree.variance(top.name, found.scales) * kept)
         # Draws differ in how far the exceptional are from the usual: several peaks under one may be one under most.
-        low, high = _extents(tree, border, _oddest(draws.scales), found)
+        low, high, then_too = _extents(tree, border, _oddest(draws.scales), found)
         is_odd = np.maximum(highest - lowest, high - low) > 2.0 * _ODD * np.sqrt(2.0 * _DEEP) * usual
+        is_odd |= bends | then_too
     of_top = _top_reach(tree, information, scales, widest, narrowest, centre[top.name], border_move, extent)
     found_reaches = Reaches(centre, _reaches(tree, information, widest, of_top), leaf_share, is_odd)
     return _shortened(tree, border, draws, found_reaches)
@@ -118,8 +121,12 @@ def _shortened(tree: Tree, border: FloatArray, draws: Draws, found: Reaches) -> 
     return found._replace(centre=centre, reach=reach)
 
 
-def _extents(tree: Tree, border: FloatArray, scales: Scales, found: Centre) -> tuple[FloatArray, FloatArray]:
+def _extents(
+    tree: Tree, border: FloatArray, scales: Scales, found: Centre
+) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
     """Between which values the effects of the outermost level lie, (units,) each, whatever the shape of their density.
+
+    And where that bends upwards near its peak.
 
     Where effects are mixtures the density of a trust's effect may have shoulders and more than one peak: are two of its
     departments out, or the third? It is looked at on a grid (see `profiles`).
@@ -140,7 +147,9 @@ def _extents(tree: Tree, border: FloatArray, scales: Scales, found: Centre) -> t
     step = (highest - lowest) / (_POINTS - 1)
     first, last = within.argmax(axis=1), _POINTS - 1 - within[:, ::-1].argmax(axis=1)
     rows = np.arange(top.n_units)
-    return at[rows, first] - 0.5 * step, at[rows, last] + 0.5 * step
+    near = density[:, 1:-1] > density.max(axis=1, keepdims=True) - _NEAR
+    bends = np.any(near & (np.diff(density, 2, axis=1) > 0.0), axis=1)
+    return at[rows, first] - 0.5 * step, at[rows, last] + 0.5 * step, bends
 
 
 def _likely_components(
