@@ -29,7 +29,7 @@ from brightspots.engine.integration.leaf_tables import (
     nodes_for_mixtures,
     sum_mixtures,
 )
-from brightspots.engine.integration.reach import LONG, border_shift_by_top
+from brightspots.engine.integration.reach import border_shift_by_top, is_long
 from brightspots.engine.integration.tree import Link
 from brightspots.engine.levels import Level, nested_levels
 
@@ -101,7 +101,7 @@ def integrate_polynomials(
         np.ascontiguousarray(sd),
         *hermite(nodes),
         furthest,
-        _NEWTON_STEPS if reach.max() <= LONG else _FAR_NEWTON_STEPS,
+        _FAR_NEWTON_STEPS if is_long(expansion.tree, reach) else _NEWTON_STEPS,
     )
     return result
 
@@ -165,7 +165,7 @@ def _out_of_normal(
     (3P, units, S)
     """
     rows = []
-    nodes = _NODES_OUT if own_reach.max() <= LONG else _NODES_FAR_OUT
+    nodes = _NODES_FAR_OUT if is_long(expansion.tree, own_reach) else _NODES_OUT
     for point in points:
         centre = np.repeat((own_centre - point * reach)[:, np.newaxis], sd.shape[1], axis=1)
         value, mean, variance, _, _ = integrate_polynomials(

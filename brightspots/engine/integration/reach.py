@@ -29,8 +29,8 @@ _POINTS, _AROUND = 41, 6.0
 _DEEP = 8.0
 # How far at most where the shape of a density matters.
 _NEAR = 4.0
-# A reach beyond which densities are looked at (see `extents`).
-LONG = 4.4
+# A reach on the scale of counts' logarithms or log odds beyond which densities are looked at (see `extents`).
+_LONG = 4.4
 # How much further than the curvature at the mode says that is, for a density that is not like a normal's.
 _ODD = 1.4
 
@@ -94,14 +94,19 @@ def reaches(tree: Tree, border: FloatArray, draws: Draws, middle: Scales, found:
     return _shortened(tree, border, draws, found_reaches)
 
 
+def is_long(tree: Tree, reach: FloatArray) -> bool:
+    """Whether some of the reaches, (units,), are so long that densities are far from normal; never of estimates."""
+    return not tree.cells.family.is_conjugate and bool(np.any(reach > _LONG))
+
+
 def _shortened(tree: Tree, border: FloatArray, draws: Draws, found: Reaches) -> Reaches:
     """Reaches as densities have them in trusts where some effect is to be reached that lies far off."""
     top = tree.nodes[0]
     longest = np.zeros(top.n_units)
     for node in tree.nodes:
         np.maximum.at(longest, top.of_leaf[node.leaves[:-1]], found.reach[node.name])
-    long = np.flatnonzero(longest > LONG)
-    if not len(long):
+    long = np.flatnonzero(longest > _LONG)
+    if not is_long(tree, longest):
         return found
     moved = border_shift_by_top(tree, (draws.border - border).T, found.leaf_share)
     narrowest, widest = (_extreme(draws.scales, extreme) for extreme in (np.min, np.max))
