@@ -137,14 +137,9 @@ class _Nested:
         """Log likelihood of the leaves, their own effects integrated out, given the sum of all others, (L, S, …)."""
         more = (1,) * (path.ndim - 2)
         predictor = self.base.reshape(*self.base.shape, *more) + path
-        tree, level = self.expansion.tree, self.expansion.tree.leaf_level
-        components = (
-            [(0.0, tree.leaf_sd(self.scales, self.leaves))]
-            if level is None
-            else tree.components(level, self.scales, self.leaves)
-        )
+        tree = self.expansion.tree
         parts = []
-        for log_weight, sd in components:
+        for log_weight, sd in tree.leaf_components(self.scales, self.leaves):
             found = leaf_marginals(
                 self.outcomes,
                 predictor,

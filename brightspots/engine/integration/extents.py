@@ -17,11 +17,10 @@ import numpy as np
 
 from brightspots.common.arrays import FloatArray, IntArray, log_sum
 from brightspots.common.parallel import map_in_order
-from brightspots.engine.integration.leaf import leaf_marginals
+from brightspots.engine.integration.profiles import said_by_leaves
 from brightspots.engine.integration.scales import Scales
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.levels import Level
-from brightspots.likelihood.outcomes import Outcomes
 
 # How far the log density has fallen where polynomials may end.
 _DEEP = 12.0
@@ -153,13 +152,8 @@ class _Part:
         """Log likelihood of each unit at its own grid, and at that of the unit above, (n, P) each."""
         tree, innermost = self.tree, self.tree.nodes[-1].name
         at = self.predictor[:, np.newaxis] + grids[innermost][self.owner[-1]]
-        outcomes, level = Outcomes.of(tree.cells, self.leaves), tree.leaf_level
-        components = [(0.0, np.zeros((1,)))] if level is None else tree.components(level, scales, self.leaves)
-        parts = [
-            leaf_marginals(outcomes, at, sd[:, np.newaxis], tree.loops, nodes=_QUADRATURE).value + log_weight
-            for log_weight, sd in components
-        ]
-        values = {innermost: np.add.reduceat(log_sum(np.stack(parts)), _starts(self.owner[-1]), axis=0)}
+        of_leaves = said_by_leaves(tree, scales, self.leaves, at, _QUADRATURE)
+        values = {innermost: np.add.reduceat(of_leaves, _starts(self.owner[-1]), axis=0)}
         messages = {}
         for link, owner in zip(reversed(tree.links), self.owner[-2::-1], strict=True):
             level, outer = link.node.name, link.outer.name

@@ -110,19 +110,30 @@ def inside_of(
             value = log_weight + 0.5 * np.log(kept) + 0.5 * sd**2 * kept * pull**2
             parts.append((value, kept * pull, -known * kept))
     else:
-        outcomes, level = Outcomes.of(tree.cells), tree.leaf_level
-        components: Components = [(0.0, np.zeros(1))] if level is None else tree.components(level, scales)
+        outcomes = Outcomes.of(tree.cells)
         # A parabola fits best where it was told: near what a leaf says itself if that is much, else near its path.
         guess, known = outcomes.guess()
         own = known * tree.leaf_variance(scales.usual())
         fixed = tree.predictor(border)
         predictor = (own * guess + fixed + tree.path(effects)) / (1.0 + own)
         centre, parts = predictor - fixed, []
-        for log_weight, sd in components:
+        for log_weight, sd in tree.leaf_components(scales):
             found = leaf_marginals(outcomes, predictor[:, np.newaxis], sd[:, np.newaxis], tree.loops)
             parts.append((found.value[:, 0] + log_weight, found.slope[:, 0], found.curvature[:, 0]))
     value, slope, bend = (np.stack(part) for part in zip(*parts, strict=True))
     return Inside(of_top, centre, value, slope, np.minimum(bend, -_LEAST_BEND))
+
+
+def said_by_leaves(
+    tree: Tree, scales: Scales, leaves: slice | IntArray, predictor: FloatArray, nodes: int
+) -> FloatArray:
+    """Log likelihood of leaves at predictors (L, P) without their own effects, by quadrature of `nodes`, (L, P)."""
+    outcomes = Outcomes.of(tree.cells, leaves)
+    parts = [
+        leaf_marginals(outcomes, predictor, sd[:, np.newaxis], tree.loops, nodes=nodes).value + log_weight
+        for log_weight, sd in tree.leaf_components(scales, leaves)
+    ]
+    return log_sum(np.stack(parts))
 
 
 def log_density_of_mixture(components: Components, at: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ from brightspots.common.arrays import FloatArray
 from brightspots.engine.effects import Mixing
 from brightspots.engine.integration.centre import Centre, component_shares
 from brightspots.engine.integration.draws import Draws
-from brightspots.engine.integration.elimination import eliminate, weights_by_node
+from brightspots.engine.integration.elimination import Elimination, eliminate, weights_by_node
 from brightspots.engine.integration.extents import Extremes, extents
 from brightspots.engine.integration.profiles import inside_of, log_density_of_mixture
 from brightspots.engine.integration.scales import Scales, usual_factor
@@ -79,14 +79,15 @@ def reaches(tree: Tree, border: FloatArray, draws: Draws, middle: Scales, found:
     border_move = np.abs(border_shift_by_top(tree, (draws.border - border).T, leaf_share)).max(axis=1)
     centre, extent, is_odd = found.effects, None, np.zeros(top.n_units, dtype=bool)
     if middle.mixing:
-        lowest, highest, bends = _extents(tree, border, middle, found)
+        eliminated = eliminate(tree, information, found.data.linear, found.scales)
+        lowest, highest, bends = _extents(tree, border, middle, found, eliminated)
         wider = np.max(scales[top.name]) / middle.usual()[top.name]
         centre = {**centre, top.name: 0.5 * (lowest + highest)}
         extent = 0.5 * (highest - lowest) * max(float(wider), 1.0)
         _, kept = weights_by_node(tree, information, found.scales)[0]
         usual = np.sqrt(tree.variance(top.name, found.scales) * kept)
         # Draws differ in how far the exceptional are from the usual: several peaks under one may be one under most.
-        low, high, then_too = _extents(tree, border, _oddest(draws.scales), found)
+        low, high, then_too = _extents(tree, border, _oddest(draws.scales), found, eliminated)
         is_odd = np.maximum(highest - lowest, high - low) > 2.0 * _ODD * np.sqrt(2.0 * _DEEP) * usual
         is_odd |= bends | then_too
     of_top = _top_reach(tree, information, scales, widest, narrowest, centre[top.name], border_move, extent)
@@ -127,7 +128,7 @@ def _shortened(tree: Tree, border: FloatArray, draws: Draws, found: Reaches) -> 
 
 
 def _extents(
-    tree: Tree, border: FloatArray, scales: Scales, found: Centre
+    tree: Tree, border: FloatArray, scales: Scales, found: Centre, eliminated: Elimination
 ) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
     """Between which values the effects of the outermost level lie, (units,) each, whatever the shape of their density.
 
@@ -137,7 +138,6 @@ def _extents(
     departments out, or the third? It is looked at on a grid (see `profiles`).
     """
     top = tree.nodes[0]
-    eliminated = eliminate(tree, found.data.information, found.data.linear, found.scales)
     inside = inside_of(tree, border, found.effects, scales, eliminated)
     prior = tree.components(top.name, scales)
     sd = max(float(one.max()) for _, one in prior)

@@ -217,6 +217,14 @@ class Tree:
             for log_weight, factor in zip(*scales.mixing[level], strict=True)
         ]
 
+    def leaf_components(
+        self, scales: Scales, leaves: slice | IntArray = slice(None)
+    ) -> list[tuple[FloatArray | float, FloatArray]]:
+        """The same of the leaves' own effects; one of width 0 where their level is not in the model."""
+        if self.leaf_level is None:
+            return [(0.0, self.leaf_sd(scales, leaves))]
+        return self.components(self.leaf_level, scales, leaves)
+
     def leaf_sd(self, scales: Scales, leaves: slice | IntArray = slice(None)) -> FloatArray:
         """Standard deviation of what some leaves carry by themselves, (leaves, …) or (1, …): see `sd`."""
         if self.leaf_level is None:

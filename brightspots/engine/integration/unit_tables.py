@@ -12,7 +12,7 @@ from brightspots.common.parallel import map_in_order
 from brightspots.engine.integration.centre import own_variances, pseudo_data
 from brightspots.engine.integration.elimination import Elimination, eliminate, path_sd, solve_effects
 from brightspots.engine.integration.leaf import leaf_marginals
-from brightspots.engine.integration.profiles import inside_of
+from brightspots.engine.integration.profiles import inside_of, said_by_leaves
 from brightspots.engine.integration.scales import Scales
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.levels import Level
@@ -190,12 +190,7 @@ def _integrals_over_leaves(
             mean[units], sds[units].min(axis=1), sds[units].max(axis=1),
         )  # fmt: skip
         predictor = base[leaves, np.newaxis] + at[node.of_leaf[leaves] - units.start]
-        outcomes, level = Outcomes.of(tree.cells, leaves), tree.leaf_level
-        components = [(0.0, np.zeros(1))] if level is None else tree.components(level, scales, leaves)
-        of_leaves = log_sum(np.stack([
-            leaf_marginals(outcomes, predictor, sd[:, np.newaxis], tree.loops, nodes=_QUADRATURE).value + log_share
-            for log_share, sd in components
-        ]))  # fmt: skip
+        of_leaves = said_by_leaves(tree, scales, leaves, predictor, _QUADRATURE)
         values = np.add.reduceat(of_leaves, node.leaves[units] - leaves.start, axis=0) + log_weight
         return _integrals(at, values, mean[units], sds[units])
 
