@@ -10,8 +10,9 @@ under a normal effect is tabulated by its standard deviation, and mixed for ever
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,7 @@ from brightspots.engine.integration.unit_tables import (
     unit_table,
 )
 from brightspots.engine.levels import Level
+from brightspots.engine.terms import log_density_of_log_sd
 
 # Points of a grid of one, two or three parameters along each, how often it is zoomed, how far below its peak it goes.
 _POINTS, _ZOOMS, _DEEP = {1: 41, 2: 21, 3: 13}, 4, 10.0
@@ -53,10 +55,13 @@ class GridDensity:
     axes : sequence of arrays
     weights : (points of the first axis, of the second, …)
         Probabilities of the points.
+    log_total : float
+        Log of the integral of what was tabulated.
     """
 
     axes: Sequence[FloatArray]
     weights: FloatArray
+    log_total: float
 
     @property
     def _steps(self) -> FloatArray:
@@ -105,23 +110,27 @@ class Block:
 
     Parameters
     ----------
+    level : Level
     columns : int array
         Their places among all parameters.
     effect : Heavy
     table : UnitTable
     """
 
+    level: Level
     columns: IntArray
     effect: Heavy
     table: UnitTable
 
     def log_density(self, model: Model, points: FloatArray) -> FloatArray:
         """Of the parameters at points (P, columns) given the units' data, (P,), up to a constant."""
-        whole = np.zeros((len(points), model.tree.n_parameters))
-        whole[:, self.columns] = points
         mixing = self.effect.mixing(points[:, 1:])
         found = self.table.log_likelihood(mixing.factor * np.exp(points[:, 0]), mixing.log_weight)
-        return found + model.log_prior(whole)
+        prior = log_density_of_log_sd(model.terms.scales[self.level], points[:, 0])
+        return found + prior + self.effect.log_prior(points[:, 1:])
+
+
+Blocks = dict[Level, tuple[Block, GridDensity]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +147,7 @@ class BlockPilot:
     """
 
     model: Model
-    blocks: Mapping[Level, tuple[Block, GridDensity]]
+    blocks: Blocks
     columns: IntArray
     rest: StudentMixture | None
 
@@ -167,12 +176,31 @@ class BlockPilot:
         return below < -_NIL
 
 
-def block_pilot(model: Model, mode: Mode) -> BlockPilot:
-    """What to propose from first, around a mode of the model with normal effects."""
+def first_blocks(model: Model, mode: Mode) -> Blocks:
+    """Densities of all levels' parameters where effects lie under normal distributions, around a mode of that model."""
+    normal = model.tree.normal.scales(mode.log_sd)
+    eliminated = eliminate(model.tree, mode.data.information, mode.data.linear, normal)
+    return _blocks(model, mode, Given(mode.border, normal, eliminated))
+
+
+def log_bayes_factors(model: Model, mode: Mode, blocks: Blocks) -> dict[Level, float]:
+    """How much likelier each level's data are under its distribution in the model than under a normal: log ratios.
+
+    Levels above are as under normal effects, those below as under theirs in the model; parameters are integrated out
+    against their priors.
+    """
+    found = {}
+    for level in model.tree.effects:
+        block, density = blocks[level]
+        usual = replace(block, columns=block.columns[:1], effect=NORMAL)
+        found[level] = density.log_total - grid_density(model, usual, mode).log_total
+    return found
+
+
+def block_pilot(model: Model, mode: Mode, blocks: Blocks | None = None) -> BlockPilot:
+    """What to propose from first, around a mode of the model with normal effects; `blocks` as from `first_blocks`."""
     tree = model.tree
-    normal = tree.normal.scales(mode.log_sd)
-    eliminated = eliminate(tree, mode.data.information, mode.data.linear, normal)
-    blocks = _blocks(model, mode, Given(mode.border, normal, eliminated))
+    blocks = first_blocks(model, mode) if blocks is None else blocks
     # Once more from where effects lie under those distributions: extreme ones are shrunk less, others more.
     mean = np.concatenate([mode.log_sd, *(np.zeros(len(effect.names)) for effect in tree.effects.values())])
     for block, density in blocks.values():
@@ -188,10 +216,10 @@ def block_pilot(model: Model, mode: Mode) -> BlockPilot:
     return BlockPilot(model, blocks, rest, pilot(mode.log_sd[rest], np.linalg.inv(covariance)))
 
 
-def _blocks(model: Model, mode: Mode, given: Given) -> dict[Level, tuple[Block, GridDensity]]:
+def _blocks(model: Model, mode: Mode, given: Given) -> Blocks:
     """Densities of the nested levels' parameters on grids, each as if all above were as given."""
     tree = model.tree
-    found: dict[Level, tuple[Block, GridDensity]] = {}
+    found: Blocks = {}
     # From the leaves up, for what the leaves say of a level depends on the distribution of the effects below it.
     for level in reversed(tree.nested):
         sds, floor = table_scales(float(np.exp(mode.log_sd[tree.levels.index(level)])))
@@ -205,12 +233,12 @@ def _blocks(model: Model, mode: Mode, given: Given) -> dict[Level, tuple[Block, 
             values = np.mean(of_draws, axis=0)
         free = tree.free.get(level, slice(0, 0))
         columns = np.array([tree.levels.index(level), *range(free.start, free.stop)])
-        block = Block(columns, tree.effects.get(level, NORMAL), unit_table(sds, floor, values))
+        block = Block(level, columns, tree.effects.get(level, NORMAL), unit_table(sds, floor, values))
         found[level] = block, grid_density(model, block, mode)
     return found
 
 
-def _below(model: Model, given: Given, found: Mapping[Level, tuple[Block, GridDensity]]) -> list[Scales]:
+def _below(model: Model, given: Given, found: Blocks) -> list[Scales]:
     """The given σ's, with draws of the blocks that were found in their place."""
     if not found:
         return [given.scales]
@@ -248,4 +276,5 @@ def grid_density(model: Model, block: Block, mode: Mode) -> GridDensity:
             axes[number] = np.linspace(*ends, count)
     logs = density(axes)
     weights = np.exp(logs - logs.max())
-    return GridDensity(tuple(axes), weights / weights.sum())
+    cell = math.prod(float(axis[1] - axis[0]) for axis in axes)
+    return GridDensity(tuple(axes), weights / weights.sum(), float(logs.max() + np.log(weights.sum() * cell)))
