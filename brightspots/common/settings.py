@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from collections.abc import Container
+from dataclasses import dataclass, fields, replace
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -13,6 +14,7 @@ from brightspots.common.errors import SettingsError
 
 Reference = Literal["organisation", "peers", "both"]
 EffectDistribution = Literal["normal", "student_t", "mixture"]
+EffectLevel = Literal["trust", "department"]
 
 # From which ratio on a difference matters, where nobody says otherwise.
 DEFAULT_MARGIN: Final = 1.1
@@ -106,14 +108,15 @@ class Priors:
         Standard deviation between department types nationally. ``None`` leaves the term out.
     period : as `trust` or None, default 0.5
         Standard deviation between periods within a department, used where the data have periods.
-    effects : {"normal", "student_t", "mixture"}, default "normal"
+    effects : {"normal", "student_t", "mixture"}, optional
         Distribution of department effects within a trust. Two have heavier tails, so that a few extreme departments are
         shrunk less and do not carry the standard deviation, which stays σ of the partition. With ``"student_t"`` the
         degrees of freedom are 2 plus Gamma(2, rate 0.1) (Juárez & Steel 2010, J Bus Econ Stat 28:52). With
         ``"mixture"`` a share π ~ Beta(1, 9) of departments is exceptional: their effects are normal too, but
-        k times as wide, k − 1 ~ HalfNormal(4).
+        k times as wide, k − 1 ~ HalfNormal(4). By default the data decide between normal and mixture: a mixture where
+        they are more than e times likelier under it (the Bayes factor), see `HierarchyFit.effect_distribution`.
     trust_effects : as `effects`, optional
-        Distribution of trusts' effects; by default as `effects`.
+        Distribution of trusts' effects; by default as `effects` where that is given, else decided by the data too.
     department_by_type : float or HalfNormal, optional
         Gives every department type a standard deviation of its own, for where some kinds of department differ between
         trusts more than others do: log σ of a type is N(log σ of the typical type, τ²), and this is the prior of τ (0.5
@@ -134,15 +137,15 @@ class Priors:
     department: ScalePrior | float | None = 0.5
     department_type: ScalePrior | float | None = 0.5
     period: ScalePrior | float | None = 0.5
-    effects: EffectDistribution = "normal"
+    effects: EffectDistribution | None = None
     department_by_type: HalfNormal | float | None = None
     trust_effects: EffectDistribution | None = None
 
     def __post_init__(self) -> None:
-        check_choice("Priors(effects)", self.effects, get_args(EffectDistribution))
-        if self.trust_effects is not None:
-            check_choice("Priors(trust_effects)", self.trust_effects, get_args(EffectDistribution))
-        if self.effects != "normal" and self.department is None:
+        for name in ("effects", "trust_effects"):
+            if (given := getattr(self, name)) is not None:
+                check_choice(f"Priors({name})", given, get_args(EffectDistribution))
+        if self.effects not in (None, "normal") and self.department is None:
             raise SettingsError(
                 f"Priors(effects={self.effects!r}) speaks of departments, which department=None leaves out; "
                 "pass Priors(trust_effects=…) for trusts"
@@ -176,14 +179,35 @@ class Priors:
                 )
 
     @property
-    def distributions(self) -> dict[Literal["trust", "department"], EffectDistribution]:
-        """Distribution of the effects of trusts and departments, where it is not normal."""
-        of_trusts = self.effects if self.trust_effects is None else self.trust_effects
-        of: dict[Literal["trust", "department"], EffectDistribution] = {
-            "trust": of_trusts,
+    def distributions(self) -> dict[EffectLevel, EffectDistribution]:
+        """Distribution of the effects of trusts and departments, where not normal, as undecided ones count."""
+        of: dict[EffectLevel, EffectDistribution | None] = {
+            "trust": self.effects if self.trust_effects is None else self.trust_effects,
             "department": self.effects,
         }
-        return {level: name for level, name in of.items() if name != "normal"}
+        return {level: name for level, name in of.items() if name not in (None, "normal")}
+
+    @property
+    def undecided(self) -> tuple[EffectLevel, ...]:
+        """The levels whose effects have the distribution that the data decide on."""
+        if self.effects is not None or not self.integrable:
+            return ()
+        of_departments: tuple[Literal["department"], ...] = () if self.department is None else ("department",)
+        return of_departments if self.trust_effects is not None else ("trust", *of_departments)
+
+    def decided(self, mixtures: Container[str]) -> Priors:
+        """The same where the data decided that these levels' effects are mixtures, other undecided ones normal."""
+        if self.effects is not None:
+            return self
+        of_trusts: EffectDistribution = "mixture" if "trust" in mixtures else "normal"
+        of_departments: EffectDistribution = "mixture" if "department" in mixtures else "normal"
+        return replace(self, effects=of_departments, trust_effects=self.trust_effects or of_trusts)
+
+    def undecided_again(self, levels: Container[str]) -> Priors:
+        """The priors of which `decided` made these, `levels` being those that the data decided on."""
+        if not any(level in levels for level in ("trust", "department")):
+            return self
+        return replace(self, effects=None, trust_effects=None if "trust" in levels else self.trust_effects)
 
     @property
     def integrable(self) -> bool:

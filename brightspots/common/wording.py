@@ -6,7 +6,13 @@ of 0 or 1, nor a share of 0% or 100% unless it is exactly that.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from typing import Final
+
+# Ratios from which one has no decimal, and from whose logarithm on one is given as a power of ten.
+_TEN: Final = 10.0
+_LARGE: Final = math.log(1e6)
 
 
 def probability_text(value: float) -> str:
@@ -63,6 +69,14 @@ def percent_interval(point: float, lower: float, upper: float, *, decimals: int 
 def interval_text(point: float, lower: float, upper: float, *, form: str = ".2f") -> str:
     """A number and the ends of its interval: ``1.21 (1.10 to 1.34)``."""
     return f"{point:{form}} ({lower:{form}} to {upper:{form}})"
+
+
+def times_text(log_ratio: float) -> str:
+    """A ratio of at least 1 from its natural logarithm: ``1.4``, ``25``, ``1,600``, ``10^16``."""
+    if log_ratio > _LARGE:
+        return f"10^{log_ratio / math.log(10.0):.0f}"
+    ratio = float(f"{math.exp(log_ratio):.2g}")
+    return f"{ratio:.1f}" if ratio < _TEN else f"{ratio:,.0f}"
 
 
 def counted(n: int, singular: str, plural: str | None = None) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from brightspots.common.errors import CertificateWarning, SettingsError
+from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells
+from brightspots.engine.effect_choice import EffectChoice
 from brightspots.engine.options import FitOptions, Method
 from brightspots.engine.posterior import Certificate, Posterior
 
@@ -29,8 +32,26 @@ class Request:
     draws: int | None = None
 
 
-def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> tuple[Posterior, Certificate]:
-    """Fit, and warn where the certificate does not hold.
+class Answer(NamedTuple):
+    """What a fit comes to.
+
+    Parameters
+    ----------
+    effects : Posterior
+    certificate : Certificate
+    priors : Priors
+        As they were asked for, with the distributions of effects that were fitted.
+    choice : EffectChoice
+    """
+
+    effects: Posterior
+    certificate: Certificate
+    priors: Priors
+    choice: EffectChoice
+
+
+def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> Answer:
+    """Decide on the distribution of effects where that is left to the data, fit, and warn where no certificate holds.
 
     Parameters
     ----------
@@ -41,6 +62,10 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> tuple[Post
         was sampled if that holds, else the better of the two: the one that misses its checks by the smaller factor.
     stacklevel : int
         How many calls up from here lies the line that warnings name, as in `warnings.warn`: 2 is the caller's.
+
+    Returns
+    -------
+    Answer
 
     Raises
     ------
@@ -62,20 +87,21 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> tuple[Post
                 f"with Priors(department_by_type={priors.department_by_type!r}) pass method='nuts' or 'auto'"
             )
         method = "nuts"
+    choice = _choose(cells, priors)
     if method == "nuts":
-        asked = nuts.sample(cells, priors, draws=draws, seed=seed, sampler=sampler, progress=shown)
+        decided = priors.decided(choice.mixtures)
+        asked = nuts.sample(cells, decided, draws=draws, seed=seed, sampler=sampler, progress=shown)
         _warn_unless_ok(asked[1], stacklevel + 1)
-        return asked
+        return Answer(*asked, decided, choice)
 
-    from brightspots.engine.integration.integrate import integrate
-
-    integrated, certificate = integrate(cells, priors, draws=draws, seed=seed)
+    integrated = _integrated(cells, options, choice)
+    certificate, decided, choice = integrated[1:]
     if certificate.ok or method == "integrate":
         advised = certificate
         if not certificate.ok:
             advised = replace(certificate, message=f"{certificate.message}; use method='nuts'")
         _warn_unless_ok(advised, stacklevel + 1)
-        return integrated, advised
+        return integrated._replace(certificate=advised)
     warnings.warn(
         f"the integrating engine missed its certificate: {certificate.message}; sampling with NUTS instead, for at "
         f"most {FALLBACK_SECONDS / 60:.3g} minutes",
@@ -83,11 +109,32 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> tuple[Post
         stacklevel=stacklevel,
     )
     sampled = nuts.sample_within(
-        FALLBACK_SECONDS, cells, priors, draws=draws, seed=seed, sampler=sampler, progress=shown
+        FALLBACK_SECONDS, cells, decided, draws=draws, seed=seed, sampler=sampler, progress=shown
     )
-    answer = better_of((integrated, certificate), sampled)
+    answer = better_of(integrated[:2], sampled)
     _warn_unless_ok(answer[1], stacklevel + 1)
-    return answer
+    return Answer(*answer, decided, choice)
+
+
+def _choose(cells: Cells, priors: Priors) -> EffectChoice:
+    """What the data say of the distributions that are left to them."""
+    from brightspots.engine.integration.choice import log_bayes_factors
+
+    return EffectChoice(log_bayes_factors(cells, priors) if priors.undecided else {})
+
+
+def _integrated(cells: Cells, options: FitOptions, choice: EffectChoice) -> Answer:
+    """Integrate under what the data decided; where that has no certificate, with mixtures set aside one by one."""
+    from brightspots.engine.integration.integrate import integrate
+
+    while True:
+        priors = options.priors.decided(choice.mixtures)
+        effects, certificate = integrate(cells, priors, draws=options.draws, seed=options.seed)
+        if certificate.ok or not choice.mixtures:
+            return Answer(effects, certificate, priors, choice)
+        # A mixture of trusts matters less for what is said of departments, and is the harder one to integrate.
+        hardest = min(choice.mixtures, key=("trust", "department").index)
+        choice = replace(choice, set_aside=(*choice.set_aside, hardest))
 
 
 def better_of(

@@ -132,6 +132,10 @@ def shape_line(fit: Fitted) -> str:
     """The shape of the effects: sd by type, what was estimated of heavy tails, and the check of normality elsewhere."""
     shared = fit.effects.shared
     lines = [f"{level.capitalize()} effects: {_tails(of)}" for level, of in shared.effects.items()]
+    lines += [
+        f"{level.capitalize()} effects: fitted as normal; {fit.effect_distribution['why'][level]}"
+        for level in fit.choice.set_aside
+    ]
     by_type = shared.sd_department_by_type
     if by_type is not None:
         typical = by_type.mean(axis=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,21 @@ from brightspots.common.arrays import FloatArray
 from brightspots.common.cautions import Caution
 from brightspots.common.errors import SettingsError
 from brightspots.common.pickling import PickledByFields
-from brightspots.common.settings import Priors, Reference, SpotRule, check_probability, margin_in_use
+from brightspots.common.settings import (
+    EffectLevel,
+    Priors,
+    Reference,
+    SpotRule,
+    check_probability,
+    margin_in_use,
+)
 from brightspots.data.checks import data_cautions
 from brightspots.data.columns import Columns
 from brightspots.data.tables import Table
 from brightspots.disclosure import Rules
 from brightspots.disclosure.intake import vouch_for
 from brightspots.engine.chains import stacks
+from brightspots.engine.effect_choice import EffectChoice
 from brightspots.engine.levels import Level, structure
 from brightspots.engine.posterior import Certificate, Posterior
 from brightspots.engine.run import Request
@@ -63,6 +71,7 @@ class Fitted(PickledByFields):
     rules: Rules | None = None
     decision: Decision | None = None
     disclosed: tuple[str, ...] = ()
+    choice: EffectChoice = field(default_factory=EffectChoice)
     _cache: dict[object, Any] = field(default_factory=dict, init=False)
 
     def variance_partition(self, probability: float = 0.95) -> pd.DataFrame:
@@ -251,6 +260,30 @@ class Fitted(PickledByFields):
             them. Below 0.01 the text of the fit says so. See `brightspots.statistics.effect_shape`.
         """
         return frames.shape_frame(self._effect_shapes())
+
+    @property
+    def effect_distribution(self) -> pd.DataFrame:
+        """The distribution of effects that was fitted, of each level, and why.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by `level` (trust, department; those in the model); `distribution` ("normal", "mixture" or
+            "student_t"); `log_bayes_factor`, the natural logarithm of how much likelier the data are under a mixture of
+            two normals than under a normal, missing where `Priors` had said which; `why`, in words. The Bayes factor of
+            a level has its σ and the mixture's parameters integrated out against their priors, with all else where the
+            model with normal effects has its mode. A mixture is taken where it is beyond e.
+
+        Examples
+        --------
+        >>> import brightspots as bs
+        >>> fit = bs.fit_hierarchy(bs.simulate_nation(30, 8, seed=1).cells, seed=1)
+        >>> fit.effect_distribution["distribution"].to_dict()
+        {'trust': 'normal', 'department': 'normal'}
+        """
+        levels: tuple[EffectLevel, ...] = get_args(EffectLevel)
+        fitted = [level for level in levels if level in self.effects.shared.sd]
+        return frames.distribution_frame(fitted, self.choice, self.priors.distributions)
 
     @property
     def structure(self) -> str:

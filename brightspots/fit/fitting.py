@@ -215,19 +215,20 @@ def _fit_part(
     warn_of(data_cautions(cells), stacklevel=4, about=about)
     priors = priors_in_units(cells, fitting.priors)
     try:
-        effects, certificate = run(cells, replace(fitting, priors=priors), stacklevel=5)
+        found = run(cells, replace(fitting, priors=priors), stacklevel=5)
     except (np.linalg.LinAlgError, ArithmeticError) as error:
         raise _too_far_apart(cells) from error
     return HierarchyFit(
         table=replace(table, cells=cells),
         columns=reading.columns,
-        priors=priors,
+        priors=found.priors,
         higher_is=reading.higher_is,
         seed=fitting.seed,
-        certificate=certificate,
-        effects=effects,
+        certificate=found.certificate,
+        effects=found.effects,
         request=Request(fitting.method, fitting.draws),
         rules=_rules_in(data, cells, reading.columns.observed),
+        choice=found.choice,
     )
 
 

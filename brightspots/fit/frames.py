@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
 from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray, IntArray
+from brightspots.common.settings import EffectLevel
+from brightspots.common.wording import times_text
 from brightspots.data.cells import Cells
 from brightspots.data.tables import Table
+from brightspots.engine.effect_choice import ENOUGH, EffectChoice
 from brightspots.engine.integration.leave_one_out import Surprise
 from brightspots.statistics import summaries
 from brightspots.statistics.detectable import Detectable
@@ -56,6 +61,43 @@ def shape_frame(shapes: dict[str, EffectShape]) -> pd.DataFrame:
         for level, shape in shapes.items()
     }
     return pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="level"))
+
+
+def distribution_frame(
+    levels: Sequence[EffectLevel], choice: EffectChoice, fitted: Mapping[EffectLevel, str]
+) -> pd.DataFrame:
+    """One row a level: the distribution of its effects, the log Bayes factor of a mixture where it was looked at, why.
+
+    Parameters
+    ----------
+    levels : sequence of level
+        Those in the model.
+    choice : EffectChoice
+    fitted : mapping of level to str
+        The distributions that are not normal.
+    """
+    factors = choice.log_bayes_factors
+    columns = {
+        "distribution": [fitted.get(level, "normal") for level in levels],
+        "log_bayes_factor": [factors.get(level, np.nan) for level in levels],
+        "why": [_why(level, choice) for level in levels],
+    }
+    return pd.DataFrame(columns, index=pd.Index(levels, name="level"))
+
+
+def _why(level: EffectLevel, choice: EffectChoice) -> str:
+    """Why the effects of a level have the distribution that they were fitted with."""
+    if level not in choice.log_bayes_factors:
+        return "as the priors say"
+    found = choice.log_bayes_factors[level]
+    times = f"{times_text(abs(found))} times likelier"
+    if level in choice.set_aside:
+        return f"{times} under a mixture of two normals, but with it the fit earned no certificate"
+    if found > ENOUGH:
+        return f"the data are {times} under a mixture of two normals than under one normal"
+    if found > 0.0:
+        return f"the data do not tell: {times} under a mixture of two normals, where e times would do"
+    return f"the data are {times} under one normal than under a mixture of two"
 
 
 def cell_order(cells: Cells) -> IntArray:

@@ -32,6 +32,7 @@ class HierarchyFit(Drawable):
     table : Table
         The checked data.
     priors : Priors
+        As asked for, with the distributions of effects that were fitted.
     higher_is : {"worse", "better"}
     seed : int or None
     request : Request
@@ -43,6 +44,8 @@ class HierarchyFit(Drawable):
         where it was saved without.
     disclosed : tuple of str
         What `suppressed` did to the data, in sentences that readers of its results must see.
+    choice : EffectChoice
+        How the data decided on the distribution of effects; see `effect_distribution`.
     """
 
     def find_spots(

@@ -16,6 +16,7 @@ from brightspots.common.sealing import check_seal, damaged, not_ours
 from brightspots.data.columns import Columns
 from brightspots.data.tables import Table
 from brightspots.disclosure.rules import Rules
+from brightspots.engine.effect_choice import EffectChoice
 from brightspots.engine.integration.conditional import ConditionalPosterior
 from brightspots.engine.posterior import Certificate, Posterior, StoredPosterior
 from brightspots.engine.run import Request
@@ -119,4 +120,9 @@ def _fit_from(tree: xr.DataTree, header: Mapping[str, Any]) -> HierarchyFit:
         None if header.get("rules") is None else Rules(**header["rules"]),
         None if header.get("decision") is None else decision_from(tree, header["decision"], cells),
         tuple(header.get("disclosed", ())),
+        _choice_from(header.get("choice", {})),
     )
+
+
+def _choice_from(said: Mapping[str, Any]) -> EffectChoice:
+    return EffectChoice(said.get("log_bayes_factors", {}), tuple(said.get("set_aside", ())))

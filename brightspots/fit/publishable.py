@@ -42,17 +42,20 @@ def suppressed_fit(fit: Fit, rules: Rules) -> tuple[Fit, tuple[str, ...]]:
         return fit, fit.disclosed or (rules.text, ONE_RELEASE)
     cells, keep, notes = suppress_cells(fit.table.cells, rules, people_of(fit.table))
     table = _table_of(fit.table, cells, keep)
-    # Method and draws are those that the user asked for, not those that the exact fit ended with, which depend on the
-    # exact data and so could reveal something about them.
+    # Method, draws and priors are those that the user asked for, not those that the exact fit ended with, which depend
+    # on the exact data and so could reveal something about them.
     method: Method = "nuts" if fit.request.method == "nuts" else "auto"
-    options = FitOptions(fit.priors, method, draws=fit.request.draws, seed=fit.seed, progress=False)
-    effects, certificate = run(table.cells, options, stacklevel=5)
+    priors = fit.priors.undecided_again(fit.choice.log_bayes_factors)
+    options = FitOptions(priors, method, draws=fit.request.draws, seed=fit.seed, progress=False)
+    found = run(table.cells, options, stacklevel=5)
     kept = None if fit.decision is None else fit.decision.carried_over(fit.table.cells, table.cells)
     shown = replace(
         fit,
         table=table,
-        effects=effects,
-        certificate=certificate,
+        effects=found.effects,
+        certificate=found.certificate,
+        priors=found.priors,
+        choice=found.choice,
         rules=rules,
         decision=kept,
         disclosed=notes,

@@ -82,6 +82,7 @@ def priors_from_json(data: Mapping[str, Any]) -> settings.Priors:
     """Priors from what `priors_to_json` made."""
     if "trust_effects" not in data and data.get("effects", "normal") != "normal":
         data = {**data, "trust_effects": "normal"}  # when it was written, trusts' effects always were
+    data = {"effects": "normal", **data}  # files of the first release do not say so
     kinds = {
         kind.__name__: kind
         for kind in (settings.Normal, settings.HalfNormal, settings.InverseGamma, settings.Flat)

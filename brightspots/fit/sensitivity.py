@@ -229,7 +229,7 @@ def _survives(size: float) -> str:
 def _refit(fit: Fitted, cells: Cells, priors: Priors, method: Method) -> tuple[Posterior, Certificate]:
     """Fit cells under other priors or errors, with the same number of draws and seed."""
     options = FitOptions(priors, method, draws=fit.effects.shared.n_draws, seed=fit.seed, progress=False)
-    return run(cells, options, stacklevel=5)
+    return run(cells, options, stacklevel=5)[:2]
 
 
 def _status(fit: Fitted, effects: Posterior, rule: SpotRule) -> Statuses:

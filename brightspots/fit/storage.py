@@ -65,6 +65,7 @@ def save(fit: Fitted, path: str | os.PathLike[str], decision: Decision | None) -
         "tidy_labels": fit.table.tidy_labels,
         "rules": None if fit.rules is None else asdict(fit.rules),
         "disclosed": list(fit.disclosed),
+        "choice": asdict(fit.choice),
         "decision": None if decision is None else decision_to_json(decision),
     }
     groups = {

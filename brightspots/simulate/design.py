@@ -47,10 +47,11 @@ class Design:
     family: names.FamilyName
     intercept: float
     sd_trust: float
-    sd_department: float
+    sd_department: float | Sequence[float]
     sd_period: float
     sd_department_type: float
     effects: EffectShape
+    trust_effects: EffectShape
     degrees_of_freedom: float
     contamination_share: float
     contamination_scale: float
@@ -69,7 +70,8 @@ class Design:
         """Refuse what lies outside its range, quoting what was received."""
         for name in ("trusts", "departments", "periods"):
             _check_units(name, getattr(self, name))
-        for name, literal in (("family", names.FamilyName), ("effects", EffectShape)):
+        shapes = (("effects", EffectShape), ("trust_effects", EffectShape))
+        for name, literal in (("family", names.FamilyName), *shapes):
             value = getattr(self, name)
             _require(name, value, value in get_args(literal), f"one of {', '.join(get_args(literal))}")
         _check_sizes(self)
@@ -129,10 +131,16 @@ def _check_sizes(design: Design) -> None:
     intercept = design.intercept
     _require("intercept", intercept, _is_number(intercept), "a finite number")
     _require("intercept", intercept, abs(intercept) <= _MOST_SD, f"from -{_MOST_SD:g} to {_MOST_SD:g}")
+    of_types, n_types = design.sd_department, len(design.department_labels)
+    if not _is_number(of_types):
+        one_each = isinstance(of_types, Sequence) and len(of_types) == n_types
+        wanted = f"a number, or one for each of the {n_types} department types"
+        _require("sd_department", of_types, one_each, wanted)
     for name, value in vars(design).items():
-        if name.startswith("sd_"):
-            _require(name, value, _is_number(value) and value >= 0, "a finite number of at least 0")
-            _require(name, value, value <= _MOST_SD, f"at most {_MOST_SD:g}, on the scale of logarithms")
+        for sd in value if name == "sd_department" and isinstance(value, Sequence) else (value,):
+            if name.startswith("sd_"):
+                _require(name, sd, _is_number(sd) and sd >= 0, "a finite number of at least 0")
+                _require(name, sd, sd <= _MOST_SD, f"at most {_MOST_SD:g}, on the scale of logarithms")
     for name, above in (("degrees_of_freedom", 2), ("contamination_scale", 0), ("mean_expected", 0)):
         value = getattr(design, name)
         _require(name, value, _is_number(value) and value > above, f"a finite number above {above}")

@@ -45,6 +45,7 @@ class Stream(IntEnum):
     TAIL = 12
     TYPE_RATE = 13
     KEPT = 14
+    TRUST_TAIL = 15
 
 
 def uniform_draws(seed: int, stream: Stream, *shape: int) -> FloatArray:
@@ -60,20 +61,21 @@ def normal_draws(seed: int, stream: Stream, *shape: int) -> FloatArray:
 
 def standard_effects(
     seed: int,
-    shape: tuple[int, int],
+    streams: tuple[Stream, Stream],
+    shape: tuple[int, ...],
     effects: EffectShape,
     degrees_of_freedom: float,
     contamination_share: float,
     contamination_scale: float,
 ) -> FloatArray:
-    """Draw department effects in units of `sd_department`, (T, D)."""
+    """Draw effects in units of their σ, from one stream, and who is exceptional from the other."""
     if effects == "student_t":
-        uniform = uniform_draws(seed, Stream.DEPARTMENT, *shape)
+        uniform = uniform_draws(seed, streams[0], *shape)
         standard = np.asarray(special.stdtrit(degrees_of_freedom, uniform), dtype=np.float64)
         return standard * math.sqrt((degrees_of_freedom - 2.0) / degrees_of_freedom)
-    standard = normal_draws(seed, Stream.DEPARTMENT, *shape)
+    standard = normal_draws(seed, streams[0], *shape)
     if effects == "contaminated":
-        outlying = uniform_draws(seed, Stream.TAIL, *shape) < contamination_share
+        outlying = uniform_draws(seed, streams[1], *shape) < contamination_share
         standard = np.where(outlying, contamination_scale * standard, standard)
     return standard
 

@@ -107,10 +107,11 @@ def simulate_nation(
     family: names.FamilyName = "poisson",
     intercept: float = 0.0,
     sd_trust: float = 0.12,
-    sd_department: float = 0.19,
+    sd_department: float | Sequence[float] = 0.19,
     sd_period: float = 0.08,
     sd_department_type: float = 0.08,
     effects: EffectShape = "normal",
+    trust_effects: EffectShape = "normal",
     degrees_of_freedom: float = 4.0,
     contamination_share: float = 0.05,
     contamination_scale: float = 4.0,
@@ -143,15 +144,16 @@ def simulate_nation(
     intercept : float, default 0
         National level of η.
     sd_trust, sd_department, sd_period, sd_department_type : float
-        Standard deviations of u, v, w and a. `sd_period` is used with periods only; a is then drawn
-        afresh for each department type and period.
-    effects : {"normal", "student_t", "contaminated"}
-        Distribution of the department effects v. `student_t` is scaled so that `sd_department` stays its
-        standard deviation; `contaminated` multiplies a random share of normal effects by a constant.
+        Standard deviations of u, v, w and a. `sd_department` may be a sequence, one for each department type.
+        `sd_period` is used with periods only; a is then drawn afresh for each department type and period.
+    effects, trust_effects : {"normal", "student_t", "contaminated"}
+        Distribution of the department effects v and of the trust effects u. `student_t` is scaled so that
+        `sd_department` (`sd_trust`) stays its standard deviation; `contaminated` multiplies a random share of normal
+        effects by a constant.
     degrees_of_freedom : float, default 4
         Of `student_t`; above 2.
     contamination_share, contamination_scale : float, default 0.05 and 4
-        Share of departments whose effect is multiplied, and by what.
+        Share of departments (trusts) whose effect is multiplied, and by what.
     mean_expected : float, default 40
         Expected events of a cell in one period, on average over sizes.
     sd_trust_size, sd_department_size, sd_cell_size : float
@@ -201,6 +203,7 @@ def simulate_nation(
         sd_period=sd_period,
         sd_department_type=sd_department_type,
         effects=effects,
+        trust_effects=trust_effects,
         degrees_of_freedom=degrees_of_freedom,
         contamination_share=contamination_share,
         contamination_scale=contamination_scale,
@@ -278,13 +281,12 @@ class _Effects:
 
 def _draw_effects(design: Design) -> _Effects:
     seed, shape = design.seed, design.shape
-    department = standard_effects(
-        seed, shape[:2], design.effects, design.degrees_of_freedom, design.contamination_share,
-        design.contamination_scale,
-    )  # fmt: skip
+    tails = design.degrees_of_freedom, design.contamination_share, design.contamination_scale
+    trust = standard_effects(seed, (Stream.TRUST, Stream.TRUST_TAIL), shape[:1], design.trust_effects, *tails)
+    department = standard_effects(seed, (Stream.DEPARTMENT, Stream.TAIL), shape[:2], design.effects, *tails)
     return _Effects(
-        design.sd_trust * normal_draws(seed, Stream.TRUST, shape[0]),
-        design.sd_department * department,
+        design.sd_trust * trust,
+        np.asarray(design.sd_department) * department,
         design.sd_department_type * normal_draws(seed, Stream.TYPE, *shape[1:]),
         (0.0 if design.periods is None else design.sd_period) * normal_draws(seed, Stream.PERIOD, *shape),
     )

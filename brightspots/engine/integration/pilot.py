@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -176,31 +176,10 @@ class BlockPilot:
         return below < -_NIL
 
 
-def first_blocks(model: Model, mode: Mode) -> Blocks:
-    """Densities of all levels' parameters where effects lie under normal distributions, around a mode of that model."""
-    normal = model.tree.normal.scales(mode.log_sd)
-    eliminated = eliminate(model.tree, mode.data.information, mode.data.linear, normal)
-    return _blocks(model, mode, Given(mode.border, normal, eliminated))
-
-
-def log_bayes_factors(model: Model, mode: Mode, blocks: Blocks) -> dict[Level, float]:
-    """How much likelier each level's data are under its distribution in the model than under a normal: log ratios.
-
-    Levels above are as under normal effects, those below as under theirs in the model; parameters are integrated out
-    against their priors.
-    """
-    found = {}
-    for level in model.tree.effects:
-        block, density = blocks[level]
-        usual = replace(block, columns=block.columns[:1], effect=NORMAL)
-        found[level] = density.log_total - grid_density(model, usual, mode).log_total
-    return found
-
-
-def block_pilot(model: Model, mode: Mode, blocks: Blocks | None = None) -> BlockPilot:
-    """What to propose from first, around a mode of the model with normal effects; `blocks` as from `first_blocks`."""
+def block_pilot(model: Model, mode: Mode) -> BlockPilot:
+    """What to propose from first, around a mode of the model with normal effects."""
     tree = model.tree
-    blocks = first_blocks(model, mode) if blocks is None else blocks
+    blocks = _blocks(model, mode, around(model, mode))
     # Once more from where effects lie under those distributions: extreme ones are shrunk less, others more.
     mean = np.concatenate([mode.log_sd, *(np.zeros(len(effect.names)) for effect in tree.effects.values())])
     for block, density in blocks.values():
@@ -216,26 +195,36 @@ def block_pilot(model: Model, mode: Mode, blocks: Blocks | None = None) -> Block
     return BlockPilot(model, blocks, rest, pilot(mode.log_sd[rest], np.linalg.inv(covariance)))
 
 
+def around(model: Model, mode: Mode) -> Given:
+    """All that the model with normal effects has at its mode."""
+    normal = model.tree.normal.scales(mode.log_sd)
+    eliminated = eliminate(model.tree, mode.data.information, mode.data.linear, normal)
+    return Given(mode.border, normal, eliminated)
+
+
 def _blocks(model: Model, mode: Mode, given: Given) -> Blocks:
     """Densities of the nested levels' parameters on grids, each as if all above were as given."""
-    tree = model.tree
     found: Blocks = {}
     # From the leaves up, for what the leaves say of a level depends on the distribution of the effects below it.
-    for level in reversed(tree.nested):
-        sds, floor = table_scales(float(np.exp(mode.log_sd[tree.levels.index(level)])))
-        if level == tree.leaf_level:
-            values = leaf_values(tree, given, sds)
-        elif level == tree.nodes[0].name and tree.effects.keys() - {level}:
-            of_draws = [top_values(tree, given, below, sds) for below in _below(model, given, found)]
-            values = np.mean(of_draws, axis=0)
-        else:
-            of_draws = [node_values(tree, given, below, level, sds) for below in _below(model, given, found)]
-            values = np.mean(of_draws, axis=0)
-        free = tree.free.get(level, slice(0, 0))
-        columns = np.array([tree.levels.index(level), *range(free.start, free.stop)])
-        block = Block(level, columns, tree.effects.get(level, NORMAL), unit_table(sds, floor, values))
+    for level in reversed(model.tree.nested):
+        block = level_block(model, mode, given, level, _below(model, given, found))
         found[level] = block, grid_density(model, block, mode)
     return found
+
+
+def level_block(model: Model, mode: Mode, given: Given, level: Level, below: Sequence[Scales]) -> Block:
+    """Table what all others say of a level's units, averaged over σ's of the levels `below`."""
+    tree = model.tree
+    sds, floor = table_scales(float(np.exp(mode.log_sd[tree.levels.index(level)])))
+    if level == tree.leaf_level:
+        values = leaf_values(tree, given, sds)
+    elif level == tree.nodes[0].name and tree.effects.keys() - {level}:
+        values = np.mean([top_values(tree, given, scales, sds) for scales in below], axis=0)
+    else:
+        values = np.mean([node_values(tree, given, scales, level, sds) for scales in below], axis=0)
+    free = tree.free.get(level, slice(0, 0))
+    columns = np.array([tree.levels.index(level), *range(free.start, free.stop)])
+    return Block(level, columns, tree.effects.get(level, NORMAL), unit_table(sds, floor, values))
 
 
 def _below(model: Model, given: Given, found: Blocks) -> list[Scales]:
