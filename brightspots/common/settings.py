@@ -113,8 +113,8 @@ class Priors:
         shrunk less and do not carry the standard deviation, which stays σ of the partition. With ``"student_t"`` the
         degrees of freedom are 2 plus Gamma(2, rate 0.1) (Juárez & Steel 2010, J Bus Econ Stat 28:52). With
         ``"mixture"`` a share π ~ Beta(1, 9) of departments is exceptional: their effects are normal too, but
-        k times as wide, k − 1 ~ HalfNormal(4). By default the data decide between normal and mixture: a mixture where
-        they are more than e times likelier under it (the Bayes factor), see `HierarchyFit.effect_distribution`.
+        k times as wide, k − 1 ~ HalfNormal(4). By default the data decide between normal and mixture, by
+        the Bayes factor: see `HierarchyFit.effect_distribution`.
     trust_effects : as `effects`, optional
         Distribution of trusts' effects; by default as `effects` where that is given, else decided by the data too.
     department_by_type : float or HalfNormal, optional

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from brightspots.engine.levels import Level
+from brightspots.common.settings import EffectLevel
 
-ENOUGH: Final = 1.0
-"""Log Bayes factor beyond which a mixture is taken: where there are few units it is near 0 whatever they are like."""
+ENOUGH: Final[Mapping[EffectLevel, float]] = {"department": 1.0, "trust": 3.0}
+"""Log Bayes factor beyond which a mixture is taken: where there are few units it is near 0 whatever they are like.
+
+More is asked of trusts: the promise on flags holds without, and a mixture at both levels costs several times as much.
+"""
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,11 @@ class EffectChoice:
         Levels that were fitted as normal although a mixture was likelier: with it there was no certificate.
     """
 
-    log_bayes_factors: Mapping[Level, float] = field(default_factory=dict)
-    set_aside: tuple[Level, ...] = ()
+    log_bayes_factors: Mapping[EffectLevel, float] = field(default_factory=dict)
+    set_aside: tuple[EffectLevel, ...] = ()
 
     @property
-    def mixtures(self) -> tuple[Level, ...]:
+    def mixtures(self) -> tuple[EffectLevel, ...]:
         """The levels whose effects are a mixture."""
-        likelier = (level for level, found in self.log_bayes_factors.items() if found > ENOUGH)
+        likelier = (level for level, found in self.log_bayes_factors.items() if found > ENOUGH[level])
         return tuple(level for level in likelier if level not in self.set_aside)

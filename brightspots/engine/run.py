@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from brightspots.common.errors import CertificateWarning, SettingsError
 from brightspots.common.settings import Priors
@@ -12,6 +12,9 @@ from brightspots.data.cells import Cells
 from brightspots.engine.effect_choice import EffectChoice
 from brightspots.engine.options import FitOptions, Method
 from brightspots.engine.posterior import Certificate, Posterior
+
+if TYPE_CHECKING:
+    from brightspots.engine.integration.choice import Looked
 
 # How long sampling may take where it was not asked for by name.
 FALLBACK_SECONDS = 600.0
@@ -87,14 +90,15 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> Answer:
                 f"with Priors(department_by_type={priors.department_by_type!r}) pass method='nuts' or 'auto'"
             )
         method = "nuts"
-    choice = _choose(cells, priors)
+    looked = _look(cells, priors)
+    choice = EffectChoice(looked.log_bayes_factors if looked else {})
     if method == "nuts":
         decided = priors.decided(choice.mixtures)
         asked = nuts.sample(cells, decided, draws=draws, seed=seed, sampler=sampler, progress=shown)
         _warn_unless_ok(asked[1], stacklevel + 1)
         return Answer(*asked, decided, choice)
 
-    integrated = _integrated(cells, options, choice)
+    integrated = _integrated(cells, options, choice, looked)
     certificate, decided, choice = integrated[1:]
     if certificate.ok or method == "integrate":
         advised = certificate
@@ -116,20 +120,20 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> Answer:
     return Answer(*answer, decided, choice)
 
 
-def _choose(cells: Cells, priors: Priors) -> EffectChoice:
-    """What the data say of the distributions that are left to them."""
-    from brightspots.engine.integration.choice import log_bayes_factors
+def _look(cells: Cells, priors: Priors) -> Looked | None:
+    """What the data say of the distributions that are left to them; None where all are given."""
+    from brightspots.engine.integration.choice import look
 
-    return EffectChoice(log_bayes_factors(cells, priors) if priors.undecided else {})
+    return look(cells, priors) if priors.undecided else None
 
 
-def _integrated(cells: Cells, options: FitOptions, choice: EffectChoice) -> Answer:
+def _integrated(cells: Cells, options: FitOptions, choice: EffectChoice, looked: Looked | None) -> Answer:
     """Integrate under what the data decided; where that has no certificate, with mixtures set aside one by one."""
     from brightspots.engine.integration.integrate import integrate
 
     while True:
         priors = options.priors.decided(choice.mixtures)
-        effects, certificate = integrate(cells, priors, draws=options.draws, seed=options.seed)
+        effects, certificate = integrate(cells, priors, draws=options.draws, seed=options.seed, looked=looked)
         if certificate.ok or not choice.mixtures:
             return Answer(effects, certificate, priors, choice)
         # A mixture of trusts matters less for what is said of departments, and is the harder one to integrate.

@@ -93,10 +93,11 @@ def _why(level: EffectLevel, choice: EffectChoice) -> str:
     times = f"{times_text(abs(found))} times likelier"
     if level in choice.set_aside:
         return f"{times} under a mixture of two normals, but with it the fit earned no certificate"
-    if found > ENOUGH:
+    if found > ENOUGH[level]:
         return f"the data are {times} under a mixture of two normals than under one normal"
     if found > 0.0:
-        return f"the data do not tell: {times} under a mixture of two normals, where e times would do"
+        enough = times_text(ENOUGH[level])
+        return f"the data do not tell: {times} under a mixture of two normals, where {enough} times would do"
     return f"the data are {times} under one normal than under a mixture of two"
 
 

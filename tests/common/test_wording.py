@@ -17,6 +17,7 @@ from brightspots.common.wording import (
     percent_interval,
     probability_text,
     stated_probability,
+    times_text,
 )
 from brightspots.fit import frames, spots_text
 from brightspots.report import words
@@ -203,3 +204,19 @@ def test_the_sweep_finds_what_it_looks_for(tmp_path):
         ("row.p_high", "f'.2f'"),
         ("row.share", "f'.0%'"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("log_ratio", "said"),
+    [
+        (0.0, "1.0"),
+        (0.3, "1.3"),
+        (2.3, "10"),
+        (3.2, "25"),
+        (7.39, "1,600"),
+        (13.0, "440,000"),
+        (40.0, "10^17"),
+    ],
+)
+def test_how_many_times(log_ratio, said):
+    assert times_text(log_ratio) == said

@@ -18,7 +18,8 @@ from brightspots.engine.integration.elimination import eliminate, solve_effects
 from brightspots.engine.integration.exact import trust_log_likelihood
 from brightspots.engine.integration.expansion import expand
 from brightspots.engine.integration.model import Model, solve_border
-from brightspots.engine.integration.polynomials import TrustGroup, integrate_trusts, trust_polynomials
+from brightspots.engine.integration.outermost import integrate_trusts
+from brightspots.engine.integration.polynomials import TrustGroup, trust_polynomials
 from brightspots.engine.integration.scales import Scales
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.levels import NestedLevel, nested_levels, structure

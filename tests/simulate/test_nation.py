@@ -136,6 +136,33 @@ def test_contamination_multiplies_the_stated_share():
     assert (ratio == 5).mean() == pytest.approx(0.1, abs=0.015)
 
 
+@pytest.mark.parametrize("effects", ["student_t", "contaminated"])
+def test_trusts_may_have_heavy_tails_too_and_departments_stay_as_they_were(effects):
+    usual, heavy = (
+        simulate_nation(5000, 2, trust_effects=shape, degrees_of_freedom=5, seed=8)
+        for shape in ("normal", effects)
+    )
+    assert heavy.trusts["trust_effect"].kurt() > 1
+    pd.testing.assert_series_equal(heavy.truth["department_effect"], usual.truth["department_effect"])
+    if effects == "contaminated":
+        ratio = (heavy.trusts["trust_effect"] / usual.trusts["trust_effect"]).round(9)
+        assert set(ratio) == {1.0, 4.0}
+        assert (ratio == 4).mean() == pytest.approx(0.05, abs=0.01)
+
+
+def test_department_types_may_differ_in_how_much_they_differ():
+    sds = [0.05, 0.2, 0.4]
+    truth = simulate_nation(2000, 3, sd_department=sds, missing_departments=0.0, seed=8).truth
+    found = truth.groupby("department", sort=False)["department_effect"].std()
+    np.testing.assert_allclose(found, sds, rtol=0.05)
+    with pytest.raises(SettingsError, match="one for each of the 3 department types"):
+        simulate_nation(5, 3, sd_department=[0.1, 0.2])
+    with pytest.raises(
+        SettingsError, match="sd_department must be a finite number of at least 0; received -1"
+    ):
+        simulate_nation(5, 2, sd_department=[0.1, -1.0])
+
+
 def test_poisson_counts_scatter_around_their_means():
     nation = simulate_nation(200, 20, seed=12)
     mean = nation.cells["expected"] * np.exp(nation.row_truth["log_ratio"])

@@ -17,11 +17,11 @@ from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.engine.effects import TwoNormals
 from brightspots.engine.integration.expansion import Expansion
 from brightspots.engine.integration.leaf import cornish_fisher, shape_of
+from brightspots.engine.integration.outermost import top_parts, values_of_lone
 from brightspots.engine.integration.polynomials import (
     TrustGroup,
     TrustPolynomials,
     integrate_polynomials,
-    top_parts,
     trust_polynomials,
 )
 from brightspots.engine.integration.tree import INNER_NODES, Tree
@@ -136,7 +136,9 @@ def _effects(
     units = np.arange(run.start, run.stop)
     parts = [
         _Part(of[0], np.stack(shape_of(*of[1:])), sd)
-        for of, sd in top_parts(band, units, polynomials.by_node[top.name], polynomials.centre)
+        for of, sd in top_parts(
+            band, units, polynomials.by_node[top.name], polynomials.centre, values_of_lone(band, group)
+        )
     ]
     found = _deal(parts, parts, scores, top.name)
     yield top.name, found

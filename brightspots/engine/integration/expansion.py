@@ -154,7 +154,7 @@ def expand(tree: Tree, draws: Draws) -> tuple[Expansion, ...]:
     A polynomial must reach as far as the effects do under the widest σ's among its draws, so a table whose σ's are
     uncertain by a factor needs several; the larger a table the more its σ's are known, and one is enough.
     """
-    return tuple(_expand_band(tree, draws.take(members), members) for members in bands(tree, draws))
+    return tuple(expand_band(tree, draws.take(members), members) for members in bands(tree, draws))
 
 
 def expand_around(cells: Cells, shared: SharedDraws) -> tuple[Expansion, ...]:
@@ -190,7 +190,7 @@ def bands(tree: Tree, draws: Draws) -> list[IntArray]:
     return [np.flatnonzero(label == one) for one in np.unique(label)]
 
 
-def _expand_band(tree: Tree, draws: Draws, members: IntArray) -> Expansion:
+def expand_band(tree: Tree, draws: Draws, members: IntArray) -> Expansion:
     """Centre an expansion on the draws' own mean, and reach as far as they do."""
     border = draws.border.mean(axis=0)
     middle = tree.scales(draws.parameters.mean(axis=0))

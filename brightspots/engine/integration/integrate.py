@@ -8,32 +8,25 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from brightspots.common.arrays import FloatArray, IntArray
-from brightspots.common.parallel import map_in_order
 from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells
 from brightspots.engine.effects import DISTRIBUTIONS, EffectDraws, Heavy
 from brightspots.engine.integration.centre import settle
+from brightspots.engine.integration.choice import Looked
 from brightspots.engine.integration.conditional import ConditionalPosterior
 from brightspots.engine.integration.draws import Draws, make_draws
-from brightspots.engine.integration.exact import trust_log_likelihood
-from brightspots.engine.integration.expansion import Expansion, expand
+from brightspots.engine.integration.evaluation import evaluate, expansion_error
+from brightspots.engine.integration.expansion import expand
 from brightspots.engine.integration.importance import Weights, effective_size, resample, smooth
 from brightspots.engine.integration.mode import Mode, find_modes, log_marginal
 from brightspots.engine.integration.model import Model
 from brightspots.engine.integration.pilot import BlockPilot, block_pilot
-from brightspots.engine.integration.polynomials import (
-    TrustGroup,
-    integrate_trusts,
-    trust_groups,
-    trust_polynomials,
-)
 from brightspots.engine.integration.proposal import BorderProposal, Proposal, kernels, pilot, tempered
 from brightspots.engine.integration.rounds import Rounds
 from brightspots.engine.integration.tree import Tree
@@ -52,7 +45,7 @@ _PILOT_DRAWS = 300
 _ROUNDS, _MOST_ROUNDS = 4, 8
 # Share of a pilot's draws that count from which it is drawn from again; draws that count below which a proposal lies
 # beside its target, and how many are drawn on the way there.
-_GOOD_PILOT, _FEW, _ROUND_DRAWS = 0.15, 60, 400
+_GOOD_PILOT, _FEW, _MANY, _ROUND_DRAWS, _AT_ONCE = 0.45, 60, 150, 400, 6.0
 _MOST_DRAWS = 8_000
 # Share of the average weight from which a draw counts where the border is told anew.
 _COUNTS = 0.01
@@ -65,8 +58,6 @@ _NEGLIGIBLE = 18.0
 _LOWEST = -60.0
 # By how much the information of two leaves may differ: more than that, and their sum has no digit of the one.
 _FURTHEST_APART = 1e23
-_CHECKED_DRAWS = 8
-_CHECKED_LEAVES = 80
 
 
 def integrate(
@@ -76,6 +67,7 @@ def integrate(
     draws: int | None = None,
     seed: int | None = None,
     effective: int = EFFECTIVE_DRAWS,
+    looked: Looked | None = None,
 ) -> tuple[ConditionalPosterior, Certificate]:
     """Compute the posterior without Markov chains.
 
@@ -90,6 +82,8 @@ def integrate(
         Effective draws that are asked of the weights in any case.
     seed : int, optional
         The same seed gives the same numbers; without one, the seed that was used is on the result.
+    looked : Looked, optional
+        What was found already of this model, whatever the distributions of effects.
 
     Returns
     -------
@@ -112,7 +106,7 @@ def integrate(
     generator = np.random.default_rng(seed)
     terms = resolve_priors(cells, priors)
     tree = Tree(cells, terms.levels, effects_of(terms.levels, priors))
-    sampled = _adapt(Model(tree, terms), max(wanted, effective), generator)
+    sampled = _adapt(Model(tree, terms), max(wanted, effective), generator, looked)
     watched = _watched(sampled.draws, tree)
     chosen = resample(sampled.weights.values, _first_axis(sampled), wanted, generator)
     shared = _shared(tree, sampled.draws, chosen)
@@ -136,17 +130,21 @@ class Sample(NamedTuple):
     expansion_error: float
 
 
-def _adapt(model: Model, wanted: int, generator: np.random.Generator) -> Sample:
+def _adapt(model: Model, wanted: int, generator: np.random.Generator, looked: Looked | None) -> Sample:
     """Pilot, then rounds from kernel mixtures, until the weights are good enough; all rounds count."""
     tree = model.tree
-    modes = find_modes(model.normal)
+    modes = find_modes(model.normal) if looked is None else looked.modes
+    known = None if looked is None else looked.blocks
     knots = np.max([each.log_sd for each in modes], axis=0)
-    pilots = [
-        block_pilot(model, each) if tree.effects else pilot(each.log_sd, each.curvature) for each in modes
+    pilots: list[Proposal] = [
+        block_pilot(model, mode, known if number == 0 else None)
+        if tree.effects
+        else pilot(mode.log_sd, mode.curvature)
+        for number, mode in enumerate(modes)
     ]
     sources: list[tuple[int, Proposal]] = [(_PILOT_DRAWS, each) for each in pilots]
     of_border: BorderProposal | None = None
-    rounds = Rounds()
+    rounds, following = Rounds(), False
     for number in range(_MOST_ROUNDS if tree.effects else _ROUNDS):
         parameters = np.concatenate([source.draw(size, generator) for size, source in sources])
         parameters = plausible(model, modes, pilots, parameters)
@@ -177,11 +175,13 @@ def _adapt(model: Model, wanted: int, generator: np.random.Generator) -> Sample:
         elif number == 0 and count > _GOOD_PILOT * total:
             sources = [(size, each) for each in pilots]
         else:
-            many = count > _FEW
-            of_draws = weights.values if many else tempered(log_ratio)
-            sources = [(size if many else _ROUND_DRAWS, kernels(points, of_draws, knots))]
-            counts = of_draws > _COUNTS / total
-            of_border = _border_proposal(model, modes[0], points[counts], of_draws @ points, follow=True)
+            of_draws = weights.values if count > _FEW else tempered(log_ratio)
+            size = min(size, max(_ROUND_DRAWS, int(_AT_ONCE * count)))
+            sources = [(size, kernels(points, of_draws, knots))]
+            if not following:
+                counts = of_draws > _COUNTS / total
+                of_border = _border_proposal(model, modes[0], points[counts], of_draws @ points, follow=True)
+                following = bool(count > _MANY)
             of_border = of_border.adapted(points, rounds.border, of_draws)
     error = expansion_error(expansions, by_unit, weights.values[-len(parameters) :], generator)
     return Sample(everything, weights, error)
@@ -236,60 +236,6 @@ def log_prior(model: Model, draws: Draws) -> FloatArray:
         precision * (draws.border - mean) ** 2, axis=1
     )
     return np.asarray(density + model.log_prior(draws.parameters))
-
-
-def evaluate(expansions: Sequence[Expansion]) -> FloatArray:
-    """Log likelihood of each unit of the outermost level at each draw, effects integrated out, (units, S)."""
-    tree = expansions[0].tree
-    top = tree.nodes[0]
-    by_unit = np.empty((top.n_units, sum(band.draws.size for band in expansions)))
-
-    def one(task: tuple[Expansion, TrustGroup]) -> None:
-        band, group = task
-        by_unit[top.units(group.leaves), band.members] = integrate_trusts(
-            band, trust_polynomials(band, group)
-        )
-
-    tasks = [(band, group) for band in expansions for group in trust_groups(tree.cells, band.draws.size)]
-    deque(map_in_order(one, tasks), maxlen=0)
-    return by_unit
-
-
-def expansion_error(
-    expansions: Sequence[Expansion], by_unit: FloatArray, weights: FloatArray, generator: np.random.Generator
-) -> float:
-    """Error that interpolation adds to log weights, as a standard deviation over the posterior.
-
-    A few units of the outermost level are done again by nested quadrature, at the draws that weigh most and at some
-    drawn by weight.
-    """
-    top = expansions[0].tree.nodes[0]
-    sizes = np.diff(top.leaves)
-    order = generator.permutation(top.n_units)
-    units = order[: max(int(np.searchsorted(np.cumsum(sizes[order]), _CHECKED_LEAVES)), 2)]
-    # The draws that weigh most stand for themselves, some others, drawn by weight, for all the rest.
-    share = weights / weights.sum()
-    heaviest = np.argsort(share)[-_CHECKED_DRAWS // 2 :]
-    mass = np.zeros(len(share))
-    mass[heaviest] = share[heaviest]
-    others = np.where(mass > 0.0, 0.0, share)
-    if others.sum() > 0.0:  # nothing else weighs where a few draws hold all the weight
-        typical = generator.choice(len(share), _CHECKED_DRAWS // 2, p=others / others.sum())
-        np.add.at(mass, typical, others.sum() / len(typical))
-    parts, masses = [], []
-    for band in expansions:
-        at = np.flatnonzero(mass[band.members])
-        if len(at):
-            exact = [trust_log_likelihood(band, int(unit), at) for unit in units]
-            parts.append(by_unit[np.ix_(units, band.members[at])] - np.array(exact))
-            masses.append(mass[band.members[at]])
-    errors, by_draw = np.concatenate(parts, axis=1), np.concatenate(masses)
-    # Only what varies from draw to draw changes weights. A part common to all units adds up over them, the rest as
-    # its root.
-    errors -= (errors @ by_draw / by_draw.sum())[:, np.newaxis]
-    common = errors.mean(axis=0)
-    rest = np.mean((errors - common) ** 2, axis=0)
-    return float(np.sqrt((top.n_units**2 * common**2 + top.n_units * rest) @ by_draw))
 
 
 def certify(

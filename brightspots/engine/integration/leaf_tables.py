@@ -69,7 +69,7 @@ def nodes_for_mixtures(reach: FloatArray) -> IntArray:
     A mixture bends where the exceptional take over from the bulk. The error is about .01 at most for any share and
     factor.
     """
-    return np.searchsorted([0.8, 1.7, 2.2, 2.7, 3.4, 3.8, 4.6, 5.0, 6.0], reach) + 2
+    return np.searchsorted([0.6, 1.3, 1.8, 2.3, 2.8, 3.4, 3.8, 4.6, 5.0, 6.0], reach) + 2
 
 
 def leaf_tables(expansion: Expansion, leaves: slice, reach: FloatArray, shift: FloatArray) -> FloatArray:

@@ -19,10 +19,9 @@ from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.parallel import map_in_order
 from brightspots.data.cells import Cells
 from brightspots.engine.integration.expansion import Expansion, expand_around
+from brightspots.engine.integration.outermost import integrate_top, integrate_trusts
 from brightspots.engine.integration.polynomials import (
     TrustGroup,
-    integrate_top,
-    integrate_trusts,
     trust_groups,
     trust_polynomials,
 )

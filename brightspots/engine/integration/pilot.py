@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,6 @@ from brightspots.engine.integration.elimination import eliminate
 from brightspots.engine.integration.mode import Mode
 from brightspots.engine.integration.model import Model
 from brightspots.engine.integration.proposal import StudentMixture, pilot
-from brightspots.engine.integration.scales import Scales
 from brightspots.engine.integration.unit_tables import (
     Given,
     UnitTable,
@@ -176,10 +175,13 @@ class BlockPilot:
         return below < -_NIL
 
 
-def block_pilot(model: Model, mode: Mode) -> BlockPilot:
-    """What to propose from first, around a mode of the model with normal effects."""
+def block_pilot(model: Model, mode: Mode, known: Blocks | None = None) -> BlockPilot:
+    """What to propose from first, around a mode of the model with normal effects.
+
+    `known` are blocks that were found there already; those of other distributions than the model's are not used.
+    """
     tree = model.tree
-    blocks = _blocks(model, mode, around(model, mode))
+    blocks = _blocks(model, mode, around(model, mode), known)
     # Once more from where effects lie under those distributions: extreme ones are shrunk less, others more.
     mean = np.concatenate([mode.log_sd, *(np.zeros(len(effect.names)) for effect in tree.effects.values())])
     for block, density in blocks.values():
@@ -202,46 +204,39 @@ def around(model: Model, mode: Mode) -> Given:
     return Given(mode.border, normal, eliminated)
 
 
-def _blocks(model: Model, mode: Mode, given: Given) -> Blocks:
+def _blocks(model: Model, mode: Mode, given: Given, known: Blocks | None = None) -> Blocks:
     """Densities of the nested levels' parameters on grids, each as if all above were as given."""
+    tree, generator = model.tree, np.random.default_rng(0)
+    below = np.zeros((_DRAWS_BELOW, tree.n_parameters))
+    below[:, : len(tree.levels)] = mode.log_sd
     found: Blocks = {}
     # From the leaves up, for what the leaves say of a level depends on the distribution of the effects below it.
-    for level in reversed(model.tree.nested):
-        block = level_block(model, mode, given, level, _below(model, given, found))
-        found[level] = block, grid_density(model, block, mode)
+    for level in reversed(tree.nested):
+        if known and level in known and known[level][0].effect == tree.effects.get(level, NORMAL):
+            block, density = known[level]
+        else:
+            block = level_block(model, mode, given, level, below)
+            density = grid_density(model, block, mode)
+        block = replace(block, columns=tree.columns(level))
+        found[level] = block, density
+        below[:, block.columns] = density.draw(_DRAWS_BELOW, generator)
     return found
 
 
-def level_block(model: Model, mode: Mode, given: Given, level: Level, below: Sequence[Scales]) -> Block:
-    """Table what all others say of a level's units, averaged over σ's of the levels `below`."""
+def level_block(model: Model, mode: Mode, given: Given, level: Level, below: FloatArray) -> Block:
+    """Table what all others say of a level's units, averaged over draws (n, k) of the parameters of those below."""
     tree = model.tree
     sds, floor = table_scales(float(np.exp(mode.log_sd[tree.levels.index(level)])))
     if level == tree.leaf_level:
         values = leaf_values(tree, given, sds)
-    elif level == tree.nodes[0].name and tree.effects.keys() - {level}:
-        values = np.mean([top_values(tree, given, scales, sds) for scales in below], axis=0)
+    elif level == tree.nodes[0].name:
+        values = top_values(tree, given.border, below, sds)
     else:
-        values = np.mean([node_values(tree, given, scales, level, sds) for scales in below], axis=0)
-    free = tree.free.get(level, slice(0, 0))
-    columns = np.array([tree.levels.index(level), *range(free.start, free.stop)])
-    return Block(level, columns, tree.effects.get(level, NORMAL), unit_table(sds, floor, values))
-
-
-def _below(model: Model, given: Given, found: Blocks) -> list[Scales]:
-    """The given σ's, with draws of the blocks that were found in their place."""
-    if not found:
-        return [given.scales]
-    tree, generator = model.tree, np.random.default_rng(len(found))
-    drawn = {level: density.draw(_DRAWS_BELOW, generator) for level, (_, density) in found.items()}
-    scales = []
-    for number in range(_DRAWS_BELOW):
-        sd, mixing = dict(given.scales.sd), dict(given.scales.mixing)
-        for level, points in drawn.items():
-            sd[level] = np.exp(points[number, 0])
-            if level in tree.effects:
-                mixing[level] = tree.effects[level].mixing(points[number, 1:])
-        scales.append(Scales(sd, mixing))
-    return scales
+        inner = tree.nested[tree.nested.index(level) + 1 :]
+        drawn = [given.scales.with_levels_of(tree.scales(row), inner) for row in below]
+        values = np.mean([node_values(tree, given, scales, level, sds) for scales in drawn], axis=0)
+    effect = tree.effects.get(level, NORMAL)
+    return Block(level, tree.columns(level), effect, unit_table(sds, floor, values))
 
 
 def grid_density(model: Model, block: Block, mode: Mode) -> GridDensity:

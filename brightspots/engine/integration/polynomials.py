@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brightspots.common.arrays import FloatArray, IntArray, log_sum
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.data.cells import Cells
 from brightspots.engine.integration.expansion import Expansion
 from brightspots.engine.integration.leaf import hermite, mix_values
@@ -29,13 +29,12 @@ from brightspots.engine.integration.leaf_tables import (
     nodes_for_mixtures,
     sum_mixtures,
 )
-from brightspots.engine.integration.reach import border_shift_by_top, is_long
+from brightspots.engine.integration.reach import are_long, border_shift_by_top
 from brightspots.engine.integration.tree import Link
 from brightspots.engine.levels import Level, nested_levels
 
 # Numbers held at once by one trust or group of trusts: some arrays of this many fit a core's cache.
 NUMBERS_AT_ONCE = 150_000
-TRUST_NODES = 9
 # Where no more is asked than a value, a slope and a curvature; and where effects reach far, for they do so to one side.
 _NODES_OUT, _NODES_FAR_OUT = 7, 25
 # In units of the reach; beyond it a polynomial goes on as a straight line, so that it stays log-concave. One of high
@@ -44,7 +43,6 @@ _FURTHEST, _FURTHEST_OF_HIGH_ORDER, _HIGH_ORDER = 1.2, 0.95, 12
 # To a mode, and to one that is far from where it is looked for, on the other side of a bend.
 _NEWTON_STEPS, _FAR_NEWTON_STEPS = 4, 20
 _LEAST_SD = 1e-5
-_GRID_POINTS = 61
 
 
 class TrustGroup(NamedTuple):
@@ -101,7 +99,7 @@ def integrate_polynomials(
         np.ascontiguousarray(sd),
         *hermite(nodes),
         furthest,
-        _FAR_NEWTON_STEPS if is_long(expansion.tree, reach) else _NEWTON_STEPS,
+        _FAR_NEWTON_STEPS if are_long(expansion.tree, reach).any() else _NEWTON_STEPS,
     )
     return result
 
@@ -125,28 +123,40 @@ def integrate_out(expansion: Expansion, link: Link, polynomial: FloatArray, unit
     level = link.node.name
     reach = expansion.reach[link.outer.name][link.parent[units]]
     own_centre, own_reach = expansion.centre[level][units], expansion.reach[level][units]
-    points, basis = hermite_basis(_nodes_out(expansion, link, units, reach))
-    parts = []
-    for log_weight, sd in expansion.tree.components(level, expansion.draws.scales, units):
-        narrowest = np.maximum(sd, _LEAST_SD)
-        parts.append(_out_of_normal(expansion, polynomial, own_reach, own_centre, narrowest, reach, points))
-        parts[-1][::3] += log_weight
-    values = parts[0] if len(parts) == 1 else mix_values(np.stack(parts))
-    return np.asarray((basis @ values.reshape(len(basis), -1)).reshape(values.shape))
+    components = expansion.tree.components(level, expansion.draws.scales, units)
+    counts, long = _nodes_out(expansion, link, units, reach), are_long(expansion.tree, own_reach)
+    found = np.zeros((3 * counts.max(), *polynomial.shape[1:]))
+    # In classes, by the number of points that units need and how much is asked of the integrals.
+    for count, far in sorted(set(zip(counts.tolist(), long.tolist(), strict=True))):
+        some = np.flatnonzero((counts == count) & (long == far))
+        points, basis = hermite_basis(count)
+        parts = []
+        for log_weight, sd in components:
+            narrowest = np.maximum(sd if len(sd) == 1 else sd[some], _LEAST_SD)
+            part = _out_of_normal(
+                expansion, np.ascontiguousarray(polynomial[:, some]), own_reach[some], own_centre[some], narrowest,
+                reach[some], points,
+            )  # fmt: skip
+            part[::3] += log_weight
+            parts.append(part)
+        values = parts[0] if len(parts) == 1 else mix_values(np.stack(parts))
+        found[: len(basis), some] = (basis @ values.reshape(len(basis), -1)).reshape(values.shape)
+    return found
 
 
-def _nodes_out(expansion: Expansion, link: Link, units: slice, reach: FloatArray) -> int:
-    """How many points the polynomials of some units in the effects above them take."""
+def _nodes_out(expansion: Expansion, link: Link, units: slice, reach: FloatArray) -> IntArray:
+    """How many points the polynomials of some units in the effects above them take, (units,)."""
     tree, node = expansion.tree, link.node
     scales = expansion.draws.scales
-    usual = nodes_for(float(reach.max()))
+    usual = np.full(len(reach), nodes_for(float(reach.max())))
     if node.name not in scales.mixing:
         return usual
     leaves = slice(int(node.leaves[units.start]), int(node.leaves[units.stop]))
     starts = node.leaves[units] - leaves.start
     known = np.add.reduceat(expansion.information[leaves] / expansion.own_blur[leaves], starts)
     narrowest = tree.sd(node.name, scales.usual(), units).min(axis=1)
-    return max(usual, int(nodes_for_mixtures(reach / np.sqrt(narrowest**2 + 1.0 / known)).max()))
+    # One fewer than for leaves: slopes and curvatures are of integrals by a few points, and not so sure.
+    return np.maximum(usual, nodes_for_mixtures(reach / np.sqrt(narrowest**2 + 1.0 / known)) - 1)
 
 
 def _out_of_normal(
@@ -165,7 +175,7 @@ def _out_of_normal(
     (3P, units, S)
     """
     rows = []
-    nodes = _NODES_FAR_OUT if is_long(expansion.tree, own_reach) else _NODES_OUT
+    nodes = _NODES_FAR_OUT if are_long(expansion.tree, own_reach).any() else _NODES_OUT
     for point in points:
         centre = np.repeat((own_centre - point * reach)[:, np.newaxis], sd.shape[1], axis=1)
         value, mean, variance, _, _ = integrate_polynomials(
@@ -264,123 +274,3 @@ def border_rows(expansion: Expansion, leaves: slice) -> tuple[FloatArray, IntArr
     covariates = tree.fixed[leaves, 1:] @ expansion.border_shift[1:n_fixed]
     shared = expansion.type_shift[leaf_type] if tree.n_types else expansion.type_shift
     return covariates + shared, np.arange(len(leaf_type))
-
-
-def integrate_trusts(expansion: Expansion, polynomials: TrustPolynomials) -> FloatArray:
-    """Log marginal likelihood of each unit of the outermost level at each draw, (units, S)."""
-    top = expansion.tree.nodes[0]
-    of_group = top.units(polynomials.group.leaves)
-    units = np.arange(of_group.start, of_group.stop)
-    parts = top_parts(expansion, units, polynomials.by_node[top.name], polynomials.centre, moments=False)
-    return log_sum(np.stack([found[0] for found, _ in parts]))
-
-
-def integrate_top(
-    expansion: Expansion, units: IntArray, polynomial: FloatArray, centre: FloatArray
-) -> FloatArray:
-    """As `integrate_polynomials` over the effects of the outermost level, whatever they are distributed as.
-
-    Parameters
-    ----------
-    units : (n,)
-        Of the outermost level.
-    polynomial : (order + 1, n, S)
-    centre : (n, S)
-
-    Returns
-    -------
-    (5, n, S)
-        Log integral; mean, variance, third and fourth cumulant of x/σ.
-    """
-    level = expansion.tree.nodes[0].name
-    parts = top_parts(expansion, units, polynomial, centre)
-    if len(parts) == 1:
-        return parts[0][0]
-    whole = expansion.tree.sd(level, expansion.draws.scales)
-    for found, sd in parts:
-        for power in range(1, 5):
-            found[power] *= (sd / whole) ** power
-    return mix_cumulants(np.stack([found for found, _ in parts]))
-
-
-def top_parts(
-    expansion: Expansion,
-    units: IntArray,
-    polynomial: FloatArray,
-    centre: FloatArray,
-    *,
-    moments: bool = True,
-) -> list[tuple[FloatArray, FloatArray]]:
-    """The same for each component of the effects of the outermost level, cumulants being of x/σ of the component.
-
-    Parameters
-    ----------
-    moments : bool, default True
-        False where cumulants are not needed: they may then be NaN.
-
-    Returns
-    -------
-    list of ((5, n, S), (1, S))
-        And σ of the component; its weight is in the log integral.
-    """
-    tree, level = expansion.tree, expansion.tree.nodes[0].name
-    reach, odd = expansion.reach[level][units], expansion.is_odd[units]
-    grid = _on_grid(polynomial[:, odd]) if odd.any() else None
-    parts = []
-    for log_weight, sd in tree.components(level, expansion.draws.scales):
-        if grid is None:
-            found = integrate_polynomials(expansion, polynomial, reach, centre, sd, TRUST_NODES)
-        else:
-            found = np.empty((5, *centre.shape))
-            found[:, odd] = _integrate_on_grid(grid, reach[odd], centre[odd], sd, moments=moments)
-            some = np.ascontiguousarray(polynomial[:, ~odd])
-            if some.size:
-                found[:, ~odd] = integrate_polynomials(
-                    expansion, some, reach[~odd], centre[~odd], sd, TRUST_NODES
-                )
-        found[0] += log_weight
-        parts.append((found, sd))
-    return parts
-
-
-def _on_grid(polynomial: FloatArray) -> FloatArray:
-    """Values of polynomials, (order + 1, n, S), at even points on [−1, 1], (P, n, S)."""
-    powers = np.vander(np.linspace(-1.0, 1.0, _GRID_POINTS), len(polynomial), increasing=True)
-    return np.asarray(powers @ polynomial.reshape(len(polynomial), -1)).reshape(-1, *polynomial.shape[1:])
-
-
-def _integrate_on_grid(
-    values: FloatArray, reach: FloatArray, centre: FloatArray, sd: FloatArray, *, moments: bool
-) -> FloatArray:
-    """`integrate_polynomials` where densities have shoulders or several peaks: by the trapezoidal rule."""
-    points = np.linspace(-1.0, 1.0, len(values))[:, np.newaxis, np.newaxis]
-    effect = (centre + points * reach[:, np.newaxis]) / sd
-    logs = values - 0.5 * effect**2
-    peak = logs.max(axis=0)
-    share = np.exp(logs - peak)
-    total = share.sum(axis=0)
-    step = 2.0 * reach[:, np.newaxis] / (len(values) - 1) / sd
-    log_integral = peak + np.log(total * step) - 0.5 * np.log(2.0 * np.pi)
-    if not moments:
-        return np.stack([log_integral, *np.full((4, *total.shape), np.nan)])
-    share /= total
-    mean = np.sum(share * effect, axis=0)
-    away = effect - mean
-    part = share * away**2
-    variance = part.sum(axis=0)
-    part *= away
-    third = part.sum(axis=0)
-    fourth = np.sum(part * away, axis=0) - 3.0 * variance**2
-    return np.stack([log_integral, mean, variance, third, fourth])
-
-
-def mix_cumulants(parts: FloatArray) -> FloatArray:
-    """Log of the sum and cumulants of a mixture, (5, …), from log weights and cumulants of its parts, (M, 5, …)."""
-    total = log_sum(parts[:, 0])
-    share = np.exp(parts[:, 0] - total)
-    mean = np.sum(share * parts[:, 1], axis=0)
-    away, variance, third, fourth = parts[:, 1] - mean, *np.moveaxis(parts[:, 2:], 1, 0)
-    whole = np.sum(share * (variance + away**2), axis=0)
-    cubes = np.sum(share * (third + 3.0 * away * variance + away**3), axis=0)
-    squares = fourth + 3.0 * variance**2 + 4.0 * away * third + 6.0 * away**2 * variance + away**4
-    return np.stack([total, mean, whole, cubes, np.sum(share * squares, axis=0) - 3.0 * whole**2])

@@ -86,18 +86,20 @@ def reaches(tree: Tree, border: FloatArray, draws: Draws, middle: Scales, found:
         extent = 0.5 * (highest - lowest) * max(float(wider), 1.0)
         _, kept = weights_by_node(tree, information, found.scales)[0]
         usual = np.sqrt(tree.variance(top.name, found.scales) * kept)
-        # Draws differ in how far the exceptional are from the usual: several peaks under one may be one under most.
-        low, high, then_too = _extents(tree, border, _oddest(draws.scales), found, eliminated)
-        is_odd = np.maximum(highest - lowest, high - low) > 2.0 * _ODD * np.sqrt(2.0 * _DEEP) * usual
-        is_odd |= bends | then_too
+        # The components of its own effects are integrated one by one, and each density is as the likelihood has it.
+        if middle.mixing.keys() - {top.name}:
+            # Draws differ in how far the exceptional are from the usual: several peaks under one may be one under most.
+            low, high, then_too = _extents(tree, border, _oddest(draws.scales), found, eliminated)
+            is_odd = np.maximum(highest - lowest, high - low) > 2.0 * _ODD * np.sqrt(2.0 * _DEEP) * usual
+            is_odd |= bends | then_too
     of_top = _top_reach(tree, information, scales, widest, narrowest, centre[top.name], border_move, extent)
     found_reaches = Reaches(centre, _reaches(tree, information, widest, of_top), leaf_share, is_odd)
     return _shortened(tree, border, draws, found_reaches)
 
 
-def is_long(tree: Tree, reach: FloatArray) -> bool:
-    """Whether some of the reaches, (units,), are so long that densities are far from normal; never of estimates."""
-    return not tree.cells.family.is_conjugate and bool(np.any(reach > _LONG))
+def are_long(tree: Tree, reach: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which reaches, (units,), are so long that densities are far from normal; none of estimates."""
+    return np.asarray((reach > _LONG) & (not tree.cells.family.is_conjugate))
 
 
 def _shortened(tree: Tree, border: FloatArray, draws: Draws, found: Reaches) -> Reaches:
@@ -106,8 +108,8 @@ def _shortened(tree: Tree, border: FloatArray, draws: Draws, found: Reaches) -> 
     longest = np.zeros(top.n_units)
     for node in tree.nodes:
         np.maximum.at(longest, top.of_leaf[node.leaves[:-1]], found.reach[node.name])
-    long = np.flatnonzero(longest > _LONG)
-    if not is_long(tree, longest):
+    long = np.flatnonzero(are_long(tree, longest))
+    if not len(long):
         return found
     moved = border_shift_by_top(tree, (draws.border - border).T, found.leaf_share)
     narrowest, widest = (_extreme(draws.scales, extreme) for extreme in (np.min, np.max))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,6 +39,12 @@ class Scales:
         """Those of some of the draws."""
         mixing = {level: Mixing(*(part[:, draws] for part in of)) for level, of in self.mixing.items()}
         return Scales({level: sd[draws] for level, sd in self.sd.items()}, mixing)
+
+    def with_levels_of(self, other: Scales, levels: Collection[Level]) -> Scales:
+        """The same with some levels as another has them."""
+        sd = {level: (other if level in levels else self).sd[level] for level in self.sd}
+        mixing = {level: of for level, of in self.mixing.items() if level not in levels}
+        return Scales(sd, mixing | {level: of for level, of in other.mixing.items() if level in levels})
 
     def usual(self, own: Mapping[Level, FloatArray] | None = None) -> Scales:
         """Normal effects that stand in for those that are not: of the standard deviation of the usual ones.

@@ -153,6 +153,11 @@ class Tree:
             at = found[level].stop
         return found
 
+    def columns(self, level: Level) -> IntArray:
+        """Places of a level's log σ and of what follows of its distribution among the parameters that are sampled."""
+        free = self.free.get(level, slice(0, 0))
+        return np.array([self.levels.index(level), *range(free.start, free.stop)])
+
     @property
     def n_parameters(self) -> int:
         """How many numbers are sampled besides the border."""

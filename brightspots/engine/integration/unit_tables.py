@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,9 +10,12 @@ import numpy as np
 from brightspots.common.arrays import FloatArray, log_sum
 from brightspots.common.parallel import map_in_order
 from brightspots.engine.integration.centre import own_variances, pseudo_data
+from brightspots.engine.integration.draws import make_draws
 from brightspots.engine.integration.elimination import Elimination, eliminate, path_sd, solve_effects
+from brightspots.engine.integration.evaluation import evaluate
+from brightspots.engine.integration.expansion import expand_band
 from brightspots.engine.integration.leaf import leaf_marginals
-from brightspots.engine.integration.profiles import inside_of, said_by_leaves
+from brightspots.engine.integration.profiles import said_by_leaves
 from brightspots.engine.integration.scales import Scales
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.levels import Level
@@ -23,8 +26,8 @@ _NARROWEST, _WIDEST, _SCALES = 0.3, 20.0, 14
 _FLOOR = 0.3
 _QUADRATURE = 7
 # Units of a table beyond which those that are alike are put together.
-_MOST_UNITS = 400
-_PIECES = np.array([200, 25])
+_MOST_UNITS = 150
+_PIECES = np.array([100, 8])
 _LEAST_VARIANCE, _LEAST_SHARE = 1e-12, 0.05
 _LEAVES_AT_ONCE = 2_000
 # Points of a grid of effects, and standard deviations that it goes beyond the data, or to either side of 0.
@@ -222,24 +225,21 @@ def _integrals(at: FloatArray, values: FloatArray, mean: FloatArray, sds: FloatA
     return log_sum(values.T[:, :, np.newaxis] - np.log(sds) - 0.5 * (away / sds) ** 2)
 
 
-def top_values(tree: Tree, given: Given, scales: Scales, sds: FloatArray) -> FloatArray:
-    """The same of the units of the outermost level where effects below are mixtures, (units, J).
+def top_values(tree: Tree, border: FloatArray, parameters: FloatArray, sds: FloatArray) -> FloatArray:
+    """Log likelihood of each unit of the outermost level under normal effects, given the border, (units, J).
 
-    Pseudo-data will not do: those of leaves far out have next to no curvature, so that nothing would speak against
-    effects however large.
+    Averaged over draws of the parameters (n, k), of which those of the levels below are used.
     """
-    effects = solve_effects(tree, given.eliminated, given.border)
-    data = pseudo_data(tree, tree.predictor(given.border) + tree.path(effects), scales)
-    own = own_variances(tree, given.eliminated, given.border, effects, scales)
-    eliminated = eliminate(tree, data.information, data.linear, scales.usual(own))
-    inside = inside_of(tree, given.border, effects, scales, eliminated)
-    none, of_each = np.full(inside.n_units, np.inf), np.ones(inside.n_units)
-    lowest, highest = inside.seen_between(none, -none)
-    around = np.minimum(_AROUND / np.sqrt(inside.least_known), _AROUND * sds.max())
-    at, log_weight = _points(
-        lowest - around, highest + around, 0.0 * of_each, sds.min() * of_each, sds.max() * of_each
-    )
-    return _integrals(at, inside.log_likelihood(at) + log_weight, 0.0 * of_each, sds * of_each[:, np.newaxis])
+    top = tree.nodes[0].name
+    below = replace(tree, effects={level: of for level, of in tree.effects.items() if level != top})
+    free = [parameters[:, tree.free[level]] for level in below.effects]
+    each = np.concatenate([parameters[:, : len(tree.levels)], *free], axis=1)
+    repeated = np.repeat(each, len(sds), axis=0)
+    repeated[:, tree.levels.index(top)] = np.tile(np.log(sds), len(each))
+    draws = make_draws(below, repeated, np.repeat(border[np.newaxis], len(repeated), axis=0))
+    # One band for all: effects reach as far as the widest has them, if the data let them.
+    found = evaluate([expand_band(below, draws, np.arange(draws.size))])
+    return np.asarray(found.reshape(len(found), len(each), len(sds)).mean(axis=1))
 
 
 def _without(

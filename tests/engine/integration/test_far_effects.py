@@ -17,7 +17,8 @@ from brightspots.engine.integration.draws import Draws, make_draws
 from brightspots.engine.integration.exact import trust_log_likelihood
 from brightspots.engine.integration.expansion import expand
 from brightspots.engine.integration.extents import Extremes, extents
-from brightspots.engine.integration.polynomials import TrustGroup, integrate_trusts, trust_polynomials
+from brightspots.engine.integration.outermost import integrate_trusts
+from brightspots.engine.integration.polynomials import TrustGroup, trust_polynomials
 from brightspots.engine.integration.scales import Scales
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.integration.unit_tables import _integrals_over_leaves

@@ -9,8 +9,8 @@ import pytest
 import brightspots as bs
 from brightspots import Priors
 from brightspots.engine.integration.draws import make_draws
+from brightspots.engine.integration.evaluation import evaluate, expansion_error
 from brightspots.engine.integration.expansion import expand
-from brightspots.engine.integration.integrate import evaluate, expansion_error
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.terms import resolve_priors
 from tests.conftest import simulate_frame, table_of, withhold
