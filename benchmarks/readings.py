@@ -63,7 +63,13 @@ def one(seed: int, setting: Setting) -> Counts:
     nation = simulate_nation(*SIZE, rating_validity=None, seed=seed, **setting.nation)
     error = np.random.default_rng([seed, 7]).normal(0.0, setting.off, len(nation.cells))
     frame = nation.cells.assign(expected=nation.cells["expected"] * np.exp(error))
-    fit = bs.fit_hierarchy(frame, seed=seed, method="integrate", expected_sd=setting.expected_sd)
+    fit = bs.fit_hierarchy(
+        frame,
+        seed=seed,
+        method="integrate",
+        expected_sd=setting.expected_sd,
+        priors=bs.Priors(effects="normal"),
+    )
     truth = {each: nation.truth[f"log_{each}_ratio"].to_numpy() for each in ("own", "peer")}
     found: Counts = {"certified": (float(fit.certificate.ok), 1.0)}
     for rate in RATES:

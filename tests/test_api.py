@@ -31,7 +31,7 @@ SIGNATURES = {
         "difference=None, min_probability=0.8, share=None"
     ),
     "Priors": (
-        "intercept=None, covariate=1.0, trust=0.5, department=0.5, department_type=0.5, period=0.5, effects='normal', "
+        "intercept=None, covariate=1.0, trust=0.5, department=0.5, department_type=0.5, period=0.5, effects=None, "
         "department_by_type=None, trust_effects=None"
     ),
     "HierarchyFit.variance_partition": "self, probability=0.95",

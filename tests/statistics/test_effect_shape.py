@@ -22,7 +22,9 @@ def test_the_score_is_scipys(n):
 def nations():
     return {
         effects: bs.fit_hierarchy(
-            simulate_nation(60, 15, effects=effects, mean_expected=100.0, seed=5).cells, seed=1
+            simulate_nation(60, 15, effects=effects, mean_expected=100.0, seed=5).cells,
+            priors=bs.Priors(effects="normal"),
+            seed=1,
         )
         for effects in ("normal", "contaminated")
     }

@@ -60,7 +60,7 @@ class GridDensity:
 
     axes: Sequence[FloatArray]
     weights: FloatArray
-    log_total: float
+    log_total: float = 0.0
 
     @property
     def _steps(self) -> FloatArray:

@@ -26,8 +26,8 @@ _NARROWEST, _WIDEST, _SCALES = 0.3, 20.0, 14
 _FLOOR = 0.3
 _QUADRATURE = 7
 # Units of a table beyond which those that are alike are put together.
-_MOST_UNITS = 150
-_PIECES = np.array([100, 8])
+_MOST_UNITS = 400
+_PIECES = np.array([200, 25])
 _LEAST_VARIANCE, _LEAST_SHARE = 1e-12, 0.05
 _LEAVES_AT_ONCE = 2_000
 # Points of a grid of effects, and standard deviations that it goes beyond the data, or to either side of 0.

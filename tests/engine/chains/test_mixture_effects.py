@@ -192,7 +192,7 @@ def test_what_was_estimated_is_said_by_level(fit):
 
 
 def test_a_level_that_was_taken_to_be_normal_is_still_checked():
-    priors = bs.Priors(trust_effects="student_t")
+    priors = bs.Priors(effects="normal", trust_effects="student_t")
     of_trusts = bs.fit_hierarchy(contaminated(20, 4, 400.0), priors=priors, method="nuts", draws=400, seed=1)
     lines = repr(of_trusts).splitlines()
     said = next(at for at, line in enumerate(lines) if line.startswith("Trust effects: Student's t, "))

@@ -36,7 +36,7 @@ def heavy(nation):
 
 
 def test_heavy_tails_are_found_and_extreme_departments_shrunk_less(nation, heavy):
-    normal = bs.fit_hierarchy(nation.cells, seed=1)
+    normal = bs.fit_hierarchy(nation.cells, priors=bs.Priors(effects="normal"), seed=1)
     assert heavy.certificate.method == "nuts"
     freedom = heavy.effects.shared.scalars["degrees_of_freedom"]
     assert 2.0 < np.median(freedom) < 8.0

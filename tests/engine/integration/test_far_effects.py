@@ -193,7 +193,7 @@ def test_departments_without_breaches_in_the_published_waits(real_data):
     table = waits.groupby(["org_code", "type", "year"], as_index=False)[["attendances", "breaches"]].sum()
     fit = bs.fit_hierarchy(
         table[table["attendances"] > 0], trust="org_code", department="type", period="year",
-        observed="breaches", denominator="attendances", method="integrate", seed=1,
+        observed="breaches", denominator="attendances", method="integrate", priors=bs.Priors(effects="normal"), seed=1,
     )  # fmt: skip
     assert fit.certificate.ok
     partition = fit.variance_partition()
