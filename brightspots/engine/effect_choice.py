@@ -8,10 +8,10 @@ from typing import Final
 
 from brightspots.common.settings import EffectLevel
 
-ENOUGH: Final[Mapping[EffectLevel, float]] = {"department": 1.0, "trust": 3.0}
-"""Log Bayes factor beyond which a mixture is taken: where there are few units it is near 0 whatever they are like.
+ENOUGH: Final = 3.0
+"""Log Bayes factor beyond which a mixture is taken: "strong" in the scale of Kass & Raftery 1995 (JASA 90:773).
 
-More is asked of trusts: the promise on flags holds without, and a mixture at both levels costs several times as much.
+Where there are few units it is near 0 whatever they are like, and may be 2 by chance.
 """
 
 
@@ -34,5 +34,5 @@ class EffectChoice:
     @property
     def mixtures(self) -> tuple[EffectLevel, ...]:
         """The levels whose effects are a mixture."""
-        likelier = (level for level, found in self.log_bayes_factors.items() if found > ENOUGH[level])
+        likelier = (level for level, found in self.log_bayes_factors.items() if found > ENOUGH)
         return tuple(level for level in likelier if level not in self.set_aside)

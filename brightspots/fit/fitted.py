@@ -272,8 +272,8 @@ class Fitted(PickledByFields):
             "student_t"); `log_bayes_factor`, the natural logarithm of how much likelier the data are under a mixture of
             two normals than under a normal, missing where `Priors` had said which; `why`, in words. The Bayes factor of
             a level has its σ and the mixture's parameters integrated out against their priors, with all else where the
-            model with normal effects has its mode. A mixture is taken where its logarithm is beyond 1 (departments) or
-            3 (trusts).
+            model with normal effects has its mode. A mixture is taken where its logarithm is beyond 3: where the data
+            are 20 times likelier ("strong" evidence in the scale of Kass & Raftery 1995, JASA 90:773).
 
         Examples
         --------

@@ -93,10 +93,10 @@ def _why(level: EffectLevel, choice: EffectChoice) -> str:
     times = f"{times_text(abs(found))} times likelier"
     if level in choice.set_aside:
         return f"{times} under a mixture of two normals, but with it the fit earned no certificate"
-    if found > ENOUGH[level]:
+    if found > ENOUGH:
         return f"the data are {times} under a mixture of two normals than under one normal"
     if found > 0.0:
-        enough = times_text(ENOUGH[level])
+        enough = times_text(ENOUGH)
         return f"the data do not tell: {times} under a mixture of two normals, where {enough} times would do"
     return f"the data are {times} under one normal than under a mixture of two"
 

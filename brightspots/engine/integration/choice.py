@@ -79,7 +79,7 @@ def look(cells: Cells, priors: Priors) -> Looked:
         usual = replace(block, columns=block.columns[:1], effect=NORMAL)
         as_mixture, as_normal = (grid_density(model, each, mode) for each in (block, usual))
         factor = as_mixture.log_total - as_normal.log_total
-        likelier = as_mixture if factor > ENOUGH[level] else as_normal
+        likelier = as_mixture if factor > ENOUGH else as_normal
         found.log_bayes_factors[level] = factor
         found.blocks[level] = block if likelier is as_mixture else usual, likelier
         log_sd[tree.levels.index(level)] = likelier.peak[0]

@@ -77,13 +77,13 @@ def test_a_bayes_factor_is_the_ratio_of_two_integrals(seed, exceptional):
 
 def test_what_the_data_say_is_told_level_by_level():
     usual = factors(nation(120, 20))
-    assert all(usual[level] < ENOUGH[level] for level in ("trust", "department"))
+    assert all(usual[level] < ENOUGH for level in ("trust", "department"))
     out = factors(nation(120, 20, effects="contaminated"))
     assert out["department"] > 30.0
-    assert out["trust"] < ENOUGH["trust"]
+    assert out["trust"] < ENOUGH
     above = factors(nation(300, 20, trust_effects="contaminated"))
     assert above["trust"] > 10.0
-    assert above["department"] < ENOUGH["department"]
+    assert above["department"] < ENOUGH
 
 
 def test_few_units_leave_it_open():

@@ -65,7 +65,7 @@ def test_expected_events_from_a_thousandth_to_a_hundred_thousand():
     u = np.repeat(rng.normal(0, 0.15, 30), 8)
     v = rng.normal(0, 0.2, len(frame))
     frame["observed"] = rng.poisson(frame["expected"] * np.exp(u + v))
-    fit = certified(frame, priors=Priors(effects="normal"))
+    fit = certified(frame)
     table = fit.departments()
     known = table["expected"] > 1e4
     raw = np.log(table["raw_ratio"][known])
