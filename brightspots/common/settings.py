@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -194,20 +193,6 @@ class Priors:
             return ()
         of_departments: tuple[Literal["department"], ...] = () if self.department is None else ("department",)
         return of_departments if self.trust_effects is not None else ("trust", *of_departments)
-
-    def decided(self, mixtures: Container[str]) -> Priors:
-        """The same where the data decided that these levels' effects are mixtures, other undecided ones normal."""
-        if self.effects is not None:
-            return self
-        of_trusts: EffectDistribution = "mixture" if "trust" in mixtures else "normal"
-        of_departments: EffectDistribution = "mixture" if "department" in mixtures else "normal"
-        return replace(self, effects=of_departments, trust_effects=self.trust_effects or of_trusts)
-
-    def undecided_again(self, levels: Container[str]) -> Priors:
-        """The priors of which `decided` made these, `levels` being those that the data decided on."""
-        if not any(level in levels for level in ("trust", "department")):
-            return self
-        return replace(self, effects=None, trust_effects=None if "trust" in levels else self.trust_effects)
 
     @property
     def integrable(self) -> bool:

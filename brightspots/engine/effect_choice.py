@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from brightspots.common.settings import EffectLevel
+from brightspots.common.settings import EffectDistribution, EffectLevel, Priors
 
 ENOUGH: Final = 3.0
 """Log Bayes factor beyond which a mixture is taken: "strong" in the scale of Kass & Raftery 1995 (JASA 90:773).
@@ -36,3 +36,18 @@ class EffectChoice:
         """The levels whose effects are a mixture."""
         likelier = (level for level, found in self.log_bayes_factors.items() if found > ENOUGH)
         return tuple(level for level in likelier if level not in self.set_aside)
+
+    def decide(self, asked: Priors) -> Priors:
+        """The priors that were asked for, with distributions of effects where they had none."""
+        if asked.effects is not None:
+            return asked
+        of_trusts: EffectDistribution = "mixture" if "trust" in self.mixtures else "normal"
+        of_departments: EffectDistribution = "mixture" if "department" in self.mixtures else "normal"
+        return replace(asked, effects=of_departments, trust_effects=asked.trust_effects or of_trusts)
+
+    def asked(self, decided: Priors) -> Priors:
+        """The priors of which `decide` made these."""
+        if not self.log_bayes_factors:
+            return decided
+        of_trusts = None if "trust" in self.log_bayes_factors else decided.trust_effects
+        return replace(decided, effects=None, trust_effects=of_trusts)

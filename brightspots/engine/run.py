@@ -93,7 +93,7 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> Answer:
     looked = _look(cells, priors)
     choice = EffectChoice(looked.log_bayes_factors if looked else {})
     if method == "nuts":
-        decided = priors.decided(choice.mixtures)
+        decided = choice.decide(priors)
         asked = nuts.sample(cells, decided, draws=draws, seed=seed, sampler=sampler, progress=shown)
         _warn_unless_ok(asked[1], stacklevel + 1)
         return Answer(*asked, decided, choice)
@@ -132,7 +132,7 @@ def _integrated(cells: Cells, options: FitOptions, choice: EffectChoice, looked:
     from brightspots.engine.integration.integrate import integrate
 
     while True:
-        priors = options.priors.decided(choice.mixtures)
+        priors = choice.decide(options.priors)
         effects, certificate = integrate(cells, priors, draws=options.draws, seed=options.seed, looked=looked)
         if certificate.ok or not choice.mixtures:
             return Answer(effects, certificate, priors, choice)

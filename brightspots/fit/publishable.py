@@ -45,7 +45,7 @@ def suppressed_fit(fit: Fit, rules: Rules) -> tuple[Fit, tuple[str, ...]]:
     # Method, draws and priors are those that the user asked for, not those that the exact fit ended with, which depend
     # on the exact data and so could reveal something about them.
     method: Method = "nuts" if fit.request.method == "nuts" else "auto"
-    priors = fit.priors.undecided_again(fit.choice.log_bayes_factors)
+    priors = fit.choice.asked(fit.priors)
     options = FitOptions(priors, method, draws=fit.request.draws, seed=fit.seed, progress=False)
     found = run(table.cells, options, stacklevel=5)
     kept = None if fit.decision is None else fit.decision.carried_over(fit.table.cells, table.cells)

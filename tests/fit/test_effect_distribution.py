@@ -10,6 +10,7 @@ import pytest
 
 import brightspots as bs
 from brightspots import Priors
+from brightspots.engine.effect_choice import EffectChoice
 from brightspots.engine.integration import integrate as engine
 from brightspots.fit.saved_parts import priors_from_json
 
@@ -116,8 +117,17 @@ def test_priors_say_what_is_left_to_the_data():
     assert Priors(trust_effects="normal").undecided == ("department",)
     assert Priors(effects="normal").undecided == Priors(department_by_type=0.5).undecided == ()
     assert Priors().distributions == {}
-    decided = Priors(trust=0.3).decided({"department"})
+
+
+def test_a_choice_completes_the_priors_and_can_be_taken_back():
+    choice = EffectChoice({"trust": 1.0, "department": 9.0})
+    decided = choice.decide(Priors(trust=0.3))
     assert decided == Priors(trust=0.3, effects="mixture", trust_effects="normal")
-    assert decided.undecided_again({"trust", "department"}) == Priors(trust=0.3)
-    assert decided.undecided_again({"department"}) == Priors(trust=0.3, trust_effects="normal")
-    assert Priors(effects="student_t").decided({"department"}) == Priors(effects="student_t")
+    assert choice.asked(decided) == Priors(trust=0.3)
+    of_departments = EffectChoice({"department": 9.0})
+    asked = Priors(trust_effects="student_t")
+    assert of_departments.decide(asked) == Priors(effects="mixture", trust_effects="student_t")
+    assert of_departments.asked(of_departments.decide(asked)) == asked
+    assert EffectChoice().decide(Priors(effects="student_t")) == Priors(effects="student_t")
+    aside = EffectChoice({"trust": 9.0, "department": 9.0}, set_aside=("trust",))
+    assert aside.mixtures == ("department",)

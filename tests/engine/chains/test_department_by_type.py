@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import brightspots as bs
+from brightspots.engine.effect_choice import EffectChoice
 
 pytestmark = [pytest.mark.nuts, pytest.mark.filterwarnings("ignore::brightspots.CertificateWarning")]
 
@@ -78,7 +79,7 @@ def test_it_is_said_kept_and_labelled(fit, tmp_path):
     assert drawn.dims == ("chain", "draw", "department")
     fit.save(tmp_path / "fit.nc")
     again = bs.load_fit(tmp_path / "fit.nc")
-    assert again.priors == fit.priors == BY_TYPE.decided(())
+    assert again.priors == fit.priors == EffectChoice().decide(BY_TYPE)
     pd.testing.assert_frame_equal(again.department_types(), fit.department_types())
     pd.testing.assert_frame_equal(again.find_spots().table, fit.find_spots().table)
 
