@@ -8,7 +8,7 @@ the Bayes factor of the one against the other, each level by itself.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, NamedTuple, get_args
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -66,9 +66,7 @@ def look(cells: Cells, priors: Priors) -> Looked:
     mode, found = modes[0], Looked({}, modes, {})
     mixtures: dict[Level, FloatArray] = {}
     log_sd = mode.log_sd.copy()
-    for level in reversed([level for level in get_args(EffectLevel) if level in terms.levels]):
-        if level not in priors.undecided:
-            continue
+    for level in reversed([level for level in priors.undecided if level in terms.levels]):
         tree = Tree(cells, terms.levels, dict.fromkeys([level, *mixtures], _MIXTURE))
         model = Model(tree, terms)
         below = np.zeros((1, tree.n_parameters))
