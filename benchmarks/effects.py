@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from documents import DOCS, table, write_section
 
 import brightspots as bs
@@ -26,12 +27,14 @@ SIZE, EXPECTED = (80, 15), 60.0
 RATES, FLOORS = (0.05, 0.10), (0.5, 0.8)
 SIDES = {"dark spot": 1, "bright spot": -1}
 T3 = {"degrees_of_freedom": 3.0}
+BY_TYPE = "σ of types from .05 to .40"
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "normal": {},
     "5% of departments fourfold": {"effects": "contaminated"},
     "departments t₃": {"effects": "student_t", **T3},
     "5% of trusts fourfold": {"trust_effects": "contaminated"},
     "trusts t₃": {"trust_effects": "student_t", **T3},
+    BY_TYPE: {"sd_department": np.geomspace(0.05, 0.40, SIZE[1]).tolist()},
 }
 MODELS = {"normal": bs.Priors(effects="normal"), "decided": None}
 REFERENCES = {"own": "own trust", "peer": "peers"}
@@ -57,6 +60,8 @@ def one(seed: int, kind: str) -> Found:
                 true, all_flags = np.sum((flags != 0) & (flags == beyond)), np.sum(flags != 0)
                 found[model, each, "false", rate, floor] = 1.0 - true / all_flags if all_flags else 0.0
                 found[model, each, "power", rate, floor] = true / np.sum(beyond != 0)
+                if kind == BY_TYPE and each == "own" and (rate, floor) == (RATES[1], FLOORS[0]):
+                    found |= _by_type(model, spots, flags, beyond)
         for each in REFERENCES:
             truth = nation.truth[f"log_{each}_ratio"].to_numpy()
             lower, upper = (
@@ -65,6 +70,23 @@ def one(seed: int, kind: str) -> Found:
             inside = (lower <= truth) & (truth <= upper)
             found[model, each, "covered"] = float(inside[np.isfinite(truth)].mean())
     return found
+
+
+def _by_type(
+    model: str, spots: pd.DataFrame, flags: npt.NDArray[np.int_], beyond: npt.NDArray[np.float64]
+) -> Found:
+    """Of each type of department: flags, those that are false, and how many were expected to be, Σ(1 − p)."""
+    p = np.where(flags > 0, spots["p_own_high"], spots["p_own_low"])
+    parts = {
+        "flags": flags != 0,
+        "false": (flags != 0) & (flags != beyond),
+        "said": np.where(flags != 0, 1.0 - p, 0.0),
+    }
+    return {
+        (model, "type", name, part): float(values.sum())
+        for part, all_values in parts.items()
+        for name, values in pd.Series(all_values).groupby(spots["department"].to_numpy())
+    }
 
 
 def run(kind: str, nations: int) -> dict[tuple[object, ...], npt.NDArray[np.float64]]:
@@ -93,9 +115,23 @@ def text(results: Mapping[str, Mapping[tuple[object, ...], npt.NDArray[np.float6
             )
         rows.append([kind, said, model, *cells, f"{100 * found[model, each, 'covered'].mean():.1f}"])
     factors = [
-        [kind, *(_range(found[level, "factor"]) for level in ("department", "trust"))]
+        [kind, *(_range(found[level, "factor"]) for level in ("department", "trust", "department_by_type"))]
         for kind, found in results.items()
     ]
+    # Departments appear in the order in which their σ's were given.
+    names = (
+        simulate_nation(*SIZE, rating_validity=None, seed=1, **KINDS[BY_TYPE]).cells["department"].unique()
+    )
+    of_types = []
+    for name, spread in zip(names, KINDS[BY_TYPE]["sd_department"], strict=True):
+        row = [f"{spread:.2f}"]
+        for model in MODELS:
+            flags, false, said = (
+                results[BY_TYPE][model, "type", name, part] for part in ("flags", "false", "said")
+            )
+            error = (false - said).std(ddof=1) * len(false) ** 0.5
+            row.append(f"{false.sum():.0f} of {flags.sum():.0f}; {said.sum():.0f} ± {error:.0f}")
+        of_types.append(row)
     certified = {
         model: sum(int(found[model, "certified"].sum()) for found in results.values()) for model in MODELS
     }
@@ -105,7 +141,10 @@ def text(results: Mapping[str, Mapping[tuple[object, ...], npt.NDArray[np.float6
         "error over nations.",
         table(head, rows),
         "Logarithm of the Bayes factor: least, median and most over nations.",
-        table(["effects", "departments", "trusts"], factors),
+        table(["effects", "departments", "trusts", "types"], factors),
+        f"{BY_TYPE}, against the own trust at 0.10: false flags of all flags of each type over all nations; how many were "
+        "said to be false, Σ(1 − p), ± one standard error of the difference.",
+        table(["σ of the type", *MODELS], of_types),
         f"Certified: {certified['normal']:,} and {certified['decided']:,} of {nations * len(results):,} fits.",
     ])  # fmt: skip
 

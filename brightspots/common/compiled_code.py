@@ -44,6 +44,7 @@ SOURCES: Final = (
     "engine/integration/loops_leaves.py",
     "engine/integration/loops_mixtures.py",
     "engine/integration/loops_polynomials.py",
+    "engine/integration/loops_types.py",
     "likelihood/truncation.py",
     "statistics/distribution_loops_compiled.py",
     "statistics/mixture_loops_compiled.py",

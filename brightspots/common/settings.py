@@ -14,6 +14,7 @@ from brightspots.common.errors import SettingsError
 Reference = Literal["organisation", "peers", "both"]
 EffectDistribution = Literal["normal", "student_t", "mixture"]
 EffectLevel = Literal["trust", "department"]
+EffectQuestion = Literal["trust", "department", "department_by_type"]
 
 # From which ratio on a difference matters, where nobody says otherwise.
 DEFAULT_MARGIN: Final = 1.1
@@ -120,9 +121,8 @@ class Priors:
         Gives every department type a standard deviation of its own, for where some kinds of department differ between
         trusts more than others do: log σ of a type is N(log σ of the typical type, τ²), and this is the prior of τ (0.5
         lets σ differ by a factor of 1.6 at one standard deviation). `sd_department` of the results is then the root
-        of the average department's variance, so that shares stay shares of the variance. It is sampled with NUTS;
-        `surprise` is then missing, and the limits of funnels and the comparison with ratings go on as if effects with
-        the same σ were normal.
+        of the average department's variance, so that shares stay shares of the variance. By default all types have one
+        σ where `effects` is given; where it is not, the data decide on this too.
 
     Raises
     ------
@@ -187,17 +187,16 @@ class Priors:
         return {level: name for level, name in of.items() if name not in (None, "normal")}
 
     @property
-    def undecided(self) -> tuple[EffectLevel, ...]:
-        """The levels whose effects have the distribution that the data decide on."""
-        if self.effects is not None or not self.integrable:
+    def undecided(self) -> tuple[EffectQuestion, ...]:
+        """What the data decide on: distributions of effects, and whether departments differ in spread by type."""
+        if self.effects is not None:
             return ()
-        of_departments: tuple[Literal["department"], ...] = () if self.department is None else ("department",)
-        return of_departments if self.trust_effects is not None else ("trust", *of_departments)
-
-    @property
-    def integrable(self) -> bool:
-        """Whether the integrating engine knows the model: all departments have one σ."""
-        return self.department_by_type is None
+        asked: list[EffectQuestion] = [] if self.trust_effects is not None else ["trust"]
+        if self.department is not None:
+            asked.append("department")
+            if self.department_by_type is None:
+                asked.append("department_by_type")
+        return tuple(asked)
 
     def scaled(self, factor: float) -> Priors:
         """Priors `factor` times as wide: sd and scale times `factor`, the scale of InverseGamma times `factor`².

@@ -104,6 +104,11 @@ class Cells(PickledByFields):
         return len(self.trusts)
 
     @property
+    def share_of_types(self) -> FloatArray:
+        """Share of the cells that are of each department, (D,)."""
+        return np.bincount(self.cell_department, minlength=self.n_departments) / self.n_cells
+
+    @property
     def n_departments(self) -> int:
         """D."""
         return len(self.departments)

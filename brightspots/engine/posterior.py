@@ -69,8 +69,19 @@ class SharedDraws:
 
     @property
     def has_one_sd(self) -> bool:
-        """Whether departments of all types have one σ, as the integrating engine and `surprise` take them."""
+        """Whether departments of all types have one σ."""
         return self.sd_department_by_type is None
+
+    @property
+    def departments_are_normal(self) -> bool:
+        """Whether departments' effects are normal, and all of one σ."""
+        return self.has_one_sd and "department" not in self.effects
+
+    def sd_of_cells(self, cells: Cells, run: slice = slice(None)) -> FloatArray:
+        """Draws of σ of the departments of some cells, (cells, S); (1, S) where all have the same."""
+        if self.sd_department_by_type is None:
+            return self.sd_of("department")[np.newaxis]
+        return np.ascontiguousarray(self.sd_department_by_type[:, cells.cell_department[run]].T)
 
     def department_variance(self, cells: Cells) -> FloatArray:
         """Posterior mean of σ_v² of each cell's department, (C,); 0 where the level is not in the model."""

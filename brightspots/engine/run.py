@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from brightspots.common.errors import CertificateWarning, SettingsError
+from brightspots.common.errors import CertificateWarning
 from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells
 from brightspots.engine.effect_choice import EffectChoice
@@ -60,20 +60,15 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> Answer:
     ----------
     cells : Cells
     options : FitOptions
-        Its method "auto" integrates, and samples where department types have standard deviations of their own.
-        Where integrating does not earn its certificate it samples too, for at most `FALLBACK_SECONDS`, and returns what
-        was sampled if that holds, else the better of the two: the one that misses its checks by the smaller factor.
+        Its method "auto" integrates; where that does not earn its certificate it samples, for at most
+        `FALLBACK_SECONDS`, and returns what was sampled if that holds, else the better of the two: the one that misses
+        its checks by the smaller factor.
     stacklevel : int
         How many calls up from here lies the line that warnings name, as in `warnings.warn`: 2 is the caller's.
 
     Returns
     -------
     Answer
-
-    Raises
-    ------
-    SettingsError
-        Where departments of several standard deviations are to be integrated.
 
     Warns
     -----
@@ -83,13 +78,6 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> Answer:
 
     priors, method, draws, seed = options.priors, options.method, options.draws, options.seed
     sampler, shown = options.sampler, nuts.show_progress(options.progress)
-    if not priors.integrable:
-        if method == "integrate":
-            raise SettingsError(
-                "method='integrate' takes departments of one standard deviation; "
-                f"with Priors(department_by_type={priors.department_by_type!r}) pass method='nuts' or 'auto'"
-            )
-        method = "nuts"
     looked = _look(cells, priors)
     choice = EffectChoice(looked.log_bayes_factors if looked else {})
     if method == "nuts":
@@ -128,17 +116,17 @@ def _look(cells: Cells, priors: Priors) -> Looked | None:
 
 
 def _integrated(cells: Cells, options: FitOptions, choice: EffectChoice, looked: Looked | None) -> Answer:
-    """Integrate under what the data decided; where that has no certificate, with mixtures set aside one by one."""
+    """Integrate under what the data decided; where that has no certificate, that is set aside piece by piece."""
     from brightspots.engine.integration.integrate import integrate
 
     while True:
         priors = choice.decide(options.priors)
         effects, certificate = integrate(cells, priors, draws=options.draws, seed=options.seed, looked=looked)
-        if certificate.ok or not choice.mixtures:
+        if certificate.ok or not choice.taken:
             return Answer(effects, certificate, priors, choice)
-        # A mixture of trusts matters less for what is said of departments, and is the harder one to integrate.
-        hardest = min(choice.mixtures, key=("trust", "department").index)
-        choice = replace(choice, set_aside=(*choice.set_aside, hardest))
+        # What the data say the least for goes first.
+        doubtful = min(choice.taken, key=lambda question: choice.log_bayes_factors[question])
+        choice = replace(choice, set_aside=(*choice.set_aside, doubtful))
 
 
 def better_of(

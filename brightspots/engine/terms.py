@@ -23,6 +23,7 @@ from brightspots.common.settings import (
     ScalePrior,
 )
 from brightspots.data.cells import Cells
+from brightspots.engine.effect_choice import BETWEEN_TYPES
 from brightspots.engine.levels import LEVELS, Level
 
 INTERCEPT_AGAINST_EXPECTED: Final = Normal(0.0, 0.5)
@@ -38,11 +39,14 @@ class Terms:
     intercept, covariate : Normal or Flat
     scales : mapping of level to HalfNormal, InverseGamma or Flat
         Prior of the standard deviation of every level that is in the model, in the order of `levels.LEVELS`.
+    between_types : HalfNormal
+        Prior of the standard deviation of log σ between department types, in a model where these differ.
     """
 
     intercept: LocationPrior
     covariate: LocationPrior
     scales: Mapping[Level, ScalePrior]
+    between_types: HalfNormal = BETWEEN_TYPES
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -75,7 +79,9 @@ def resolve_priors(cells: Cells, priors: Priors) -> Terms:
         "department_type": priors.department_type,
     }
     scales = {level: _scale(prior) for level in LEVELS if (prior := asked[level]) is not None}
-    return Terms(_location(intercept), _location(priors.covariate), scales)
+    asked_between = priors.department_by_type
+    between = asked_between if isinstance(asked_between, HalfNormal) else BETWEEN_TYPES
+    return Terms(_location(intercept), _location(priors.covariate), scales, between)
 
 
 def log_density_of_log_sd(prior: ScalePrior, log_sd: FloatArray) -> FloatArray:

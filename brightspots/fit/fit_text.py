@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from brightspots.common import vocabulary as names
+from brightspots.common.settings import EffectQuestion
 from brightspots.common.wording import counted, interval_text, percent_interval, probability_text
 from brightspots.engine.effects import EffectDraws
 from brightspots.fit.fitted import Fitted
-from brightspots.fit.frames import with_interval
+from brightspots.fit.frames import why, with_interval
 from brightspots.fit.spots import find_spots
 from brightspots.fit.spots_text import spots_line
 
@@ -128,14 +131,19 @@ def cautions_lines(fit: Fitted) -> list[str]:
     )
 
 
+# What a fit says of a question to which it could not take the answer that the data gave.
+_SET_ASIDE: Final[Mapping[EffectQuestion, str]] = {
+    "trust": "Trust effects: fitted as normal",
+    "department": "Department effects: fitted as normal",
+    "department_by_type": "Department effects: fitted with one sd for all types",
+}
+
+
 def shape_line(fit: Fitted) -> str:
     """The shape of the effects: sd by type, what was estimated of heavy tails, and the check of normality elsewhere."""
     shared = fit.effects.shared
     lines = [f"{level.capitalize()} effects: {_tails(of)}" for level, of in shared.effects.items()]
-    lines += [
-        f"{level.capitalize()} effects: fitted as normal; {fit.effect_distribution['why'][level]}"
-        for level in fit.choice.set_aside
-    ]
+    lines += [f"{_SET_ASIDE[question]}; {why(question, fit.choice)}" for question in fit.choice.set_aside]
     by_type = shared.sd_department_by_type
     if by_type is not None:
         typical = by_type.mean(axis=0)

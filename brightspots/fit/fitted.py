@@ -140,7 +140,7 @@ class Fitted(PickledByFields):
             `surprise` is a leave-one-out mid-p, P(Y > y) + ½·P(Y = y), with Y the count predicted from all data but the
             department's own: near 0 the department is higher than predicted, near 1 lower. With fewer than about three
             predicted events it cannot exceed 0.975 whatever is counted. `.attrs["surprise"]` says in how many
-            departments that is so (and where `surprise` is missing, why).
+            departments that is so.
 
             Under ``Priors(effects="mixture")`` `p_exceptional` is the probability that the department's effect v is of
             the wide one of two normals: that it is of the few that differ from their trust as most do not.
@@ -269,11 +269,14 @@ class Fitted(PickledByFields):
         -------
         pandas.DataFrame
             Indexed by `level` (trust, department; those in the model); `distribution` ("normal", "mixture" or
-            "student_t"); `log_bayes_factor`, the natural logarithm of how much likelier the data are under a mixture of
-            two normals than under a normal, missing where `Priors` had said which; `why`, in words. The Bayes factor of
-            a level has its σ and the mixture's parameters integrated out against their priors, with all else where the
-            model with normal effects has its mode. A mixture is taken where its logarithm is beyond 3: where the data
-            are 20 times likelier ("strong" evidence in the scale of Kass & Raftery 1995, JASA 90:773).
+            "student_t"); `sd_by_type`, whether each type of department has a standard deviation of its own;
+            `log_bayes_factor`, the natural logarithm of how much likelier the data are under a mixture of two normals
+            than under a normal, and `log_bayes_factor_by_type`, of a standard deviation by type against one for all,
+            missing where `Priors` had said which; `why`, in words. Of departments the likelier of the two comes first,
+            and the other is judged with that in the model. Bayes factors have a level's σ's and the
+            mixture's parameters integrated out against their priors, with all else where the model with normal effects
+            has its mode. The less simple is taken where the logarithm is beyond 3: where the data are 20 times likelier
+            ("strong" evidence in the scale of Kass & Raftery 1995, JASA 90:773).
 
         Examples
         --------
@@ -284,7 +287,8 @@ class Fitted(PickledByFields):
         """
         levels: tuple[EffectLevel, ...] = get_args(EffectLevel)
         fitted = [level for level in levels if level in self.effects.shared.sd]
-        return frames.distribution_frame(fitted, self.choice, self.priors.distributions)
+        by_type = not self.effects.shared.has_one_sd
+        return frames.distribution_frame(fitted, self.choice, self.priors.distributions, by_type=by_type)
 
     @property
     def structure(self) -> str:
@@ -374,16 +378,10 @@ class Fitted(PickledByFields):
         return self._once("trust level", lambda: summaries.trust_means(self.effects))
 
     def surprise(self) -> Surprise:
-        """Leave-one-out mid-p of every cell; NaN throughout where departments have no common σ."""
-        return self._once("surprise", self._leave_one_out)
+        """Leave-one-out mid-p of every cell."""
+        from brightspots.engine.integration.leave_one_out import leave_one_out
 
-    def _leave_one_out(self) -> Surprise:
-        from brightspots.engine.integration.leave_one_out import Surprise, leave_one_out
-
-        if self.effects.shared.has_one_sd:
-            return leave_one_out(self.effects)
-        missing = np.full(self.table.cells.n_cells, np.nan)
-        return Surprise(missing, missing, missing)
+        return self._once("surprise", lambda: leave_one_out(self.effects))
 
     def _p_exceptional(self, level: Level) -> FloatArray | None:
         return self._once(("exceptional", level), lambda: p_exceptional(self.effects, level))

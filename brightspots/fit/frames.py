@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from brightspots.common import vocabulary as names
 from brightspots.common.arrays import FloatArray, IntArray
-from brightspots.common.settings import EffectLevel
+from brightspots.common.settings import EffectLevel, EffectQuestion
 from brightspots.common.wording import times_text
 from brightspots.data.cells import Cells
 from brightspots.data.tables import Table
@@ -23,8 +24,6 @@ from brightspots.statistics.scale import effect_name, effect_values
 from brightspots.statistics.summaries import CellSummary, Interval, Partition, TrustSummary
 
 OWN_UNDEFINED = "{} is missing for a trust's only department: there is no other department to compare with"
-
-SURPRISE_UNDEFINED = "surprise is missing: leave-one-out prediction is for department effects of one σ"
 
 # A department is called surprising where its mid-p is below this, or above 1 less this.
 SURPRISING = 0.025
@@ -64,7 +63,11 @@ def shape_frame(shapes: dict[str, EffectShape]) -> pd.DataFrame:
 
 
 def distribution_frame(
-    levels: Sequence[EffectLevel], choice: EffectChoice, fitted: Mapping[EffectLevel, str]
+    levels: Sequence[EffectLevel],
+    choice: EffectChoice,
+    fitted: Mapping[EffectLevel, str],
+    *,
+    by_type: bool,
 ) -> pd.DataFrame:
     """One row a level: the distribution of its effects, the log Bayes factor of a mixture where it was looked at, why.
 
@@ -75,30 +78,46 @@ def distribution_frame(
     choice : EffectChoice
     fitted : mapping of level to str
         The distributions that are not normal.
+    by_type : bool
+        Whether each type of department has an sd of its own.
     """
     factors = choice.log_bayes_factors
+    of_types = {"department": factors.get("department_by_type", np.nan)}
+    questions: dict[EffectLevel, list[EffectQuestion]] = {level: [level] for level in levels}
+    if "department_by_type" in factors:
+        questions["department"].append("department_by_type")
     columns = {
         "distribution": [fitted.get(level, "normal") for level in levels],
+        "sd_by_type": [by_type and level == "department" for level in levels],
         "log_bayes_factor": [factors.get(level, np.nan) for level in levels],
-        "why": [_why(level, choice) for level in levels],
+        "log_bayes_factor_by_type": [of_types.get(level, np.nan) for level in levels],
+        "why": ["; ".join(why(question, choice) for question in questions[level]) for level in levels],
     }
     return pd.DataFrame(columns, index=pd.Index(levels, name="level"))
 
 
-def _why(level: EffectLevel, choice: EffectChoice) -> str:
-    """Why the effects of a level have the distribution that they were fitted with."""
-    if level not in choice.log_bayes_factors:
+# The less simple and the simpler answer to a question.
+_ANSWERS: Final[Mapping[EffectQuestion, tuple[str, str]]] = {
+    "trust": ("under a mixture of two normals", "under one normal"),
+    "department": ("under a mixture of two normals", "under one normal"),
+    "department_by_type": ("if each type of department has an sd of its own", "if all have the same"),
+}
+
+
+def why(question: EffectQuestion, choice: EffectChoice) -> str:
+    """Why the fit has the answer to a question on the distribution of effects that it has."""
+    if question not in choice.log_bayes_factors:
         return "as the priors say"
-    found = choice.log_bayes_factors[level]
+    found = choice.log_bayes_factors[question]
     times = f"{times_text(abs(found))} times likelier"
-    if level in choice.set_aside:
-        return f"{times} under a mixture of two normals, but with it the fit earned no certificate"
+    less_simple, simpler = _ANSWERS[question]
+    if question in choice.set_aside:
+        return f"{times} {less_simple}, but with that the fit earned no certificate"
     if found > ENOUGH:
-        return f"the data are {times} under a mixture of two normals than under one normal"
+        return f"the data are {times} {less_simple} than {simpler}"
     if found > 0.0:
-        enough = times_text(ENOUGH)
-        return f"the data do not tell: {times} under a mixture of two normals, where {enough} times would do"
-    return f"the data are {times} under one normal than under a mixture of two"
+        return f"the data do not tell: {times} {less_simple}, where {times_text(ENOUGH)} times would do"
+    return f"the data are {times} {simpler} than {less_simple}"
 
 
 def cell_order(cells: Cells) -> IntArray:
@@ -156,9 +175,7 @@ def departments_frame(
 
 
 def surprise_bounds(surprise: Surprise, higher_is: names.HigherIs) -> str:
-    """In how many departments `surprise` cannot be extreme on one side, or why it is missing, as text; may be empty."""
-    if np.isnan(surprise.value).all():
-        return SURPRISE_UNDEFINED
+    """In how many departments `surprise` cannot be extreme on one side, as text; may be empty."""
     cells = len(surprise.value)
     bright, dark = ("bright", "dark") if higher_is == "worse" else ("dark", "bright")
     said = []

@@ -31,9 +31,12 @@ def p_exceptional(posterior: Posterior, level: Level) -> FloatArray | None:
         return np.concatenate(list(shapes.map_shapes(lambda block: block.exceptional[level])))
     (_, log_share), (narrow, wide) = of_level.mixing
     usual = np.log1p(-np.exp(log_share))
-    sd, found = posterior.shared.sd[level], []
+    found = []
     for block in posterior.blocks():
-        effect = block.trust_effect if level == "trust" else block.department_effect
+        if level == "trust":
+            effect, sd = block.trust_effect, posterior.shared.sd[level]
+        else:
+            effect, sd = block.department_effect, posterior.shared.sd_of_cells(posterior.cells, block.cells)
         logs = [
             weight - np.log(factor) - 0.5 * (effect / (sd * factor)) ** 2
             for weight, factor in ((usual, narrow), (log_share, wide))

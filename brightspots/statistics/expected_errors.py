@@ -45,12 +45,12 @@ def reweighted(
     Returns
     -------
     ConditionalPosterior, Certificate
-        None where errors differ between departments, before or now, where effects of departments are not normal, or the
-        weights do not earn a certificate: hardly any draw leaves room for such errors.
+        None where errors differ between departments, before or now, where effects of departments are not normal or
+        differ in σ by type, or the weights do not earn a certificate: hardly any draw leaves room for such errors.
     """
     started = time.perf_counter()
     before, now = fitted.cells.error_variance, cells.error_variance
-    if np.ptp(before) > 0.0 or np.ptp(now) > 0.0 or "department" in fitted.shared.effects:
+    if np.ptp(before) > 0.0 or np.ptp(now) > 0.0 or not fitted.shared.departments_are_normal:
         return None
     shared = fitted.shared
     sd = shared.sd["department"]

@@ -156,8 +156,9 @@ def distributions(cells: Cells, shared: SharedDraws, block: ShapeBlock, loops: M
     """
     bounds = cells.trust_cells[block.trusts.start : block.trusts.stop + 1] - block.cells.start
     # Copies, for compiled loops take no arrays that are read-only or have gaps.
-    of_each = "department" in shared.effects
-    sd = np.array(block.department_sd if of_each else shared.sd["department"][np.newaxis])
+    sd = np.array(
+        shared.sd["department"][np.newaxis] if shared.departments_are_normal else block.department_sd
+    )
     weight = np.array(cells.weight[block.cells])
     found = loops.distributions(np.stack(block.trust), np.stack(block.department), sd, weight, bounds)
     peer, own, level, given_level = (Mixture(*found[first : first + 4]) for first in (0, 4, 8, 12))

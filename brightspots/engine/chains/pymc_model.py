@@ -159,19 +159,18 @@ def _scale(name: str, prior: ScalePrior) -> Any:
 def _scale_by_type(cells: Cells, prior: ScalePrior, spread: HalfNormal | float) -> Any:
     """Standard deviations of department effects, one a type, for every cell (C,).
 
-    The prior is that of the typical type; deviations of log σ from it sum to zero over types. What is called
+    log σ of a type is normal around that of the typical one, which has the level's prior. What is called
     `sd_department` is the root mean square over cells.
     """
     import pymc as pm
 
     typical = _scale(f"{sd_name('department')}_typical", prior)
     between = pm.HalfNormal(f"{names.SD_DEPARTMENT_BY_TYPE}_spread", _half_normal_scale(spread))
-    z = pm.ZeroSumNormal(f"{names.SD_DEPARTMENT_BY_TYPE}_z", 1.0, dims=names.DEPARTMENT)
+    z = pm.Normal(f"{names.SD_DEPARTMENT_BY_TYPE}_z", 0.0, 1.0, dims=names.DEPARTMENT)
     by_type = pm.Deterministic(
         names.SD_DEPARTMENT_BY_TYPE, typical * pm.math.exp(between * z), dims=names.DEPARTMENT
     )
-    share = np.bincount(cells.cell_department, minlength=cells.n_departments) / cells.n_cells
-    pm.Deterministic(sd_name("department"), pm.math.sqrt(pm.math.sum(share * by_type**2)))
+    pm.Deterministic(sd_name("department"), pm.math.sqrt(pm.math.sum(cells.share_of_types * by_type**2)))
     return by_type[cells.cell_department]
 
 

@@ -148,14 +148,15 @@ def centre_effects(tree: Tree, border: FloatArray, scales: Scales, rounds: int =
 
 
 def settle(
-    model: Model, parameters: FloatArray, border: FloatArray, rounds: int = 40
+    model: Model, scales: Scales, border: FloatArray, rounds: int = 40
 ) -> tuple[FloatArray, PseudoData, Mapping[Level, FloatArray]]:
     """Mean of the border given σ's and the parameters of effects that are not normal, with the pseudo-data there.
 
     Parameters
     ----------
     model : Model
-    parameters : (k,)
+    scales : Scales
+        Numbers.
     border : (B,)
         Where to start.
 
@@ -164,7 +165,7 @@ def settle(
     (B,), PseudoData, mapping of level to (units,)
         The last as `Scales.own`.
     """
-    tree, scales = model.tree, model.tree.scales(parameters)
+    tree = model.tree
     for _ in range(rounds):
         centre = centre_effects(tree, border, scales, rounds=2)
         eliminated = eliminate(tree, centre.data.information, centre.data.linear, centre.scales)
@@ -201,7 +202,8 @@ def own_variances(
             variance = (1.0 / kept - 1.0) / weight
             error = tree.error_variance(node.name)
             variance = variance if error is None else variance - error
-            usual = scales.usual()[node.name] ** 2
+            usual = tree.variance(node.name, scales.usual())
+            usual = usual if error is None else usual - error
             found[node.name] = np.maximum(variance / usual, _LEAST_OWN)
         above = above + effects[node.name][node.of_leaf]
     return found

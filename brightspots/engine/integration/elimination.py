@@ -95,11 +95,13 @@ def eliminate(tree: Tree, information: FloatArray, linear: FloatArray, scales: S
     steps: list[Step] = []
     by_node = weights_by_node(tree, information, scales)
     _add_products(tree, precision, by_node[-1][0])
-    for node, sparse, (weight, kept) in reversed(list(zip(tree.nodes, tree.is_sparse, by_node, strict=True))):
+    for node, is_sparse, (weight, kept) in reversed(
+        list(zip(tree.nodes, tree.is_sparse, by_node, strict=True))
+    ):
         gain = tree.variance(node.name, scales) * kept
         pull = node.sum(slope)
         constant += 0.5 * np.sum(gain * pull**2 + np.log(kept))
-        _take_away_products(tree, precision, node, weight, gain, sparse=sparse)
+        _take_away_products(tree, precision, node, weight, gain, is_sparse=is_sparse)
         steps.append(Step(weight, slope, kept, gain))
         slope = slope - weight * (gain * pull)[node.of_leaf]
     gradient = np.zeros(n_fixed + n_types)
@@ -131,7 +133,7 @@ def _take_away_products(
     weight: FloatArray,
     gain: FloatArray,
     *,
-    sparse: bool,
+    is_sparse: bool,
 ) -> None:
     """Take from the border's precision (B, B) what the units of a node explain: Σ gain·load·load'.
 
@@ -144,7 +146,7 @@ def _take_away_products(
     precision[:n_fixed, :n_fixed] -= load.T @ scaled
     if not n_types:
         return
-    if not sparse:
+    if not is_sparse:
         of_types = np.bincount(
             node.of_leaf * n_types + leaf_type, weights=weight, minlength=node.n_units * n_types
         ).reshape(node.n_units, n_types)

@@ -40,11 +40,11 @@ class LeafMixing:
 
     Parameters
     ----------
-    scales : (J,)
-        Standard deviations between which to interpolate.
+    scales : (R, J)
+        Standard deviations between which to interpolate, for each row of `Tree.leaf_rows`.
     nodes : int (M, 2)
         For each component: the first of those that it is interpolated between, and how many they are.
-    basis : (J', S)
+    basis : (R, J', S)
         Interpolation weights of the draws, component after component.
     log_weight : (M, S)
     """
@@ -75,9 +75,11 @@ class Expansion:
         Of each leaf's normal pseudo-observation.
     slope : (N,)
         Slope of the pseudo-observation (the leaf's effect not integrated out) at the centre.
-    leaf_scales : (J,)
+    leaf_row : int (N,)
+        Which row of σ's each leaf has: see `Tree.leaf_rows`.
+    leaf_scales : (R, J)
         Values of the leaf's σ between which to interpolate.
-    scale_basis : (J, S)
+    scale_basis : (R, J, S)
         Interpolation weights of the draws' σ.
     leaf_share : (N,)
         Share of a leaf in the information on its unit of the outermost level.
@@ -95,6 +97,7 @@ class Expansion:
     reach: Mapping[Level, FloatArray]
     information: FloatArray
     slope: FloatArray
+    leaf_row: IntArray
     leaf_scales: FloatArray
     scale_basis: FloatArray
     leaf_share: FloatArray
@@ -113,14 +116,13 @@ class Expansion:
         assert level is not None  # effects of leaves are a mixture
         predictor, found = self.leaf_centre, []
         for log_weight, factor in zip(*scales.mixing[level], strict=True):
-            sd = {**scales.sd, level: scales[level] * factor}
-            middle = Scales({name: np.exp(np.log(of).mean()) for name, of in sd.items()})
-            data = pseudo_data(tree, predictor, middle)
-            leaf_scales, basis = _scale_nodes(sd[level], tree.cells.n_leaves)
+            of_component = Scales({**scales.sd, level: scales[level] * factor}, of_type=scales.of_type)
+            data = pseudo_data(tree, predictor, of_component.extreme(_geometric_mean))
+            leaf_scales, basis = _scale_nodes(tree.leaf_rows(of_component)[0], tree.cells.n_leaves)
             normal = replace(
                 self,
                 tree=tree,
-                draws=replace(self.draws, scales=Scales(sd)),
+                draws=replace(self.draws, scales=of_component),
                 information=data.information,
                 slope=data.linear - data.information * (predictor - tree.cells.offset),
                 leaf_scales=leaf_scales,
@@ -133,7 +135,7 @@ class Expansion:
     @cached_property
     def own_blur(self) -> FloatArray:
         """Factor by which leaves' own effects, at their narrowest, blur what they say of those above, (N,)."""
-        narrowest = self.tree.leaf_variance(self.draws.scales.usual()).min(axis=1)
+        narrowest = self.tree.leaf_variance(self.draws.scales.usual().extreme(np.min))
         return np.asarray(1.0 + self.information * narrowest)
 
     @cached_property
@@ -160,7 +162,7 @@ def expand(tree: Tree, draws: Draws) -> tuple[Expansion, ...]:
 def expand_around(cells: Cells, shared: SharedDraws) -> tuple[Expansion, ...]:
     """Expansions for draws in the form in which they are handed over."""
     effects = {level: of.distribution for level, of in shared.effects.items()}
-    tree = Tree(cells, tuple(shared.sd), effects)
+    tree = Tree(cells, tuple(shared.sd), effects, not shared.has_one_sd)
     return expand(tree, draws_of(tree, shared))
 
 
@@ -193,15 +195,16 @@ def bands(tree: Tree, draws: Draws) -> list[IntArray]:
 def expand_band(tree: Tree, draws: Draws, members: IntArray) -> Expansion:
     """Centre an expansion on the draws' own mean, and reach as far as they do."""
     border = draws.border.mean(axis=0)
-    middle = tree.scales(draws.parameters.mean(axis=0))
+    middle = draws.middle(tree)
     found = centre_effects(tree, border, middle)
     centre, reach, leaf_share, is_odd = reaches(tree, border, draws, middle, found)
     data = found.data
     at = tree.predictor(border) - tree.cells.offset + tree.path(centre)
-    leaf_scales, basis = _scale_nodes(tree.leaf_scale(draws.scales), tree.cells.n_leaves)
+    rows, leaf_row = tree.leaf_rows(draws.scales)
+    leaf_scales, basis = _scale_nodes(rows, tree.cells.n_leaves)
     of_leaf = None
     if tree.leaf_level is not None and tree.leaf_level in draws.scales.mixing:
-        of_leaf = _leaf_mixing(draws.scales.mixing[tree.leaf_level], draws.scales[tree.leaf_level])
+        of_leaf = _leaf_mixing(draws.scales.mixing[tree.leaf_level], rows)
     return Expansion(
         tree,
         draws,
@@ -211,6 +214,7 @@ def expand_band(tree: Tree, draws: Draws, members: IntArray) -> Expansion:
         reach,
         data.information,
         data.linear - data.information * at,
+        leaf_row,
         leaf_scales,
         basis,
         leaf_share,
@@ -219,24 +223,32 @@ def expand_band(tree: Tree, draws: Draws, members: IntArray) -> Expansion:
     )
 
 
+def _geometric_mean(values: FloatArray) -> np.floating:
+    return np.exp(np.log(values).mean())
+
+
 def _scale_nodes(sd: FloatArray, n_leaves: int) -> tuple[FloatArray, FloatArray]:
-    """Chebyshev nodes for the leaf's σ over the draws, (J,), and each draw's Lagrange weights, (J, S).
+    """Chebyshev nodes for the leaf's σ over the draws, (R, J), and each draw's Lagrange weights, (R, J, S).
 
     The variable is ½·log(σ² + c²), in which a leaf's log likelihood is smooth from σ = 0 upwards. What is interpolated
     is only the small remainder over the normal pseudo-observations, so a few nodes do; more where σ is uncertain.
+
+    Parameters
+    ----------
+    sd : (R, S)
+    n_leaves : int
     """
-    low, high = float(sd.min()), float(sd.max())
-    if high == low:
-        return np.array([low]), np.ones((1, len(sd)))
+    low, high = sd.min(axis=1, keepdims=True), sd.max(axis=1, keepdims=True)
+    if np.all(high == low):
+        return low, np.ones((len(sd), 1, sd.shape[1]))
     floor = (0.3 * high) ** 2
-    variable = 0.5 * np.log(sd**2 + floor)
-    middle, half = 0.5 * (variable.max() + variable.min()), 0.5 * (variable.max() - variable.min())
+    middle, half, variable = _stretch(sd, floor)
     count = 3
-    while count < _MOST_SCALE_NODES and n_leaves * half**count / math.factorial(count) > _SCALE_TOLERANCE:
+    widest = float(half.max())
+    while count < _MOST_SCALE_NODES and n_leaves * widest**count / math.factorial(count) > _SCALE_TOLERANCE:
         count += 1
     nodes = np.cos(np.pi * (np.arange(count) + 0.5) / count)
-    x = (variable - middle) / half
-    basis = _lagrange(nodes, x)
+    basis = np.stack([_lagrange(nodes, row) for row in variable])
     return np.sqrt(np.maximum(np.exp(2.0 * (middle + half * nodes)) - floor, 0.0)), basis
 
 
@@ -245,29 +257,45 @@ def _leaf_mixing(mixing: Mixing, sd: FloatArray) -> LeafMixing:
 
     What is interpolated is the whole log likelihood, not a small remainder. Two components have nodes of their own, for
     either is needed over its own range alone; more than two share what covers all of them.
+
+    Parameters
+    ----------
+    mixing : Mixing (M, S)
+    sd : (R, S)
     """
-    spread = mixing.factor * sd
-    floor = (0.3 * float(np.median(spread[np.argmax(mixing.log_weight.mean(axis=1))]))) ** 2
-    ranges = spread if len(spread) == 2 else [spread]
+    spread = mixing.factor[:, np.newaxis] * sd
+    usual = spread[np.argmax(mixing.log_weight.mean(axis=1))]
+    floor = (0.3 * np.median(usual, axis=1, keepdims=True)) ** 2
+    components, rows, draws = spread.shape
+    shared = components > 2
+    # Either component by itself, or all of them as if they were draws.
+    ranges = [np.moveaxis(spread, 0, 1).reshape(rows, -1)] if shared else list(spread)
     scales: list[FloatArray] = []
     basis: list[FloatArray] = []
     nodes: list[tuple[int, int]] = []
     for part in ranges:
-        variable = 0.5 * np.log(part**2 + floor)
-        middle, half = 0.5 * (variable.max() + variable.min()), 0.5 * (variable.max() - variable.min())
-        count = int(np.clip(math.ceil(4.0 + 5.0 * half), 4, _MOST_SCALE_NODES))
+        middle, half, variable = _stretch(part, floor)
+        count = int(np.clip(math.ceil(4.0 + 5.0 * float(half.max())), 4, _MOST_SCALE_NODES))
         of = np.cos(np.pi * (np.arange(count) + 0.5) / count)
-        start = sum(map(len, scales))
+        start = sum(each.shape[1] for each in scales)
         scales.append(np.sqrt(np.maximum(np.exp(2.0 * (middle + half * of)) - floor, 0.0)))
-        for row in np.atleast_2d(variable):
+        for one in np.moveaxis(variable.reshape(rows, -1, draws), 1, 0):
             nodes.append((start, count))
-            basis.append(_lagrange(of, (row - middle) / half if half > 0.0 else np.zeros_like(row)))
+            basis.append(np.stack([_lagrange(of, row) for row in one]))
     return LeafMixing(
-        np.concatenate(scales),
+        np.concatenate(scales, axis=1),
         np.array(nodes, dtype=np.int64),
-        np.ascontiguousarray(np.concatenate(basis)),
+        np.ascontiguousarray(np.concatenate(basis, axis=1)),
         np.ascontiguousarray(mixing.log_weight),
     )
+
+
+def _stretch(sd: FloatArray, floor: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Middle and half-width, (R, 1) each, of ½·log(σ² + floor), and where σ's lie on it, from −1 to 1, (R, S)."""
+    variable = 0.5 * np.log(sd**2 + floor)
+    low, high = variable.min(axis=1, keepdims=True), variable.max(axis=1, keepdims=True)
+    middle, half = 0.5 * (high + low), 0.5 * (high - low)
+    return middle, half, (variable - middle) / np.where(half > 0.0, half, 1.0)
 
 
 def _lagrange(nodes: FloatArray, x: FloatArray) -> FloatArray:

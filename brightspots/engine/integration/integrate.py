@@ -17,6 +17,7 @@ from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.common.settings import Priors
 from brightspots.data.cells import Cells
 from brightspots.engine.effects import DISTRIBUTIONS, EffectDraws, Heavy
+from brightspots.engine.integration.border_proposal import BorderProposal
 from brightspots.engine.integration.centre import settle
 from brightspots.engine.integration.choice import Looked
 from brightspots.engine.integration.conditional import ConditionalPosterior
@@ -26,10 +27,18 @@ from brightspots.engine.integration.expansion import expand
 from brightspots.engine.integration.importance import Weights, effective_size, resample, smooth
 from brightspots.engine.integration.mode import Mode, find_modes, log_marginal
 from brightspots.engine.integration.model import Model
-from brightspots.engine.integration.pilot import BlockPilot, block_pilot
-from brightspots.engine.integration.proposal import BorderProposal, Proposal, kernels, pilot, tempered
+from brightspots.engine.integration.pilot import BlockPilot, block_pilot, middle_of
+from brightspots.engine.integration.proposal import (
+    Proposal,
+    RestProposal,
+    kernels,
+    pilot,
+    tempered,
+)
 from brightspots.engine.integration.rounds import Rounds
 from brightspots.engine.integration.tree import Tree
+from brightspots.engine.integration.type_blocks import TypesBlock
+from brightspots.engine.integration.type_proposal import TypesProposal
 from brightspots.engine.levels import Level
 from brightspots.engine.posterior import Certificate, SharedDraws, worst_of
 from brightspots.engine.terms import resolve_priors
@@ -47,6 +56,8 @@ _ROUNDS, _MOST_ROUNDS = 4, 8
 # beside its target, and how many are drawn on the way there.
 _GOOD_PILOT, _FEW, _MANY, _ROUND_DRAWS, _AT_ONCE = 0.45, 60, 150, 400, 6.0
 _MOST_DRAWS = 8_000
+# The round from which so few draws that count are taken for a sign that there will not be many.
+_PATIENCE, _HOPELESS = 3, 12.0
 # Share of the average weight from which a draw counts where the border is told anew.
 _COUNTS = 0.01
 _LEAST_STEP = 1e-3
@@ -105,7 +116,8 @@ def integrate(
     seed = secrets.randbits(32) if seed is None else seed
     generator = np.random.default_rng(seed)
     terms = resolve_priors(cells, priors)
-    tree = Tree(cells, terms.levels, effects_of(terms.levels, priors))
+    by_type = priors.department_by_type is not None and "department" in terms.levels
+    tree = Tree(cells, terms.levels, effects_of(terms.levels, priors), by_type)
     sampled = _adapt(Model(tree, terms), max(wanted, effective), generator, looked)
     watched = _watched(sampled.draws, tree)
     chosen = resample(sampled.weights.values, _first_axis(sampled), wanted, generator)
@@ -137,19 +149,19 @@ def _adapt(model: Model, wanted: int, generator: np.random.Generator, looked: Lo
     known = None if looked is None else looked.blocks
     knots = np.max([each.log_sd for each in modes], axis=0)
     pilots: list[Proposal] = [
-        block_pilot(model, mode, known if number == 0 else None)
-        if tree.effects
-        else pilot(mode.log_sd, mode.curvature)
+        pilot(mode.log_sd, mode.curvature)
+        if tree.is_normal
+        else block_pilot(model, mode, known if number == 0 else None)
         for number, mode in enumerate(modes)
     ]
     sources: list[tuple[int, Proposal]] = [(_PILOT_DRAWS, each) for each in pilots]
-    of_border: BorderProposal | None = None
+    of_border: RestProposal | None = None
     rounds, following = Rounds(), False
-    for number in range(_MOST_ROUNDS if tree.effects else _ROUNDS):
+    for number in range(_ROUNDS if tree.is_normal else _MOST_ROUNDS):
         parameters = np.concatenate([source.draw(size, generator) for size, source in sources])
         parameters = plausible(model, modes, pilots, parameters)
         if of_border is None:
-            of_border = _border_proposal(model, modes[0], parameters, parameters.mean(axis=0))
+            of_border = _rest_proposal(model, modes[0], pilots[0], parameters)
         border, log_border = of_border.draw(parameters, generator)
         batch = make_draws(tree, parameters, border)
         expansions = expand(tree, batch)
@@ -167,10 +179,12 @@ def _adapt(model: Model, wanted: int, generator: np.random.Generator, looked: Lo
             # Where nothing is known of them their priors have tails on the left like those of log σ.
             knots = np.concatenate([knots, (weights.values @ points)[len(knots) :]])
         count = 1.0 / np.sum(weights.values**2)
+        if not tree.is_normal and number >= _PATIENCE and count < _HOPELESS:
+            break
         # The share of draws that count is only roughly known after the pilot; the rest of the way needs this many.
         share = min(max(effective / total, 0.25), 0.75)
         size = int(min(max(1.15 * (wanted - effective) / share, 256.0), _MOST_DRAWS))
-        if not tree.effects:
+        if tree.is_normal:
             sources = [(size, kernels(points, weights.values, knots))]
         elif number == 0 and count > _GOOD_PILOT * total:
             sources = [(size, each) for each in pilots]
@@ -178,13 +192,51 @@ def _adapt(model: Model, wanted: int, generator: np.random.Generator, looked: Lo
             of_draws = weights.values if count > _FEW else tempered(log_ratio)
             size = min(size, max(_ROUND_DRAWS, int(_AT_ONCE * count)))
             sources = [(size, kernels(points, of_draws, knots))]
-            if not following:
-                counts = of_draws > _COUNTS / total
-                of_border = _border_proposal(model, modes[0], points[counts], of_draws @ points, follow=True)
+            if not following and tree.effects:
+                of_border = _told_anew(model, modes[0], pilots[0], everything, of_draws, _COUNTS / total)
                 following = bool(count > _MANY)
-            of_border = of_border.adapted(points, rounds.border, of_draws)
+            else:
+                of_border = of_border.adapted(points, rounds.border, of_draws)
     error = expansion_error(expansions, by_unit, weights.values[-len(parameters) :], generator)
     return Sample(everything, weights, error)
+
+
+def _rest_proposal(model: Model, mode: Mode, first: Proposal, parameters: FloatArray) -> RestProposal:
+    """Proposal of what is drawn given the parameters, (S, k), of draws of the pilot."""
+    if not model.tree.by_type:
+        return _border_proposal(model, mode, parameters, parameters.mean(axis=0))
+    assert isinstance(first, BlockPilot)
+    middle, of_types = middle_of(model, mode, first.blocks)
+    return _types_proposal(model, mode, first, parameters, middle, of_types)
+
+
+def _told_anew(
+    model: Model, mode: Mode, first: Proposal, draws: Draws, weights: FloatArray, least: float
+) -> RestProposal:
+    """The same, told where draws with weights (S,) have all parameters; of those with at least so much of it."""
+    middle = weights @ draws.parameters
+    if draws.of_types is not None:
+        counts = weights > least
+        told = _types_proposal(model, mode, first, draws.parameters[counts], middle, weights @ draws.of_types)
+        return told.adapted(draws.parameters, np.column_stack([draws.border, draws.of_types]), weights)
+    counts = weights > least
+    found = _border_proposal(model, mode, draws.parameters[counts], middle, follow=True)
+    return found.adapted(draws.parameters, draws.border, weights)
+
+
+def _types_proposal(
+    model: Model,
+    mode: Mode,
+    first: Proposal,
+    draws: FloatArray,
+    middle: FloatArray,
+    of_types: FloatArray | None,
+) -> TypesProposal:
+    assert isinstance(first, BlockPilot)
+    block, _ = first.blocks["department"]
+    assert isinstance(block, TypesBlock)
+    assert of_types is not None
+    return TypesProposal.around(model, block.scales, draws, middle, of_types, mode.border)
 
 
 def _border_proposal(
@@ -196,13 +248,15 @@ def _border_proposal(
     """
     if not model.tree.effects:
         return BorderProposal.fit(model, mode.data, mode.border, parameters)
-    border, data, own = settle(model, middle, mode.border)
+    scales_of = model.tree.scales
+    border, data, own = settle(model, scales_of(middle), mode.border)
     found = BorderProposal.fit(model, data, border, parameters, own)
     if not follow:
         return found
     steps = np.maximum(parameters.std(axis=0), _LEAST_STEP)
     borders = [
-        [settle(model, middle + sign * step, border)[0] for sign in (-1.0, 1.0)] for step in np.diag(steps)
+        [settle(model, scales_of(middle + sign * step), border)[0] for sign in (-1.0, 1.0)]
+        for step in np.diag(steps)
     ]
     return found.following(middle, steps, np.array(borders))
 
@@ -215,7 +269,7 @@ def plausible(
     A heavy-tailed proposal reaches σ's that the data exclude by many orders of magnitude; an expansion wide enough
     for them would be poorer for all others. Only draws far from the highest mode are looked at, by the Laplace density.
     """
-    if model.tree.effects:
+    if not model.tree.is_normal:
         nil = np.all([each.is_nil(parameters) for each in pilots if isinstance(each, BlockPilot)], axis=0)
         return parameters[~nil]
     highest, log_sd = modes[0], parameters
@@ -229,12 +283,14 @@ def plausible(
 
 
 def log_prior(model: Model, draws: Draws) -> FloatArray:
-    """Log prior density of log σ and border at each draw, (S,), up to a constant."""
+    """Log prior density of all that is sampled at each draw, (S,), up to a constant."""
     mean, precision = model.border_prior(draws.scales)
     proper = precision[0] > 0.0
     density = 0.5 * np.sum(np.log(precision[:, proper]), axis=1) - 0.5 * np.sum(
         precision * (draws.border - mean) ** 2, axis=1
     )
+    if draws.of_types is not None:
+        density = density + model.log_prior_of_types(draws.parameters, draws.of_types)
     return np.asarray(density + model.log_prior(draws.parameters))
 
 
@@ -270,7 +326,8 @@ def _watched(draws: Draws, tree: Tree) -> FloatArray:
         for level, effect in tree.effects.items()
         for values in effect.natural(draws.parameters[:, tree.free[level]]).values()
     ]
-    return np.column_stack([sds, *natural, draws.border])
+    of_types = [] if draws.of_types is None else [np.exp(draws.of_types)]
+    return np.column_stack([sds, *natural, draws.border, *of_types])
 
 
 def _first_axis(sample: Sample) -> FloatArray:
@@ -286,14 +343,18 @@ def _shared(tree: Tree, draws: Draws, chosen: IntArray) -> SharedDraws:
     border, n_fixed = draws.border[chosen], tree.fixed.shape[1]
     parameters = draws.parameters[chosen]
     types = border[:, n_fixed:] if tree.n_types else np.zeros((len(chosen), tree.cells.n_types))
-    sds = np.exp(parameters[:, : len(tree.levels)])
+    sds = dict(zip(tree.levels, np.exp(parameters[:, : len(tree.levels)]).T, strict=True))
+    by_type = None if draws.of_types is None else np.exp(draws.of_types[chosen])
+    if by_type is not None:
+        sds["department"] = np.sqrt(by_type**2 @ tree.cells.share_of_types)
     return SharedDraws(
         intercept=border[:, 0],
         coefficients=border[:, 1:n_fixed],
-        sd=dict(zip(tree.levels, sds.T, strict=True)),
+        sd=sds,
         type_effect=types,
         effects={
             level: EffectDraws(effect, parameters[:, tree.free[level]])
             for level, effect in tree.effects.items()
         },
+        sd_department_by_type=by_type,
     )

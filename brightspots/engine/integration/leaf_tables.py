@@ -11,7 +11,6 @@ import numpy as np
 from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.engine.integration.expansion import Expansion, LeafMixing
 from brightspots.engine.integration.leaf import leaf_marginals
-from brightspots.engine.integration.scales import Scales
 from brightspots.likelihood.outcomes import Outcomes
 
 _DIGITS = 50
@@ -88,15 +87,15 @@ def leaf_tables(expansion: Expansion, leaves: slice, reach: FloatArray, shift: F
     (L, order + 1, J)
         Coefficients of powers of (linear predictor without the leaf's effect − centre)/reach.
     """
-    tree, scales = expansion.tree, expansion.leaf_scales
+    tree, scales = expansion.tree, expansion.leaf_scales[expansion.leaf_row[leaves]]
     centre = expansion.leaf_centre[leaves]
     width = reach + shift
     points, basis = hermite_basis(nodes_for(float(width.max())))
     # Everything here is (L, nodes of s, nodes of σ).
     step = width[:, np.newaxis, np.newaxis] * points[:, np.newaxis]
-    predictor = np.repeat(centre[:, np.newaxis, np.newaxis] + step, len(scales), axis=2)
-    at_nodes = Scales(dict.fromkeys(tree.levels, scales))
-    sds, variance = (of(at_nodes, leaves)[:, np.newaxis] for of in (tree.leaf_sd, tree.leaf_variance))
+    predictor = np.repeat(centre[:, np.newaxis, np.newaxis] + step, scales.shape[1], axis=2)
+    sds = tree.with_leaf_error(scales, leaves)[:, np.newaxis]
+    variance = sds**2
     exact = leaf_marginals(Outcomes.of(tree.cells, leaves), predictor, sds, tree.loops)
     raw, tilt = (
         values[leaves, np.newaxis, np.newaxis] for values in (expansion.information, expansion.slope)
@@ -113,7 +112,7 @@ def leaf_tables(expansion: Expansion, leaves: slice, reach: FloatArray, shift: F
         ],
         axis=2,
     )
-    coefficients = basis @ remainder.reshape(len(width), -1, len(scales))
+    coefficients = basis @ remainder.reshape(len(width), -1, scales.shape[1])
     ratio = (reach / width)[:, np.newaxis] ** np.arange(len(basis))
     return np.ascontiguousarray(coefficients * ratio[:, :, np.newaxis])
 
@@ -147,20 +146,23 @@ def sum_mixtures(
     tree = expansion.tree
     width = reach + tree.loops.largest_shifts(*moved)
     _, information = Outcomes.of(tree.cells, leaves).guess()
-    narrowest = tree.leaf_sd(expansion.draws.scales.usual(), leaves).min(axis=1)
+    narrowest = tree.leaf_sd(expansion.draws.scales.usual().extreme(np.min), leaves)
     nodes = nodes_for_mixtures(width / np.sqrt(narrowest**2 + 1.0 / information))
     rows, row_of, common, common_of = moved
+    row_of_sd = expansion.leaf_row[leaves]
     parts, common_value = [], np.empty(len(width))
     for count in np.unique(nodes):
         members = np.flatnonzero(nodes == count)
         points, basis = hermite_basis(int(count))
-        table = _values_at(expansion, mixing.scales, leaves.start + members, width[members], points)
+        scales = mixing.scales[expansion.leaf_row[leaves.start + members]]
+        table = _values_at(expansion, scales, leaves.start + members, width[members], points)
         # What is common to a leaf's values is added last, so as not to cost the rest its digits.
         common_value[members] = table[:, ::3].max(axis=(1, 2))
         table[:, ::3] -= common_value[members, np.newaxis, np.newaxis]
         parts.append(
             tree.loops.sum_mixed_polynomials(
-                table, mixing.basis, mixing.nodes, mixing.log_weight, basis.copy(), width[members], reach[members],
+                table, mixing.basis, row_of_sd[members], mixing.nodes, mixing.log_weight, basis.copy(), width[members],
+                reach[members],
                 rows, row_of[members], common, common_of[members], np.searchsorted(members, runs),
             )
         )  # fmt: skip
@@ -174,11 +176,14 @@ def sum_mixtures(
 def _values_at(
     expansion: Expansion, scales: FloatArray, leaves: IntArray, width: FloatArray, points: FloatArray
 ) -> FloatArray:
-    """Value, slope·width and curvature·width² of leaves at points on (−1, 1), under normal effects, (L, 3P, J)."""
+    """Value, slope·width and curvature·width² of leaves at points on (−1, 1), under normal effects, (L, 3P, J).
+
+    `scales` are (L, J).
+    """
     tree, unit = expansion.tree, width[:, np.newaxis, np.newaxis]
     at = expansion.leaf_centre[leaves][:, np.newaxis, np.newaxis] + unit * points[:, np.newaxis]
-    sds = tree.leaf_sd(Scales(dict.fromkeys(tree.levels, scales)), leaves)[:, np.newaxis]
-    predictor = np.repeat(at, len(scales), axis=2)
+    sds = tree.with_leaf_error(scales, leaves)[:, np.newaxis]
+    predictor = np.repeat(at, scales.shape[1], axis=2)
     exact = leaf_marginals(Outcomes.of(tree.cells, leaves), predictor, sds, tree.loops)
     values = np.stack([exact.value, exact.slope * unit, exact.curvature * unit**2], axis=2)
-    return np.ascontiguousarray(values.reshape(len(width), -1, len(scales)))
+    return np.ascontiguousarray(values.reshape(len(width), -1, scales.shape[1]))

@@ -117,7 +117,7 @@ def _predict(expansions: tuple[Expansion, ...], shared: SharedDraws, group: Trus
         log_weight[:, at] = rest[0] - full
     fixed, passing = total_predictor(cells, own, shared, shared.sd_of("period"))
     rest = trust_variance + cells.error_variance[own, np.newaxis] + passing
-    sd, location = shared.sd_of("department"), fixed + trust_mean
+    sd, location = shared.sd_of_cells(cells, own), fixed + trust_mean
     if "department" not in shared.effects:
         return [Prediction(location, np.sqrt(rest + sd**2), log_weight)]
     mixing = shared.effects["department"].mixing

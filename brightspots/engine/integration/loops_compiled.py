@@ -13,6 +13,7 @@ from brightspots.engine.integration.loops_polynomials import (
     leaf_effects,
     sum_polynomials,
 )
+from brightspots.engine.integration.loops_types import type_densities
 
 __all__ = [
     "conditioned_marginals",
@@ -23,4 +24,5 @@ __all__ = [
     "products_of_types",
     "sum_mixed_polynomials",
     "sum_polynomials",
+    "type_densities",
 ]

@@ -29,11 +29,11 @@ def log1p_of_share(e):
 
 
 @compiled(
-    "f8[:,:,::1](f8[:,:,::1], f8[:,::1], i8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], "
+    "f8[:,:,::1](f8[:,:,::1], f8[:,:,::1], i8[::1], i8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], "
     "f8[:,::1], i8[::1], f8[:,::1], i8[::1], i8[::1])"
 )
 def sum_mixed_polynomials(
-    table, basis, nodes, log_weight, hermite, width, reach, rows, row_of, common, common_of, bounds
+    table, basis, basis_of, nodes, log_weight, hermite, width, reach, rows, row_of, common, common_of, bounds
 ):
     """Polynomials of leaves under mixtures at every draw, moved by the draw's shift and added over runs of leaves.
 
@@ -42,8 +42,10 @@ def sum_mixed_polynomials(
     table : (L, 3P, J)
         Value, slope·width and curvature·width² of each leaf's log likelihood at P points, one after the other, under
         normal effects with each of J standard deviations.
-    basis : (J', S)
+    basis : (., J', S)
         Interpolation weights of the draws' standard deviations, component after component.
+    basis_of : int (L,)
+        Which of them each leaf has.
     nodes : int (M, 2)
         For each component of the mixture: its first column of `table`, and how many.
     log_weight : (M, S)
@@ -57,7 +59,7 @@ def sum_mixed_polynomials(
     -------
     (order + 1, R, S)
     """
-    n_powers, n_values, size = hermite.shape[0], table.shape[1], basis.shape[1]
+    n_powers, n_values, size = hermite.shape[0], table.shape[1], basis.shape[2]
     out = np.zeros((n_powers, len(bounds) - 1, size))
     work, mixed = np.empty((n_powers, BLOCK)), np.empty((n_values, BLOCK))
     room, distance, share = np.empty((3, BLOCK)), np.empty(BLOCK), np.empty(BLOCK)
@@ -66,6 +68,7 @@ def sum_mixed_polynomials(
         wide = stop - first
         for run in range(len(bounds) - 1):
             for leaf in range(bounds[run], bounds[run + 1]):
+                own = basis_of[leaf]
                 for point in range(0, n_values, 3):
                     value, slope, bend = mixed[point], mixed[point + 1], mixed[point + 2]
                     start = 0
@@ -73,12 +76,12 @@ def sum_mixed_polynomials(
                         at, count = nodes[component, 0], nodes[component, 1]
                         for part in range(3):
                             target = room[part] if component else mixed[point + part]
-                            factor, column = table[leaf, point + part, at], basis[start, first:stop]
+                            factor, column = table[leaf, point + part, at], basis[own, start, first:stop]
                             for s in range(wide):
                                 target[s] = factor * column[s]
                             for node in range(1, count):
                                 factor = table[leaf, point + part, at + node]
-                                column = basis[start + node, first:stop]
+                                column = basis[own, start + node, first:stop]
                                 for s in range(wide):
                                     target[s] += factor * column[s]
                         start += count

@@ -69,6 +69,7 @@ def largest_shifts(rows: FloatArray, row_of: IntArray, common: FloatArray, commo
 def sum_polynomials(
     table: FloatArray,
     basis: FloatArray,
+    basis_of: IntArray,
     information: FloatArray,
     slope: FloatArray,
     variance: FloatArray,
@@ -83,7 +84,7 @@ def sum_polynomials(
 
     See `loops_polynomials.sum_polynomials`.
     """
-    polynomial = np.ascontiguousarray(np.moveaxis(table @ basis, 1, 0))
+    polynomial = np.ascontiguousarray(np.moveaxis(table @ _rows(basis, basis_of), 1, 0))
     shrink = 1.0 / (1.0 + information[:, np.newaxis] * variance)
     polynomial[0] += 0.5 * (variance * shrink * (slope**2)[:, np.newaxis] + np.log(shrink))
     polynomial[1] += shrink * (slope * reach)[:, np.newaxis]
@@ -95,6 +96,7 @@ def sum_polynomials(
 def sum_mixed_polynomials(
     table: FloatArray,
     basis: FloatArray,
+    basis_of: IntArray,
     nodes: IntArray,
     log_weight: FloatArray,
     hermite: FloatArray,
@@ -111,8 +113,9 @@ def sum_mixed_polynomials(
     See `loops_mixtures.sum_mixed_polynomials`.
     """
     parts, start = [], 0
+    of_leaf = _rows(basis, basis_of)
     for (at, count), weight in zip(nodes, log_weight, strict=True):
-        of_component = table[:, :, at : at + count] @ basis[start : start + count]
+        of_component = table[:, :, at : at + count] @ of_leaf[..., start : start + count, :]
         of_component[:, ::3] += weight
         parts.append(of_component)
         start += count
@@ -121,9 +124,58 @@ def sum_mixed_polynomials(
     polynomial *= ((reach / width) ** np.arange(len(hermite))[:, np.newaxis])[:, :, np.newaxis]
     move(polynomial, (rows[row_of] - common[common_of]) / reach[:, np.newaxis])
     filled = np.diff(bounds) > 0
-    out = np.zeros((len(hermite), len(filled), basis.shape[1]))
+    out = np.zeros((len(hermite), len(filled), basis.shape[2]))
     out[:, filled] = np.add.reduceat(polynomial, bounds[:-1][filled], axis=1)
     return out
+
+
+def _rows(basis: FloatArray, basis_of: IntArray) -> FloatArray:
+    """Weights (J, S) that all leaves share, or those of each, (L, J, S)."""
+    return np.asarray(basis[0] if len(basis) == 1 else basis[basis_of])
+
+
+def type_densities(
+    knots: FloatArray,
+    coefficients: FloatArray,
+    lowest: FloatArray,
+    highest: FloatArray,
+    typical: FloatArray,
+    spread: FloatArray,
+    looks: int,
+    zooms: int,
+    points: int,
+    around: float,
+    deep: float,
+) -> FloatArray:
+    """Even points between which the density of each type's log σ lies, and its logarithm there.
+
+    See `loops_types.type_densities`.
+    """
+    step, row = knots[1] - knots[0], np.arange(len(lowest))[:, np.newaxis]
+
+    def logs(low: FloatArray, high: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
+        at = low[..., np.newaxis] + (high - low)[..., np.newaxis] * np.linspace(0.0, 1.0, count)
+        inside = np.clip(at - knots[0], 0.0, step * (len(knots) - 1))
+        piece = np.minimum((inside / step).astype(np.int64), len(knots) - 2)
+        away, value = inside - piece * step, np.zeros_like(at)
+        for coefficient in coefficients:
+            value *= away
+            value += coefficient[row, piece]
+        prior = ((at - typical[:, np.newaxis, np.newaxis]) / spread[:, np.newaxis, np.newaxis]) ** 2
+        return at, value - 0.5 * prior
+
+    low = np.minimum((typical - around * spread)[:, np.newaxis], lowest)
+    high = np.maximum((typical + around * spread)[:, np.newaxis], highest)
+    for _ in range(zooms):
+        at, found = logs(low, high, looks)
+        near = found > found.max(axis=2, keepdims=True) - deep
+        first = np.maximum(near.argmax(axis=2) - 1, 0)
+        last = np.minimum(looks - near[..., ::-1].argmax(axis=2), looks - 1)
+        low, high = (
+            np.take_along_axis(at, place[..., np.newaxis], axis=2)[..., 0] for place in (first, last)
+        )
+    _, found = logs(low, high, points)
+    return np.concatenate([low[..., np.newaxis], high[..., np.newaxis], found], axis=2)
 
 
 def move(polynomial: FloatArray, distance: FloatArray, keep: int | None = None) -> None:

@@ -26,11 +26,11 @@ def largest_shifts(rows, row_of, common, common_of):
 
 
 @compiled(
-    "f8[:,:,::1](f8[:,:,::1], f8[:,::1], f8[::1], f8[::1], f8[:,::1], f8[::1], "
+    "f8[:,:,::1](f8[:,:,::1], f8[:,:,::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], "
     "f8[:,::1], i8[::1], f8[:,::1], i8[::1], i8[::1])"
 )
 def sum_polynomials(
-    table, basis, information, slope, variance, reach, rows, row_of, common, common_of, bounds
+    table, basis, basis_of, information, slope, variance, reach, rows, row_of, common, common_of, bounds
 ):
     """Polynomials of leaves at every draw, moved by the draw's shift and added over runs of leaves.
 
@@ -38,7 +38,9 @@ def sum_polynomials(
     ----------
     table : (L, order + 1, J)
         Remainder's coefficients at the nodes of the leaf's σ.
-    basis : (J, S)
+    basis : (., J, S)
+    basis_of : int (L,)
+        Which of them each leaf has.
     information, slope, reach : (L,)
     variance : (L, S) or (1, S)
         Of the leaf effect.
@@ -52,7 +54,7 @@ def sum_polynomials(
     -------
     (order + 1, R, S)
     """
-    n_powers, n_nodes, size = table.shape[1], table.shape[2], basis.shape[1]
+    n_powers, n_nodes, size = table.shape[1], table.shape[2], basis.shape[2]
     out = np.zeros((n_powers, len(bounds) - 1, size))
     work = np.empty((n_powers, BLOCK))
     product, distance = np.empty(BLOCK), np.empty(BLOCK)
@@ -67,16 +69,17 @@ def sum_polynomials(
                     rows[row_of[leaf], first : first + width],
                     common[common_of[leaf], first : first + width],
                 )
-                inverse = 1.0 / reach[leaf]
+                inverse, own = 1.0 / reach[leaf], basis_of[leaf]
                 for s in range(width):
                     distance[s] = (row[s] - shared[s]) * inverse
                 for power in range(n_powers):
                     row = work[power]
-                    factor, column = table[leaf, power, 0], basis[0, first : first + width]
+                    factor, column = table[leaf, power, 0], basis[own, 0, first : first + width]
                     for s in range(width):
                         row[s] = factor * column[s]
                     for node in range(1, n_nodes):
-                        factor, column = table[leaf, power, node], basis[node, first : first + width]
+                        factor = table[leaf, power, node]
+                        column = basis[own, node, first : first + width]
                         for s in range(width):
                             row[s] += factor * column[s]
                 raw, tilt, unit = information[leaf], slope[leaf], reach[leaf]

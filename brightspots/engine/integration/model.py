@@ -14,6 +14,8 @@ from brightspots.engine.integration.scales import Scales
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.terms import Terms, location_precision, log_density_of_log_sd
 
+_LOG_ROOT = 0.5 * np.log(2.0 * np.pi)
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -55,7 +57,17 @@ class Model:
             effect.log_prior(parameters[..., self.tree.free[level]])
             for level, effect in self.tree.effects.items()
         )
-        return sum(of_effects, start=of_sd)
+        found: FloatArray = sum(of_effects, start=of_sd)
+        if self.tree.by_type:
+            found = found + log_density_of_log_sd(self.terms.between_types, parameters[..., -1])
+        return found
+
+    def log_prior_of_types(self, parameters: FloatArray, of_types: FloatArray) -> FloatArray:
+        """Log prior density of log σ of department types, (..., D), given the parameters, (...)."""
+        typical = parameters[..., self.tree.levels.index("department")][..., np.newaxis]
+        log_spread = parameters[..., -1][..., np.newaxis]
+        away = (of_types - typical) * np.exp(-log_spread)
+        return np.asarray(np.sum(-0.5 * away**2 - log_spread - _LOG_ROOT, axis=-1))
 
 
 class BorderSolution(NamedTuple):

@@ -9,127 +9,27 @@ under a normal effect is tabulated by its standard deviation, and mixed for ever
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from brightspots.common.arrays import FloatArray, IntArray
-from brightspots.engine.effects import NORMAL, Heavy
+from brightspots.engine.effects import NORMAL
+from brightspots.engine.integration.blocks import Blocks, level_block, told_of
 from brightspots.engine.integration.centre import settle
 from brightspots.engine.integration.elimination import eliminate
 from brightspots.engine.integration.mode import Mode
 from brightspots.engine.integration.model import Model
 from brightspots.engine.integration.proposal import StudentMixture, pilot
-from brightspots.engine.integration.unit_tables import (
-    Given,
-    UnitTable,
-    leaf_values,
-    node_values,
-    table_scales,
-    top_values,
-    unit_table,
-)
+from brightspots.engine.integration.type_blocks import TypesDensity, types_block
+from brightspots.engine.integration.unit_tables import Given
 from brightspots.engine.levels import Level
-from brightspots.engine.terms import log_density_of_log_sd
 
-# Points of a grid of one, two or three parameters along each, how often it is zoomed, how far below its peak it goes.
-_POINTS, _ZOOMS, _DEEP = {1: 41, 2: 21, 3: 13}, 4, 10.0
-_HALF_WIDTH = 1.5
 # Log density below the peak's that is nil.
 _NIL = 25.0
 # Draws of the levels below over which what is said of a level is averaged.
 _DRAWS_BELOW = 8
-
-
-@dataclass(frozen=True, eq=False)
-class GridDensity:
-    """Multilinear density on a regular grid: a mixture of products of triangles, one around each point.
-
-    Parameters
-    ----------
-    axes : sequence of arrays
-    weights : (points of the first axis, of the second, …)
-        Probabilities of the points.
-    log_total : float
-        Log of the integral of what was tabulated.
-    """
-
-    axes: Sequence[FloatArray]
-    weights: FloatArray
-    log_total: float = 0.0
-
-    @property
-    def _steps(self) -> FloatArray:
-        return np.array([axis[1] - axis[0] for axis in self.axes])
-
-    def draw(self, size: int, generator: np.random.Generator) -> FloatArray:
-        """Stratified draws, (size, axes)."""
-        places = (generator.permutation(size) + generator.random()) / size
-        at = np.minimum(np.searchsorted(np.cumsum(self.weights), places), self.weights.size - 1)
-        point = np.stack(np.unravel_index(at, self.weights.shape), axis=1)
-        within = generator.random(point.shape) + generator.random(point.shape) - 1.0
-        return np.array([axis[0] for axis in self.axes]) + (point + within) * self._steps
-
-    def log_density(self, points: FloatArray) -> FloatArray:
-        """Log density at points (S, axes); −inf outside."""
-        place = (points - np.array([axis[0] for axis in self.axes])) / self._steps
-        below = np.floor(place).astype(np.int64)
-        share = place - below
-        density = np.zeros(len(points))
-        for corner in itertools.product((0, 1), repeat=len(self.axes)):
-            at = below + np.array(corner)
-            inside = np.all((at >= 0) & (at < self.weights.shape), axis=1)
-            weight = np.prod(np.where(np.array(corner) == 1, share, 1.0 - share), axis=1)
-            density[inside] += weight[inside] * self.weights[tuple(at[inside].T)]
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log(density) - np.log(self._steps).sum())
-
-    @property
-    def peak(self) -> FloatArray:
-        """The likeliest point, (axes,)."""
-        at = np.unravel_index(np.argmax(self.weights), self.weights.shape)
-        return np.array([axis[place] for axis, place in zip(self.axes, at, strict=True)])
-
-    @property
-    def mean(self) -> FloatArray:
-        """Of each parameter, (axes,)."""
-        return np.array([
-            axis @ np.moveaxis(self.weights, number, 0).reshape(len(axis), -1).sum(axis=1)
-            for number, axis in enumerate(self.axes)
-        ])  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """Parameters of one level: its log σ and what follows of its distribution of effects.
-
-    Parameters
-    ----------
-    level : Level
-    columns : int array
-        Their places among all parameters.
-    effect : Heavy
-    table : UnitTable
-    """
-
-    level: Level
-    columns: IntArray
-    effect: Heavy
-    table: UnitTable
-
-    def log_density(self, model: Model, points: FloatArray) -> FloatArray:
-        """Of the parameters at points (P, columns) given the units' data, (P,), up to a constant."""
-        mixing = self.effect.mixing(points[:, 1:])
-        found = self.table.log_likelihood(mixing.factor * np.exp(points[:, 0]), mixing.log_weight)
-        prior = log_density_of_log_sd(model.terms.scales[self.level], points[:, 0])
-        return found + prior + self.effect.log_prior(points[:, 1:])
-
-
-Blocks = dict[Level, tuple[Block, GridDensity]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +39,7 @@ class BlockPilot:
     Parameters
     ----------
     model : Model
-    blocks : mapping of level to (Block, GridDensity)
+    blocks : mapping of level to (block, density)
     columns : int array
         Of the rest.
     rest : StudentMixture or None
@@ -153,26 +53,32 @@ class BlockPilot:
     def draw(self, size: int, generator: np.random.Generator) -> FloatArray:
         """Draws, (size, parameters)."""
         drawn = np.empty((size, self.model.tree.n_parameters))
-        for block, density in self.blocks.values():
-            drawn[:, block.columns] = density.draw(size, generator)
+        for level, (_, density) in self.blocks.items():
+            drawn[:, self._columns(level)] = density.draw(size, generator)
         if self.rest is not None:
             drawn[:, self.columns] = self.rest.draw(size, generator)
         return drawn
 
     def log_density(self, points: FloatArray) -> FloatArray:
         """Log density at points (S, parameters)."""
-        of_blocks = (density.log_density(points[:, block.columns]) for block, density in self.blocks.values())
+        of_blocks = (
+            density.log_density(points[:, self._columns(level)])
+            for level, (_, density) in self.blocks.items()
+        )
         found = sum(of_blocks, np.zeros(len(points)))
         return found if self.rest is None else found + self.rest.log_density(points[:, self.columns])
 
     def is_nil(self, points: FloatArray) -> npt.NDArray[np.bool_]:
         """Whether the posterior density at points (S, parameters) is nil beside that at the peak, (S,)."""
         below = np.zeros(len(points))
-        for block, density in self.blocks.values():
-            peak = block.log_density(self.model, density.peak[np.newaxis])[0]
-            below += np.minimum(block.log_density(self.model, points[:, block.columns]) - peak, 0.0)
+        for level, (block, density) in self.blocks.items():
+            peak = block.log_density(density.peak[np.newaxis])[0]
+            below += np.minimum(block.log_density(points[:, self._columns(level)]) - peak, 0.0)
         below[np.isnan(below)] = -np.inf
         return below < -_NIL
+
+    def _columns(self, level: Level) -> IntArray:
+        return self.model.tree.columns(level)
 
 
 def block_pilot(model: Model, mode: Mode, known: Blocks | None = None) -> BlockPilot:
@@ -183,18 +89,25 @@ def block_pilot(model: Model, mode: Mode, known: Blocks | None = None) -> BlockP
     tree = model.tree
     blocks = _blocks(model, mode, around(model, mode), known)
     # Once more from where effects lie under those distributions: extreme ones are shrunk less, others more.
-    mean = np.concatenate([mode.log_sd, *(np.zeros(len(effect.names)) for effect in tree.effects.values())])
-    for block, density in blocks.values():
-        mean[block.columns] = density.mean
-    scales = tree.scales(mean)
-    border, data, own = settle(model, mean, mode.border)
+    mean, of_types = middle_of(model, mode, blocks)
+    scales = tree.scales(mean, of_types)
+    border, data, own = settle(model, scales, mode.border)
     eliminated = eliminate(tree, data.information, data.linear, scales.usual(own))
     blocks = _blocks(model, mode, Given(border, scales, eliminated))
-    rest = np.setdiff1d(np.arange(len(tree.levels)), [block.columns[0] for block, _ in blocks.values()])
+    rest = np.setdiff1d(np.arange(len(tree.levels)), [tree.levels.index(level) for level in blocks])
     if not len(rest):
         return BlockPilot(model, blocks, rest, None)
     covariance = np.linalg.inv(mode.curvature)[np.ix_(rest, rest)]
     return BlockPilot(model, blocks, rest, pilot(mode.log_sd[rest], np.linalg.inv(covariance)))
+
+
+def middle_of(model: Model, mode: Mode, blocks: Blocks) -> tuple[FloatArray, FloatArray | None]:
+    """Means of all parameters, (k,), and of log σ of department types, (D,), where these differ."""
+    mean = np.zeros(model.tree.n_parameters)
+    mean[: len(mode.log_sd)] = mode.log_sd
+    for level, (_, density) in blocks.items():
+        mean[model.tree.columns(level)] = density.mean
+    return mean, _of_types(blocks)
 
 
 def around(model: Model, mode: Mode) -> Given:
@@ -212,53 +125,24 @@ def _blocks(model: Model, mode: Mode, given: Given, known: Blocks | None = None)
     found: Blocks = {}
     # From the leaves up, for what the leaves say of a level depends on the distribution of the effects below it.
     for level in reversed(tree.nested):
-        if known and level in known and known[level][0].effect == tree.effects.get(level, NORMAL):
-            block, density = known[level]
+        by_type = tree.by_type and level == "department"
+        already = known.get(level) if known else None
+        if already and already[0].effect == tree.effects.get(level, NORMAL) and already[0].by_type == by_type:
+            found[level] = already
         else:
-            block = level_block(model, mode, given, level, below)
-            density = grid_density(model, block, mode)
-        block = replace(block, columns=tree.columns(level))
-        found[level] = block, density
-        below[:, block.columns] = density.draw(_DRAWS_BELOW, generator)
+            log_sd = float(mode.log_sd[tree.levels.index(level)])
+            effect = tree.effects.get(level, NORMAL)
+            told = told_of(tree, given, level, log_sd, below, _of_types(found))
+            found[level] = (
+                types_block(told, tree, model.terms, log_sd, effect)
+                if by_type
+                else level_block(told, effect, model.terms.scales[level], log_sd)
+            )
+        below[:, tree.columns(level)] = found[level][1].draw(_DRAWS_BELOW, generator)
     return found
 
 
-def level_block(model: Model, mode: Mode, given: Given, level: Level, below: FloatArray) -> Block:
-    """Table what all others say of a level's units, averaged over draws (n, k) of the parameters of those below."""
-    tree = model.tree
-    sds, floor = table_scales(float(np.exp(mode.log_sd[tree.levels.index(level)])))
-    if level == tree.leaf_level:
-        values = leaf_values(tree, given, sds)
-    elif level == tree.nodes[0].name:
-        values = top_values(tree, given.border, below, sds)
-    else:
-        inner = tree.nested[tree.nested.index(level) + 1 :]
-        drawn = [given.scales.with_levels_of(tree.scales(row), inner) for row in below]
-        values = np.mean([node_values(tree, given, scales, level, sds) for scales in drawn], axis=0)
-    effect = tree.effects.get(level, NORMAL)
-    return Block(level, tree.columns(level), effect, unit_table(sds, floor, values))
-
-
-def grid_density(model: Model, block: Block, mode: Mode) -> GridDensity:
-    """Lay a grid over where a block's density is, zooming in on it."""
-    middle = mode.log_sd[block.columns[0]]
-    ranges = ((middle - _HALF_WIDTH, middle + _HALF_WIDTH), *block.effect.start)
-    count = _POINTS[len(ranges)]
-    axes = [np.linspace(low, high, count) for low, high in ranges]
-
-    def density(axes: Sequence[FloatArray]) -> FloatArray:
-        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-        return block.log_density(model, points.reshape(-1, len(axes))).reshape(points.shape[:-1])
-
-    for _ in range(_ZOOMS):
-        logs = density(axes)
-        near = logs > logs.max() - _DEEP
-        for number, axis in enumerate(axes):
-            others = tuple(i for i in range(len(axes)) if i != number)
-            at = np.flatnonzero(near.any(axis=others))
-            ends = axis[max(at[0] - 1, 0)], axis[min(at[-1] + 1, len(axis) - 1)]
-            axes[number] = np.linspace(*ends, count)
-    logs = density(axes)
-    weights = np.exp(logs - logs.max())
-    cell = math.prod(float(axis[1] - axis[0]) for axis in axes)
-    return GridDensity(tuple(axes), weights / weights.sum(), float(logs.max() + np.log(weights.sum() * cell)))
+def _of_types(blocks: Blocks) -> FloatArray | None:
+    """Means of log σ of department types, (D,), where these differ."""
+    _, density = blocks.get("department", (None, None))
+    return density.of_types if isinstance(density, TypesDensity) else None

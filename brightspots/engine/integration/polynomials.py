@@ -154,7 +154,7 @@ def _nodes_out(expansion: Expansion, link: Link, units: slice, reach: FloatArray
     leaves = slice(int(node.leaves[units.start]), int(node.leaves[units.stop]))
     starts = node.leaves[units] - leaves.start
     known = np.add.reduceat(expansion.information[leaves] / expansion.own_blur[leaves], starts)
-    narrowest = tree.sd(node.name, scales.usual(), units).min(axis=1)
+    narrowest = tree.sd(node.name, scales.usual().extreme(np.min), units)
     # One fewer than for leaves: slopes and curvatures are of integrals by a few points, and not so sure.
     return np.maximum(usual, nodes_for_mixtures(reach / np.sqrt(narrowest**2 + 1.0 / known)) - 1)
 
@@ -243,7 +243,7 @@ def trust_polynomials(expansion: Expansion, group: TrustGroup, *, by_cell: bool 
     else:
         furthest = tree.loops.largest_shifts(*moved)
         polynomial = tree.loops.sum_polynomials(
-            leaf_tables(expansion, leaves, reach, furthest), expansion.scale_basis,
+            leaf_tables(expansion, leaves, reach, furthest), expansion.scale_basis, expansion.leaf_row[leaves],
             expansion.information[leaves], expansion.slope[leaves],
             np.ascontiguousarray(tree.leaf_variance(expansion.draws.scales, leaves)), reach,
             *moved, runs,

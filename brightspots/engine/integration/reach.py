@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +72,7 @@ def reaches(tree: Tree, border: FloatArray, draws: Draws, middle: Scales, found:
     top, information, scales = tree.nodes[0], found.data.information, draws.scales.usual()
     components = _likely_components(tree, border, middle, found)
     widest, narrowest = (
-        Scales({level: np.asarray(extreme(sd)) for level, sd in scales.sd.items()}, own=own)
+        replace(scales.extreme(extreme), own=own)
         for extreme, own in zip((np.max, np.min), components, strict=True)
     )
     weight, _ = weights_by_node(tree, information, widest)[0]
@@ -112,7 +113,7 @@ def _shortened(tree: Tree, border: FloatArray, draws: Draws, found: Reaches) -> 
     if not len(long):
         return found
     moved = border_shift_by_top(tree, (draws.border - border).T, found.leaf_share)
-    narrowest, widest = (_extreme(draws.scales, extreme) for extreme in (np.min, np.max))
+    narrowest, widest = (draws.scales.extreme(extreme) for extreme in (np.min, np.max))
     extremes = Extremes(narrowest, widest, moved.min(axis=1), moved.max(axis=1))
     guess, above = {}, np.zeros(tree.cells.n_leaves)
     for node in tree.nodes:
@@ -284,17 +285,5 @@ def _oddest(scales: Scales) -> Scales:
     )
     at = int(np.argmax(away))
     mixing = {level: Mixing(of.log_weight[:, at], of.factor[:, at]) for level, of in scales.mixing.items()}
-    return Scales({level: np.asarray(sd[at]) for level, sd in scales.sd.items()}, mixing)
-
-
-def _extreme(scales: Scales, extreme: Callable[[FloatArray], np.floating]) -> Scales:
-    """The narrowest or the widest that effects are over draws, component by component where they are mixtures."""
-    sd = {level: np.asarray(extreme(of)) for level, of in scales.sd.items()}
-    mixing = {
-        level: Mixing(
-            np.asarray([of.max() for of in log_weight]),
-            np.asarray([extreme(scales[level] * of) for of in factor]) / sd[level],
-        )
-        for level, (log_weight, factor) in scales.mixing.items()
-    }
-    return Scales(sd, mixing)
+    of_type = None if scales.of_type is None else scales.of_type[:, at]
+    return Scales({level: np.asarray(sd[at]) for level, sd in scales.sd.items()}, mixing, of_type=of_type)

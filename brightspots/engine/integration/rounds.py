@@ -7,13 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from brightspots.common.arrays import FloatArray, log_sum
-from brightspots.engine.integration.proposal import BorderProposal, Proposal
+from brightspots.engine.integration.proposal import Proposal, RestProposal
 
 Sources = Sequence[tuple[int, Proposal]]
 
 
 class Rounds:
     """Draws of parameters, (S, k), and border, (S, B), with the log density that each should have, (S,).
+
+    The border here is all that is drawn given the parameters: log σ of department types too, where these differ.
 
     A draw is weighed against the mixture of all proposals in proportion to their draws (deterministic mixture; Owen &
     Zhou 2000, JASA 95:135): one that the first of them had nearly missed does no harm once a later one has it.
@@ -26,7 +28,7 @@ class Rounds:
         # The mixture: draws, proposal of the parameters, and place of that of the border, whose densities at all draws
         # are kept.
         self._sources: list[tuple[int, Proposal, int]] = []
-        self._of_border: list[BorderProposal] = []
+        self._of_border: list[RestProposal] = []
         self._log_border: list[FloatArray] = []
 
     @property
@@ -37,7 +39,7 @@ class Rounds:
     def add(
         self,
         sources: Sources,
-        of_border: BorderProposal,
+        of_border: RestProposal,
         parameters: FloatArray,
         border: FloatArray,
         log_border: FloatArray,
@@ -49,7 +51,7 @@ class Rounds:
         ----------
         sources : sequence of (int, Proposal)
             What parameters were drawn from, and how often.
-        of_border : BorderProposal
+        of_border : RestProposal
         parameters, border : (n, k), (n, B)
         log_border : (n,)
             Log density of the border's proposal.

@@ -69,16 +69,24 @@ class Tree:
         In the order of `levels.LEVELS`; the outermost nested level is always among them.
     effects : mapping of level to Heavy
         Distribution of the effects of the nested levels where they are not normal.
+    by_type : bool, default False
+        Whether departments of each type have a standard deviation of their own.
     """
 
     cells: Cells
     levels: tuple[Level, ...]
     effects: Mapping[Level, Heavy] = field(default_factory=dict)
+    by_type: bool = False
 
     @cached_property
     def normal(self) -> Tree:
-        """The same tree with normal effects throughout."""
-        return Tree(self.cells, self.levels) if self.effects else self
+        """The same tree with normal effects throughout, of one standard deviation a level."""
+        return self if self.is_normal else Tree(self.cells, self.levels)
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether all effects are normal, of one standard deviation a level."""
+        return not self.effects and not self.by_type
 
     @cached_property
     def of_data(self) -> tuple[NestedLevel, ...]:
@@ -114,7 +122,7 @@ class Tree:
     def loops(self) -> ModuleType:
         """`loops_compiled` or `loops_plain`: one for a whole fit, by the size of the table."""
         inner = INNER_NODES if len(self.nodes) > 1 else 1
-        heavy = _HEAVY if self.effects else 1
+        heavy = 1 if self.is_normal else _HEAVY
         return choose_loops(self.cells.n_leaves * EXPECTED_DRAWS * inner * heavy)
 
     @cached_property
@@ -156,15 +164,21 @@ class Tree:
     def columns(self, level: Level) -> IntArray:
         """Places of a level's log σ and of what follows of its distribution among the parameters that are sampled."""
         free = self.free.get(level, slice(0, 0))
-        return np.array([self.levels.index(level), *range(free.start, free.stop)])
+        spread = [self.n_parameters - 1] if self.by_type and level == "department" else []
+        return np.array([self.levels.index(level), *range(free.start, free.stop), *spread])
 
     @property
     def n_parameters(self) -> int:
-        """How many numbers are sampled besides the border."""
-        return max([len(self.levels), *(of.stop for of in self.free.values())])
+        """How many numbers are sampled besides the border and what types have of their own.
 
-    def scales(self, parameters: FloatArray) -> Scales:
+        The last is the logarithm of how far the σ's of department types differ, where they do.
+        """
+        return max([len(self.levels), *(of.stop for of in self.free.values())]) + self.by_type
+
+    def scales(self, parameters: FloatArray, of_types: FloatArray | None = None) -> Scales:
         """Standard deviations by level, and mixtures, from log σ and what follows it, (..., k); contiguous arrays.
+
+        `of_types` are log σ of department types, (..., D), where they differ: else all have that of the typical one.
 
         Powers and logarithms of strided arrays may differ in their last digit by where the arrays lie in memory, for
         NumPy computes them in another way where the input reaches up to the output.
@@ -173,13 +187,28 @@ class Tree:
         mixing = {
             level: effect.mixing(parameters[..., self.free[level]]) for level, effect in self.effects.items()
         }
-        return Scales(dict(zip(self.levels, np.exp(log_sd), strict=True)), mixing)
+        sd = dict(zip(self.levels, np.exp(log_sd), strict=True))
+        if of_types is None:
+            return Scales(sd, mixing)
+        apart = np.moveaxis(of_types, -1, 0) - log_sd[self.levels.index("department")]
+        return Scales(sd, mixing, of_type=np.exp(np.ascontiguousarray(apart)))
 
-    def leaf_scale(self, scales: Scales) -> FloatArray:
-        """σ of the leaves' own effects, without the errors of expected events; 0 where their level is not there."""
+    def leaf_rows(self, scales: Scales) -> tuple[FloatArray, IntArray]:
+        """σ of the leaves' own effects, without the errors of expected events, and who has which.
+
+        Returns
+        -------
+        (R, …), (N,)
+            One row for all leaves, or one for each department type; and the row of each leaf. 0 where the level of the
+            leaves is not in the model.
+        """
+        everybody = np.zeros(self.cells.n_leaves, dtype=np.int64)
         if self.leaf_level is None:
-            return np.zeros(np.shape(scales[self.levels[0]]))
-        return scales[self.leaf_level]
+            return np.zeros((1, *np.shape(scales[self.levels[0]]))), everybody
+        sd = np.asarray(scales[self.leaf_level])[np.newaxis]
+        if self.leaf_level != "department" or scales.of_type is None:
+            return sd, everybody
+        return sd * scales.of_type, self.cells.cell_department
 
     def error_variance(self, level: Level | None, units: slice | IntArray = slice(None)) -> FloatArray | None:
         """Known variance that comes to the effects of some units of a level, (units,); None where there is none."""
@@ -198,7 +227,7 @@ class Tree:
             … as in `scales`; (1, …) where all units have the same.
         """
         error = self.error_variance(level, units)
-        sd = np.asarray(scales[level])[np.newaxis]
+        sd = self._by_unit(level, scales, units)
         if level in scales.own:
             sd = sd * np.sqrt(scales.own[level][units])
         return sd if error is None else np.sqrt(sd**2 + error.reshape(-1, *(1,) * (sd.ndim - 1)))
@@ -206,10 +235,17 @@ class Tree:
     def variance(self, level: Level, scales: Scales, units: slice | IntArray = slice(None)) -> FloatArray:
         """Square of `sd`."""
         error = self.error_variance(level, units)
-        variance = np.asarray(scales[level])[np.newaxis] ** 2
+        variance = self._by_unit(level, scales, units) ** 2
         if level in scales.own:
             variance = variance * scales.own[level][units]
         return variance if error is None else variance + error.reshape(-1, *(1,) * (variance.ndim - 1))
+
+    def _by_unit(self, level: Level, scales: Scales, units: slice | IntArray) -> FloatArray:
+        """σ of some units, (units, …); (1, …) where all have the same."""
+        sd = np.asarray(scales[level])[np.newaxis]
+        if level != "department" or scales.of_type is None:
+            return sd
+        return np.asarray(sd * scales.of_type[self.cells.cell_department[units]])
 
     def components(
         self, level: Level, scales: Scales, units: slice | IntArray = slice(None)
@@ -218,7 +254,10 @@ class Tree:
         if level not in scales.mixing:
             return [(0.0, self.sd(level, scales, units))]
         return [
-            (log_weight, self.sd(level, Scales({level: scales[level] * factor}), units))
+            (
+                log_weight,
+                self.sd(level, Scales({level: scales[level] * factor}, of_type=scales.of_type), units),
+            )
             for log_weight, factor in zip(*scales.mixing[level], strict=True)
         ]
 
@@ -233,13 +272,18 @@ class Tree:
     def leaf_sd(self, scales: Scales, leaves: slice | IntArray = slice(None)) -> FloatArray:
         """Standard deviation of what some leaves carry by themselves, (leaves, …) or (1, …): see `sd`."""
         if self.leaf_level is None:
-            return self.leaf_scale(scales)[np.newaxis]
+            return self.leaf_rows(scales)[0]
         return self.sd(self.leaf_level, scales, leaves)
+
+    def with_leaf_error(self, sd: FloatArray, leaves: slice | IntArray = slice(None)) -> FloatArray:
+        """What some leaves carry by themselves if σ is so much, (leaves, …) both: see `sd`."""
+        error = None if self.leaf_level is None else self.error_variance(self.leaf_level, leaves)
+        return sd if error is None else np.sqrt(sd**2 + error.reshape(-1, *(1,) * (sd.ndim - 1)))
 
     def leaf_variance(self, scales: Scales, leaves: slice | IntArray = slice(None)) -> FloatArray:
         """Square of `leaf_sd`."""
         if self.leaf_level is None:
-            return self.leaf_scale(scales)[np.newaxis]
+            return self.leaf_rows(scales)[0]
         return self.variance(self.leaf_level, scales, leaves)
 
     def predictor(self, border: FloatArray) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,13 +22,12 @@ from brightspots.engine.integration.tree import Tree
 from brightspots.engine.levels import Level
 from brightspots.likelihood.outcomes import Outcomes
 
-# Standard deviations of a table, from so many times that of the normal model to so many times.
-_NARROWEST, _WIDEST, _SCALES = 0.3, 20.0, 14
-_FLOOR = 0.3
+# Largest standard deviation of a table, in those of the normal model.
+_WIDEST = 20.0
 _QUADRATURE = 7
 # Units of a table beyond which those that are alike are put together.
 _MOST_UNITS = 400
-_PIECES = np.array([200, 25])
+_PIECES = np.array([220, 25])
 _LEAST_VARIANCE, _LEAST_SHARE = 1e-12, 0.05
 _LEAVES_AT_ONCE = 2_000
 # Points of a grid of effects, and standard deviations that it goes beyond the data, or to either side of 0.
@@ -56,36 +56,57 @@ class UnitTable:
 
     def log_likelihood(self, sd: FloatArray, log_weight: FloatArray) -> FloatArray:
         """Of all units under mixtures of normals, (P,), from standard deviations and log weights (M, P)."""
-        logs = [self.values @ self._basis(one) + weight for one, weight in zip(sd, log_weight, strict=True)]
+        logs = [
+            self.values @ lagrange(self.scales, self.floor, one) + weight
+            for one, weight in zip(sd, log_weight, strict=True)
+        ]
         return np.asarray(self.counts @ log_sum(np.stack(logs)))
 
-    def _basis(self, sd: FloatArray) -> FloatArray:
-        """Lagrange weights, (J, P)."""
-        nodes, at = (0.5 * np.log(values**2 + self.floor**2) for values in (self.scales, sd))
-        away = np.clip(at, nodes.min(), nodes.max()) - nodes[:, np.newaxis]
-        return np.stack([
-            np.prod(np.delete(away, j, axis=0), axis=0) / np.prod(np.delete(nodes[j] - nodes, j))
-            for j in range(len(nodes))
-        ])  # fmt: skip
+
+def lagrange(scales: FloatArray, floor: float, sd: FloatArray) -> FloatArray:
+    """Weights of a table's values at `scales`, (J,), in those at standard deviations (P,), (J, P)."""
+    nodes, at = (0.5 * np.log(values**2 + floor**2) for values in (scales, sd))
+    away = np.clip(at, nodes.min(), nodes.max()) - nodes[:, np.newaxis]
+    return np.stack([
+        np.prod(np.delete(away, j, axis=0), axis=0) / np.prod(np.delete(nodes[j] - nodes, j))
+        for j in range(len(nodes))
+    ])  # fmt: skip
 
 
-def table_scales(sd: float) -> tuple[FloatArray, float]:
-    """Standard deviations of a table around one, and its floor."""
-    floor = _FLOOR * sd
-    low, high = (0.5 * np.log((factor * sd) ** 2 + floor**2) for factor in (_NARROWEST, _WIDEST))
-    nodes = 0.5 * (low + high) + 0.5 * (high - low) * np.cos(np.pi * (np.arange(_SCALES) + 0.5) / _SCALES)
-    return np.sqrt(np.exp(2.0 * nodes) - floor**2), floor
+class UnitValues(NamedTuple):
+    """Log likelihoods of a level's units under normal effects of several standard deviations.
+
+    Parameters
+    ----------
+    scales : (J,)
+        Standard deviations: Chebyshev nodes of ½·log(σ² + floor²).
+    floor : float
+    values : (units, J)
+    """
+
+    scales: FloatArray
+    floor: float
+    values: FloatArray
 
 
-def unit_table(scales: FloatArray, floor: float, values: FloatArray) -> UnitTable:
-    """Put units with similar rows of values, (units, J), together where there are many.
+def table_scales(sd: float, narrowest: float, floor: float, count: int) -> tuple[FloatArray, float]:
+    """Standard deviations of a table around one, from `narrowest` times it on, and its floor, `floor` times it."""
+    least = floor * sd
+    low, high = (0.5 * np.log((factor * sd) ** 2 + least**2) for factor in (narrowest, _WIDEST))
+    nodes = 0.5 * (low + high) + 0.5 * (high - low) * np.cos(np.pi * (np.arange(count) + 0.5) / count)
+    return np.sqrt(np.maximum(np.exp(2.0 * nodes) - least**2, 0.0)), least
+
+
+def unit_table(told: UnitValues) -> UnitTable:
+    """Put units with similar rows of values together where there are many.
 
     Rows differ in little more than two respects: how much the data tell of a unit, and how far out it is. Roots of log
     likelihood ratios, which grow as distances do, have two principal axes, and units are put together that lie in the
     same cell of a grid along these: of equal width, so that those far out stay apart.
     """
     # What is common to a row says nothing of σ.
-    units, values = len(values), values - values[:, :1]
+    scales, floor, values = told.scales, told.floor, told.values - told.values[:, :1]
+    units = len(values)
     if units <= _MOST_UNITS:
         return UnitTable(scales, floor, values, np.ones(units))
     roots = np.sign(values) * np.sqrt(np.abs(values))
@@ -225,10 +246,17 @@ def _integrals(at: FloatArray, values: FloatArray, mean: FloatArray, sds: FloatA
     return log_sum(values.T[:, :, np.newaxis] - np.log(sds) - 0.5 * (away / sds) ** 2)
 
 
-def top_values(tree: Tree, border: FloatArray, parameters: FloatArray, sds: FloatArray) -> FloatArray:
+def top_values(
+    tree: Tree,
+    border: FloatArray,
+    parameters: FloatArray,
+    sds: FloatArray,
+    of_types: FloatArray | None = None,
+) -> FloatArray:
     """Log likelihood of each unit of the outermost level under normal effects, given the border, (units, J).
 
-    Averaged over draws of the parameters (n, k), of which those of the levels below are used.
+    Averaged over draws of the parameters (n, k), of which those of the levels below are used. `of_types` are log σ of
+    department types, (D,), where these differ.
     """
     top = tree.nodes[0].name
     below = replace(tree, effects={level: of for level, of in tree.effects.items() if level != top})
@@ -236,7 +264,8 @@ def top_values(tree: Tree, border: FloatArray, parameters: FloatArray, sds: Floa
     each = np.concatenate([parameters[:, : len(tree.levels)], *free], axis=1)
     repeated = np.repeat(each, len(sds), axis=0)
     repeated[:, tree.levels.index(top)] = np.tile(np.log(sds), len(each))
-    draws = make_draws(below, repeated, np.repeat(border[np.newaxis], len(repeated), axis=0))
+    rest = border if of_types is None else np.concatenate([border, of_types])
+    draws = make_draws(below, repeated, np.repeat(rest[np.newaxis], len(repeated), axis=0))
     # One band for all: effects reach as far as the widest has them, if the data let them.
     found = evaluate([expand_band(below, draws, np.arange(draws.size))])
     return np.asarray(found.reshape(len(found), len(each), len(sds)).mean(axis=1))

@@ -94,7 +94,8 @@ def test_few_units_leave_it_open():
 
 def test_only_what_nobody_said_is_looked_at():
     frame = nation(30, 8)
-    assert list(factors(frame, Priors(trust_effects="normal"))) == ["department"]
+    assert set(factors(frame, Priors(trust_effects="normal"))) == {"department", "department_by_type"}
+    assert list(factors(frame, Priors(trust_effects="normal", department_by_type=0.5))) == ["department"]
     assert list(factors(frame, Priors(department=None, department_type=None))) == ["trust"]
     assert factors(frame, Priors(effects="student_t")) == {}
 

@@ -63,12 +63,14 @@ def test_effects_of_leaves_are_the_same_compiled_or_not(order, rows_of_sd):
 
 
 @sds
-def test_sums_of_polynomials_are_the_same_compiled_or_not(rows_of_sd):
+@pytest.mark.parametrize("rows_of_basis", [1, 3])
+def test_sums_of_polynomials_are_the_same_compiled_or_not(rows_of_sd, rows_of_basis):
     generator = np.random.default_rng(3)
     leaves, powers, nodes = ROWS, 8, 3
     arguments = (
         generator.normal(size=(leaves, powers, nodes)),
-        generator.uniform(size=(nodes, SIZE)),
+        generator.uniform(size=(rows_of_basis, nodes, SIZE)),
+        generator.integers(0, rows_of_basis, leaves),
         generator.uniform(1.0, 50.0, leaves),
         generator.normal(size=leaves),
         generator.uniform(0.0, 0.2, (rows_of_sd, SIZE)),

@@ -9,6 +9,8 @@ from brightspots.engine.integration import loops_compiled, loops_plain
 from brightspots.engine.integration.leaf_tables import hermite_basis
 
 LEAVES, DRAWS, SCALES = 7, 400, 4
+# Rows of standard deviations, as where department types have their own, and which of them each leaf has.
+ROWS, OF_LEAF = 2, np.array([0, 1, 1, 0, 1, 0, 0])
 EMPTY_RUNS = np.array([0, 0, 3, 3, 7, 7])
 
 loops_of = pytest.mark.parametrize("loops", [loops_compiled, loops_plain], ids=["compiled", "plain"])
@@ -24,8 +26,11 @@ def interpolation(generator: np.random.Generator, components: int) -> tuple[np.n
     """Weights over the standard deviations that each component uses, some of them its own, and which those are."""
     counts = [2 + component % 2 for component in range(components)]
     nodes = np.array([(min(component, SCALES - count), count) for component, count in enumerate(counts)])
-    basis = np.concatenate([generator.dirichlet(np.ones(count), DRAWS).T for count in counts])
-    return np.ascontiguousarray(basis), nodes
+    basis = [
+        np.concatenate([generator.dirichlet(np.ones(count), DRAWS).T for count in counts])
+        for _ in range(ROWS)
+    ]
+    return np.ascontiguousarray(np.stack(basis)), nodes
 
 
 def moves_of(generator: np.random.Generator) -> tuple[np.ndarray, ...]:
@@ -43,6 +48,7 @@ def test_sums_of_mixtures_are_the_same_compiled_or_not(components, points):
     arguments = (
         generator.normal(size=(LEAVES, 3 * points, SCALES)),
         basis,
+        OF_LEAF,
         nodes,
         weights_of(generator, components),
         hermite_basis(points)[1],
@@ -93,7 +99,7 @@ def summed(loops, made: Quadratics, points: int, components: int, generator, wid
     log_weight = weights_of(generator, components)
     table = made.table(width, at)
     found = loops.sum_mixed_polynomials(
-        table, basis, nodes, log_weight, hermite, width, reach, *moves, bounds
+        table, basis, OF_LEAF, nodes, log_weight, hermite, width, reach, *moves, bounds
     )
     return found, basis, nodes, log_weight
 
@@ -139,8 +145,8 @@ def test_mixtures_of_quadratics_are_interpolated(loops, components):
         assert inside.mean() > 0.9
         logs, start, at = [], 0, made.at(away)
         for (first, count), weight in zip(nodes, log_weight, strict=True):
-            share = basis[start : start + count]
-            logs.append(np.einsum("lsj,js->ls", at[..., first : first + count], share) + weight)
+            share = basis[OF_LEAF, start : start + count]
+            logs.append(np.einsum("lsj,ljs->ls", at[..., first : first + count], share) + weight)
             start += count
         exact = np.logaddexp.reduce(logs)
         for leaf in range(LEAVES):

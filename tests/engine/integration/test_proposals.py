@@ -10,10 +10,11 @@ from scipy import special, stats
 
 import brightspots as bs
 from brightspots.engine.effects import TwoNormals
+from brightspots.engine.integration.border_proposal import BorderProposal
 from brightspots.engine.integration.centre import settle
 from brightspots.engine.integration.mode import find_mode
 from brightspots.engine.integration.model import Model
-from brightspots.engine.integration.proposal import BorderProposal, StudentMixture
+from brightspots.engine.integration.proposal import StudentMixture
 from brightspots.engine.integration.rounds import Rounds
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.terms import resolve_priors
@@ -110,9 +111,9 @@ def test_a_settled_border_stays_where_it_is_from_wherever_it_came():
     mode = find_mode(model.normal)
     parameters = np.r_[mode.log_sd, -1.0, 1.5]
     far = mode.border + np.r_[0.4, -0.4 * np.ones(len(mode.border) - 1)]
-    found, _, _ = settle(model, parameters, mode.border)
+    found, _, _ = settle(model, model.tree.scales(parameters), mode.border)
     for start in (found, far):
-        np.testing.assert_allclose(settle(model, parameters, start)[0], found, atol=5e-3)
+        np.testing.assert_allclose(settle(model, model.tree.scales(parameters), start)[0], found, atol=5e-3)
 
 
 def test_draws_of_all_rounds_are_weighed_against_the_mixture_of_all_proposals():

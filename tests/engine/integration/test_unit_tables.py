@@ -10,13 +10,16 @@ import pytest
 import brightspots as bs
 from brightspots.engine.effects import StudentT, TwoNormals
 from brightspots.engine.integration.elimination import eliminate
+from brightspots.engine.integration.grids import GridDensity, lay_grid
 from brightspots.engine.integration.mode import Mode, find_mode
 from brightspots.engine.integration.model import Model
-from brightspots.engine.integration.pilot import BlockPilot, GridDensity, block_pilot
+from brightspots.engine.integration.pilot import BlockPilot, block_pilot
 from brightspots.engine.integration.tree import Tree
 from brightspots.engine.integration.unit_tables import (
     Given,
     UnitTable,
+    UnitValues,
+    lagrange,
     leaf_values,
     table_scales,
     unit_table,
@@ -43,20 +46,23 @@ def fitted(trusts: int, family: str = "poisson", effect: str = "two normals") ->
     return model, mode, Given(mode.border, scales, eliminated)
 
 
-def nodes_of(model: Model, mode: Mode) -> tuple[np.ndarray, float]:
-    return table_scales(float(np.exp(mode.log_sd[model.tree.levels.index("department")])))
+def told(model: Model, mode: Mode, given: Given) -> UnitValues:
+    """Of departments: from none of the normal model's σ to twenty times as much."""
+    sd = float(np.exp(mode.log_sd[model.tree.levels.index("department")]))
+    scales, floor = table_scales(sd, 0.0, 0.15, 20)
+    values = leaf_values(model.tree, given, scales)
+    return UnitValues(scales, floor, values - values[:, :1])
 
 
 @pytest.mark.parametrize("family", ["poisson", "normal"])
 def test_tables_are_what_leaves_say_between_their_nodes(family):
     """Of normal effects of any standard deviation that a table is made for, against quadrature there."""
     model, mode, given = fitted(20, family)
-    scales, floor = nodes_of(model, mode)
-    table = unit_table(scales, floor, leaf_values(model.tree, given, scales))
-    sds = np.geomspace(scales.min(), scales.max(), 40)
-    exact = leaf_values(model.tree, given, np.r_[scales[0], sds])
+    table = unit_table(told(model, mode, given))
+    sds = np.geomspace(table.scales.min(), table.scales.max(), 40)
+    exact = leaf_values(model.tree, given, np.r_[table.scales[0], sds])
     exact = exact[:, 1:] - exact[:, :1]
-    each = table.values @ table._basis(sds)
+    each = table.values @ lagrange(table.scales, table.floor, sds)
     np.testing.assert_allclose(each, exact, atol=1e-3)
     together = table.log_likelihood(sds[np.newaxis], np.zeros((1, len(sds))))
     np.testing.assert_allclose(together, exact.sum(axis=0), atol=3e-3)
@@ -64,10 +70,12 @@ def test_tables_are_what_leaves_say_between_their_nodes(family):
 
 def test_a_mixture_is_the_sum_over_its_components():
     model, mode, given = fitted(20)
-    scales, floor = nodes_of(model, mode)
-    table = unit_table(scales, floor, leaf_values(model.tree, given, scales))
+    table = unit_table(told(model, mode, given))
     sds, log_weight = np.array([[0.1, 0.2], [0.5, 0.7]]), np.log([[0.9, 0.6], [0.1, 0.4]])
-    parts = [table.values @ table._basis(sd) + weight for sd, weight in zip(sds, log_weight, strict=True)]
+    parts = [
+        table.values @ lagrange(table.scales, table.floor, sd) + weight
+        for sd, weight in zip(sds, log_weight, strict=True)
+    ]
     np.testing.assert_allclose(
         table.log_likelihood(sds, log_weight), np.logaddexp(*parts).sum(axis=0), rtol=1e-12
     )
@@ -83,10 +91,9 @@ def proposed(trusts: int, effect: str) -> BlockPilot:
 def test_units_that_are_alike_are_put_together(effect):
     """Of 3,000 units a tenth is left, and log likelihoods differ between parameters as they did."""
     model, mode, given = fitted(200, effect=effect)
-    scales, floor = nodes_of(model, mode)
-    values = leaf_values(model.tree, given, scales)
-    grouped = unit_table(scales, floor, values)
-    each = UnitTable(scales, floor, values - values[:, :1], np.ones(len(values)))
+    scales, floor, values = told(model, mode, given)
+    grouped = unit_table(UnitValues(scales, floor, values))
+    each = UnitTable(scales, floor, values, np.ones(len(values)))
     assert grouped.counts.sum() == len(values) == 3_000
     assert len(grouped.counts) < 400
     block, density = proposed(200, effect).blocks["department"]
@@ -102,8 +109,8 @@ def test_units_that_are_alike_are_put_together(effect):
 
 def test_few_units_are_left_as_they_are():
     values = np.random.default_rng(1).normal(size=(400, 14))
-    scales, floor = table_scales(0.2)
-    table = unit_table(scales, floor, values)
+    scales, floor = table_scales(0.2, 0.3, 0.3, 14)
+    table = unit_table(UnitValues(scales, floor, values))
     np.testing.assert_allclose(table.values, values - values[:, :1])
     np.testing.assert_array_equal(table.counts, 1.0)
 
@@ -115,15 +122,13 @@ def test_each_level_has_a_grid_of_its_own_parameters(effect):
     assert list(found.blocks) == ["department", "trust"]
     tree = fitted(20, effect=effect)[0].tree
     names = EFFECTS[effect].names
-    block, density = found.blocks["department"]
     first = len(tree.levels)
     np.testing.assert_array_equal(
-        block.columns, [tree.levels.index("department"), *range(first, first + len(names))]
+        tree.columns("department"), [tree.levels.index("department"), *range(first, first + len(names))]
     )
-    assert len(density.axes) == 1 + len(names)
-    block, density = found.blocks["trust"]
-    np.testing.assert_array_equal(block.columns, [tree.levels.index("trust")])
-    assert len(density.axes) == 1
+    assert len(found.blocks["department"][1].axes) == 1 + len(names)
+    np.testing.assert_array_equal(tree.columns("trust"), [tree.levels.index("trust")])
+    assert len(found.blocks["trust"][1].axes) == 1
     # Department types, which are not nested, are proposed from a t.
     np.testing.assert_array_equal(found.columns, [tree.levels.index("department_type")])
     points = found.draw(100, np.random.default_rng(1))
@@ -185,3 +190,22 @@ def test_draws_are_from_it(axes):
             exact = along[:place].sum() + 0.5 * along[place]
             assert np.mean(drawn[:, number] < axis[place]) == pytest.approx(exact, abs=2.5 / size**0.5)
     assert np.all(np.isfinite(density.log_density(drawn)))
+
+
+def test_a_grid_finds_a_narrow_density_and_its_integral():
+    """Of a correlated normal a hundredth as wide as where it is looked for."""
+    precision = np.linalg.inv(np.array([[4e-4, 1e-4], [1e-4, 1e-4]]))
+    peak = np.array([0.37, -1.2])
+
+    def log_density(points: np.ndarray) -> np.ndarray:
+        away = points - peak
+        return 7.0 - 0.5 * np.einsum("pi,ij,pj->p", away, precision, away)
+
+    found = lay_grid(log_density, ((-2.0, 2.0), (-3.0, 1.0)))
+    exact = 7.0 + np.log(2.0 * np.pi) - 0.5 * np.linalg.slogdet(precision)[1]
+    assert found.log_total == pytest.approx(exact, abs=0.01)
+    np.testing.assert_allclose(found.mean, peak, atol=1e-3)
+    second = found.only(1)
+    np.testing.assert_array_equal(second.axes[0], found.axes[1])
+    np.testing.assert_allclose(second.mean, found.mean[1:])
+    assert second.weights.sum() == pytest.approx(1.0)

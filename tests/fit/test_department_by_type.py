@@ -7,12 +7,10 @@ import pandas as pd
 import pytest
 
 import brightspots as bs
-from brightspots.engine.effect_choice import EffectChoice
-
-pytestmark = [pytest.mark.nuts, pytest.mark.filterwarnings("ignore::brightspots.CertificateWarning")]
+from brightspots.engine.effect_choice import BETWEEN_TYPES, EffectChoice
 
 TRUSTS, SPREAD = 40, {"A&E": 0.40, "ENT": 0.30, "Maternity": 0.06, "Renal": 0.10, "Stroke": 0.10}
-BY_TYPE = bs.Priors(department_by_type=0.5)
+BY_TYPE, ALIKE = bs.Priors(department_by_type=0.5), bs.Priors(effects="normal")
 
 
 def simulate() -> tuple[pd.DataFrame, np.ndarray]:
@@ -35,13 +33,35 @@ def nation() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def fit(nation) -> bs.HierarchyFit:
-    return bs.fit_hierarchy(nation, priors=BY_TYPE, draws=2_000, seed=1)
+    return bs.fit_hierarchy(nation, priors=BY_TYPE, seed=1)
+
+
+def test_it_is_what_the_data_ask_for(nation, fit):
+    """Where nobody says the data do: types that differ so much are seen, and that they are is not heavy tails."""
+    chosen = bs.fit_hierarchy(nation, seed=1)
+    assert chosen.priors.department_by_type == BETWEEN_TYPES
+    assert chosen.priors.effects == chosen.priors.trust_effects == "normal"
+    assert chosen.effect_distribution["sd_by_type"].to_dict() == {"trust": False, "department": True}
+    assert "an sd of its own" in chosen.effect_distribution["why"]["department"]
+    assert chosen.effect_distribution["log_bayes_factor_by_type"]["department"] > 10.0
+    np.testing.assert_allclose(
+        chosen.department_types()["sd_department"], fit.department_types()["sd_department"], rtol=0.03
+    )
+
+
+def test_types_that_are_alike_have_one_sd():
+    frame = bs.simulate_nation(60, 15, seed=3, rating_validity=None).cells
+    said = bs.fit_hierarchy(frame, seed=1).effect_distribution
+    assert not said["sd_by_type"].any()
+    assert said["log_bayes_factor_by_type"]["department"] < 0.0
+    assert "if all have the same" in said["why"]["department"]
 
 
 def test_each_type_has_the_spread_that_it_was_simulated_with(fit):
     types = fit.department_types().set_index("department")
     truth = pd.Series(SPREAD)
-    assert fit.certificate.method == "nuts"
+    assert fit.certificate.method == "integrate"
+    assert fit.certificate.ok
     assert (types["sd_department_lower"] < truth).all()
     assert (truth < types["sd_department_upper"]).all()
     assert types.loc["Maternity", "sd_department_upper"] < types.loc["A&E", "sd_department_lower"]
@@ -57,7 +77,7 @@ def test_the_reported_sigma_is_that_of_the_average_department(fit):
 
 def test_departments_of_a_uniform_type_are_shrunk_more_and_known_less(nation, fit):
     """Of a department whose kind hardly varies, the same count says less: it is more likely to be chance."""
-    alike = bs.fit_hierarchy(nation, seed=1)
+    alike = bs.fit_hierarchy(nation, seed=1, priors=ALIKE)
     here, there = (one.departments().groupby("department") for one in (fit, alike))
     spread, common = (
         groups["peer_ratio"].apply(lambda ratios: np.log(ratios).std()) for groups in (here, there)
@@ -72,9 +92,7 @@ def test_departments_of_a_uniform_type_are_shrunk_more_and_known_less(nation, fi
 def test_it_is_said_kept_and_labelled(fit, tmp_path):
     assert "Departments' sd by type: from " in repr(fit)
     assert "(A&E)" in repr(fit)
-    table = fit.departments()
-    assert table["surprise"].isna().all()
-    assert "of one σ" in table.attrs["surprise"]
+    assert fit.departments()["surprise"].between(0.0, 1.0).all()
     drawn = fit.posterior["posterior"]["sd_department_by_type"]
     assert drawn.dims == ("chain", "draw", "department")
     fit.save(tmp_path / "fit.nc")
@@ -102,13 +120,55 @@ def test_flags_are_as_often_true_as_they_say(fit):
 
 def test_the_shape_of_the_effects_is_judged_in_units_of_their_own_sigma(nation, fit):
     """Pooled, effects of unequal spread have heavy tails; each against its own σ they are normal."""
-    assert bs.fit_hierarchy(nation, seed=1).effect_shape().loc["department", "p"] < 0.01
+    alike = bs.fit_hierarchy(nation, seed=1, priors=ALIKE)
+    assert alike.effect_shape().loc["department", "p"] < 0.01
     assert fit.effect_shape().loc["department", "p"] > 0.05
 
 
-def test_settings_that_make_no_sense_are_refused(nation):
-    with pytest.raises(bs.SettingsError, match=r"one standard deviation.*department_by_type=HalfNormal"):
-        bs.fit_hierarchy(nation, priors=BY_TYPE, method="integrate")
+def test_surprise_is_in_units_of_each_types_own_sigma(nation, fit):
+    """Under one σ most of the quiet type's departments look expected, and the wide ones' spread is surprising."""
+    alike = bs.fit_hierarchy(nation, seed=1, priors=ALIKE)
+    spread = [
+        one.departments().groupby("department")["surprise"].std()[["A&E", "Maternity"]]
+        for one in (fit, alike)
+    ]
+    uniform = np.sqrt(1.0 / 12.0)
+    np.testing.assert_allclose(spread[0], uniform, rtol=0.2)
+    assert spread[1]["A&E"] > 1.1 * uniform > 1.3 * spread[1]["Maternity"]
+
+
+@pytest.mark.nuts
+@pytest.mark.filterwarnings("ignore::brightspots.CertificateWarning")
+def test_sampling_gives_the_same(nation, fit):
+    sampled = bs.fit_hierarchy(nation, priors=BY_TYPE, method="nuts", draws=2_000, seed=1).effects.shared
+    ours = fit.effects.shared
+    for level in ("trust", "department"):
+        assert abs(sampled.sd[level].mean() - ours.sd[level].mean()) < 0.25 * ours.sd[level].std()
+    away = (sampled.sd_department_by_type.mean(axis=0) - ours.sd_department_by_type.mean(axis=0)) / (
+        ours.sd_department_by_type.std(axis=0)
+    )
+    np.testing.assert_allclose(away, 0.0, atol=0.25)
+
+
+def test_periods_leave_types_to_departments():
+    """σ of departments by type above periods: the spread of what lasts."""
+    rng = np.random.default_rng(2)
+    frame, v = simulate()
+    parts = []
+    for period in ("2023", "2024", "2025"):
+        one = frame.assign(period=period)
+        w = rng.normal(0.0, 0.1, len(one))
+        one["observed"] = rng.poisson(150.0 * np.exp(v.ravel() + w))
+        parts.append(one)
+    fit = bs.fit_hierarchy(pd.concat(parts), priors=BY_TYPE, seed=1, method="integrate")
+    assert fit.certificate.ok
+    types = fit.department_types().drop_duplicates("department").set_index("department")
+    truth = pd.Series(SPREAD)
+    assert (types["sd_department_lower"] < truth).all()
+    assert (truth < types["sd_department_upper"]).all()
+
+
+def test_settings_that_make_no_sense_are_refused():
     with pytest.raises(bs.SettingsError, match="speaks of departments"):
         bs.Priors(department_by_type=0.5, department=None)
     with pytest.raises(bs.SettingsError, match="takes a positive number, HalfNormal; received Flat"):
