@@ -15,10 +15,12 @@ from brightspots.common.arguments import is_label, shown
 from brightspots.common.arrays import FloatArray, IntArray, LabelArray
 from brightspots.common.errors import SettingsError
 from brightspots.data.cells import Cells
+from brightspots.engine.levels import Level
 from brightspots.engine.posterior import SharedDraws
 from brightspots.fit.fitted import Fitted
 from brightspots.likelihood.families import POISSON
 from brightspots.likelihood.family import CountFamily, Family
+from brightspots.likelihood.mixtures import Spread
 from brightspots.limits.funnel import FunnelLimits, method_limits
 from brightspots.limits.hierarchical import hierarchical_limits
 from brightspots.limits.units import Units
@@ -92,7 +94,7 @@ def unit_limits(
     units: FunnelUnits,
     family: Family,
     *,
-    sd: float,
+    spread: Spread,
     centre: float,
     kind: FunnelKind,
     levels: Sequence[float],
@@ -103,8 +105,10 @@ def unit_limits(
     ----------
     units : FunnelUnits
     family : Family
-    sd, centre : float
-        Standard deviation and mean of the linear predictor between units; `kind` "exact" does not use `sd`.
+    spread : Spread
+        How the linear predictor varies between units; `kind` "exact" does not use it.
+    centre : float
+        Its mean.
     kind : {"hierarchical", "exact"}
     levels : sequence of float
         Coverage of the limits.
@@ -118,9 +122,9 @@ def unit_limits(
     observed = pd.Series(known, index=units.labels)
     lower, upper = (units.lower, units.upper) if units.suppressed else (None, None)
     offset = special.logit(units.expected / units.size) if family.is_bounded else None
-    spread = sd if kind == "hierarchical" else 0.0
+    between = spread if kind == "hierarchical" else 0.0
     return hierarchical_limits(
-        units.size, spread, centre, observed=observed, family=family.name, offset=offset, levels=levels,
+        units.size, between, centre, observed=observed, family=family.name, offset=offset, levels=levels,
         observed_lower=lower, observed_upper=upper,
     )  # fmt: skip
 
@@ -130,24 +134,40 @@ def trust_limits(fit: Fitted, kind: FunnelKind, levels: Sequence[float]) -> Funn
 
     The log ratio of a trust is about u + Σ ω_d·v_d, with ω its departments' weights, which sum to 1. Its variance is
     σ_u² + Σ ω²·(σ_v² + e²), with e² that of errors of expected events; the median of the sum over trusts is used for
-    all.
+    all. Where u is a mixture of normals so is this.
     """
     cells, shared = fit.table.cells, fit.effects.shared
     units = gather_units(cells, shared, cells.leaf_trust, cells.trusts)
-    variance = shared.mean_variance("trust")
+    below = 0.0
     if "department" in shared.sd:
         weight = cells.weight / np.bincount(cells.cell_trust, cells.weight)[cells.cell_trust]
-        of_departments = weight**2 * (shared.mean_variance("department") + cells.error_variance)
-        variance += float(np.median(np.bincount(cells.cell_trust, of_departments)))
-    sd = float(np.sqrt(variance))
-    return _with_doubts(fit, unit_limits(units, cells.family, sd=sd, centre=0.0, kind=kind, levels=levels))
+        of_departments = weight**2 * (shared.department_variance(cells) + cells.error_variance)
+        below = float(np.median(np.bincount(cells.cell_trust, of_departments)))
+    weights, variance = _components(shared, "trust", shared.sd["trust"][np.newaxis])
+    spread = Spread(weights, np.sqrt(variance + below))
+    return _with_doubts(
+        fit, unit_limits(units, cells.family, spread=spread, centre=0.0, kind=kind, levels=levels)
+    )
+
+
+def _components(shared: SharedDraws, level: Level, sd: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The normals that a level's effects are a mixture of: mean weights, (M,), and variances, (M, units).
+
+    From draws of σ, (units, S), or (1, S).
+    """
+    if level not in shared.effects:
+        return np.ones(1), np.mean(sd**2, axis=1)[np.newaxis]
+    log_weight, factor = shared.effects[level].mixing
+    weight = np.exp(log_weight).mean(axis=1)
+    return weight / weight.sum(), np.stack([np.mean((sd * each) ** 2, axis=1) for each in factor])
 
 
 def department_limits(fit: Fitted, trust: object, kind: FunnelKind, levels: Sequence[float]) -> FunnelLimits:
     """Limits of one trust's departments about the trust's own level.
 
     The variance about that level is σ_v², with periods plus σ_w² divided by their number, and plus that of errors of
-    expected events (of both the median of the trust's departments).
+    expected events (of both the median of the trust's departments). Where v is a mixture of normals so is this, and
+    where σ_v differs by type each department has the limits of its own.
     """
     cells, shared = fit.table.cells, fit.effects.shared
     if "department" not in shared.sd:
@@ -157,13 +177,13 @@ def department_limits(fit: Fitted, trust: object, kind: FunnelKind, levels: Sequ
     group = np.where(cells.leaf_trust == position, cells.leaf_cell - own.start, -1)
     units = gather_units(cells, shared, group, cells.departments[cells.cell_department[own]])
     centre = float(fit.trust_level()[position])
-    variance = shared.mean_variance("department") + float(np.median(cells.error_variance[own]))
+    more = float(np.median(cells.error_variance[own]))
     if "period" in shared.sd:
         periods = float(np.median(np.diff(cells.cell_leaves)[own]))
-        variance += shared.mean_variance("period") / periods
-    limits = unit_limits(
-        units, cells.family, sd=float(np.sqrt(variance)), centre=centre, kind=kind, levels=levels
-    )
+        more += shared.mean_variance("period") / periods
+    weights, variance = _components(shared, "department", shared.sd_of_cells(cells, own))
+    spread = Spread(weights, np.sqrt(variance + more))
+    limits = unit_limits(units, cells.family, spread=spread, centre=centre, kind=kind, levels=levels)
     return _with_doubts(fit, limits)
 
 

@@ -145,7 +145,7 @@ class Binomial(CountFamily):
         return t, density / density.sum(axis=1, keepdims=True), inverse
 
     def start_of_quantile(
-        self, probability: float, size: FloatArray, location: FloatArray, sd: float
+        self, probability: float, size: FloatArray, location: FloatArray, sd: FloatArray
     ) -> FloatArray:
         share = special.expit(location)
         width = np.sqrt(sd**2 + 1.0 / (size * share * (1.0 - share) + 0.5))

@@ -330,7 +330,7 @@ class CountFamily(Family):
 
     @abstractmethod
     def start_of_quantile(
-        self, probability: float, size: FloatArray, location: FloatArray, sd: float
+        self, probability: float, size: FloatArray, location: FloatArray, sd: FloatArray
     ) -> FloatArray:
         """Counts near the quantile where s ~ N(location, sd²), from a normal approximation: where a search starts."""
 

@@ -17,17 +17,19 @@ and the same few nodes are enough for an expected count of 0.01 and of 10⁶:
 
 `at_least` wants 1 − F for many draws of (location, sd) of a unit, to 5e-6: 11 nodes, of the threshold at its own
 quantiles. `count_quantile` wants F and P(y = r) far into the tails, to divide one by the other: 40 nodes, and for
-the threshold the trapezoidal rule, which converges geometrically for a smooth peak.
+the threshold the trapezoidal rule, which converges geometrically for a smooth peak. Where θ is a mixture of normals
+(see `Spread`), F and P(y = r) are the same mixture of those under each.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
-from brightspots.common.arrays import FloatArray
+from brightspots.common.arrays import FloatArray, IntArray
 from brightspots.likelihood.family import CountFamily
 
 # Where sd exceeds this many widths of the count's own uncertainty about θ, the second integral is used.
@@ -40,6 +42,53 @@ _CHUNK = 20_000
 # Above this many units with one common level, the search starts from a curve through a few hundred of them.
 _GUIDED = 2_000
 _GUIDES = 300
+# Halvings of the bracket around a quantile of a mixture.
+_BISECTIONS = 60
+
+
+class Spread(NamedTuple):
+    """How θ varies about its location: as a mixture of M normals.
+
+    Parameters
+    ----------
+    weight : (M,)
+        Summing to 1.
+    sd : (M, n), or (M, 1) where all units have the same
+    """
+
+    weight: FloatArray
+    sd: FloatArray
+
+    @classmethod
+    def of(cls, sd: float | Spread) -> Spread:
+        """One normal, from its standard deviation; or what is a spread already."""
+        return sd if isinstance(sd, Spread) else cls(np.ones(1), np.full((1, 1), sd))
+
+    @property
+    def variance(self) -> FloatArray:
+        """Of all together, (n,) or (1,)."""
+        return np.asarray(self.weight @ self.sd**2)
+
+    def average(self) -> Spread:
+        """The same for all units: each normal with the average of its variance."""
+        return Spread(self.weight, np.sqrt(np.mean(self.sd**2, axis=1, keepdims=True)))
+
+    def take(self, units: IntArray | slice, count: int) -> Spread:
+        """Of some of `count` units, (M, units)."""
+        return Spread(self.weight, np.broadcast_to(self.sd, (len(self.sd), count))[:, units])
+
+    def quantile(self, probability: float, more: FloatArray) -> FloatArray:
+        """Of θ less its location with an independent normal of variance `more`, (n,), added to it; by bisection."""
+        sd = np.sqrt(self.sd**2 + more)
+        each = float(special.ndtri(probability)) * sd
+        if len(self.weight) == 1:
+            return np.asarray(each[0])
+        low, high = each.min(axis=0), each.max(axis=0)
+        for _ in range(_BISECTIONS):
+            middle = 0.5 * (low + high)
+            enough = self.weight @ special.ndtr(middle / sd) >= probability
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        return 0.5 * (low + high)
 
 
 def at_least(
@@ -71,7 +120,7 @@ def at_least(
 
 
 def count_quantile(
-    family: CountFamily, probability: float, size: FloatArray, location: FloatArray, sd: float
+    family: CountFamily, probability: float, size: FloatArray, location: FloatArray, sd: float | Spread
 ) -> FloatArray:
     """Interpolated quantiles of overdispersed counts.
 
@@ -85,27 +134,35 @@ def count_quantile(
         for its shape.
     location : float array (n,)
         Mean of θ: log expected count, or logit of the expected proportion.
-    sd : float
-        Standard deviation of θ, at least 0.
+    sd : float or Spread
+        Standard deviation of θ, at least 0; or the mixture of normals that it is.
 
     Returns
     -------
     float array (n,)
         Counts, at least 0 (and at most the denominator).
     """
-    top = np.ceil(family.limit(size))
-    start = family.start_of_quantile(probability, size, location, sd)
+    top, spread = np.ceil(family.limit(size)), Spread.of(sd)
+    start = family.start_of_quantile(probability, size, location, np.sqrt(spread.variance))
     if len(size) > _GUIDED:
-        start = _guided_start(family, probability, size, location, sd, start)
+        start = _guided_start(family, probability, size, location, spread, start)
     quantile = np.empty(size.shape)
     for first in range(0, len(size), _CHUNK):
         part = slice(first, first + _CHUNK)
-        quantile[part] = _search(family, probability, size[part], location[part], sd, start[part], top[part])
+        quantile[part] = _search(
+            family,
+            probability,
+            size[part],
+            location[part],
+            spread.take(part, len(size)),
+            start[part],
+            top[part],
+        )
     return quantile
 
 
 def _guided_start(
-    family: CountFamily, p: float, size: FloatArray, location: FloatArray, sd: float, start: FloatArray
+    family: CountFamily, p: float, size: FloatArray, location: FloatArray, spread: Spread, start: FloatArray
 ) -> FloatArray:
     """Better starts of the search for many units, (n,).
 
@@ -114,7 +171,7 @@ def _guided_start(
     """
     order = np.argsort(start, kind="stable")
     guides = order[np.unique(np.linspace(0, len(order) - 1, _GUIDES).astype(np.int64))]
-    exact = count_quantile(family, p, size[guides], location[guides], sd)
+    exact = count_quantile(family, p, size[guides], location[guides], spread.take(guides, len(size)))
     error = (exact - start[guides]) / np.sqrt(start[guides] + 1.0)
     # Guides share a start where counts are small; np.interp needs increasing abscissae, so average those.
     at, group = np.unique(start[guides], return_inverse=True)
@@ -127,7 +184,7 @@ def _search(
     p: float,
     size: FloatArray,
     location: FloatArray,
-    sd: float,
+    spread: Spread,
     start: FloatArray,
     top: FloatArray,
 ) -> FloatArray:
@@ -135,7 +192,7 @@ def _search(
 
     Parameters
     ----------
-    family, p, size, location, sd
+    family, p, size, location, spread
         As in `count_quantile`.
     start, top : (n,)
         The count to begin with, and the largest that the unit can have (may be infinite); whole numbers.
@@ -150,7 +207,11 @@ def _search(
     active = np.arange(len(size))
     while len(active):
         r = count[active]
-        cdf, pmf = _distribution(family, r, size[active], location[active], sd)
+        parts = [
+            weight * np.stack(_distribution(family, r, size[active], location[active], sd[active]))
+            for weight, sd in zip(*spread, strict=True)
+        ]
+        cdf, pmf = sum(parts[1:], parts[0])
         enough = cdf >= p
         below[active] = np.where(enough, below[active], np.maximum(below[active], r))
         above[active] = np.where(enough, np.minimum(above[active], r - 1.0), above[active])
@@ -174,7 +235,7 @@ def _search(
 
 
 def _distribution(
-    family: CountFamily, r: FloatArray, size: FloatArray, location: FloatArray, sd: float
+    family: CountFamily, r: FloatArray, size: FloatArray, location: FloatArray, sd: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """F(r) = P(y ≤ r) and P(y = r) of each unit, (n,) each, by the narrower of the two integrals."""
     full = r >= family.limit(size)
@@ -183,31 +244,32 @@ def _distribution(
     narrow = ~full & ~wide
     for chosen, integral in ((narrow, _over_level), (wide, _over_variate)):
         if chosen.any():
-            cdf[chosen], pmf[chosen] = integral(family, r[chosen], size[chosen], location[chosen], sd)
+            cdf[chosen], pmf[chosen] = integral(family, r[chosen], size[chosen], location[chosen], sd[chosen])
     if full.any():
         # r is the largest possible count: F(r) = 1, and P(y = r) = 1 − F(r − 1).
-        fewer, _ = _distribution(family, r[full] - 1.0, size[full], location[full], sd)
+        fewer, _ = _distribution(family, r[full] - 1.0, size[full], location[full], sd[full])
         pmf[full] = 1.0 - fewer
     return cdf, pmf
 
 
 def _over_level(
-    family: CountFamily, r: FloatArray, size: FloatArray, location: FloatArray, sd: float
+    family: CountFamily, r: FloatArray, size: FloatArray, location: FloatArray, sd: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """F(r) and P(y = r) by Gauss–Hermite quadrature over θ."""
-    points, weights = _hermite(_NODES if sd > 0.0 else 1)
-    theta = location[:, np.newaxis] + sd * points
+    points, weights = _hermite(_NODES if np.any(sd > 0.0) else 1)
+    theta = location[:, np.newaxis] + sd[:, np.newaxis] * points
     r, size = r[:, np.newaxis], size[:, np.newaxis]
     return _mean(family.at_most(r, size, theta), weights), _mean(family.mass(r, size, theta), weights)
 
 
 def _over_variate(
-    family: CountFamily, r: FloatArray, size: FloatArray, location: FloatArray, sd: float
+    family: CountFamily, r: FloatArray, size: FloatArray, location: FloatArray, sd: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """F(r) and P(y = r) by the trapezoidal rule over the threshold of r + 1 (see `CountFamily`)."""
     t, density, inverse = family.threshold_density(r, size, _TRAPEZOID)
-    standard = (t - location[:, np.newaxis]) / sd
-    normal = np.exp(-0.5 * standard**2) / (sd * np.sqrt(2.0 * np.pi))
+    width = sd[:, np.newaxis]
+    standard = (t - location[:, np.newaxis]) / width
+    normal = np.exp(-0.5 * standard**2) / (width * np.sqrt(2.0 * np.pi))
     return (density * special.ndtr(standard)).sum(axis=1), (density * inverse * normal).sum(axis=1)
 
 

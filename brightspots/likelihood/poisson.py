@@ -116,7 +116,7 @@ class Poisson(CountFamily):
         return t, density / density.sum(axis=1, keepdims=True), np.exp(-t)
 
     def start_of_quantile(
-        self, probability: float, size: FloatArray, location: FloatArray, sd: float
+        self, probability: float, size: FloatArray, location: FloatArray, sd: FloatArray
     ) -> FloatArray:
         mean = np.exp(location)
         wide = float(special.ndtri(probability)) * np.sqrt(sd**2 + 1.0 / (mean + 0.5))

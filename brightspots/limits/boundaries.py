@@ -18,7 +18,7 @@ from brightspots.common.arrays import FloatArray
 from brightspots.common.vocabulary import EXPECTED
 from brightspots.likelihood.families import BINOMIAL, POISSON
 from brightspots.likelihood.family import CountFamily
-from brightspots.likelihood.mixtures import count_quantile
+from brightspots.likelihood.mixtures import Spread, count_quantile
 from brightspots.limits.overdispersion import Dispersion
 from brightspots.limits.units import FunnelMethod
 
@@ -97,14 +97,15 @@ def phs_boundary(size: FloatArray, tail: float, upper: bool, *, target: float, p
 
 
 def normal_boundary(
-    precision: FloatArray, tail: float, upper: bool, *, centre: float, sd: float
+    precision: FloatArray, tail: float, upper: bool, *, centre: float, sd: float | Spread
 ) -> FloatArray:
-    """Normal limits of an estimate with variance 1/precision + sd²."""
-    return np.asarray(centre + _signed_quantile(tail, upper) * np.sqrt(1.0 / precision + sd**2))
+    """Limits of an estimate with the error variance 1/precision about units that vary by sd."""
+    away = Spread.of(sd).quantile(tail, 1.0 / precision)
+    return np.asarray(centre - away if upper else centre + away)
 
 
 def log_boundary(
-    family: CountFamily, size: FloatArray, tail: float, upper: bool, *, centre: float, sd: float
+    family: CountFamily, size: FloatArray, tail: float, upper: bool, *, centre: float, sd: float | Spread
 ) -> FloatArray:
     """Interpolated limits of O/E for counts of a family with a log link and the mean E·exp(N(centre, sd²))."""
     probability = 1.0 - tail if upper else tail
@@ -112,14 +113,14 @@ def log_boundary(
 
 
 def binomial_boundary(
-    size: FloatArray, tail: float, upper: bool, *, location: float, sd: float
+    size: FloatArray, tail: float, upper: bool, *, location: float, sd: float | Spread
 ) -> FloatArray:
     """Interpolated limits of O/n for counts Binomial(n, logit⁻¹(N(location, sd²)))."""
     return binomial_ratio(size, np.full(size.shape, location), sd, size, tail, upper)
 
 
 def expected_binomial_boundary(
-    expected: FloatArray, tail: float, upper: bool, *, rate: float, centre: float, sd: float
+    expected: FloatArray, tail: float, upper: bool, *, rate: float, centre: float, sd: float | Spread
 ) -> FloatArray:
     """Limits of O/E for binomial counts of n = E/rate: the curve that is drawn along E."""
     location = np.full(expected.shape, float(special.logit(rate)) + centre)
@@ -127,7 +128,7 @@ def expected_binomial_boundary(
 
 
 def binomial_ratio(
-    size: FloatArray, location: FloatArray, sd: float, scale: FloatArray, tail: float, upper: bool
+    size: FloatArray, location: FloatArray, sd: float | Spread, scale: FloatArray, tail: float, upper: bool
 ) -> FloatArray:
     """Interpolated limits of O/scale for binomial counts, each with its own location (mean logit), (n,)."""
     quantile = count_quantile(BINOMIAL, 1.0 - tail if upper else tail, size, location, sd)

@@ -21,6 +21,7 @@ from brightspots.common.vocabulary import (
 )
 from brightspots.likelihood.families import family_of
 from brightspots.likelihood.family import CountFamily, Family
+from brightspots.likelihood.mixtures import Spread
 from brightspots.limits.boundaries import (
     Boundary,
     binomial_boundary,
@@ -51,7 +52,7 @@ MAXIMUM_SD: Final = 10.0
 
 def hierarchical_limits(
     size: Any,
-    sd: float,
+    sd: float | Spread,
     centre: float = 0.0,
     *,
     observed: Any = None,
@@ -71,8 +72,10 @@ def hierarchical_limits(
     ----------
     size : array-like (n,)
         Expected events (poisson), denominators (binomial) or standard errors (normal).
-    sd : float
-        Standard deviation of the linear predictor between units, from 0 to 10.
+    sd : float or Spread
+        Standard deviation of the linear predictor between units, from 0 to 10. Or, where units are a mixture of
+        normals: weights (M,) that sum to 1, and standard deviations (M, n) of each unit, or (M, 1); curves are then
+        drawn at the average variance of each normal.
     centre : float, default 0
         Centre of the linear predictor: log ratio, log odds (ratio), or the estimate's own scale.
     observed : array-like (n,), optional
@@ -88,7 +91,7 @@ def hierarchical_limits(
     Returns
     -------
     FunnelLimits
-        `tau2` is sd².
+        `tau2` is sd², or the average variance of units that are a mixture.
 
     Raises
     ------
@@ -99,7 +102,7 @@ def hierarchical_limits(
         raise SettingsError(f"family must be one of {', '.join(FAMILIES)}; received {family!r}")
     levels = check_levels(levels)
     check_sides(sides)
-    sd = _checked_sd(sd)
+    spread = _checked_spread(sd)
     centre = check_finite("centre", centre)
     kind = family_of(family)
     if offset is not None and not kind.is_bounded:
@@ -115,7 +118,8 @@ def hierarchical_limits(
         units = checked_counts(units, given_name)
     else:
         check_positive(units.index, units.size, given_name)
-    placed = _placed(units, kind, centre, sd, offset)
+    placed = _placed(units, kind, centre, spread, offset)
+    variance = float(spread.variance.mean())
     return FunnelLimits(
         method="hierarchical",
         statistic=placed.statistic,
@@ -126,18 +130,22 @@ def hierarchical_limits(
         table=limits_table(units, placed.scale if valued else None, placed.own, levels, sides),
         size=placed.position,
         phi=math.nan,
-        tau2=sd**2,
+        tau2=variance,
         kept=0,
         boundary=placed.boundary,
-        cautions=() if observed is None else hierarchical_cautions(units, kind, centre, sd, offset),
+        cautions=()
+        if observed is None
+        else hierarchical_cautions(units, kind, centre, variance**0.5, offset),
     )
 
 
-def _checked_sd(sd: object) -> float:
+def _checked_spread(sd: object) -> Spread:
+    if isinstance(sd, Spread):
+        return sd
     number = check_finite("sd", sd)
     if not 0.0 <= number <= MAXIMUM_SD:
         raise SettingsError(f"sd must lie in [0, {MAXIMUM_SD:g}]; received {number!r}")
-    return number
+    return Spread.of(number)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,27 +177,29 @@ class _Placed:
     own: Callable[[float, bool], FloatArray]
 
 
-def _placed(units: Units, family: Family, centre: float, sd: float, offset: Any) -> _Placed:
+def _placed(units: Units, family: Family, centre: float, own_sd: Spread, offset: Any) -> _Placed:
     """Choose the axis, the centre and the limits of a family; see `hierarchical_limits`."""
-    size = units.size
+    size, sd = units.size, own_sd.average()
     boundary: Boundary
     if isinstance(family, CountFamily) and family.link == "log":
         boundary = partial(log_boundary, family, centre=centre, sd=sd)
-        return _Placed("ratio", math.exp(centre), EXPECTED, size, size, boundary, partial(boundary, size))
+        own = partial(boundary, size, sd=own_sd)
+        return _Placed("ratio", math.exp(centre), EXPECTED, size, size, boundary, own)
     if not family.is_count:
         precision = size**-2.0
         boundary = partial(normal_boundary, centre=centre, sd=sd)
-        own = partial(boundary, precision)
+        own = partial(boundary, precision, sd=own_sd)
         return _Placed("estimate", centre, PRECISION, precision, np.ones_like(size), boundary, own)
     if offset is None or np.ndim(offset) == 0:
         location = centre + check_finite("offset", 0.0 if offset is None else offset)
         boundary = partial(binomial_boundary, location=location, sd=sd)
         target = float(special.expit(location))
-        return _Placed("proportion", target, DENOMINATOR, size, size, boundary, partial(boundary, size))
+        own = partial(boundary, size, sd=own_sd)
+        return _Placed("proportion", target, DENOMINATOR, size, size, boundary, own)
     offsets = read_offsets(offset, units.index)
     expected = size * special.expit(offsets)
     rate = float(expected.sum() / size.sum())
     target = float(special.expit(special.logit(rate) + centre) / rate)
     boundary = partial(expected_binomial_boundary, rate=rate, centre=centre, sd=sd)
-    own = partial(binomial_ratio, size, offsets + centre, sd, expected)
+    own = partial(binomial_ratio, size, offsets + centre, own_sd, expected)
     return _Placed("ratio", target, EXPECTED, expected, expected, boundary, own)

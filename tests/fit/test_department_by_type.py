@@ -8,6 +8,7 @@ import pytest
 
 import brightspots as bs
 from brightspots.engine.effect_choice import BETWEEN_TYPES, EffectChoice
+from brightspots.fit import funnels as fit_limits
 
 TRUSTS, SPREAD = 40, {"A&E": 0.40, "ENT": 0.30, "Maternity": 0.06, "Renal": 0.10, "Stroke": 0.10}
 BY_TYPE, ALIKE = bs.Priors(department_by_type=0.5), bs.Priors(effects="normal")
@@ -148,6 +149,14 @@ def test_sampling_gives_the_same(nation, fit):
         ours.sd_department_by_type.std(axis=0)
     )
     np.testing.assert_allclose(away, 0.0, atol=0.25)
+
+
+def test_departments_have_the_limits_of_their_own_type(nation, fit):
+    """With one size all, and yet not one width: that of each type's σ and of chance."""
+    table = fit_limits.department_limits(fit, "T00", "hierarchical", (0.95,)).table
+    width = np.log(table["upper_95"] / table["lower_95"]) / (2.0 * 1.96)
+    sd = fit.department_types().set_index("department")["sd_department"]
+    np.testing.assert_allclose(width, np.sqrt(sd[width.index] ** 2 + 1.0 / 150.0), rtol=0.1)
 
 
 def test_periods_leave_types_to_departments():

@@ -10,8 +10,9 @@ import pytest
 
 import brightspots as bs
 from brightspots import Priors
-from brightspots.engine.effect_choice import EffectChoice
+from brightspots.engine.effect_choice import BETWEEN_TYPES, EffectChoice
 from brightspots.engine.integration import integrate as engine
+from brightspots.fit import funnels as fit_limits
 from brightspots.fit.saved_parts import priors_from_json
 
 
@@ -32,7 +33,8 @@ def usual() -> bs.HierarchyFit:
 def test_the_data_decide_where_nobody_says(heavy, usual):
     assert heavy.effect_distribution["distribution"].to_dict() == {"trust": "normal", "department": "mixture"}
     assert usual.effect_distribution["distribution"].to_dict() == {"trust": "normal", "department": "normal"}
-    why = heavy.effect_distribution["why"]["department"]
+    why, by_type = heavy.effect_distribution["why"]["department"].split("; ")
+    assert "if all have the same than if each type of department has an sd of its own" in by_type
     times = heavy.effect_distribution["log_bayes_factor"]["department"] / np.log(10.0)
     assert (
         why
@@ -112,10 +114,11 @@ def test_what_is_asked_for_is_not_set_aside(monkeypatch):
 
 
 def test_priors_say_what_is_left_to_the_data():
-    assert Priors().undecided == ("trust", "department")
+    assert Priors().undecided == ("trust", "department", "department_by_type")
     assert Priors(department=None, department_type=None).undecided == ("trust",)
-    assert Priors(trust_effects="normal").undecided == ("department",)
-    assert Priors(effects="normal").undecided == Priors(department_by_type=0.5).undecided == ()
+    assert Priors(trust_effects="normal").undecided == ("department", "department_by_type")
+    assert Priors(department_by_type=0.5).undecided == ("trust", "department")
+    assert Priors(effects="normal").undecided == ()
     assert Priors().distributions == {}
 
 
@@ -129,5 +132,23 @@ def test_a_choice_completes_the_priors_and_can_be_taken_back():
     assert of_departments.decide(asked) == Priors(effects="mixture", trust_effects="student_t")
     assert of_departments.asked(of_departments.decide(asked)) == asked
     assert EffectChoice().decide(Priors(effects="student_t")) == Priors(effects="student_t")
+    types = EffectChoice({"department_by_type": 9.0, "department": -1.0})
+    assert types.decide(Priors(trust_effects="normal")).department_by_type == BETWEEN_TYPES
+    assert types.asked(types.decide(Priors(trust_effects="normal"))) == Priors(trust_effects="normal")
     aside = EffectChoice({"trust": 9.0, "department": 9.0}, set_aside=("trust",))
-    assert aside.mixtures == ("department",)
+    assert aside.taken == ("department",)
+
+
+def test_limits_are_those_of_the_mixture(heavy):
+    """A few that are far out do not widen the limits of the many, but those that a unit passes once in 500 times."""
+    normal = bs.fit_hierarchy(nation(effects="contaminated"), seed=1, priors=Priors(effects="normal"))
+    (trust,) = heavy.table.cells.trusts[:1]
+    width = {}
+    for name, fit in {"mixture": heavy, "normal": normal}.items():
+        table = fit_limits.department_limits(fit, trust, "hierarchical", (0.8, 0.998)).table
+        for level in ("80", "99.8"):
+            width[name, level] = np.log(
+                table[f"upper_{level}"] / table[f"lower_{level}"].clip(lower=0.01)
+            ).mean()
+    assert width["mixture", "80"] < 0.95 * width["normal", "80"]
+    assert width["mixture", "99.8"] > 1.1 * width["normal", "99.8"]

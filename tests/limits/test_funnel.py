@@ -14,7 +14,7 @@ from scipy import integrate, stats
 
 from brightspots.common.errors import DataError, SettingsError
 from brightspots.likelihood.families import BINOMIAL, POISSON
-from brightspots.likelihood.mixtures import count_quantile
+from brightspots.likelihood.mixtures import Spread, count_quantile
 from brightspots.limits.funnel import funnel_limits
 from brightspots.limits.hierarchical import hierarchical_limits
 from brightspots.limits.zones import WITHIN, limit_column, zone_names
@@ -217,6 +217,52 @@ def test_binomial_predictive_quantiles_agree_with_simulation():
         # The interpolated quantile lies between the whole counts that bracket p.
         assert np.mean(draws <= r - 1) < p + 0.004
         assert np.mean(draws <= r) > p - 0.004
+
+
+SPREAD = Spread(np.array([0.9, 0.1]), np.array([[0.1, 0.1, 0.3], [0.6, 0.0, 1.2]]))
+
+
+@pytest.mark.parametrize("p", [0.001, 0.025, 0.6, 0.975])
+def test_quantiles_of_mixtures_are_where_mixed_distributions_reach_them(p):
+    """F of the mixture is that of each normal, weighted; each unit has spreads of its own."""
+    mean = np.array([3.0, 40.0, 900.0])
+
+    def cdf(count: float, unit: int) -> float:
+        parts = []
+        for weight, sd in zip(SPREAD.weight, SPREAD.sd[:, unit], strict=True):
+            z = np.linspace(-9.0, 9.0, 20_001)
+            below = stats.poisson.cdf(count, mean[unit] * np.exp(sd * z))
+            parts.append(weight * np.sum(stats.norm.pdf(z) * below) * (z[1] - z[0]))
+        return float(sum(parts))
+
+    found = count_quantile(POISSON, p, mean, np.log(mean), SPREAD)
+    for unit, quantile in enumerate(found):
+        r = np.ceil(quantile)
+        high, low = cdf(r, unit), cdf(r - 1, unit)
+        assert quantile == pytest.approx(max(r - (high - p) / (high - low), 0.0), abs=2e-3, rel=1e-5)
+
+
+def test_one_normal_by_itself_is_no_mixture():
+    sizes = np.array([2.0, 30.0, 700.0])
+    for family in ("poisson", "binomial", "normal"):
+        plain = hierarchical_limits(sizes, 0.3, 0.1, family=family)
+        halves = Spread(np.array([0.5, 0.5]), np.full((2, 1), 0.3))
+        pd.testing.assert_frame_equal(
+            plain.table, hierarchical_limits(sizes, halves, 0.1, family=family).table, rtol=1e-9
+        )
+        assert hierarchical_limits(sizes, halves, 0.1, family=family).tau2 == pytest.approx(0.09)
+
+
+def test_estimates_have_the_quantiles_of_the_mixture_and_their_error():
+    error = np.array([0.05, 0.4])
+    spread = Spread(np.array([0.95, 0.05]), np.array([[0.1], [0.8]]))
+    table = hierarchical_limits(error, spread, family="normal", levels=(0.95,)).table
+    rng = np.random.default_rng(1)
+    sd = np.where(rng.random(2_000_000) < 0.05, 0.8, 0.1)
+    for row, one in enumerate(error):
+        drawn = rng.normal(0.0, np.sqrt(sd**2 + one**2))
+        assert table["upper_95"].iloc[row] == pytest.approx(np.quantile(drawn, 0.975), rel=0.01)
+        assert table["lower_95"].iloc[row] == pytest.approx(-table["upper_95"].iloc[row])
 
 
 def test_no_variation_between_units_is_the_exact_funnel():
