@@ -57,7 +57,7 @@ _ROUNDS, _MOST_ROUNDS = 4, 8
 _GOOD_PILOT, _FEW, _MANY, _ROUND_DRAWS, _AT_ONCE = 0.45, 60, 150, 400, 6.0
 _MOST_DRAWS = 8_000
 # The round from which so few draws that count are taken for a sign that there will not be many.
-_PATIENCE, _HOPELESS = 3, 12.0
+_PATIENCE, _HOPELESS = 2, 12.0
 # Share of the average weight from which a draw counts where the border is told anew.
 _COUNTS = 0.01
 _LEAST_STEP = 1e-3
