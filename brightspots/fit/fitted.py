@@ -272,11 +272,12 @@ class Fitted(PickledByFields):
             "student_t"); `sd_by_type`, whether each type of department has a standard deviation of its own;
             `log_bayes_factor`, the natural logarithm of how much likelier the data are under a mixture of two normals
             than under a normal, and `log_bayes_factor_by_type`, of a standard deviation by type against one for all,
-            missing where `Priors` had said which; `why`, in words. Of departments the likelier of the two comes first,
-            and the other is judged with that in the model. Bayes factors have a level's σ's and the
-            mixture's parameters integrated out against their priors, with all else where the model with normal effects
-            has its mode. The less simple is taken where the logarithm is beyond 3: where the data are 20 times likelier
-            ("strong" evidence in the scale of Kass & Raftery 1995, JASA 90:773).
+            missing where `Priors` had said which (the second with periods too, where it would take minutes); `why`, in
+            words. Of departments the likelier of the two comes first, and the other is judged with that in the model.
+            Bayes factors have a level's σ's and the mixture's parameters integrated out against their priors, with all
+            else where the model with normal effects has its mode. The less simple is taken where the logarithm is
+            beyond 3: where the data are 20 times likelier ("strong" evidence in the scale of Kass & Raftery 1995, JASA
+            90:773).
 
         Examples
         --------

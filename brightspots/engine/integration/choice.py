@@ -110,8 +110,12 @@ def _of_level(
 
 
 def _of_departments(told: UnitValues, tree: Tree, terms: Terms, log_sd: float, priors: Priors) -> _Answered:
-    """A mixture against normal effects, and a standard deviation for each type against one for all."""
-    if tree.cells.n_departments == 1 and priors.department_by_type is None:
+    """A mixture against normal effects, and a standard deviation for each type against one for all.
+
+    The second is not asked where there is but one type, or where departments have periods: there it takes minutes.
+    """
+    not_asked = tree.cells.n_departments == 1 or tree.leaf_level != "department"
+    if not_asked and priors.department_by_type is None:
         return _of_level(told, terms, "department", log_sd)
     types = normal_types(told, tree, terms, log_sd)
     if priors.department_by_type is not None:

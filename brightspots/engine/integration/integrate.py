@@ -50,8 +50,9 @@ EFFECTIVE_DRAWS = 1_000
 PARETO_LIMIT = 0.7
 # Standard deviation, over draws, of the error of log weights that interpolation may add.
 EXPANSION_LIMIT = 0.1
-_PILOT_DRAWS = 300
-_ROUNDS, _MOST_ROUNDS = 4, 8
+# Draws of a pilot, and rounds at most: of normal effects, of others, and of others that differ by type besides.
+_PILOT_DRAWS, _PILOT_DRAWS_OF_BOTH = 300, 1_200
+_ROUNDS, _MOST_ROUNDS, _ROUNDS_OF_BOTH = 4, 8, 10
 # Share of a pilot's draws that count from which it is drawn from again; draws that count below which a proposal lies
 # beside its target, and how many are drawn on the way there.
 _GOOD_PILOT, _FEW, _MANY, _ROUND_DRAWS, _AT_ONCE = 0.45, 60, 150, 400, 6.0
@@ -154,10 +155,13 @@ def _adapt(model: Model, wanted: int, generator: np.random.Generator, looked: Lo
         else block_pilot(model, mode, known if number == 0 else None)
         for number, mode in enumerate(modes)
     ]
-    sources: list[tuple[int, Proposal]] = [(_PILOT_DRAWS, each) for each in pilots]
+    both = bool(tree.effects) and tree.by_type
+    at_first = _PILOT_DRAWS_OF_BOTH if both else _PILOT_DRAWS
+    at_most = _ROUNDS if tree.is_normal else _ROUNDS_OF_BOTH if both else _MOST_ROUNDS
+    sources: list[tuple[int, Proposal]] = [(at_first, each) for each in pilots]
     of_border: RestProposal | None = None
     rounds, following = Rounds(), False
-    for number in range(_ROUNDS if tree.is_normal else _MOST_ROUNDS):
+    for number in range(at_most):
         parameters = np.concatenate([source.draw(size, generator) for size, source in sources])
         parameters = plausible(model, modes, pilots, parameters)
         if of_border is None:
