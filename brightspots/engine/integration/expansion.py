@@ -31,7 +31,7 @@ BAND_WIDTH = 0.5
 # Logarithm of the factor by which the ratio of a trust's variance to that of its data may differ.
 FREEDOM_WIDTH = 3.0
 _MOST_SCALE_NODES = 12
-_SCALE_TOLERANCE = 20.0
+_SCALE_TOLERANCE, _TOLERANCE_OF_TYPES = 20.0, 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,11 +241,12 @@ def _scale_nodes(sd: FloatArray, n_leaves: int) -> tuple[FloatArray, FloatArray]
     low, high = sd.min(axis=1, keepdims=True), sd.max(axis=1, keepdims=True)
     if np.all(high == low):
         return low, np.ones((len(sd), 1, sd.shape[1]))
-    floor = (0.3 * high) ** 2
+    # Of types, which few units may tell of, single draws lie far out; the others must not suffer.
+    floor = (0.3 * (high if len(sd) == 1 else np.median(sd, axis=1, keepdims=True))) ** 2
     middle, half, variable = _stretch(sd, floor)
-    count = 3
+    count, tolerance = 3, _SCALE_TOLERANCE if len(sd) == 1 else _TOLERANCE_OF_TYPES
     widest = float(half.max())
-    while count < _MOST_SCALE_NODES and n_leaves * widest**count / math.factorial(count) > _SCALE_TOLERANCE:
+    while count < _MOST_SCALE_NODES and n_leaves * widest**count / math.factorial(count) > tolerance:
         count += 1
     nodes = np.cos(np.pi * (np.arange(count) + 0.5) / count)
     basis = np.stack([_lagrange(nodes, row) for row in variable])

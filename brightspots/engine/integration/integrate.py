@@ -160,7 +160,7 @@ def _adapt(model: Model, wanted: int, generator: np.random.Generator, looked: Lo
     at_most = _ROUNDS if tree.is_normal else _ROUNDS_OF_BOTH if both else _MOST_ROUNDS
     sources: list[tuple[int, Proposal]] = [(at_first, each) for each in pilots]
     of_border: RestProposal | None = None
-    rounds, following = Rounds(), False
+    rounds, following, most = Rounds(), False, 0.0
     for number in range(at_most):
         parameters = np.concatenate([source.draw(size, generator) for size, source in sources])
         parameters = plausible(model, modes, pilots, parameters)
@@ -183,7 +183,8 @@ def _adapt(model: Model, wanted: int, generator: np.random.Generator, looked: Lo
             # Where nothing is known of them their priors have tails on the left like those of log σ.
             knots = np.concatenate([knots, (weights.values @ points)[len(knots) :]])
         count = 1.0 / np.sum(weights.values**2)
-        if not tree.is_normal and number >= _PATIENCE and count < _HOPELESS:
+        most = max(most, count)
+        if not tree.is_normal and number >= _PATIENCE and most < _HOPELESS:
             break
         # The share of draws that count is only roughly known after the pilot; the rest of the way needs this many.
         share = min(max(effective / total, 0.25), 0.75)
