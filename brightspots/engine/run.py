@@ -78,15 +78,15 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> Answer:
 
     priors, method, draws, seed = options.priors, options.method, options.draws, options.seed
     sampler, shown = options.sampler, nuts.show_progress(options.progress)
-    looked = _look(cells, priors)
-    choice = EffectChoice(looked.log_bayes_factors if looked else {})
     if method == "nuts":
+        looked = _look(cells, priors)
+        choice = EffectChoice(looked.log_bayes_factors if looked else {})
         decided = choice.decide(priors)
         asked = nuts.sample(cells, decided, draws=draws, seed=seed, sampler=sampler, progress=shown)
         _warn_unless_ok(asked[1], stacklevel + 1)
         return Answer(*asked, decided, choice)
 
-    integrated = _integrated(cells, options, choice, looked)
+    integrated = integrate_decided(cells, priors, draws=draws, seed=seed)
     certificate, decided, choice = integrated[1:]
     if certificate.ok or method == "integrate":
         advised = certificate
@@ -115,15 +115,31 @@ def _look(cells: Cells, priors: Priors) -> Looked | None:
     return look(cells, priors) if priors.undecided else None
 
 
-def _integrated(cells: Cells, options: FitOptions, choice: EffectChoice, looked: Looked | None) -> Answer:
-    """Integrate under what the data decided; where that has no certificate, that is set aside piece by piece."""
-    from brightspots.engine.integration.integrate import integrate
+def integrate_decided(
+    cells: Cells, priors: Priors, *, draws: int | None, seed: int | None, effective: int | None = None
+) -> Answer:
+    """Integrate under what the data decide; where that has no certificate, that is set aside piece by piece.
 
+    Parameters
+    ----------
+    cells : Cells
+    priors : Priors
+        As they were asked for.
+    draws, seed, effective
+        As in `integrate`.
+    """
+    from brightspots.engine.integration.integrate import EFFECTIVE_DRAWS, integrate
+
+    looked = _look(cells, priors)
+    choice = EffectChoice(looked.log_bayes_factors if looked else {})
+    enough = EFFECTIVE_DRAWS if effective is None else effective
     while True:
-        priors = choice.decide(options.priors)
-        effects, certificate = integrate(cells, priors, draws=options.draws, seed=options.seed, looked=looked)
+        decided = choice.decide(priors)
+        effects, certificate = integrate(
+            cells, decided, draws=draws, seed=seed, effective=enough, looked=looked
+        )
         if certificate.ok or not choice.taken:
-            return Answer(effects, certificate, priors, choice)
+            return Answer(effects, certificate, decided, choice)
         # What the data say the least for goes first.
         doubtful = min(choice.taken, key=lambda question: choice.log_bayes_factors[question])
         choice = replace(choice, set_aside=(*choice.set_aside, doubtful))

@@ -281,7 +281,10 @@ class Decided(PickledByFields):
         """Statistics of the hierarchy with rating bands in it, computed once; needs at least two bands."""
         assert self.ratings is not None  # asked only where there are ratings
         seed = 0 if self.fit.seed is None else self.fit.seed
-        rated = with_ratings(self.effects, self.fit.priors, self.ratings, seed)
+        choice, priors = self.fit.choice, self.fit.priors
+        # What was found to have no certificate is not tried once more.
+        asked = priors if choice.set_aside else choice.asked(priors)
+        rated = with_ratings(self.effects, asked, self.ratings, seed)
         return rating_statistics(rated, self.higher_is)
 
     def _p_bands(self) -> tuple[FloatArray, FloatArray]:

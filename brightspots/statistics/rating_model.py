@@ -25,6 +25,7 @@ from brightspots.common.settings import HalfNormal, Priors
 from brightspots.data.cells import Cells
 from brightspots.engine.integration.conditional import ConditionalPosterior
 from brightspots.engine.posterior import EffectBlock, Posterior, SharedDraws, enough_draws
+from brightspots.engine.run import integrate_decided
 from brightspots.engine.terms import location_precision, resolve_priors
 from brightspots.statistics.rated_effects import rate_effects
 from brightspots.statistics.ratings import Ratings
@@ -118,6 +119,7 @@ def with_ratings(posterior: Posterior, priors: Priors, ratings: Ratings, seed: i
     posterior : Posterior
         Of the fit without the rating.
     priors : Priors
+        As they were asked for: what is left to the data is decided by rated trusts alone where these are fitted anew.
         The standard deviation of band means has the prior of that between trusts where this is half-normal, else a flat
         one.
     ratings : Ratings
@@ -147,10 +149,9 @@ def with_ratings(posterior: Posterior, priors: Priors, ratings: Ratings, seed: i
 
 
 def _integrated(cells: Cells, priors: Priors, seed: int) -> ConditionalPosterior:
-    """Fit cells with the integrating engine."""
-    from brightspots.engine.integration.integrate import integrate
-
-    fitted, certificate = integrate(cells, priors, draws=_DRAWS, seed=seed, effective=_DRAWS)
+    """Fit cells with the integrating engine, under what these cells by themselves decide of effects."""
+    fitted, certificate, _, _ = integrate_decided(cells, priors, draws=_DRAWS, seed=seed, effective=_DRAWS)
+    assert isinstance(fitted, ConditionalPosterior)  # it was integrated
     if not certificate.ok:
         warnings.warn(
             f"the fit that compares departments with the ratings did not earn its certificate: {certificate.message}",

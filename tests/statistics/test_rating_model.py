@@ -138,14 +138,13 @@ def test_unrated_trusts_count_neither_for_the_rating_nor_against_it():
         )
         unrated = unrated[unrated["trust"].factorize()[0] < share * 60]
         both = pd.concat([rated, unrated], ignore_index=True)
-        return bs.fit_hierarchy(both, priors=normal, seed=1).find_spots()
+        return bs.fit_hierarchy(both, seed=1).find_spots()
 
-    normal = bs.Priors(effects="normal")
     few, many = with_unrated(0.3, 0.2), with_unrated(0.8, 1.0)
     pd.testing.assert_frame_equal(few.rating_explains(), many.rating_explains())
     columns, alone = (
         ["p_other_band", "p_two_bands"],
-        bs.fit_hierarchy(rated, priors=normal, seed=1).find_spots(),
+        bs.fit_hierarchy(rated, seed=1).find_spots(),
     )
     pd.testing.assert_frame_equal(*(spots.table.loc[: len(rated) - 1, columns] for spots in (few, many)))
     pd.testing.assert_frame_equal(many.rating_explains(), alone.rating_explains(), atol=0.03)
