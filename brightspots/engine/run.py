@@ -79,8 +79,7 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> Answer:
     priors, method, draws, seed = options.priors, options.method, options.draws, options.seed
     sampler, shown = options.sampler, nuts.show_progress(options.progress)
     if method == "nuts":
-        looked = _look(cells, priors)
-        choice = EffectChoice(looked.log_bayes_factors if looked else {})
+        _, choice = _chosen(cells, priors)
         decided = choice.decide(priors)
         asked = nuts.sample(cells, decided, draws=draws, seed=seed, sampler=sampler, progress=shown)
         _warn_unless_ok(asked[1], stacklevel + 1)
@@ -108,11 +107,12 @@ def run(cells: Cells, options: FitOptions, *, stacklevel: int = 2) -> Answer:
     return Answer(*answer, decided, choice)
 
 
-def _look(cells: Cells, priors: Priors) -> Looked | None:
-    """What the data say of the distributions that are left to them; None where all are given."""
+def _chosen(cells: Cells, priors: Priors) -> tuple[Looked | None, EffectChoice]:
+    """What the data say of the distributions that are left to them, and the choice; None where all are given."""
     from brightspots.engine.integration.choice import look
 
-    return look(cells, priors) if priors.undecided else None
+    looked = look(cells, priors) if priors.undecided else None
+    return looked, EffectChoice(looked.log_bayes_factors if looked else {})
 
 
 def integrate_decided(
@@ -130,8 +130,7 @@ def integrate_decided(
     """
     from brightspots.engine.integration.integrate import EFFECTIVE_DRAWS, integrate
 
-    looked = _look(cells, priors)
-    choice = EffectChoice(looked.log_bayes_factors if looked else {})
+    looked, choice = _chosen(cells, priors)
     enough = EFFECTIVE_DRAWS if effective is None else effective
     while True:
         decided = choice.decide(priors)

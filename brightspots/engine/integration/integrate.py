@@ -219,13 +219,11 @@ def _told_anew(
     model: Model, mode: Mode, first: Proposal, draws: Draws, weights: FloatArray, least: float
 ) -> RestProposal:
     """The same, told where draws with weights (S,) have all parameters; of those with at least so much of it."""
-    middle = weights @ draws.parameters
+    middle, counting = weights @ draws.parameters, draws.parameters[weights > least]
     if draws.of_types is not None:
-        counts = weights > least
-        told = _types_proposal(model, mode, first, draws.parameters[counts], middle, weights @ draws.of_types)
+        told = _types_proposal(model, mode, first, counting, middle, weights @ draws.of_types)
         return told.adapted(draws.parameters, np.column_stack([draws.border, draws.of_types]), weights)
-    counts = weights > least
-    found = _border_proposal(model, mode, draws.parameters[counts], middle, follow=True)
+    found = _border_proposal(model, mode, counting, middle, follow=True)
     return found.adapted(draws.parameters, draws.border, weights)
 
 
